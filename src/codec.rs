@@ -1,0 +1,133 @@
+//! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
+
+use crate::format::{Op, class};
+use crate::normal::normal;
+use crate::row::Counts;
+
+/// Bits of 2^-48: smaller operands become +0, so that every product and sum of a run is a normal f32.
+pub const FLOOR: u32 = 0x2780_0000;
+/// Bits of 2^40: a weight this large means the run has diverged.
+pub const DIVERGED: u32 = 0x5380_0000;
+
+pub const SATURATED: u32 = 1;
+pub const UNDERFLOWED: u32 = 2;
+pub const NAN: u32 = 4;
+
+/// A rounded value's bits, and which of [`SATURATED`], [`UNDERFLOWED`], [`NAN`] happened.
+pub type Rounded = (u32, u32);
+
+/// +0 for magnitudes below 2^-48, else the value.
+pub fn floor48(bits: u32) -> u32 {
+    if bits & 0x7fff_ffff < FLOOR { 0 } else { bits }
+}
+
+/// Rounds to `p` significant bits, nearest-even (1 <= p <= 24). A carry walks into the exponent.
+pub fn round_significand(bits: u32, p: u32) -> u32 {
+    let shift = 24 - p;
+    if shift == 0 {
+        return bits;
+    }
+    let half = (1 << (shift - 1)) - 1 + ((bits >> shift) & 1);
+    ((bits + half) >> shift) << shift
+}
+
+/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a stochastic rounding.
+pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
+    let magnitude = bits & 0x7fff_ffff;
+    let sign = bits & 0x8000_0000;
+    if magnitude > 0x7f80_0000 {
+        return (0x7fc0_0000, NAN);
+    }
+    if magnitude == 0 {
+        return (0, 0);
+    }
+    let mut exponent = (magnitude >> 23) as i32;
+    let mut significand = magnitude & 0x7f_ffff;
+    if exponent == 0 {
+        let up = significand.leading_zeros() - 8;
+        significand <<= up;
+        exponent = 1 - up as i32;
+    } else {
+        significand |= 0x80_0000;
+    }
+    // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
+    let shift = (23 - op.mantissa as i32).max(op.lsb_min + scale + 150 - exponent).max(0) as u32;
+    let q = if op.rounding == 0 { nearest_even(significand, shift) } else { stochastic(significand, shift, word) };
+    if q == 0 {
+        return (0, UNDERFLOWED);
+    }
+    let top = 31 - q.leading_zeros();
+    let rounded_exponent = exponent - 23 + shift as i32 + top as i32;
+    let rounded = ((rounded_exponent as u32) << 23) | (((q << (31 - top)) >> 8) & 0x7f_ffff);
+    let max = op.max_bits.wrapping_add_signed(scale << 23);
+    if rounded > max { (sign | max, SATURATED) } else { (sign | rounded, 0) }
+}
+
+fn nearest_even(significand: u32, shift: u32) -> u32 {
+    if shift == 0 {
+        return significand;
+    }
+    let shift = shift.min(25); // beyond, half a step exceeds every significand
+    let odd = (significand >> shift) & 1;
+    (significand + (1 << (shift - 1)) - 1 + odd) >> shift
+}
+
+fn stochastic(significand: u32, shift: u32, word: u32) -> u32 {
+    let (kept, discarded) = match shift {
+        0 => (significand, 0),
+        1..=31 => (significand >> shift, significand << (32 - shift)),
+        32..=55 => (0, significand >> (shift - 32)),
+        _ => (0, 0),
+    };
+    kept + u32::from(discarded.checked_add(word).is_none())
+}
+
+/// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits (OCP MX 1.0, floor).
+pub fn block_scale(largest: u32, emax: i32) -> i32 {
+    ((largest >> 23) as i32 - 127 - emax).clamp(-127, 127)
+}
+
+/// Applies `op` to a vector in place: element k draws `word(k)`, blocks run along the vector, the last may be
+/// shorter. Every result is stored with the floor of 2^-48 and zeros as +0.
+pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts {
+    let mut counts = Counts::default();
+    let block = if op.class == class::BLOCK { op.block as usize } else { values.len().max(1) };
+    for (index, chunk) in values.chunks_mut(block).enumerate() {
+        let largest = chunk.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+        for (k, value) in chunk.iter_mut().enumerate() {
+            let (bits, flags) = apply_one(op, value.to_bits(), largest, || word(index * block + k));
+            *value = f32::from_bits(bits);
+            counts += tally(flags);
+        }
+    }
+    counts
+}
+
+/// One element of [`apply`]; `largest` is the largest magnitude of its block, as bits.
+pub fn apply_one(op: &Op, bits: u32, largest: u32, word: impl Fn() -> u32) -> Rounded {
+    let (rounded, flags) = match op.class {
+        class::SCALAR => round_value(bits, op, 0, if op.rounding == 0 { 0 } else { word() }),
+        class::BLOCK if largest == 0 => (0, 0),
+        class::BLOCK if largest >= 0x7f80_0000 => (0x7fc0_0000, NAN),
+        class::BLOCK => {
+            let scale = block_scale(largest, op.emax);
+            round_value(bits, op, scale, if op.rounding == 0 { 0 } else { word() })
+        }
+        class::ADDITIVE => {
+            let noise = f32::from_bits(op.noise) * normal(word());
+            (round_significand((f32::from_bits(bits) + noise).to_bits(), op.significand), 0)
+        }
+        _ => (bits, 0),
+    };
+    let units = if rounded & 0x7fff_ffff == 0 { 0 } else { op.unit << 23 };
+    (floor48(rounded.wrapping_add_signed(-units)), flags)
+}
+
+/// The flags of one element as counts.
+pub fn tally(flags: u32) -> Counts {
+    Counts {
+        saturated: u64::from(flags & SATURATED != 0),
+        underflowed: u64::from(flags & UNDERFLOWED != 0),
+        nan: u64::from(flags & NAN != 0),
+    }
+}

@@ -1,0 +1,71 @@
+//! What can go wrong, and the exit status each case ends the program with.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The exit statuses of the program; scripts may rely on them.
+pub mod exit {
+    /// Everything asked for was done.
+    pub const OK: u8 = 0;
+    /// A failure that fits no other status, input and output included.
+    pub const OTHER: u8 = 1;
+    /// The command line, the config or the output directory can't be used as given.
+    pub const INPUT: u8 = 2;
+    /// Two computations that must agree bit for bit do not.
+    pub const MISMATCH: u8 = 3;
+    /// No adapter fits what was asked for.
+    pub const NO_ADAPTER: u8 = 4;
+    /// Runs are missing from the results.
+    pub const INCOMPLETE: u8 = 5;
+    /// The device was lost while it worked; the same command again resumes.
+    pub const DEVICE_LOST: u8 = 6;
+    /// A stored file is damaged, foreign or of another version.
+    pub const CORRUPT: u8 = 7;
+}
+
+/// An error displays as one line that says what to do where that is known.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+    #[error("{0}")]
+    Input(String),
+    #[error("{0}")]
+    Mismatch(String),
+    #[error("{0}")]
+    NoAdapter(String),
+    #[error("{0}")]
+    Incomplete(String),
+    #[error("{0}")]
+    DeviceLost(String),
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("{0}")]
+    Other(String),
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// Result of everything that can fail with an [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The exit status of a program that ends with this error, one of [`exit`].
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Input(_) => exit::INPUT,
+            Error::Mismatch(_) => exit::MISMATCH,
+            Error::NoAdapter(_) => exit::NO_ADAPTER,
+            Error::Incomplete(_) => exit::INCOMPLETE,
+            Error::DeviceLost(_) => exit::DEVICE_LOST,
+            Error::Corrupt(_) => exit::CORRUPT,
+            Error::Other(_) | Error::Io { .. } => exit::OTHER,
+        }
+    }
+
+    /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
+    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+        move |source| Error::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Covariates, labels, quantized data and the quantized sketch. Twin of shaders/draw.wgsl.
+
+use crate::codec::{apply, floor48, round_significand};
+use crate::format::Op;
+use crate::normal::normal;
+use crate::problem::sketch_entry;
+use crate::random::{Purpose, Stream};
+use crate::row::Counts;
+
+/// x_i = fl16(fl(s_i n_i)) of sample `n`.
+pub fn covariate(scales: &[f32], stream: &Stream, n: u32) -> Vec<f32> {
+    let element = |(i, s): (usize, &f32)| {
+        let x = s * normal(stream.word(i as u32, n, Purpose::Covariate as u32));
+        f32::from_bits(floor48(round_significand(x.to_bits(), 16)))
+    };
+    scales.iter().enumerate().map(element).collect()
+}
+
+/// y = fl(<x, w*> + fl(sigma n)), the dot product in 32 lanes.
+pub fn label(x: &[f32], target: &[f32], noise: f64, stream: &Stream, n: u32) -> f32 {
+    let mut lanes = [0.0f32; 32];
+    for (i, (x, w)) in x.iter().zip(target).enumerate() {
+        lanes[i % 32] += x * w;
+    }
+    let y = tree(lanes) + noise as f32 * normal(stream.word(0, n, Purpose::LabelNoise as u32));
+    f32::from_bits(floor48(y.to_bits()))
+}
+
+/// Sum of 32 lanes by halving: l + 16, l + 8, l + 4, l + 2, l + 1.
+pub fn tree(mut lanes: [f32; 32]) -> f32 {
+    for half in [16, 8, 4, 2, 1] {
+        for l in 0..half {
+            lanes[l] += lanes[l + half];
+        }
+    }
+    lanes[0]
+}
+
+/// Qdata(x) of sample `n`.
+pub fn data(op: &Op, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
+    let mut values = x.to_vec();
+    let counts = apply(op, &mut values, |i| stream.word(i as u32, n, op.purpose));
+    (values, counts)
+}
+
+/// Qsketch(G), row by row, with the counts of each row.
+pub fn sketch(op: &Op, stream: &Stream, model: u32, dim: u32) -> (Vec<Vec<f32>>, Vec<Counts>) {
+    let row = |j: u32| {
+        let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(stream, j, i)).collect();
+        let counts = apply(op, &mut values, |i| stream.word(i as u32, j, op.purpose));
+        (values, counts)
+    };
+    (0..model).map(row).unzip()
+}

@@ -1,0 +1,163 @@
+//! A logarithmic axis whose ticks fall on values a reader can use.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+/// Logarithmic axis with chosen ticks.
+#[derive(Clone, Debug)]
+pub struct LogAxis {
+    /// Ends, as decimal logarithms.
+    low: f64,
+    high: f64,
+    ticks: Vec<(f64, String)>,
+}
+
+impl LogAxis {
+    /// Axis for the few values of a variable the user chose: the ticks are the values themselves.
+    /// Labels that would come closer than 1/9 of the axis are left out.
+    pub fn of_values(values: &[f64]) -> Self {
+        let (low, high) = ends(values, 0.06, 0.6);
+        let powers = values.iter().all(|v| v.log2().fract() == 0.0);
+        let largest = values.iter().copied().fold(0.0, f64::max);
+        let mut ticks: Vec<(f64, String)> = Vec::new();
+        for &value in values {
+            let near = ticks.last().is_some_and(|(last, _)| {
+                (value.log10() - last.log10()) / (high - low) < 1.0 / 9.0
+            });
+            if near {
+                continue;
+            }
+            let label = match () {
+                () if largest < 1e5 => value.to_string(),
+                () if powers => format!("2{}", superscript(value.log2() as i32)),
+                () => scientific(value, 2),
+            };
+            ticks.push((value, label));
+        }
+        Self { low, high, ticks }
+    }
+
+    /// Axis for measured values: decades, 1-2-5 steps within few decades, even steps within one.
+    pub fn of_measures(values: &[f64]) -> Self {
+        let (low, high) = ends(values, 0.05, 0.04);
+        let ticks = match high - low {
+            decades if decades >= 2.2 => decade_ticks(low, high),
+            decades if decades >= 0.8 => step_ticks(low, high),
+            _ => even_ticks(low, high),
+        };
+        Self { low, high, ticks }
+    }
+}
+
+/// Ends with a margin, at least `least` decades apart.
+fn ends(values: &[f64], margin: f64, least: f64) -> (f64, f64) {
+    let logs = values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| v.log10());
+    let (low, high) = logs.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+    if low > high {
+        return (-1.0, 0.0);
+    }
+    let margin = (margin * (high - low)).max((least - (high - low)) / 2.0);
+    (low - margin, high + margin)
+}
+
+fn decade_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+    let stride = ((high - low) / 6.0).ceil().max(1.0) as i32;
+    (low.ceil() as i32..=high.floor() as i32)
+        .filter(|e| e.rem_euclid(stride) == 0)
+        .map(|e| (10_f64.powi(e), format!("10{}", superscript(e))))
+        .collect()
+}
+
+fn step_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+    let inside = |v: &f64| (low..=high).contains(&v.log10());
+    let values: Vec<f64> = (low.floor() as i32..=high.floor() as i32)
+        .flat_map(|e| [1.0, 2.0, 5.0].map(|m| decimal(m, e)))
+        .filter(inside)
+        .collect();
+    let plain = is_plain(&values);
+    let label = |v: f64| if plain { v.to_string() } else { scientific(v, 0) };
+    values.into_iter().map(|v| (v, label(v))).collect()
+}
+
+/// Steps of 1, 2 or 5 times a power of ten, about five of them.
+fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+    let (from, to) = (10_f64.powf(low), 10_f64.powf(high));
+    let rough = (to - from) / 5.0;
+    if !rough.is_normal() {
+        return Vec::new();
+    }
+    let exponent = rough.log10().floor() as i32;
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| decimal(m, exponent));
+    let step = step.into_iter().find(|s| *s >= rough).unwrap_or(rough);
+    let last = (to / step).floor();
+    let values: Vec<f64> = (0..12)
+        .map(|i| (from / step).ceil() + f64::from(i))
+        .filter(|n| *n <= last)
+        .map(|n| n * step)
+        .collect();
+    let plain = is_plain(&values);
+    let places = |v: f64| (v.log10().floor() - (step.log10() + 1e-9).floor()).max(0.0) as usize;
+    let label = |v: f64| {
+        let fraction = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
+        if plain { format!("{v:.fraction$}") } else { scientific(v, places(v)) }
+    };
+    values.into_iter().map(|v| (v, label(v))).collect()
+}
+
+/// Whether all values read well without an exponent.
+fn is_plain(values: &[f64]) -> bool {
+    values.iter().all(|v| (0.9e-3..1e5).contains(v))
+}
+
+/// `mantissa` times ten to the `exponent`, rounded as a decimal literal would be.
+fn decimal(mantissa: f64, exponent: i32) -> f64 {
+    format!("{mantissa}e{exponent}").parse().unwrap_or(0.0)
+}
+
+/// `2.5×10⁻³`: at most `places` decimals in the mantissa, a mantissa of 1 left out.
+fn scientific(value: f64, places: usize) -> String {
+    let text = format!("{value:.places$e}");
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let power = format!("10{}", superscript(exponent.parse().unwrap_or(0)));
+    let short = match mantissa.contains('.') {
+        true => mantissa.trim_end_matches('0').trim_end_matches('.'),
+        false => mantissa,
+    };
+    if short == "1" { power } else { format!("{short}×{power}") }
+}
+
+fn superscript(value: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let digit = |c: char| c.to_digit(10).map_or('⁻', |d| DIGITS[d as usize]);
+    value.to_string().chars().map(digit).collect()
+}
+
+impl Ranged for LogAxis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let place = ((value.log10() - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        limit.0 + (place * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|(value, _)| *value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        10_f64.powf(self.low)..10_f64.powf(self.high)
+    }
+}
+
+impl ValueFormatter<f64> for LogAxis {
+    fn format(value: &f64) -> String {
+        value.to_string()
+    }
+
+    fn format_ext(&self, value: &f64) -> String {
+        let label = self.ticks.iter().find(|(tick, _)| tick == value);
+        label.map_or_else(String::new, |(_, label)| label.clone())
+    }
+}

@@ -1,0 +1,63 @@
+//! Bootstrap over seeds. Every point uses the same resampled seeds, so that quantities built from
+//! several points, such as slopes, stay paired.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::random::threefry4x32;
+use crate::row::Row;
+
+/// Bootstrap resamples behind every standard error.
+pub const RESAMPLES: u32 = 1000;
+/// Constant, so that the same rows give the same report.
+const KEY: [u32; 4] = [0x626f_6f74, 0x7374_7261, 0x7073_6565, 0x6473_0000];
+
+/// `RESAMPLES` draws, with replacement, of as many seeds as there are.
+pub struct Resamples {
+    draws: Vec<Vec<u32>>,
+}
+
+impl Resamples {
+    pub fn new(rows: &[&Row]) -> Self {
+        let seeds: BTreeSet<u32> = rows.iter().map(|row| row.seed_index).collect();
+        let seeds: Vec<u32> = seeds.into_iter().collect();
+        let draws = (0..RESAMPLES)
+            .map(|resample| (0..seeds.len()).map(|i| seeds[pick(resample, i, seeds.len())]).collect())
+            .collect();
+        Self { draws }
+    }
+
+    /// The mean of each resample; NaN where none of its seeds has a value.
+    pub fn means(&self, values: &BTreeMap<u32, f64>) -> Vec<f64> {
+        let mean = |draw: &Vec<u32>| {
+            let (sum, n) = draw
+                .iter()
+                .filter_map(|seed| values.get(seed))
+                .fold((0.0, 0_u32), |(sum, n), value| (sum + value, n + 1));
+            sum / f64::from(n)
+        };
+        self.draws.iter().map(mean).collect()
+    }
+}
+
+/// Index below `n`; the product with a 32-bit word is biased by less than n / 2^32.
+fn pick(resample: u32, i: usize, n: usize) -> usize {
+    let word = threefry4x32(KEY, [i as u32, resample, 0, 0])[0];
+    ((u64::from(word) * n as u64) >> 32) as usize
+}
+
+/// Standard deviation over the resamples, times sqrt(n / (n - 1)).
+///
+/// A resample of n seeds varies like the population of those n values, whose variance is
+/// (n - 1) / n of the sample variance; the factor makes the error of a mean sd / sqrt(n).
+/// `None` with fewer than two runs: one seed says nothing about its own scatter.
+pub fn standard_error(resampled: &[f64], runs: usize) -> Option<f64> {
+    let values: Vec<f64> = resampled.iter().copied().filter(|v| v.is_finite()).collect();
+    if runs < 2 || values.len() < 2 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>();
+    let variance = squares / (values.len() - 1) as f64;
+    let se = (variance * runs as f64 / (runs - 1) as f64).sqrt();
+    Some(se).filter(|se| se.is_finite())
+}

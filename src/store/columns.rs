@@ -1,0 +1,242 @@
+//! The columns of a part: one table that writing, reading and the digest all derive from.
+
+use std::sync::LazyLock;
+
+use arrow_schema::{DataType, Field};
+
+use crate::row::{Counts, Row, Site};
+
+/// Columns that tell how a row was made, not what came out; the digest leaves them out.
+const PROVENANCE: [&str; 4] = ["checked", "adapter", "driver", "fingerprint"];
+
+/// The value of one column in one row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    Null,
+    U32(u32),
+    U64(u64),
+    F64(f64),
+    Text(&'a str),
+}
+
+type Get = Box<dyn Fn(&Row) -> Cell<'_> + Send + Sync>;
+type Set = Box<dyn Fn(&mut Row, Cell<'_>) -> bool + Send + Sync>;
+
+/// A column: its Arrow field and how it is read from and put into a row.
+pub struct Column {
+    pub field: Field,
+    /// Whether the column depends on nothing but config, seed and stream version.
+    pub is_result: bool,
+    get: Get,
+    set: Set,
+}
+
+impl Column {
+    fn new<T: Stored>(name: &str, get: Get, set: Set) -> Column {
+        Column {
+            field: Field::new(name, T::TYPE, T::NULLABLE),
+            is_result: !PROVENANCE.contains(&name),
+            get,
+            set,
+        }
+    }
+
+    /// A column that is a field of the row.
+    fn of<T: Stored>(
+        name: &str,
+        get: impl Fn(&Row) -> &T + Send + Sync + 'static,
+        get_mut: impl Fn(&mut Row) -> &mut T + Send + Sync + 'static,
+    ) -> Column {
+        let set = move |row: &mut Row, cell: Cell<'_>| match T::from_cell(cell) {
+            Some(value) => {
+                *get_mut(row) = value;
+                true
+            }
+            None => false,
+        };
+        Column::new::<T>(name, Box::new(move |row| get(row).cell()), Box::new(set))
+    }
+
+    /// A column that is one of a site's counters, null where the site has no counts.
+    fn counter(name: &str, site: usize, place: fn(&mut Counts) -> &mut u64) -> Column {
+        let get: Get = Box::new(move |row| match row.counts[site] {
+            Some(mut counts) => Cell::U64(*place(&mut counts)),
+            None => Cell::Null,
+        });
+        let set = move |row: &mut Row, cell: Cell<'_>| match cell {
+            Cell::U64(value) => {
+                *place(row.counts[site].get_or_insert_default()) = value;
+                true
+            }
+            other => other == Cell::Null,
+        };
+        Column::new::<Option<u64>>(name, get, Box::new(set))
+    }
+
+    pub fn name(&self) -> &str {
+        self.field.name()
+    }
+
+    pub fn get<'a>(&self, row: &'a Row) -> Cell<'a> {
+        (self.get)(row)
+    }
+
+    /// Puts a value into the row; false when it is not of the column's type.
+    #[must_use]
+    pub fn set(&self, row: &mut Row, cell: Cell<'_>) -> bool {
+        (self.set)(row, cell)
+    }
+}
+
+/// A type of row field that a column can hold.
+trait Stored: Sized + 'static {
+    const TYPE: DataType;
+    const NULLABLE: bool = false;
+    fn cell(&self) -> Cell<'_>;
+    fn from_cell(cell: Cell<'_>) -> Option<Self>;
+}
+
+macro_rules! stored {
+    ($rust:ty, $arrow:ident, $cell:ident, |$value:ident| $to:expr, $from:expr) => {
+        impl Stored for $rust {
+            const TYPE: DataType = DataType::$arrow;
+            fn cell(&self) -> Cell<'_> {
+                let $value = self;
+                Cell::$cell($to)
+            }
+            fn from_cell(cell: Cell<'_>) -> Option<Self> {
+                match cell {
+                    Cell::$cell($value) => Some($from),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+stored!(u32, UInt32, U32, |v| *v, v);
+stored!(u64, UInt64, U64, |v| *v, v);
+stored!(f64, Float64, F64, |v| *v, v);
+stored!(String, Utf8, Text, |v| v, v.to_owned());
+
+impl<T: Stored> Stored for Option<T> {
+    const TYPE: DataType = T::TYPE;
+    const NULLABLE: bool = true;
+    fn cell(&self) -> Cell<'_> {
+        self.as_ref().map_or(Cell::Null, T::cell)
+    }
+    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+        match cell {
+            Cell::Null => Some(None),
+            value => T::from_cell(value).map(Some),
+        }
+    }
+}
+
+macro_rules! column {
+    ($name:expr, |$row:ident| $place:expr) => {
+        Column::of($name, move |$row| &$place, move |$row| &mut $place)
+    };
+}
+
+/// Columns named as the row's fields.
+macro_rules! fields {
+    ($($field:ident),* $(,)?) => {
+        [$(column!(stringify!($field), |row| row.$field)),*]
+    };
+}
+
+/// Every column, in file order.
+pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
+    let mut columns = Vec::new();
+    columns.extend(fields![
+        run_id,
+        cell,
+        seed_index,
+        seen,
+        output,
+        dim,
+        spectrum,
+        spectrum_exponent,
+        target,
+        noise,
+        sketch_kind,
+        sampling,
+        tail,
+        model,
+        samples,
+        batch,
+        step_size,
+        schedule,
+        recipe,
+    ]);
+    for (i, site) in Site::ALL.into_iter().enumerate() {
+        let name = site.name();
+        columns.push(column!(name, |row| row.formats[i]));
+        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[i]));
+    }
+    columns.extend(fields![
+        excess,
+        reducible,
+        approximation,
+        quantized_test,
+        quantized_test_se,
+        diverged_at,
+    ]);
+    for (i, site) in Site::ALL.into_iter().enumerate() {
+        let name = |counter| format!("{}_{counter}", site.name());
+        columns.push(Column::counter(&name("saturated"), i, |c| &mut c.saturated));
+        columns.push(Column::counter(&name("underflowed"), i, |c| {
+            &mut c.underflowed
+        }));
+        columns.push(Column::counter(&name("nan"), i, |c| &mut c.nan));
+    }
+    columns.extend(fields![
+        v_digest,
+        stream_version,
+        checked,
+        adapter,
+        driver,
+        fingerprint
+    ]);
+    columns
+});
+
+/// The row a reader fills column by column.
+pub fn blank() -> Row {
+    Row {
+        run_id: 0,
+        cell: 0,
+        seed_index: 0,
+        seen: 0,
+        output: String::new(),
+        dim: 0,
+        spectrum: String::new(),
+        spectrum_exponent: None,
+        target: String::new(),
+        noise: 0.0,
+        sketch_kind: String::new(),
+        sampling: String::new(),
+        tail: String::new(),
+        model: 0,
+        samples: 0,
+        batch: 0,
+        step_size: 0.0,
+        schedule: String::new(),
+        recipe: String::new(),
+        formats: Default::default(),
+        roundings: Default::default(),
+        excess: None,
+        reducible: None,
+        approximation: None,
+        quantized_test: None,
+        quantized_test_se: None,
+        diverged_at: None,
+        counts: Default::default(),
+        v_digest: String::new(),
+        stream_version: 0,
+        checked: String::new(),
+        adapter: String::new(),
+        driver: String::new(),
+        fingerprint: String::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Files that appear whole or not at all, and locks that end with their process.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Ends the name of every temporary file of the writer called `tag`.
+pub fn temporary_suffix(tag: &str) -> String {
+    format!(".{tag}.tmp")
+}
+
+/// Writes a file through a temporary name beside it, so that a reader or a crash never meets half of
+/// one. `tag` keeps apart the writers that may work in the directory at the same time.
+pub fn write_whole(
+    path: &Path,
+    tag: &str,
+    fill: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<()> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::Other(format!("{}: not a file name", path.display())))?;
+    let temporary = path.with_file_name(format!(
+        ".{}{}",
+        name.to_string_lossy(),
+        temporary_suffix(tag)
+    ));
+    let written = File::create(&temporary)
+        .map_err(Error::io(&temporary))
+        .and_then(|mut file| {
+            fill(&mut file)?;
+            file.sync_all().map_err(Error::io(&temporary))
+        })
+        .and_then(|()| fs::rename(&temporary, path).map_err(Error::io(path)));
+    if written.is_err() {
+        // The first error is the one worth reporting.
+        let _ = fs::remove_file(&temporary);
+    }
+    written?;
+    sync_parent(path)
+}
+
+/// Makes a rename last: on Unix the new name lies in the directory, which has a sync of its own.
+#[cfg(unix)]
+fn sync_parent(path: &Path) -> Result<()> {
+    let dir = match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    };
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(Error::io(dir))
+}
+
+#[cfg(not(unix))]
+fn sync_parent(_: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Takes a shard's lock until the returned file is dropped. The file itself stays: removing it could
+/// take away the name of a lock that another process has just taken.
+pub fn lock_shard(path: &Path) -> Result<File> {
+    let mut file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Where a locked file can't be read the message does without the holder.
+            let _ = file.read_to_string(&mut holder);
+            let holder = match holder.trim() {
+                "" => "another process",
+                known => known,
+            };
+            return Err(Error::Input(format!(
+                "{} is held by {holder}: wait for it or stop it, or use another output directory",
+                path.display(),
+            )));
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::io(path)(source)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "pid {} on {}", std::process::id(), host()))
+        .map_err(Error::io(path))?;
+    Ok(file)
+}
+
+/// Waits for a lock that is held for moments only.
+pub fn lock_briefly(path: &Path) -> Result<File> {
+    let file = open_lock(path)?;
+    file.lock().map_err(Error::io(path))?;
+    Ok(file)
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|e| {
+            Error::Input(format!(
+                "can't write {}: {e}; make the output directory writable or choose another one",
+                path.display()
+            ))
+        })
+}
+
+fn host() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .or_else(|| std::env::var("COMPUTERNAME").ok())
+        .map_or_else(|| "unknown host".to_owned(), |name| name.trim().to_owned())
+}

@@ -1,0 +1,232 @@
+//! The output directory: who may write into it, what it holds, what is still missing.
+
+mod columns;
+mod files;
+mod manifest;
+pub mod parquet;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use self::columns::{COLUMNS, Cell};
+use crate::error::{Error, Result};
+use crate::hash::fnv1a64;
+use crate::row::Row;
+
+const CONFIG: &str = "config.toml";
+const LOCK_PREFIX: &str = "lock-";
+/// Held while the manifest is read, changed and written: shards share it.
+const MANIFEST_LOCK: &str = "lock-manifest";
+
+/// What a command is about to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The resolved config, stored as it is.
+    pub config_toml: String,
+    /// Canonical text, one key a line, of everything that must not change in a directory.
+    pub identity: String,
+    pub seeds: u32,
+    pub stream_version: u32,
+}
+
+/// An output directory, open for one shard until it is dropped.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    /// Names this shard's lock and temporary files.
+    tag: String,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or continues a directory for shard `I` of `N`. Shards may open it at the same time; the
+    /// stored seeds are the most any of them asked for.
+    ///
+    /// [`Error::Input`] when it can't be created or written, another process holds the shard, or it
+    /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files.
+    pub fn open(dir: &Path, settings: &Settings, shard: (u32, u32)) -> Result<Store> {
+        fs::create_dir_all(dir).map_err(|e| {
+            Error::Input(format!(
+                "can't create the output directory {}: {e}; choose another one",
+                dir.display()
+            ))
+        })?;
+        refuse_foreign(dir)?;
+        let tag = format!("{}-of-{}", shard.0, shard.1);
+        let store = Store {
+            _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?,
+            dir: dir.to_path_buf(),
+            tag,
+        };
+        store.remove_stale()?;
+        store.agree(settings)?;
+        Ok(store)
+    }
+
+    /// Rows stored so far for each (cell, seed_index), by whichever shard.
+    pub fn done_seeds(&self) -> Result<BTreeMap<(u64, u32), u64>> {
+        let mut done = BTreeMap::new();
+        for path in parts(&self.dir)? {
+            let rows = parquet::read_columns(&path, |name| matches!(name, "cell" | "seed_index"))?;
+            for row in rows {
+                *done.entry((row.cell, row.seed_index)).or_insert(0) += 1;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes `part-<name>.parquet`; a part that exists is never written again.
+    pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
+        let path = self.dir.join(format!("part-{name}.parquet"));
+        if path.exists() {
+            return Err(Error::Other(format!("{} exists already", path.display())));
+        }
+        parquet::write_part_as(&path, &self.tag, rows)
+    }
+
+    /// Merges keys into `manifest.json`, the last writer's value winning.
+    pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
+        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
+        let mut manifest = manifest::read(&self.dir)?.ok_or_else(|| {
+            Error::Corrupt(format!("{}: no {}", self.dir.display(), manifest::NAME))
+        })?;
+        manifest::merge(&mut manifest, provenance)?;
+        manifest::write(&self.dir, &self.tag, &manifest)
+    }
+
+    /// Compares the settings with the stored ones, and stores them where they are new.
+    fn agree(&self, settings: &Settings) -> Result<()> {
+        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
+        let stored = manifest::read(&self.dir)?;
+        if let Some(stored) = &stored {
+            manifest::check(&self.dir, stored, settings)?;
+        }
+        let known_seeds = stored.as_ref().map(manifest::seeds);
+        let mut manifest = stored.unwrap_or_else(|| manifest::new(settings));
+        let seeds = u64::from(settings.seeds);
+        if known_seeds.is_none_or(|known| known < seeds) {
+            manifest.insert("seeds".into(), seeds.into());
+            // The manifest comes first: a directory with any other file of ours and no manifest
+            // would be taken for a foreign one.
+            manifest::write(&self.dir, &self.tag, &manifest)?;
+        }
+        let path = self.dir.join(CONFIG);
+        if known_seeds.is_some_and(|known| known > seeds) && path.exists() {
+            return Ok(());
+        }
+        files::write_whole(&path, &self.tag, |file| {
+            file.write_all(settings.config_toml.as_bytes())
+                .map_err(Error::io(&path))
+        })
+    }
+
+    /// Removes what an earlier process of this shard left half written.
+    fn remove_stale(&self) -> Result<()> {
+        let suffix = files::temporary_suffix(&self.tag);
+        for name in names(&self.dir)? {
+            if name.starts_with('.') && name.ends_with(&suffix) {
+                let path = self.dir.join(name);
+                fs::remove_file(&path).map_err(Error::io(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names in a directory that are text; ours all are.
+fn names(dir: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::Input(format!(
+            "{}: no such directory; name the one that a run wrote",
+            dir.display()
+        )),
+        _ => Error::io(dir)(e),
+    })?;
+    entries
+        .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()
+        .map_err(Error::io(dir))
+}
+
+/// Refuses a directory with files in it that no run of ours put there.
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    let own = |name: &str| {
+        name.starts_with(LOCK_PREFIX) || (name.starts_with('.') && name.ends_with(".tmp"))
+    };
+    // Listed before the manifest is looked for: a shard that opens the directory at this moment
+    // writes its manifest before anything else that would count here.
+    let other = names(dir)?.into_iter().find(|name| !own(name));
+    match other {
+        Some(name) if !dir.join(manifest::NAME).exists() => Err(Error::Corrupt(format!(
+            "{}: foreign directory, it holds {name} and no {}; use an empty one",
+            dir.display(),
+            manifest::NAME
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The parts in a directory, sorted by name.
+pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = names(dir)?;
+    names.retain(|name| name.starts_with("part-") && name.ends_with(".parquet"));
+    names.sort();
+    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
+
+fn key(row: &Row) -> (u64, u64, &str) {
+    (row.run_id, row.seen, &row.output)
+}
+
+/// All rows of a directory, sorted by (run_id, seen, output). A key that comes twice is
+/// [`Error::Corrupt`].
+pub fn read_rows(dir: &Path) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for path in parts(dir)? {
+        rows.extend(parquet::read_part(&path)?);
+    }
+    rows.sort_by(|a, b| key(a).cmp(&key(b)));
+    match rows.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])) {
+        None => Ok(rows),
+        Some(pair) => {
+            let (run, seen, output) = key(&pair[0]);
+            Err(Error::Corrupt(format!(
+                "{}: run {run} has two rows for seen {seen}, output {output}",
+                dir.display()
+            )))
+        }
+    }
+}
+
+/// FNV-1a 64, as 16 hex digits, of the result columns of the rows in key order: equal for equal
+/// results whatever the shards, machines and checks that led to them.
+pub fn digest(rows: &[Row]) -> String {
+    let mut sorted: Vec<_> = rows.iter().collect();
+    sorted.sort_by_key(|row| key(row));
+    let bytes = sorted
+        .into_iter()
+        .flat_map(|row| canonical(row).into_bytes());
+    format!("{:016x}", fnv1a64(bytes))
+}
+
+/// A row's result columns as a line. A text is led by its length, so that no two rows share a line.
+fn canonical(row: &Row) -> String {
+    let mut line = String::new();
+    for column in COLUMNS.iter().filter(|c| c.is_result) {
+        let written = match column.get(row) {
+            Cell::Null => write!(line, "null\t"),
+            Cell::U32(value) => write!(line, "{value}\t"),
+            Cell::U64(value) => write!(line, "{value}\t"),
+            Cell::F64(value) => write!(line, "{:016x}\t", value.to_bits()),
+            Cell::Text(value) => write!(line, "{}:{value}\t", value.len()),
+        };
+        written.expect("a String takes whatever is written to it");
+    }
+    line.push('\n');
+    line
+}
