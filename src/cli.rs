@@ -35,6 +35,8 @@ pub enum Command {
     Replay(Replay),
     /// Write report.html and the figures of a directory again.
     Report(Report),
+    /// Runs done, checked share and digest of a directory.
+    Status(Status),
 }
 
 #[derive(Args, Debug)]
@@ -96,4 +98,13 @@ pub struct Replay {
 pub struct Report {
     /// A sweep's directory.
     pub dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub struct Status {
+    /// A sweep's directory.
+    pub dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }

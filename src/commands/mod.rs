@@ -4,6 +4,7 @@ mod devices;
 mod plan;
 mod replay;
 mod report;
+mod status;
 mod sweep;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Sweep(args) => sweep::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Report(args) => report::run(args),
+        Command::Status(args) => status::run(args),
     }
 }
 
