@@ -46,8 +46,8 @@ pub fn sweep(
     let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
     let progress = Progress::new(runs(&todo));
     let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
-    let mut number = store::parts(dir)?.len();
-    for part in todo.chunks(part_cohorts(plan, wave)) {
+    let stored = store::parts(dir)?.len();
+    for (number, part) in (stored..).zip(todo.chunks(part_cohorts(plan, wave))) {
         let mut rows = Vec::new();
         for cohorts in part.chunks(wave) {
             let (wave_rows, wave_checked) = run_wave(plan, cohorts, &checked, adapter, dir)?;
@@ -59,7 +59,6 @@ pub fn sweep(
         let first = part[0].seed_index;
         rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
         store.write(&format!("{}-of-{}-{number:06}-seed{first:08}", shard.0, shard.1), &rows)?;
-        number += 1;
         if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
             let (done, all) = (summary.runs, runs(&todo));
             return Err(Error::Incomplete(format!(

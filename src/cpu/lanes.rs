@@ -19,8 +19,8 @@ pub fn words(key: [u32; 4], slice: usize, second: u32, purpose: u32) -> [[u32; L
     let mut out = [[0; LANES]; 4];
     for l in 0..LANES {
         let drawn = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, 0]);
-        for j in 0..4 {
-            out[j][l] = drawn[j];
+        for (row, word) in out.iter_mut().zip(drawn) {
+            row[l] = word;
         }
     }
     out

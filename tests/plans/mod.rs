@@ -61,7 +61,7 @@ pub fn random_config(case: u64) -> String {
     chosen.dedup();
     let batch = c.pick(&[1, 1, 2, 3, 5, 31, 32, 33, 64]);
     let updates = if case % 20 == 7 { 3 } else { c.pick(&[1, 2, 7, 20]) };
-    let long = if batch <= 3 && case % 5 == 0 { 300 } else { updates };
+    let long = if batch <= 3 && case.is_multiple_of(5) { 300 } else { updates };
     let samples = if long == updates { vec![batch * updates] } else { vec![batch * updates, batch * long] };
     let schedule = c.pick(&["constant", "geometric"]);
     let step = if c.below(6) == 0 { "1e6" } else { c.pick(&["0.1", "0.03125", "0.4"]) };
