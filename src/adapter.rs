@@ -2,6 +2,7 @@
 
 use crate::cpu::{self, Fault};
 use crate::error::{Error, Result};
+use crate::gpu::{self, AdapterInfo, Gpu};
 use crate::plan::{Cohort, Plan};
 use crate::reference::RawRow;
 use crate::results::Origin;
@@ -9,37 +10,49 @@ use crate::results::Origin;
 /// An adapter that is ready to run.
 pub enum Adapter {
     /// `fault` flips one bit, so that a test can see the check find it.
-    Cpu { fault: Option<Fault> },
+    Cpu {
+        fault: Option<Fault>,
+    },
+    Gpu(Box<Gpu>),
 }
 
 impl Adapter {
     /// `auto`, `cpu`, an index or part of a name as `devices` lists them, or `pci:BUS`. `auto` takes the first
-    /// hardware GPU, else the CPU: software GPUs are slower than it.
+    /// hardware GPU, else the CPU: software GPUs are slower than it. A GPU is proved on known answers before it
+    /// is handed out; the CPU is proved by the check of the sweep itself.
+    ///
+    /// [`Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
     pub fn open(choice: &str) -> Result<Adapter> {
-        match choice {
-            "cpu" | "auto" => Ok(Adapter::Cpu { fault: None }),
-            _ => Err(Error::NoAdapter(format!("no adapter {choice:?}: see roundlaw devices, or use --adapter cpu"))),
+        if choice == "cpu" {
+            return Ok(Adapter::Cpu { fault: None });
         }
-    }
-
-    /// Proves the adapter on a known answer before a sweep; the CPU is proved by the check of the sweep itself.
-    pub fn self_test(&mut self) -> Result<()> {
-        match self {
-            Adapter::Cpu { .. } => Ok(()),
-        }
+        let found = gpu::adapters();
+        let index = if choice == "auto" {
+            match found.iter().find(|info| gpu::is_hardware(info)) {
+                None => return Ok(Adapter::Cpu { fault: None }),
+                Some(info) => info.index,
+            }
+        } else {
+            select(choice, &found)?
+        };
+        let gpu = Gpu::open(index)?;
+        gpu.self_test()?;
+        Ok(Adapter::Gpu(Box::new(gpu)))
     }
 
     /// Rows of every cohort, each by (trajectory, seen).
     pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<RawRow>>> {
         match self {
             Adapter::Cpu { fault } => Ok(cpu::execute(plan, cohorts, *fault)),
+            Adapter::Gpu(gpu) => gpu.execute(plan, cohorts),
         }
     }
 
     /// Cohorts that run at once.
-    pub fn wave(&self, _plan: &Plan) -> Result<usize> {
+    pub fn wave(&self, plan: &Plan) -> Result<usize> {
         match self {
             Adapter::Cpu { .. } => Ok(rayon::current_num_threads()),
+            Adapter::Gpu(gpu) => gpu.wave(plan),
         }
     }
 
@@ -50,6 +63,31 @@ impl Adapter {
                 driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
                 fingerprint: "rne,separate,subnormals-kept".into(),
             },
+            Adapter::Gpu(gpu) => Origin {
+                adapter: format!("{} ({})", gpu.info.name, gpu.info.backend),
+                driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_string(),
+                fingerprint: gpu.fingerprint().to_string(),
+            },
         }
+    }
+}
+
+fn select(choice: &str, found: &[AdapterInfo]) -> Result<usize> {
+    let describe = |info: &AdapterInfo| format!("{} ({}, {})", info.index, info.name, info.backend);
+    let list = |infos: &[&AdapterInfo]| infos.iter().map(|info| describe(info)).collect::<Vec<_>>().join(", ");
+    let fits = |info: &&AdapterInfo| match (choice.strip_prefix("pci:"), choice.parse::<usize>()) {
+        (Some(bus), _) => info.pci.eq_ignore_ascii_case(bus),
+        (None, Ok(index)) => info.index == index,
+        (None, Err(_)) => info.name.to_lowercase().contains(&choice.to_lowercase()),
+    };
+    let matching: Vec<&AdapterInfo> = found.iter().filter(fits).collect();
+    match matching.as_slice() {
+        [one] => Ok(one.index),
+        [] => Err(Error::NoAdapter(format!(
+            "--adapter {choice}: no such adapter; found: cpu{}{}",
+            if found.is_empty() { "" } else { ", " },
+            list(&found.iter().collect::<Vec<_>>())
+        ))),
+        many => Err(Error::NoAdapter(format!("--adapter {choice} fits {}: name one by its number", list(many)))),
     }
 }

@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use crate::adapter::Adapter;
+use crate::cpu::clean_sketch;
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, Trajectory};
+use crate::problem::sketch_entry;
+use crate::random::Stream;
 use crate::reference::{self, RawRow};
 use crate::row::Site;
 
@@ -48,7 +51,7 @@ impl Mismatch {
     }
 }
 
-/// First difference of two states of one trajectory: counters, then divergence, then bits.
+/// First difference of two states of one trajectory: bits, then divergence, then counters.
 pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
     let found = |place: &str, index: usize, expected: u64, actual: u64| Difference {
         place: place.into(),
@@ -85,6 +88,11 @@ pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
 
 /// Redoes a cohort with the reference. `Ok(None)`: every bit agrees.
 pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -> Result<Option<Mismatch>> {
+    if let Some(difference) = sketch_difference(plan, cohort) {
+        let run_id = plan.run_id(cohort.seed_index, 0);
+        let seed_index = cohort.seed_index;
+        return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen: 0, first_update: None, difference }));
+    }
     let expected = reference::cohort(plan, cohort, None);
     for (index, e) in expected.iter().enumerate() {
         let missing = RawRow { v: Vec::new(), ..e.clone() };
@@ -104,6 +112,22 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -
         return Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }));
     }
     Ok(None)
+}
+
+/// The clean sketch that the risks are computed from, against the scalar draws.
+fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+    let point = &plan.points[cohort.point];
+    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+    let dim = point.problem.dim as usize;
+    let sketch = clean_sketch(point, &stream);
+    let scalar = |index: usize| sketch_entry(&stream, (index / dim) as u32, (index % dim) as u32);
+    let (index, actual) = sketch.iter().enumerate().find(|&(index, g)| g.to_bits() != scalar(index).to_bits())?;
+    Some(Difference {
+        place: "sketch".into(),
+        index,
+        expected: format!("{:#x}", scalar(index).to_bits()),
+        actual: format!("{:#x}", actual.to_bits()),
+    })
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone

@@ -21,8 +21,7 @@ pub fn run(args: &Sweep) -> Result<()> {
     for warning in estimate::warnings(&plan) {
         eprintln!("warning: {warning}");
     }
-    let mut adapter = Adapter::open(&args.adapter)?;
-    adapter.self_test()?;
+    let adapter = Adapter::open(&args.adapter)?;
     let stop = interrupt_flag()?;
     let settings = resolved::settings(&plan)?;
     let origin = adapter.origin();

@@ -152,12 +152,11 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
 #[inline(always)]
 fn advance(v: &[f32], next: &mut [f32], z: &[&[f32]], residuals: &[f32], c: f32) {
     for (k, (next, v)) in next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0).enumerate() {
-        let mut g = [0.0f32; LANES];
-        for (b, (z, r)) in z.iter().zip(residuals).enumerate() {
-            let z = &z[k * LANES..(k + 1) * LANES];
-            for l in 0..LANES {
-                let product = z[l] * r;
-                g[l] = if b == 0 { product } else { g[l] + product };
+        let lanes = |b: usize| z[b].as_chunks::<LANES>().0[k];
+        let mut g = lanes(0).map(|z| z * residuals[0]);
+        for (b, r) in residuals.iter().enumerate().skip(1) {
+            for (g, z) in g.iter_mut().zip(lanes(b)) {
+                *g += z * r;
             }
         }
         for l in 0..LANES {
