@@ -183,6 +183,19 @@ fn values(keys: &mut Keys, key: &str, default: Value) -> Result<Vec<Value>> {
     from_list(&keys.path(key), list)
 }
 
+/// Parses a list. Two spellings of one value, as 1 and 1.0, are a value twice.
+fn distinct<T: PartialEq>(key: &str, list: &[Value], parse: impl Fn(&Value) -> Result<T>) -> Result<Vec<T>> {
+    let mut parsed = Vec::new();
+    for value in list {
+        let item = parse(value)?;
+        if parsed.contains(&item) {
+            return Err(Error::Input(format!("{key} holds {value} twice: values must differ")));
+        }
+        parsed.push(item);
+    }
+    Ok(parsed)
+}
+
 fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
     let kind = |kind: &str| Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]));
     let dims = keys.required("dim")?;
@@ -204,17 +217,18 @@ fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
     for value in &tails {
         one_of("problem.tail", value, &["open"])?;
     }
+    let dims = distinct("problem.dim", &dims, |value| integer("problem.dim", value, 1, u64::from(MAX_DIM)))?;
+    let exponents = distinct("problem.spectrum", &spectra, power_spectrum)?;
+    let targets = distinct("problem.target", &targets, target_kind)?;
+    let noises = distinct("problem.noise", &noises, noise_level)?;
+    let sketches = distinct("problem.sketch", &sketches, sketch_kind)?;
     let mut points = Vec::new();
-    for dim in &dims {
-        let dim = integer("problem.dim", dim, 1, u64::from(MAX_DIM))? as u32;
-        for spectrum in &spectra {
-            let exponent = power_spectrum(spectrum)?;
-            for target in &targets {
-                let target = target_kind(target)?;
-                for noise in &noises {
-                    let noise = noise_level(noise)?;
-                    for sketch in &sketches {
-                        points.push(Problem { dim, exponent, target, noise, sketch: sketch_kind(sketch)? });
+    for &dim in &dims {
+        for &exponent in &exponents {
+            for &target in &targets {
+                for &noise in &noises {
+                    for &sketch in &sketches {
+                        points.push(Problem { dim: dim as u32, exponent, target, noise, sketch });
                     }
                 }
             }
@@ -283,10 +297,9 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
     let samples = grid("train.samples", keys.required("samples")?, 1, MAX_SAMPLES)?;
     let batches =
         grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
-    let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?
-        .iter()
-        .map(|value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20)))
-        .collect::<Result<Vec<_>>>()?;
+    let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?;
+    let step_size = |value: &Value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20));
+    let step_sizes = distinct("train.step_size", &step_sizes, step_size)?;
     let schedule = keys.take("schedule").unwrap_or(Value::from("geometric"));
     let schedule = one_of("train.schedule", &schedule, &["constant", "geometric"])?;
     let outputs = values(&mut keys, "output", Value::from("last"))?
