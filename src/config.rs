@@ -484,7 +484,8 @@ fn integer(key: &str, value: &Value, low: u64, high: u64) -> Result<u64> {
 
 fn number(key: &str, value: &Value, low: f64, high: f64) -> Result<f64> {
     match value.as_float().or(value.as_integer().map(|v| v as f64)) {
-        Some(v) if (low..=high).contains(&v) => Ok(v),
+        // -0.0 becomes +0.0: one value has one text in the rows and in the resolved config.
+        Some(v) if (low..=high).contains(&v) => Ok(v + 0.0),
         _ => Err(bad(key, value, &format!("a number from {low:e} to {high:e}"))),
     }
 }
