@@ -198,12 +198,12 @@ fn distinct<T: PartialEq>(key: &str, list: &[Value], parse: impl Fn(&Value) -> R
 
 fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
     let kind = |kind: &str| Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]));
-    let dims = keys.required("dim")?;
+    let dims = keys.required("dim", "an integer or a list of integers, as 1000")?;
     let dims = match dims {
         Value::Array(list) => from_list("problem.dim", list)?,
         single => vec![single],
     };
-    let spectrum = keys.required("spectrum")?;
+    let spectrum = keys.required("spectrum", "{ kind = \"power\", exponent = 2.0 }")?;
     let spectra = if let Value::Array(list) = spectrum { from_list("problem.spectrum", list)? } else { vec![spectrum] };
     let targets = values(&mut keys, "target", kind("gaussian"))?;
     let noises = values(&mut keys, "noise", Value::from(1.0))?;
@@ -247,22 +247,22 @@ fn noise_level(value: &Value) -> Result<f64> {
 
 fn power_spectrum(value: &Value) -> Result<f64> {
     let mut keys = Keys::from_value("problem.spectrum", value.clone())?;
-    one_of("problem.spectrum.kind", &keys.required("kind")?, &["power"])?;
-    let exponent = number("problem.spectrum.exponent", &keys.required("exponent")?, 0.0, 16.0)?;
+    one_of("problem.spectrum.kind", &keys.required("kind", "power")?, &["power"])?;
+    let exponent = number("problem.spectrum.exponent", &keys.required("exponent", "a number from 0 to 16")?, 0.0, 16.0)?;
     keys.finish(&["kind", "exponent"])?;
     Ok(exponent)
 }
 
 fn target_kind(value: &Value) -> Result<Target> {
     let mut keys = Keys::from_value("problem.target", value.clone())?;
-    let kind = one_of("problem.target.kind", &keys.required("kind")?, &["gaussian", "ones"])?;
+    let kind = one_of("problem.target.kind", &keys.required("kind", "gaussian, ones")?, &["gaussian", "ones"])?;
     keys.finish(&["kind"])?;
     Ok([Target::Gaussian, Target::Ones][kind])
 }
 
 fn sketch_kind(value: &Value) -> Result<Sketch> {
     let mut keys = Keys::from_value("problem.sketch", value.clone())?;
-    let kind = one_of("problem.sketch.kind", &keys.required("kind")?, &["gaussian", "none"])?;
+    let kind = one_of("problem.sketch.kind", &keys.required("kind", "gaussian, none")?, &["gaussian", "none"])?;
     if kind == 0 {
         match keys.take("nested") {
             None | Some(Value::Boolean(true)) => {}
@@ -294,7 +294,7 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         (None, true) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
         (Some(value), _) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(smallest_dim)))?,
     };
-    let samples = grid("train.samples", keys.required("samples")?, 1, MAX_SAMPLES)?;
+    let samples = grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
     let batches =
         grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
     let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?;
@@ -370,7 +370,7 @@ fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
     let mut recipes: Vec<Recipe> = Vec::new();
     for item in list {
         let mut keys = Keys::from_value("recipe", item)?;
-        let name = match keys.required("name")? {
+        let name = match keys.required("name", "a non-empty text")? {
             Value::String(name) if !name.trim().is_empty() => name,
             other => return Err(bad("recipe.name", &other, "a non-empty text")),
         };
@@ -405,15 +405,15 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     let mut keys = Keys::from_value(key, value)?;
     if let Some(noise) = keys.take("noise") {
         one_of(&keys.path("noise"), &noise, &["additive"])?;
-        let eps = number(&keys.path("eps"), &keys.required("eps")?, 2f64.powi(-96), 1e6)?;
+        let eps = number(&keys.path("eps"), &keys.required("eps", "a variance, as 0.01")?, 2f64.powi(-96), 1e6)?;
         if let Some(law) = keys.take("law") {
             one_of(&keys.path("law"), &law, &["gaussian"])?;
         }
         keys.finish(&["noise", "eps", "law"])?;
         return Ok(Some(Spec::Additive { eps }));
     }
-    let name = keys.required("format")?;
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let name = keys.required("format", &names.join(", "))?;
     let chosen = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
     let rounding = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
     let rounding = Rounding::ALL[one_of(&keys.path("rounding"), &rounding, &Rounding::ALL.map(Rounding::name))?];
@@ -423,7 +423,7 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     };
     let mut allowed = vec!["format", "rounding"];
     let scale = match chosen.layout {
-        Layout::Integer { .. } => power_of_two(&keys.path(option), &keys.required(option)?, -48, 48)?,
+        Layout::Integer { .. } => power_of_two(&keys.path(option), &keys.required(option, "a power of two, as 0.03125")?, -48, 48)?,
         Layout::Float { .. } => match keys.take(option) {
             Some(value) => power_of_two(&keys.path(option), &value, -32, 32)?,
             None => 1.0,
@@ -459,9 +459,9 @@ fn grid(key: &str, value: Value, low: u64, high: u64) -> Result<Vec<u64>> {
     let list = match value {
         Value::Table(table) => {
             let mut keys = Keys::new(key, table);
-            let from = integer(&keys.path("from"), &keys.required("from")?, low, high)?;
-            let to = integer(&keys.path("to"), &keys.required("to")?, from, high)?;
-            let mul = integer(&keys.path("mul"), &keys.required("mul")?, 2, 1 << 31)?;
+            let from = integer(&keys.path("from"), &keys.required("from", "the first value")?, low, high)?;
+            let to = integer(&keys.path("to"), &keys.required("to", "the last value")?, from, high)?;
+            let mul = integer(&keys.path("mul"), &keys.required("mul", "an integer >= 2")?, 2, 1 << 31)?;
             keys.finish(&["from", "to", "mul"])?;
             return Ok(std::iter::successors(Some(from), |v| v.checked_mul(mul)).take_while(|&v| v <= to).collect());
         }

@@ -32,8 +32,8 @@ impl Keys {
         self.table.remove(key)
     }
 
-    pub fn required(&mut self, key: &str) -> Result<Value> {
-        self.take(key).ok_or_else(|| Error::Input(format!("{} is missing", self.path(key))))
+    pub fn required(&mut self, key: &str, allowed: &str) -> Result<Value> {
+        self.take(key).ok_or_else(|| Error::Input(format!("{} is missing: allowed is {allowed}", self.path(key))))
     }
 
     /// The section of that name; an absent one is empty.
