@@ -364,8 +364,10 @@ fn checkpoints(value: Option<Value>, samples: &[u64], batches: &[u64]) -> Result
 }
 
 fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
-    let Some(Value::Array(list)) = value else {
-        return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into()));
+    let list = match value {
+        Some(Value::Array(list)) => list,
+        Some(other) => return Err(bad("recipe", &other, "[[recipe]] tables, each with a name")),
+        None => return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into())),
     };
     let mut recipes: Vec<Recipe> = Vec::new();
     for item in list {
