@@ -318,9 +318,10 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         "model", "samples", "batch", "step_size", "schedule", "output", "checkpoints", "quantized_test",
         "test_samples",
     ])?;
+    let smallest = samples.iter().copied().min().unwrap_or(1);
     for (&n, &b) in samples.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
-        if b > n {
-            return Err(Error::Input(format!("train.batch = {b}: allowed are 1 to the smallest train.samples, {n}")));
+        if b > smallest {
+            return Err(Error::Input(format!("train.batch = {b}: allowed are 1 to the smallest train.samples, {smallest}")));
         }
         if n % b != 0 {
             let nearest = if n % b * 2 >= b { n / b * b + b } else { n / b * b };
