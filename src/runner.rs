@@ -15,7 +15,7 @@ use crate::plan::{Cohort, Plan};
 use crate::progress::Progress;
 use crate::results::{self, Origin};
 use crate::row::Row;
-use crate::store::{self, Settings, Store};
+use crate::store::{Settings, Store};
 
 /// Rows and core-seconds after which a part is closed.
 const PART_ROWS: u64 = 200_000;
@@ -46,8 +46,7 @@ pub fn sweep(
     let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
     let progress = Progress::new(runs(&todo));
     let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
-    let stored = store::parts(dir)?.len();
-    for (number, part) in (stored..).zip(todo.chunks(part_cohorts(plan, wave))) {
+    for part in todo.chunks(part_cohorts(plan, wave)) {
         let mut rows = Vec::new();
         for cohorts in part.chunks(wave) {
             let (wave_rows, wave_checked) = run_wave(plan, cohorts, &checked, adapter, dir)?;
@@ -56,9 +55,10 @@ pub fn sweep(
             summary.checked += wave_checked;
             progress.update(summary.runs, summary.checked);
         }
-        let first = part[0].seed_index;
         rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
-        store.write(&format!("{}-of-{}-{number:06}-seed{first:08}", shard.0, shard.1), &rows)?;
+        // A cohort is stored once, so the first one names its part.
+        let name = format!("{}-of-{}-seed{:08}-point{}", shard.0, shard.1, part[0].seed_index, part[0].point);
+        store.write(&name, &rows)?;
         if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
             let (done, all) = (summary.runs, runs(&todo));
             return Err(Error::Incomplete(format!(
