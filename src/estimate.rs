@@ -1,6 +1,7 @@
 //! What a plan will cost, and what in it a user would regret.
 
 use crate::config::{Problem, Sketch};
+use crate::cpu::tile_samples;
 use crate::error::{Error, Result};
 use crate::format::{Range, Spec};
 use crate::plan::{Cell, Plan, Point};
@@ -22,7 +23,7 @@ pub struct Cost {
 }
 
 /// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference.
-const FAST: [f64; 3] = [1.5, 0.03, 0.8];
+const FAST: [f64; 3] = [1.3, 0.02, 2.0];
 const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
 
 /// Cost of a plan, per seed index.
@@ -67,8 +68,9 @@ fn cohort_bytes(point: &Point) -> u64 {
         Sketch::Gaussian => (m.saturating_mul(d).saturating_mul(4 * (pairs + 1)), 8 * m * m),
         Sketch::None => (0, 0),
     };
+    let tile = pairs * 4 * d * tile_samples(point.problem.dim) as u64;
     let projected = pairs * m * 4 * point.block;
-    [16 * d, rows, features, state, sketch, gram, projected].iter().fold(0, |sum, part| u64::saturating_add(sum, *part))
+    [16 * d, tile, rows, features, state, sketch, gram, projected].iter().fold(0, |sum, part| u64::saturating_add(sum, *part))
 }
 
 /// What `plan` and `sweep` warn of, one line each.

@@ -19,8 +19,10 @@ use lanes::SLICE;
 use project::Panels;
 use train::{Batch, Run};
 
-/// Samples drawn and projected together: x of a tile stays in cache.
-const TILE: usize = 48;
+/// Samples drawn and projected together: x of a tile stays in cache, and within 4 MiB however large D is.
+pub fn tile_samples(dim: u32) -> usize {
+    ((1 << 20) / dim as usize).clamp(1, 48)
+}
 
 /// One flipped bit, to prove that the check finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +92,14 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> 
             (run, Vec::new())
         })
         .collect();
+    let tile_size = tile_samples(point.problem.dim);
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let firsts: Vec<u64> = (start..end).step_by(TILE).collect();
+        let firsts: Vec<u64> = (start..end).step_by(tile_size).collect();
         let tiles: Vec<Tile> = firsts
             .par_iter()
-            .map(|&first| tile(point, &source, &projectors, first, end.min(first + TILE as u64), fault))
+            .map(|&first| tile(point, &source, &projectors, first, end.min(first + tile_size as u64), fault))
             .collect();
         runs.par_iter_mut().enumerate().for_each(|(t, (run, rows))| {
             train_block(point, t, run, rows, source.key, &tiles, (start, end), fault);
@@ -219,7 +222,7 @@ fn train_block(
     let trajectory = &point.trajectories[index];
     let feature = &point.features[trajectory.feature];
     let (model, batch) = (trajectory.model as usize, u64::from(trajectory.batch));
-    let width = model.next_multiple_of(SLICE);
+    let (width, tile_size) = (model.next_multiple_of(SLICE), tile_samples(point.problem.dim));
     let mut y = vec![0.0; batch as usize];
     let mut z: Vec<&[f32]> = Vec::with_capacity(batch as usize);
     let mut first = start;
@@ -227,7 +230,8 @@ fn train_block(
         if run.diverged_at.is_none() {
             z.clear();
             for b in 0..batch {
-                let (tile, s) = locate(first + b - start);
+                let offset = (first + b - start) as usize;
+                let (tile, s) = (offset / tile_size, offset % tile_size);
                 let (vectors, counts) = &tiles[tile].features[trajectory.feature];
                 z.push(&vectors[s * width..][..width]);
                 y[b as usize] = tiles[tile].y[s];
@@ -241,8 +245,4 @@ fn train_block(
             rows.push(run.row(index, model, first));
         }
     }
-}
-
-fn locate(offset: u64) -> (usize, usize) {
-    (offset as usize / TILE, offset as usize % TILE)
 }
