@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod estimate;
 pub mod format;
+pub mod gpu;
 pub mod hash;
 mod keys;
 pub mod normal;
