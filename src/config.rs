@@ -153,9 +153,16 @@ impl Check {
 impl Config {
     /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
+        Config::read(text, overrides).map_err(|error| match error {
+            Error::Input(message) => Error::Input(one_line(&message)),
+            other => other,
+        })
+    }
+
+    fn read(text: &str, overrides: &[String]) -> Result<Config> {
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Error::Input(format!("config, line {line}: {}", e.message().replace('\n', " ")))
+            Error::Input(format!("config, line {line}: {}", e.message()))
         })?;
         for item in overrides {
             crate::keys::set(&mut table, item)?;
@@ -174,6 +181,12 @@ impl Config {
     }
 }
 
+/// A message that quotes keys and values stays one line: control characters are written as escapes.
+fn one_line(message: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    message.chars().map(escape).collect()
+}
+
 /// The key's value or values: `[problem]` lists make one problem point each.
 fn values(keys: &mut Keys, key: &str, default: Value) -> Result<Vec<Value>> {
     let list = match keys.take(key).unwrap_or(default) {
@@ -183,14 +196,27 @@ fn values(keys: &mut Keys, key: &str, default: Value) -> Result<Vec<Value>> {
     from_list(&keys.path(key), list)
 }
 
+/// Parses a list. Two spellings of one value, as 1 and 1.0, are a value twice.
+fn distinct<T: PartialEq>(key: &str, list: &[Value], parse: impl Fn(&Value) -> Result<T>) -> Result<Vec<T>> {
+    let mut parsed = Vec::new();
+    for value in list {
+        let item = parse(value)?;
+        if parsed.contains(&item) {
+            return Err(Error::Input(format!("{key} holds {value} twice: values must differ")));
+        }
+        parsed.push(item);
+    }
+    Ok(parsed)
+}
+
 fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
     let kind = |kind: &str| Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]));
-    let dims = keys.required("dim")?;
+    let dims = keys.required("dim", "an integer or a list of integers, as 1000")?;
     let dims = match dims {
         Value::Array(list) => from_list("problem.dim", list)?,
         single => vec![single],
     };
-    let spectrum = keys.required("spectrum")?;
+    let spectrum = keys.required("spectrum", "{ kind = \"power\", exponent = 2.0 }")?;
     let spectra = if let Value::Array(list) = spectrum { from_list("problem.spectrum", list)? } else { vec![spectrum] };
     let targets = values(&mut keys, "target", kind("gaussian"))?;
     let noises = values(&mut keys, "noise", Value::from(1.0))?;
@@ -204,17 +230,18 @@ fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
     for value in &tails {
         one_of("problem.tail", value, &["open"])?;
     }
+    let dims = distinct("problem.dim", &dims, |value| integer("problem.dim", value, 1, u64::from(MAX_DIM)))?;
+    let exponents = distinct("problem.spectrum", &spectra, power_spectrum)?;
+    let targets = distinct("problem.target", &targets, target_kind)?;
+    let noises = distinct("problem.noise", &noises, noise_level)?;
+    let sketches = distinct("problem.sketch", &sketches, sketch_kind)?;
     let mut points = Vec::new();
-    for dim in &dims {
-        let dim = integer("problem.dim", dim, 1, u64::from(MAX_DIM))? as u32;
-        for spectrum in &spectra {
-            let exponent = power_spectrum(spectrum)?;
-            for target in &targets {
-                let target = target_kind(target)?;
-                for noise in &noises {
-                    let noise = noise_level(noise)?;
-                    for sketch in &sketches {
-                        points.push(Problem { dim, exponent, target, noise, sketch: sketch_kind(sketch)? });
+    for &dim in &dims {
+        for &exponent in &exponents {
+            for &target in &targets {
+                for &noise in &noises {
+                    for &sketch in &sketches {
+                        points.push(Problem { dim: dim as u32, exponent, target, noise, sketch });
                     }
                 }
             }
@@ -233,22 +260,22 @@ fn noise_level(value: &Value) -> Result<f64> {
 
 fn power_spectrum(value: &Value) -> Result<f64> {
     let mut keys = Keys::from_value("problem.spectrum", value.clone())?;
-    one_of("problem.spectrum.kind", &keys.required("kind")?, &["power"])?;
-    let exponent = number("problem.spectrum.exponent", &keys.required("exponent")?, 0.0, 16.0)?;
+    one_of("problem.spectrum.kind", &keys.required("kind", "power")?, &["power"])?;
+    let exponent = number("problem.spectrum.exponent", &keys.required("exponent", "a number from 0 to 16")?, 0.0, 16.0)?;
     keys.finish(&["kind", "exponent"])?;
     Ok(exponent)
 }
 
 fn target_kind(value: &Value) -> Result<Target> {
     let mut keys = Keys::from_value("problem.target", value.clone())?;
-    let kind = one_of("problem.target.kind", &keys.required("kind")?, &["gaussian", "ones"])?;
+    let kind = one_of("problem.target.kind", &keys.required("kind", "gaussian, ones")?, &["gaussian", "ones"])?;
     keys.finish(&["kind"])?;
     Ok([Target::Gaussian, Target::Ones][kind])
 }
 
 fn sketch_kind(value: &Value) -> Result<Sketch> {
     let mut keys = Keys::from_value("problem.sketch", value.clone())?;
-    let kind = one_of("problem.sketch.kind", &keys.required("kind")?, &["gaussian", "none"])?;
+    let kind = one_of("problem.sketch.kind", &keys.required("kind", "gaussian, none")?, &["gaussian", "none"])?;
     if kind == 0 {
         match keys.take("nested") {
             None | Some(Value::Boolean(true)) => {}
@@ -280,13 +307,12 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         (None, true) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
         (Some(value), _) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(smallest_dim)))?,
     };
-    let samples = grid("train.samples", keys.required("samples")?, 1, MAX_SAMPLES)?;
+    let samples = grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
     let batches =
         grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
-    let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?
-        .iter()
-        .map(|value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20)))
-        .collect::<Result<Vec<_>>>()?;
+    let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?;
+    let step_size = |value: &Value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20));
+    let step_sizes = distinct("train.step_size", &step_sizes, step_size)?;
     let schedule = keys.take("schedule").unwrap_or(Value::from("geometric"));
     let schedule = one_of("train.schedule", &schedule, &["constant", "geometric"])?;
     let outputs = values(&mut keys, "output", Value::from("last"))?
@@ -305,9 +331,10 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         "model", "samples", "batch", "step_size", "schedule", "output", "checkpoints", "quantized_test",
         "test_samples",
     ])?;
+    let smallest = samples.iter().copied().min().unwrap_or(1);
     for (&n, &b) in samples.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
-        if b > n {
-            return Err(Error::Input(format!("train.batch = {b}: allowed are 1 to the smallest train.samples, {n}")));
+        if b > smallest {
+            return Err(Error::Input(format!("train.batch = {b}: allowed are 1 to the smallest train.samples, {smallest}")));
         }
         if n % b != 0 {
             let nearest = if n % b * 2 >= b { n / b * b + b } else { n / b * b };
@@ -351,13 +378,15 @@ fn checkpoints(value: Option<Value>, samples: &[u64], batches: &[u64]) -> Result
 }
 
 fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
-    let Some(Value::Array(list)) = value else {
-        return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into()));
+    let list = match value {
+        Some(Value::Array(list)) => list,
+        Some(other) => return Err(bad("recipe", &other, "[[recipe]] tables, each with a name")),
+        None => return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into())),
     };
     let mut recipes: Vec<Recipe> = Vec::new();
     for item in list {
         let mut keys = Keys::from_value("recipe", item)?;
-        let name = match keys.required("name")? {
+        let name = match keys.required("name", "a non-empty text")? {
             Value::String(name) if !name.trim().is_empty() => name,
             other => return Err(bad("recipe.name", &other, "a non-empty text")),
         };
@@ -392,15 +421,15 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     let mut keys = Keys::from_value(key, value)?;
     if let Some(noise) = keys.take("noise") {
         one_of(&keys.path("noise"), &noise, &["additive"])?;
-        let eps = number(&keys.path("eps"), &keys.required("eps")?, 2f64.powi(-96), 1e6)?;
+        let eps = number(&keys.path("eps"), &keys.required("eps", "a variance, as 0.01")?, 2f64.powi(-96), 1e6)?;
         if let Some(law) = keys.take("law") {
             one_of(&keys.path("law"), &law, &["gaussian"])?;
         }
         keys.finish(&["noise", "eps", "law"])?;
         return Ok(Some(Spec::Additive { eps }));
     }
-    let name = keys.required("format")?;
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let name = keys.required("format", &names.join(", "))?;
     let chosen = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
     let rounding = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
     let rounding = Rounding::ALL[one_of(&keys.path("rounding"), &rounding, &Rounding::ALL.map(Rounding::name))?];
@@ -410,7 +439,7 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     };
     let mut allowed = vec!["format", "rounding"];
     let scale = match chosen.layout {
-        Layout::Integer { .. } => power_of_two(&keys.path(option), &keys.required(option)?, -48, 48)?,
+        Layout::Integer { .. } => power_of_two(&keys.path(option), &keys.required(option, "a power of two, as 0.03125")?, -48, 48)?,
         Layout::Float { .. } => match keys.take(option) {
             Some(value) => power_of_two(&keys.path(option), &value, -32, 32)?,
             None => 1.0,
@@ -446,9 +475,9 @@ fn grid(key: &str, value: Value, low: u64, high: u64) -> Result<Vec<u64>> {
     let list = match value {
         Value::Table(table) => {
             let mut keys = Keys::new(key, table);
-            let from = integer(&keys.path("from"), &keys.required("from")?, low, high)?;
-            let to = integer(&keys.path("to"), &keys.required("to")?, from, high)?;
-            let mul = integer(&keys.path("mul"), &keys.required("mul")?, 2, 1 << 31)?;
+            let from = integer(&keys.path("from"), &keys.required("from", "the first value")?, low, high)?;
+            let to = integer(&keys.path("to"), &keys.required("to", "the last value")?, from, high)?;
+            let mul = integer(&keys.path("mul"), &keys.required("mul", "an integer >= 2")?, 2, 1 << 31)?;
             keys.finish(&["from", "to", "mul"])?;
             return Ok(std::iter::successors(Some(from), |v| v.checked_mul(mul)).take_while(|&v| v <= to).collect());
         }
@@ -471,7 +500,8 @@ fn integer(key: &str, value: &Value, low: u64, high: u64) -> Result<u64> {
 
 fn number(key: &str, value: &Value, low: f64, high: f64) -> Result<f64> {
     match value.as_float().or(value.as_integer().map(|v| v as f64)) {
-        Some(v) if (low..=high).contains(&v) => Ok(v),
+        // -0.0 becomes +0.0: one value has one text in the rows and in the resolved config.
+        Some(v) if (low..=high).contains(&v) => Ok(v + 0.0),
         _ => Err(bad(key, value, &format!("a number from {low:e} to {high:e}"))),
     }
 }

@@ -1,8 +1,9 @@
 //! What a plan will cost, and what in it a user would regret.
 
 use crate::config::{Problem, Sketch};
+use crate::error::{Error, Result};
 use crate::format::{Range, Spec};
-use crate::plan::{Plan, Point};
+use crate::plan::{Cell, Plan, Point};
 use crate::problem::{Evaluator, sketch_entry, spectrum, target};
 use crate::random::Stream;
 use crate::row::Site;
@@ -190,7 +191,8 @@ fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     let sketch: Vec<f32> =
         (0..rows).flat_map(|j| (0..problem.dim).map(move |i| (j, i))).map(|(j, i)| sketch_entry(&stream, j, i)).collect();
     let evaluator = Evaluator::new(problem, &setting, &w, &sketch, point.model);
-    let smallest = plan.cells.iter().map(|cell| cell.model).min().unwrap_or(point.model);
+    let mine = |cell: &&Cell| plan.config.problems[cell.problem] == *problem;
+    let smallest = plan.cells.iter().filter(mine).map(|cell| cell.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
         let largest = evaluator.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
@@ -208,3 +210,27 @@ fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     warnings
 }
 
+
+/// Refuses a plan that needs more memory than the machine has, naming both.
+pub fn fits(plan: &Plan, threads: u64) -> Result<()> {
+    let (cohort, total) = memory(plan, threads);
+    let Some(installed) = installed_memory() else { return Ok(()) };
+    if total <= installed {
+        return Ok(());
+    }
+    let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+    Err(Error::Input(format!(
+        "problem.dim and train.model need {:.1} GiB ({:.1} GiB per cohort, {threads} at once), the machine has {:.1} GiB: \
+         allowed are smaller problem.dim or train.model, or RAYON_NUM_THREADS=1",
+        gib(total),
+        gib(cohort),
+        gib(installed)
+    )))
+}
+
+/// Bytes of memory, where the system tells.
+fn installed_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}

@@ -5,10 +5,13 @@
 //! plots the exact risks. The pipeline reads like the modules: [`config`] -> [`plan`] -> [`runner`] (an adapter
 //! draws, projects and trains) -> [`check`] -> [`store`] -> [`report`].
 
-
+pub mod adapter;
+pub mod check;
+pub mod cli;
 pub mod codec;
+pub mod commands;
 pub mod config;
-
+pub mod cpu;
 pub mod error;
 pub mod estimate;
 pub mod format;
@@ -18,7 +21,13 @@ mod keys;
 pub mod normal;
 pub mod plan;
 pub mod problem;
+mod progress;
+mod provenance;
 pub mod random;
 pub mod reference;
+pub mod report;
+pub mod resolved;
+pub mod results;
 pub mod row;
+pub mod runner;
 pub mod store;

@@ -231,6 +231,12 @@ fn add_cell(config: &Config, point: &mut Point, id: u64, cell: &Cell) -> Result<
     let pair = find_or_push(&mut point.pairs, Pair { data, sketch });
     let unit = libm::ldexp(1.0, data.unit);
     let scale = if sketched { (unit / f64::from(cell.model).sqrt()) as f32 } else { unit as f32 };
+    if scale < libm::ldexp(1.0, -48) as f32 {
+        return Err(Error::Input(format!(
+            "recipe {:?}, data.step = {unit:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+            recipe.name, cell.model
+        )));
+    }
     let feature = Feature { pair, model: cell.model, op: op(Site::Feature), scale };
     let feature = find_or_push(&mut point.features, feature);
     let (step, stage) = schedule(config, cell)?;

@@ -4,10 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use roundlaw::error::Error;
-use roundlaw::row::{Counts, Row, SCHEMA_VERSION, SITES, STREAM_VERSION, Site};
-use roundlaw::store::parquet::{read_part, write_part};
+use roundlaw::row::{Counts, Row, SCHEMA_VERSION, STREAM_VERSION};
 use roundlaw::store::{self, Settings, Store};
 use serde_json::{Map, Value, json};
+
+#[path = "store/digest.rs"]
+mod digest;
+#[path = "store/parts.rs"]
+mod parts;
 
 const ALONE: (u32, u32) = (0, 1);
 
@@ -90,70 +94,6 @@ fn manifest(dir: &Path) -> Value {
 
 fn open_error(dir: &Path, settings: &Settings) -> Error {
     Store::open(dir, settings, ALONE).unwrap_err()
-}
-
-#[test]
-fn a_part_gives_back_every_column_and_null() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    // More rows than one batch of the reader, nulls and values mixed.
-    let rows: Vec<_> = (0..3000)
-        .map(|i| if i % 3 == 0 { sparse(i) } else { full(i) })
-        .collect();
-    write_part(&path, &rows).unwrap();
-    let back = read_part(&path).unwrap();
-    assert!(back == rows);
-    assert_eq!(back[1].reducible.unwrap().to_bits(), (-0.0f64).to_bits());
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    write_part(&path, &[]).unwrap();
-    assert_eq!(read_part(&path).unwrap(), []);
-}
-
-#[test]
-fn counts_are_null_site_by_site() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    for site in 0..SITES {
-        let mut row = full(1);
-        row.counts[site] = None;
-        row.formats[SITES - 1 - site] = None;
-        write_part(&path, std::slice::from_ref(&row)).unwrap();
-        assert_eq!(read_part(&path).unwrap(), [row]);
-    }
-}
-
-#[test]
-fn truncated_and_foreign_files_are_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
-    let bytes = fs::read(&path).unwrap();
-    for kept in [0, 3, bytes.len() / 2, bytes.len() - 1] {
-        fs::write(&path, &bytes[..kept]).unwrap();
-        let error = read_part(&path).unwrap_err();
-        assert!(matches!(error, Error::Corrupt(_)), "{kept} bytes: {error}");
-        assert!(error.to_string().contains("part-a.parquet"), "{error}");
-        assert_eq!(error.exit_code(), 7);
-    }
-    fs::write(&path, "run_id,cell\n1,2\n").unwrap();
-    assert!(matches!(read_part(&path), Err(Error::Corrupt(_))));
-}
-
-#[test]
-fn a_part_of_another_schema_version_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
-    // In the footer a key is followed by the field header and length of its one-digit value.
-    let mut bytes = fs::read(&path).unwrap();
-    let key = b"schema_version\x18\x01";
-    let at = bytes.windows(key.len()).position(|w| w == key).unwrap() + key.len();
-    assert_eq!(bytes[at], b'0' + SCHEMA_VERSION as u8);
-    bytes[at] += 1;
-    fs::write(&path, bytes).unwrap();
-    let error = read_part(&path).unwrap_err();
-    assert!(matches!(error, Error::Corrupt(_)), "{error}");
-    assert!(error.to_string().contains("schema version 2"), "{error}");
 }
 
 #[test]
@@ -339,143 +279,4 @@ fn provenance_merges_but_never_replaces_what_was_agreed() {
     let manifest = manifest(dir.path());
     assert_eq!([&manifest["adapter"], &manifest["driver"]], ["x", "y"]);
     assert_eq!(manifest["seeds"], 1);
-}
-
-type Change = fn(&mut Row);
-
-/// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 34] = [
-    ("run_id", |r| r.run_id += 1),
-    ("cell", |r| r.cell += 1),
-    ("seed_index", |r| r.seed_index += 1),
-    ("seen", |r| r.seen += 1),
-    ("output", |r| r.output.push('x')),
-    ("dim", |r| r.dim += 1),
-    ("spectrum", |r| r.spectrum.push('x')),
-    ("spectrum_exponent", |r| r.spectrum_exponent = None),
-    ("target", |r| r.target.push('x')),
-    ("noise", |r| r.noise = r.noise.next_up()),
-    ("sketch_kind", |r| r.sketch_kind.push('x')),
-    ("sampling", |r| r.sampling.push('x')),
-    ("tail", |r| r.tail.push('x')),
-    ("model", |r| r.model += 1),
-    ("samples", |r| r.samples += 1),
-    ("batch", |r| r.batch += 1),
-    ("step_size", |r| r.step_size = r.step_size.next_up()),
-    ("schedule", |r| r.schedule.push('x')),
-    ("recipe", |r| r.recipe.push('x')),
-    ("formats", |r| r.formats[SITES - 1] = None),
-    ("roundings", |r| {
-        r.roundings[SITES - 1] = Some("null".into())
-    }),
-    ("excess", |r| r.excess = None),
-    ("reducible", |r| r.reducible = Some(0.0)),
-    ("approximation", |r| r.approximation = None),
-    ("quantized_test", |r| r.quantized_test = None),
-    ("quantized_test_se", |r| r.quantized_test_se = None),
-    ("diverged_at", |r| r.diverged_at = None),
-    ("counts", |r| r.counts[SITES - 1] = None),
-    ("v_digest", |r| r.v_digest.push('x')),
-    ("stream_version", |r| r.stream_version += 1),
-    ("checked", |r| r.checked.push('x')),
-    ("adapter", |r| r.adapter.push('x')),
-    ("driver", |r| r.driver.push('x')),
-    ("fingerprint", |r| r.fingerprint.push('x')),
-];
-
-#[test]
-fn the_digest_covers_the_result_columns_and_no_provenance() {
-    let row = full(1);
-    let before = store::digest(std::slice::from_ref(&row));
-    let fields: Vec<_> = serde_json::to_value(&row)
-        .unwrap()
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect();
-    assert_eq!(fields, CHANGES.map(|(name, _)| name));
-    for (name, change) in CHANGES {
-        let mut changed = row.clone();
-        change(&mut changed);
-        assert_ne!(
-            changed_text(&changed),
-            changed_text(&row),
-            "{name} was not changed"
-        );
-        let provenance = ["checked", "adapter", "driver", "fingerprint"].contains(&name);
-        assert_eq!(store::digest(&[changed]) == before, provenance, "{name}");
-    }
-}
-
-/// Tells -0 from 0, which `==` does not.
-fn changed_text(row: &Row) -> String {
-    format!("{row:?}")
-}
-
-#[test]
-fn the_digest_covers_every_site() {
-    let row = full(1);
-    let mut digests = vec![store::digest(std::slice::from_ref(&row))];
-    for site in 0..SITES {
-        let changes: [&dyn Fn(&mut Row); 5] = [
-            &|r| r.formats[site] = None,
-            &|r| r.roundings[site] = None,
-            &|r| r.counts[site].as_mut().unwrap().saturated += 1000,
-            &|r| r.counts[site].as_mut().unwrap().underflowed += 1000,
-            &|r| r.counts[site].as_mut().unwrap().nan += 1000,
-        ];
-        for change in changes {
-            let mut changed = row.clone();
-            change(&mut changed);
-            digests.push(store::digest(&[changed]));
-        }
-    }
-    let count = digests.len();
-    digests.sort();
-    digests.dedup();
-    assert_eq!(digests.len(), count);
-}
-
-#[test]
-fn the_digest_does_not_depend_on_row_order() {
-    let (a, b, c) = (full(1), sparse(2), full(3));
-    let forward = store::digest(&[a.clone(), b.clone(), c.clone()]);
-    assert_eq!(forward, store::digest(&[c, a, b]));
-    assert_eq!(forward.len(), 16);
-    assert_eq!(store::digest(&[]), "cbf29ce484222325");
-}
-
-#[test]
-fn the_columns_are_named_in_a_fixed_order() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
-    let file = fs::File::open(&path).unwrap();
-    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
-    let schema = builder.unwrap().schema().clone();
-    let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-    let sites = Site::ALL.map(Site::name);
-    let mut expected: Vec<String> = "run_id cell seed_index seen output dim spectrum \
-        spectrum_exponent target noise sketch_kind sampling tail model samples batch step_size \
-        schedule recipe"
-        .split_whitespace()
-        .map(String::from)
-        .collect();
-    expected.extend(
-        sites
-            .iter()
-            .flat_map(|s| [s.to_string(), format!("{s}_rounding")]),
-    );
-    let risks = "excess reducible approximation quantized_test quantized_test_se diverged_at";
-    expected.extend(risks.split(' ').map(String::from));
-    let counters = ["saturated", "underflowed", "nan"];
-    expected.extend(
-        sites
-            .iter()
-            .flat_map(|s| counters.map(|c| format!("{s}_{c}"))),
-    );
-    let last = "v_digest stream_version checked adapter driver fingerprint";
-    expected.extend(last.split(' ').map(String::from));
-    assert_eq!(names, expected);
 }

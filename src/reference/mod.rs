@@ -1,5 +1,6 @@
 //! The scalar reference: sequential and written to be read against the shaders, kernel by kernel. It shares with
-//! the fast adapters the format table and the counter layout, nothing else.
+//! the fast CPU code the format table, the counter layout, the generator's rounds and the table of normals, which
+//! known answers pin; the codec, the sums and the update are its own.
 
 pub mod draw;
 pub mod project;

@@ -22,9 +22,9 @@ impl LogAxis {
         let largest = values.iter().copied().fold(0.0, f64::max);
         let mut ticks: Vec<(f64, String)> = Vec::new();
         for &value in values {
-            let near = ticks.last().is_some_and(|(last, _)| {
-                (value.log10() - last.log10()) / (high - low) < 1.0 / 9.0
-            });
+            let near = ticks
+                .last()
+                .is_some_and(|(last, _)| (value.log10() - last.log10()) / (high - low) < 1.0 / 9.0);
             if near {
                 continue;
             }
@@ -43,7 +43,7 @@ impl LogAxis {
         let (low, high) = ends(values, 0.05, 0.04);
         let ticks = match high - low {
             decades if decades >= 2.2 => decade_ticks(low, high),
-            decades if decades >= 0.8 => step_ticks(low, high),
+            decades if decades >= 1.0 => step_ticks(low, high),
             _ => even_ticks(low, high),
         };
         Self { low, high, ticks }
@@ -52,7 +52,10 @@ impl LogAxis {
 
 /// Ends with a margin, at least `least` decades apart.
 fn ends(values: &[f64], margin: f64, least: f64) -> (f64, f64) {
-    let logs = values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| v.log10());
+    let logs = values
+        .iter()
+        .filter(|v| **v > 0.0 && v.is_finite())
+        .map(|v| v.log10());
     let (low, high) = logs.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
     if low > high {
         return (-1.0, 0.0);
@@ -76,7 +79,13 @@ fn step_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         .filter(inside)
         .collect();
     let plain = is_plain(&values);
-    let label = |v: f64| if plain { v.to_string() } else { scientific(v, 0) };
+    let label = |v: f64| {
+        if plain {
+            v.to_string()
+        } else {
+            scientific(v, 0)
+        }
+    };
     values.into_iter().map(|v| (v, label(v))).collect()
 }
 
@@ -100,7 +109,11 @@ fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let places = |v: f64| (v.log10().floor() - (step.log10() + 1e-9).floor()).max(0.0) as usize;
     let label = |v: f64| {
         let fraction = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-        if plain { format!("{v:.fraction$}") } else { scientific(v, places(v)) }
+        if plain {
+            format!("{v:.fraction$}")
+        } else {
+            scientific(v, places(v))
+        }
     };
     values.into_iter().map(|v| (v, label(v))).collect()
 }
@@ -118,13 +131,19 @@ fn decimal(mantissa: f64, exponent: i32) -> f64 {
 /// `2.5×10⁻³`: at most `places` decimals in the mantissa, a mantissa of 1 left out.
 fn scientific(value: f64, places: usize) -> String {
     let text = format!("{value:.places$e}");
-    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        return text;
+    };
     let power = format!("10{}", superscript(exponent.parse().unwrap_or(0)));
     let short = match mantissa.contains('.') {
         true => mantissa.trim_end_matches('0').trim_end_matches('.'),
         false => mantissa,
     };
-    if short == "1" { power } else { format!("{short}×{power}") }
+    if short == "1" {
+        power
+    } else {
+        format!("{short}×{power}")
+    }
 }
 
 fn superscript(value: i32) -> String {

@@ -1,0 +1,109 @@
+//! Rates of the fast CPU kernels at D = 2000: ns per draw, GFLOP/s of the projection, ns per training element-step.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use roundlaw::config::Config;
+use roundlaw::cpu::draw::{self, Source};
+use roundlaw::cpu::project::Panels;
+use roundlaw::cpu::train::{Batch, Run};
+use roundlaw::plan::Plan;
+use roundlaw::problem;
+use roundlaw::random::Stream;
+use roundlaw::row::Counts;
+
+const DIM: usize = 2000;
+const PADDED: usize = 2048;
+const SAMPLES: usize = 48;
+
+fn plan(model: u32, site: &str) -> Plan {
+    let text = format!(
+        "[problem]\ndim = {DIM}\nspectrum = {{ kind = \"power\", exponent = 2.0 }}\n[train]\nmodel = [{model}]\nsamples = [4096]\n\
+         [[recipe]]\nname = \"bench\"\n{site}\n[sweep]\nseeds = 1\n"
+    );
+    Plan::new(Config::parse(&text, &[]).expect("the bench's config is valid")).expect("the bench's plan is valid")
+}
+
+fn source(plan: &Plan) -> Source {
+    let (point, stream) = (&plan.points[0], Stream::new(0, 0));
+    let pad = |mut values: Vec<f32>| {
+        values.resize(PADDED, 0.0);
+        values
+    };
+    Source {
+        key: stream.key(),
+        dim: DIM,
+        scales: pad(problem::spectrum(&point.problem).scales),
+        target: pad(problem::target(&point.problem, &stream)),
+        noise: 1.0,
+    }
+}
+
+fn draws(c: &mut Criterion) {
+    let mut group = c.benchmark_group("draw");
+    group.throughput(Throughput::Elements(DIM as u64));
+    for site in ["", "data = \"e4m3\"", "data = \"mxfp4\"", "data = { format = \"e4m3\", rounding = \"stochastic\" }"] {
+        let plan = plan(32, site);
+        let (source, op) = (source(&plan), plan.points[0].pairs[0].data);
+        let mut x = vec![0.0; PADDED];
+        group.bench_function(if site.is_empty() { "fp32" } else { site }, |b| {
+            let mut n = 0;
+            b.iter(|| {
+                n += 1;
+                draw::sample(&source, &[op], n, &mut [&mut x], &mut [Counts::default()])
+            });
+        });
+    }
+    group.finish();
+}
+
+fn projections(c: &mut Criterion) {
+    let mut group = c.benchmark_group("project");
+    for model in [32, 128, 512] {
+        let source = source(&plan(model, ""));
+        let mut sketch = vec![0.0; PADDED * model as usize];
+        for (j, row) in sketch.chunks_mut(PADDED).enumerate() {
+            draw::sketch_row(source.key, j as u32, DIM, row);
+        }
+        let panels = Panels::new(&sketch, PADDED);
+        let mut x = vec![0.0; PADDED * SAMPLES];
+        for (n, row) in x.chunks_mut(PADDED).enumerate() {
+            draw::sample(&source, &[roundlaw::format::Op::none()], n as u32, &mut [row], &mut [Counts::default()]);
+        }
+        let mut out = vec![0.0; SAMPLES * model as usize];
+        group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));
+        group.bench_function(format!("M = {model}, flops"), |b| b.iter(|| panels.project(black_box(&x), &mut out)));
+    }
+    group.finish();
+}
+
+fn training(c: &mut Criterion) {
+    let mut group = c.benchmark_group("train");
+    for model in [32u32, 128, 512] {
+        for site in ["", "parameter = \"e4m3\"", "parameter = \"mxfp4\""] {
+            let plan = plan(model, site);
+            let trajectory = &plan.points[0].trajectories[0];
+            let z: Vec<f32> = (0..model.next_multiple_of(128)).map(|j| if j < model { 0.1 } else { 0.0 }).collect();
+            let key = Stream::new(0, 0).key();
+            group.throughput(Throughput::Elements(model.into()));
+            let name = format!("M = {model}, {}", if site.is_empty() { "fp32" } else { site });
+            group.bench_function(name, |b| {
+                let mut run = Run::new(trajectory, false);
+                b.iter(|| {
+                    // The step size halves with the update number: keep it at the first.
+                    run.update = 0;
+                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], y: &[1.0] }, None);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = kernels;
+    config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1))
+        .warm_up_time(std::time::Duration::from_millis(300));
+    targets = draws, projections, training
+}
+criterion_main!(kernels);

@@ -1,0 +1,93 @@
+//! Where a sweep runs: a GPU through wgpu, or the CPU.
+
+use crate::cpu::{self, Fault};
+use crate::error::{Error, Result};
+use crate::gpu::{self, AdapterInfo, Gpu};
+use crate::plan::{Cohort, Plan};
+use crate::reference::RawRow;
+use crate::results::Origin;
+
+/// An adapter that is ready to run.
+pub enum Adapter {
+    /// `fault` flips one bit, so that a test can see the check find it.
+    Cpu {
+        fault: Option<Fault>,
+    },
+    Gpu(Box<Gpu>),
+}
+
+impl Adapter {
+    /// `auto`, `cpu`, an index or part of a name as `devices` lists them, or `pci:BUS`. `auto` takes the first
+    /// hardware GPU, else the CPU: software GPUs are slower than it. A GPU is proved on known answers before it
+    /// is handed out; the CPU is proved by the check of the sweep itself.
+    ///
+    /// [`Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
+    pub fn open(choice: &str) -> Result<Adapter> {
+        if choice == "cpu" {
+            return Ok(Adapter::Cpu { fault: None });
+        }
+        let found = gpu::adapters();
+        let index = if choice == "auto" {
+            match found.iter().find(|info| gpu::is_hardware(info)) {
+                None => return Ok(Adapter::Cpu { fault: None }),
+                Some(info) => info.index,
+            }
+        } else {
+            select(choice, &found)?
+        };
+        let gpu = Gpu::open(index)?;
+        gpu.self_test()?;
+        Ok(Adapter::Gpu(Box::new(gpu)))
+    }
+
+    /// Rows of every cohort, each by (trajectory, seen).
+    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<RawRow>>> {
+        match self {
+            Adapter::Cpu { fault } => Ok(cpu::execute(plan, cohorts, *fault)),
+            Adapter::Gpu(gpu) => gpu.execute(plan, cohorts),
+        }
+    }
+
+    /// Cohorts that run at once.
+    pub fn wave(&self, plan: &Plan) -> Result<usize> {
+        match self {
+            Adapter::Cpu { .. } => Ok(rayon::current_num_threads()),
+            Adapter::Gpu(gpu) => gpu.wave(plan),
+        }
+    }
+
+    pub fn origin(&self) -> Origin {
+        match self {
+            Adapter::Cpu { .. } => Origin {
+                adapter: "cpu".into(),
+                driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
+                fingerprint: "rne,separate,subnormals-kept".into(),
+            },
+            Adapter::Gpu(gpu) => Origin {
+                adapter: format!("{} ({})", gpu.info.name, gpu.info.backend),
+                driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_string(),
+                fingerprint: gpu.fingerprint().to_string(),
+            },
+        }
+    }
+}
+
+fn select(choice: &str, found: &[AdapterInfo]) -> Result<usize> {
+    let describe = |info: &AdapterInfo| format!("{} ({}, {})", info.index, info.name, info.backend);
+    let list = |infos: &[&AdapterInfo]| infos.iter().map(|info| describe(info)).collect::<Vec<_>>().join(", ");
+    let fits = |info: &&AdapterInfo| match (choice.strip_prefix("pci:"), choice.parse::<usize>()) {
+        (Some(bus), _) => info.pci.eq_ignore_ascii_case(bus),
+        (None, Ok(index)) => info.index == index,
+        (None, Err(_)) => info.name.to_lowercase().contains(&choice.to_lowercase()),
+    };
+    let matching: Vec<&AdapterInfo> = found.iter().filter(fits).collect();
+    match matching.as_slice() {
+        [one] => Ok(one.index),
+        [] => Err(Error::NoAdapter(format!(
+            "--adapter {choice}: no such adapter; found: cpu{}{}",
+            if found.is_empty() { "" } else { ", " },
+            list(&found.iter().collect::<Vec<_>>())
+        ))),
+        many => Err(Error::NoAdapter(format!("--adapter {choice} fits {}: name one by its number", list(many)))),
+    }
+}

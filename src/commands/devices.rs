@@ -1,0 +1,64 @@
+use serde_json::{Map, Value, json};
+
+use super::print;
+use crate::adapter::Adapter;
+use crate::cli::Devices;
+use crate::error::Result;
+use crate::gpu::{self, Gpu};
+
+/// Lists `cpu` and every adapter that wgpu finds, each with its measured fingerprint.
+pub fn run(args: &Devices) -> Result<()> {
+    let cpu = Adapter::Cpu { fault: None }.origin();
+    let mut list = vec![json!({
+        "index": "cpu",
+        "name": "cpu",
+        "backend": "rust",
+        "type": "cpu",
+        "driver": cpu.driver,
+        "pci": "",
+        "limits": {},
+        "features": [],
+        "fingerprint": cpu.fingerprint,
+    })];
+    for info in gpu::adapters() {
+        let limits: Map<String, Value> = info.limits.iter().map(|(name, v)| (name.to_string(), json!(v))).collect();
+        // An adapter that cannot be opened is listed with the reason.
+        let fingerprint = match Gpu::open(info.index) {
+            Ok(gpu) => gpu.fingerprint().to_string(),
+            Err(error) => format!("refused: {error}"),
+        };
+        list.push(json!({
+            "index": info.index,
+            "name": info.name,
+            "backend": info.backend,
+            "type": info.device_type,
+            "driver": format!("{} {}", info.driver, info.driver_info).trim(),
+            "pci": info.pci,
+            "limits": limits,
+            "features": info.features,
+            "fingerprint": fingerprint,
+        }));
+    }
+    if args.json {
+        print(&json!(list).to_string());
+        return Ok(());
+    }
+    let text = |device: &Value, key: &str| match &device[key] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    for device in &list {
+        let limits = device["limits"].as_object().into_iter().flatten();
+        let limits: String = limits.map(|(name, value)| format!("\n    {name} {value}")).collect();
+        print(&format!(
+            "{}: {} ({}, {}), driver {}\n    fingerprint {}{limits}",
+            text(device, "index"),
+            text(device, "name"),
+            text(device, "backend"),
+            text(device, "type"),
+            text(device, "driver"),
+            text(device, "fingerprint"),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+use serde_json::json;
+
+use super::{print, read_config};
+use crate::cli::PlanArgs;
+use crate::error::Result;
+use crate::estimate;
+use crate::plan::Plan;
+
+pub fn run(args: &PlanArgs) -> Result<()> {
+    let plan = Plan::new(read_config(&args.config, &args.set)?)?;
+    let threads = rayon::current_num_threads() as u64;
+    let (cost, warnings) = (estimate::cost(&plan), estimate::warnings(&plan));
+    let (cohort_bytes, bytes) = estimate::memory(&plan, threads);
+    let seeds = u64::from(plan.config.sweep.seeds);
+    let cohorts = plan.points.len() as u64 * seeds;
+    let blocks: u64 = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>() * seeds;
+    let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
+    let checked = plan.checked_seeds().len() as u64;
+    let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
+    let reference = cost.reference_seconds_per_seed * checked as f64;
+    let seconds = (cost.seconds_per_seed * seeds as f64 + reference) / threads as f64;
+    let document = json!({
+        "cells": plan.cells.len(),
+        "runs": plan.runs(),
+        "trajectories": trajectories,
+        "cohorts": cohorts,
+        "blocks": blocks,
+        "checked_seeds": checked,
+        "cohort_bytes": cohort_bytes,
+        "bytes": bytes,
+        "draws": work(cost.draws),
+        "projection_products": work(cost.projections),
+        "training_element_steps": work(cost.steps),
+        "seconds": seconds,
+        "warnings": warnings,
+    });
+    if args.json {
+        print(&document.to_string());
+        return estimate::fits(&plan, threads);
+    }
+    print(&format!(
+        "cells {}, runs {}, cohorts {cohorts} of {} blocks, {trajectories} trajectories\n\
+         checked by the reference: {checked} of {seeds} seeds\n\
+         memory {:.1} MiB ({:.1} MiB per cohort, {threads} at once)\n\
+         work {:.3e} draws, {:.3e} projection products, {:.3e} training element-steps\n\
+         time about {seconds:.1} s on {threads} cores (cpu adapter)",
+        plan.cells.len(),
+        plan.runs(),
+        blocks / cohorts.max(1),
+        bytes as f64 / 1048576.0,
+        cohort_bytes as f64 / 1048576.0,
+        cost.draws * seeds as f64,
+        cost.projections * seeds as f64,
+        cost.steps * seeds as f64,
+    ));
+    for warning in warnings {
+        print(&format!("warning: {warning}"));
+    }
+    estimate::fits(&plan, threads)
+}

@@ -1,0 +1,136 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::{print, read_config};
+use crate::cli::Replay;
+use crate::config::{Config, Output};
+use crate::error::{Error, Result};
+use crate::estimate;
+use crate::plan::{Cohort, Plan, Trajectory};
+use crate::reference::{self, RawRow};
+use crate::results::{self, Origin};
+use crate::row::Row;
+use crate::store;
+
+pub fn run(args: &Replay) -> Result<()> {
+    let stored = args.source.is_dir();
+    let config: Config = match stored {
+        true => read_config(&args.source.join("config.toml"), &[])?,
+        false => read_config(&args.source, &[])?,
+    };
+    let plan = Plan::new(config)?;
+    estimate::fits(&plan, 1)?;
+    let (cohort, cell) = find(&plan, args.run)?;
+    let point = &plan.points[cohort.point];
+    let index = point
+        .trajectories
+        .iter()
+        .position(|t| t.cells.iter().any(|&(id, _)| id == cell))
+        .ok_or_else(|| Error::Other(format!("run {} has no trajectory", args.run)))?;
+    let mut raw = reference::cohort(&plan, cohort, Some(index));
+    raw.retain(|state| args.seen.is_none_or(|seen| seen == state.seen));
+    let origin = Origin { adapter: "reference".into(), ..Origin::default() };
+    let mut rows = results::rows(&plan, cohort, &raw, true, &origin);
+    rows.retain(|row| row.cell == cell);
+    if rows.is_empty() {
+        let due: Vec<u64> = point.trajectories[index].rows.clone();
+        return Err(Error::Input(format!("--seen: run {} has rows after {due:?} samples", args.run)));
+    }
+    for row in &rows {
+        print(&describe(row, &raw, &point.trajectories[index]));
+    }
+    if let Some(path) = &args.trace {
+        trace(&plan, cohort, index, cell, path)?;
+    }
+    if stored { compare(&args.source, &rows) } else { Ok(()) }
+}
+
+fn find(plan: &Plan, run: u64) -> Result<(Cohort, u64)> {
+    if run >= plan.runs() {
+        return Err(Error::Input(format!("--run {run}: allowed are 0 to {}", plan.runs() - 1)));
+    }
+    let cells = plan.cells.len() as u64;
+    let (seed_index, cell) = ((run / cells) as u32, run % cells);
+    Ok((Cohort { point: plan.cells[cell as usize].problem, seed_index }, cell))
+}
+
+/// The row's risks and the bits of its weights.
+fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
+    let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:e} ({:016x})", v.to_bits()));
+    let mut text = format!(
+        "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}\n  excess {}\n  reducible {}\n  \
+         approximation {}\n  v_digest {}\n  diverged_at {}",
+        row.run_id,
+        row.cell,
+        row.seed_index,
+        row.recipe,
+        row.model,
+        row.samples,
+        row.seen,
+        row.output,
+        number(row.excess),
+        number(row.reducible),
+        number(row.approximation),
+        row.v_digest,
+        row.diverged_at.map_or("null".into(), |t| t.to_string()),
+    );
+    if let Some(state) = raw.iter().find(|state| state.seen == row.seen) {
+        let output = if row.output == "last" { Output::Last } else { Output::Average };
+        for (j, value) in results::weights(state, trajectory, output).iter().enumerate() {
+            let bits = match output {
+                Output::Last => format!("{:08x}", state.v[j]),
+                Output::Average => format!("{:08x} {:08x}", state.hi[j], state.lo[j]),
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  v[{j}] {bits} {value:e}");
+        }
+    }
+    text
+}
+
+/// Compares with the rows of the directory; a difference is exit code 3.
+fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
+    let stored = store::read_rows(dir)?;
+    for row in rows {
+        let key = |r: &Row| (r.run_id, r.seen, r.output.clone());
+        let Some(have) = stored.iter().find(|have| key(have) == key(row)) else {
+            eprintln!("run {} after {} samples is not stored yet", row.run_id, row.seen);
+            continue;
+        };
+        if store::digest(std::slice::from_ref(have)) != store::digest(std::slice::from_ref(row)) {
+            return Err(Error::Mismatch(format!(
+                "run {} after {} samples, output {}: the stored row differs from the reference (v_digest {} and {}, \
+                 reducible {:?} and {:?})",
+                row.run_id, row.seen, row.output, have.v_digest, row.v_digest, have.reducible, row.reducible
+            )));
+        }
+        eprintln!("run {} after {} samples, output {}: stored row agrees in every bit", row.run_id, row.seen, row.output);
+    }
+    Ok(())
+}
+
+/// Risk after every update, as CSV.
+fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> Result<()> {
+    let mut dense = plan.clone();
+    let point = &mut dense.points[cohort.point];
+    let full = point.trajectories[index].clone();
+    let batch = u64::from(full.batch);
+    let end = full.cells.iter().find(|&&(id, _)| id == cell).map_or(full.samples, |&(_, n)| n);
+    let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
+    point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
+    let evaluator = results::evaluator(plan, cohort);
+    let mut text = String::from("update,seen,excess,reducible,diverged\n");
+    for state in reference::cohort(&dense, cohort, None) {
+        let risk = evaluator.risk(&results::weights(&state, &full, Output::Last));
+        let diverged = state.diverged_at.is_some();
+        let _ = writeln!(
+            text,
+            "{},{},{:e},{:e},{diverged}",
+            state.seen / batch - 1,
+            state.seen,
+            risk.excess,
+            risk.reducible
+        );
+    }
+    std::fs::write(path, text).map_err(Error::io(path))
+}

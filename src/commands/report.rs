@@ -1,0 +1,27 @@
+use std::path::Path;
+
+use super::print;
+use crate::cli::Report;
+use crate::error::{Error, Result};
+use crate::{report, store};
+
+pub fn run(args: &Report) -> Result<()> {
+    for path in write(&args.dir)? {
+        print(&path.display().to_string());
+    }
+    Ok(())
+}
+
+/// Writes the report of everything stored in `dir`.
+pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let rows = store::read_rows(dir)?;
+    let read = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
+    };
+    let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")?)
+        .map_err(|e| Error::Corrupt(format!("{}: {e}", dir.join("manifest.json").display())))?;
+    let mut provenance = manifest.as_object().cloned().unwrap_or_default();
+    provenance.remove("identity");
+    report::write(dir, &rows, &read("config.toml")?, &provenance)
+}

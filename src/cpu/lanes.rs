@@ -1,0 +1,166 @@
+//! Thirty-two lanes at a time: random words, normals and the codec in a form the compiler turns into vector code.
+//!
+//! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
+
+use crate::codec::{FLOOR, block_scale};
+use crate::format::{Op, class};
+use crate::normal::normal;
+use crate::random::threefry4x32;
+use crate::row::Counts;
+
+/// Lanes of a dot product, elements of an MX block, and coordinates that share a word index.
+pub const LANES: usize = 32;
+/// Coordinates that one set of 32 counters serves.
+pub const SLICE: usize = 4 * LANES;
+
+/// Words of coordinates `SLICE * slice ..`: row j, lane l belongs to coordinate SLICE slice + 32 j + l.
+#[inline(always)]
+pub fn words(key: [u32; 4], slice: usize, second: u32, purpose: u32) -> [[u32; LANES]; 4] {
+    let mut out = [[0; LANES]; 4];
+    for l in 0..LANES {
+        let drawn = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, 0]);
+        for (row, word) in out.iter_mut().zip(drawn) {
+            row[l] = word;
+        }
+    }
+    out
+}
+
+/// Words of coordinate 0 of 32 consecutive samples.
+#[inline(always)]
+fn scalar_words(key: [u32; 4], first: u32, purpose: u32) -> [u32; LANES] {
+    let mut out = [0; LANES];
+    for (l, word) in out.iter_mut().enumerate() {
+        *word = threefry4x32(key, [0, first.wrapping_add(l as u32), purpose, 0])[0];
+    }
+    out
+}
+
+#[inline(always)]
+pub fn floor48(value: f32) -> f32 {
+    let bits = value.to_bits();
+    f32::from_bits(if bits & 0x7fff_ffff < FLOOR { 0 } else { bits })
+}
+
+/// `significand` bits kept, nearest-even.
+#[inline(always)]
+pub fn round_significand(value: f32, significand: u32) -> f32 {
+    let (bits, shift) = (value.to_bits(), 24 - significand);
+    let half = (1u32 << shift >> 1).saturating_sub(1) + ((bits >> shift) & u32::from(shift > 0));
+    f32::from_bits((bits.wrapping_add(half) >> shift) << shift)
+}
+
+/// One element of a fixed or floating grid, finite input: (value, saturated, underflowed).
+#[inline(always)]
+fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u32, u32) {
+    let bits = value.to_bits();
+    let (magnitude, sign) = (bits & 0x7fff_ffff, bits & 0x8000_0000);
+    let exponent = (magnitude >> 23) as i32;
+    let significand = (magnitude & 0x7f_ffff) | 0x80_0000;
+    let shift = (23 - op.mantissa as i32).max(op.lsb_min + scale + 150 - exponent).max(0) as u32;
+    let q = if op.rounding == 0 {
+        let shift = shift.min(25);
+        let half = (1u32 << shift >> 1).saturating_sub(1) + ((significand >> shift) & u32::from(shift > 0));
+        (significand + half) >> shift
+    } else {
+        // The fraction has 32 bits behind the point of q; the word carries into q with its probability.
+        let fixed = (u64::from(significand) << 32) >> shift.min(63);
+        ((fixed + u64::from(word)) >> 32) as u32
+    };
+    // q <= 2^24 converts exactly; the exponent is added in integers.
+    let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift as i32) << 23);
+    let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
+    let over = rounded > max;
+    let kept = if over { max } else { rounded };
+    let out = if kept == 0 { 0 } else { sign | kept };
+    (f32::from_bits(out), u32::from(over), u32::from(kept == 0 && magnitude != 0))
+}
+
+/// Applies `op` to 32 elements, one block. `words` is not read by rounding to nearest.
+#[inline(always)]
+pub fn apply(op: &Op, values: &mut [f32; LANES], words: &[u32; LANES], counts: &mut Counts) {
+    match op.class {
+        class::SCALAR => round_lanes(op, values, 0, words, counts),
+        class::BLOCK => {
+            let mut largest = 0;
+            for value in values.iter() {
+                largest = largest.max(value.to_bits() & 0x7fff_ffff);
+            }
+            if largest == 0 {
+                values.fill(0.0);
+            } else {
+                round_lanes(op, values, block_scale(largest, op.emax), words, counts);
+            }
+        }
+        class::ADDITIVE => {
+            let noise = f32::from_bits(op.noise);
+            for (value, word) in values.iter_mut().zip(words) {
+                *value = floor48(round_significand(*value + noise * normal(*word), op.significand));
+            }
+        }
+        _ => {
+            for value in values.iter_mut() {
+                *value = floor48(*value);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn round_lanes(op: &Op, values: &mut [f32; LANES], scale: i32, words: &[u32; LANES], counts: &mut Counts) {
+    let max = op.max_bits.wrapping_add_signed(scale << 23);
+    let (mut saturated, mut underflowed) = (0, 0);
+    for (value, word) in values.iter_mut().zip(words) {
+        let (rounded, over, under) = round_value(*value, op, scale, max, *word);
+        let bits = rounded.to_bits();
+        let units = if bits == 0 { 0 } else { bits.wrapping_add_signed(-(op.unit << 23)) };
+        *value = floor48(f32::from_bits(units));
+        saturated += over;
+        underflowed += under;
+    }
+    counts.saturated += u64::from(saturated);
+    counts.underflowed += u64::from(underflowed);
+}
+
+#[inline(always)]
+fn draws(op: &Op) -> bool {
+    op.class == class::ADDITIVE || (op.class != class::NONE && op.rounding != 0)
+}
+
+/// Applies `op` to a vector padded to whole slices; elements from `len` on come out as +0.
+#[inline(always)]
+pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+    for (slice, chunk) in values.chunks_mut(SLICE).enumerate() {
+        let words = if draws(op) { words(key, slice, second, op.purpose) } else { [[0; LANES]; 4] };
+        for (row, words) in chunk.as_chunks_mut::<LANES>().0.iter_mut().zip(&words) {
+            apply(op, row, words, counts);
+        }
+    }
+    values[len..].fill(0.0);
+}
+
+/// Applies `op` to one value per sample, samples `first ..`; blocks run along the samples.
+#[inline(always)]
+pub fn apply_samples(op: &Op, values: &mut [f32], key: [u32; 4], first: u32, counts: &mut Counts) {
+    for (index, chunk) in values.chunks_mut(LANES).enumerate() {
+        let first = first + (index * LANES) as u32;
+        let words = if draws(op) { scalar_words(key, first, op.purpose) } else { [0; LANES] };
+        let mut lanes = [0.0; LANES];
+        lanes[..chunk.len()].copy_from_slice(chunk);
+        apply(op, &mut lanes, &words, counts);
+        chunk.copy_from_slice(&lanes[..chunk.len()]);
+    }
+}
+
+/// Sum of 32 lanes by halving.
+#[inline(always)]
+pub fn tree(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for l in 0..half {
+            lanes[l] += lanes[l + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}

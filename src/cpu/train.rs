@@ -1,0 +1,188 @@
+//! One SGD run over a block of samples.
+
+use multiversion::multiversion;
+
+use super::Fault;
+use super::lanes::{LANES, SLICE, apply, apply_samples, apply_vector, floor48, tree};
+use crate::codec::DIVERGED;
+use crate::format::{Op, class};
+use crate::plan::{TRAIN_SITES, Trajectory};
+use crate::reference::RawRow;
+use crate::row::{Counts, SITES, Site};
+
+/// A run between two batches; vectors are padded with zeros to whole slices.
+pub struct Run {
+    pub v: Vec<f32>,
+    read: Vec<f32>,
+    next: Vec<f32>,
+    s: Vec<f32>,
+    hi: Vec<f32>,
+    lo: Vec<f32>,
+    activations: Vec<f32>,
+    labels: Vec<f32>,
+    average: bool,
+    pub update: u64,
+    pub diverged_at: Option<u64>,
+    pub counts: [Counts; SITES],
+}
+
+/// One batch: `z` holds a padded feature vector per sample.
+pub struct Batch<'a> {
+    pub first: u32,
+    pub z: &'a [&'a [f32]],
+    pub y: &'a [f32],
+}
+
+impl Run {
+    pub fn new(trajectory: &Trajectory, average: bool) -> Run {
+        let zeros = || vec![0.0; (trajectory.model as usize).next_multiple_of(SLICE)];
+        Run {
+            v: zeros(),
+            read: zeros(),
+            next: zeros(),
+            s: zeros(),
+            hi: zeros(),
+            lo: zeros(),
+            activations: vec![0.0; trajectory.batch as usize],
+            labels: vec![0.0; trajectory.batch as usize],
+            average,
+            update: 0,
+            diverged_at: None,
+            counts: Default::default(),
+        }
+    }
+
+    /// One update; `fault` flips a bit where a test wants one flipped.
+    pub fn step(&mut self, trajectory: &Trajectory, key: [u32; 4], batch: &Batch, fault: Option<Fault>) {
+        step(self, trajectory, key, batch);
+        if let Some(fault) = fault {
+            match fault {
+                Fault::Weight { update, index, bit } if update == self.update => flip(&mut self.v, index, bit),
+                Fault::Average { update, index, bit } if update == self.update => flip(&mut self.s, index, bit),
+                Fault::Counter { update, site } if update == self.update => {
+                    self.counts[site as usize].saturated ^= 1;
+                }
+                _ => {}
+            }
+        }
+        self.update += 1;
+    }
+
+    pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> RawRow {
+        let (mut hi, mut lo) = (self.hi.clone(), self.lo.clone());
+        fold(&self.s, &mut hi, &mut lo);
+        let bits = |values: &[f32]| values[..model].iter().map(|v| v.to_bits()).collect();
+        let sums = |values: &[f32]| if self.average { bits(values) } else { Vec::new() };
+        RawRow {
+            trajectory,
+            seen,
+            v: bits(&self.v),
+            hi: sums(&hi),
+            lo: sums(&lo),
+            diverged_at: self.diverged_at,
+            counts: self.counts,
+        }
+    }
+}
+
+fn flip(values: &mut [f32], index: usize, bit: u32) {
+    values[index] = f32::from_bits(values[index].to_bits() ^ (1 << bit));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
+fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
+    let model = trajectory.model as usize;
+    // Vectors are used up to the last lane group that holds an element.
+    let used = model.next_multiple_of(LANES);
+    let [label, parameter, activation, gradient, weight] = &trajectory.ops;
+    let t = run.update as u32;
+
+    if parameter.class != class::NONE {
+        run.read.copy_from_slice(&run.v);
+        let counts = &mut run.counts[TRAIN_SITES[1] as usize];
+        apply_vector(parameter, &mut run.read, model, key, t, counts);
+    }
+    let read: &[f32] = if parameter.class == class::NONE { &run.v } else { &run.read };
+    for (a, z) in run.activations.iter_mut().zip(batch.z) {
+        *a = dot(&z[..used], &read[..used]);
+    }
+    run.labels.copy_from_slice(batch.y);
+    let site = |op: &Op, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
+        apply_samples(op, values, key, batch.first, &mut counts[site as usize]);
+    };
+    site(label, Site::Label, &mut run.labels, &mut run.counts);
+    site(activation, Site::Activation, &mut run.activations, &mut run.counts);
+    for (a, y) in run.activations.iter_mut().zip(&run.labels) {
+        *a = y - *a;
+    }
+    site(gradient, Site::Gradient, &mut run.activations, &mut run.counts);
+
+    let c = f32::from_bits(trajectory.step.to_bits() - ((t / trajectory.stage) << 23));
+    advance(&run.v[..used], &mut run.next[..used], batch.z, &run.activations, c);
+    if weight.class == class::NONE {
+        let mut none = Counts::default();
+        for lanes in run.next[..used].as_chunks_mut::<LANES>().0 {
+            apply(weight, lanes, &[0; LANES], &mut none);
+        }
+    } else {
+        apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight as usize]);
+    }
+
+    let mut largest = 0;
+    for v in &run.next[..used] {
+        largest = largest.max(v.to_bits() & 0x7fff_ffff);
+    }
+    if largest >= DIVERGED {
+        run.diverged_at = Some(run.update);
+        return;
+    }
+    if run.average {
+        for (s, v) in run.s[..used].iter_mut().zip(&run.v[..used]) {
+            *s += v;
+        }
+        if (run.update + 1).is_multiple_of(crate::reference::train::GROUP) {
+            fold(&run.s, &mut run.hi, &mut run.lo);
+            run.s.fill(0.0);
+        }
+    }
+    std::mem::swap(&mut run.v, &mut run.next);
+}
+
+/// next = fl(v + fl(c g)), g summed over the batch in order, starting from the first product.
+#[inline(always)]
+fn advance(v: &[f32], next: &mut [f32], z: &[&[f32]], residuals: &[f32], c: f32) {
+    for (k, (next, v)) in next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0).enumerate() {
+        let lanes = |b: usize| z[b].as_chunks::<LANES>().0[k];
+        let mut g = lanes(0).map(|z| z * residuals[0]);
+        for (b, r) in residuals.iter().enumerate().skip(1) {
+            for (g, z) in g.iter_mut().zip(lanes(b)) {
+                *g += z * r;
+            }
+        }
+        for l in 0..LANES {
+            next[l] = v[l] + c * floor48(g[l]);
+        }
+    }
+}
+
+#[inline(always)]
+fn dot(z: &[f32], v: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    for (z, v) in z.as_chunks::<LANES>().0.iter().zip(v.as_chunks::<LANES>().0) {
+        for l in 0..LANES {
+            lanes[l] += z[l] * v[l];
+        }
+    }
+    tree(lanes)
+}
+
+/// (hi, q) = TwoSum(hi, s), lo = fl(lo + q).
+#[inline(always)]
+fn fold(s: &[f32], hi: &mut [f32], lo: &mut [f32]) {
+    for ((s, hi), lo) in s.iter().zip(hi).zip(lo) {
+        let sum = *hi + s;
+        let part = sum - *hi;
+        *lo += (*hi - (sum - part)) + (s - part);
+        *hi = sum;
+    }
+}

@@ -1,0 +1,146 @@
+//! From the raw state of a trajectory to the rows of its runs. One routine for every adapter and for replay.
+
+use crate::config::{Checkpoints, Output, Sketch};
+use crate::cpu::clean_sketch;
+use crate::format::Spec;
+use crate::hash::fnv1a64;
+use crate::plan::{Cohort, Plan, Trajectory};
+use crate::problem::{self, Evaluator};
+use crate::random::Stream;
+use crate::reference::RawRow;
+use crate::row::{Row, SITES, STREAM_VERSION, Site};
+
+/// Who computed a row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub adapter: String,
+    pub driver: String,
+    pub fingerprint: String,
+}
+
+/// The exact risk of a cohort's weights: its own S and w*.
+pub fn evaluator(plan: &Plan, cohort: Cohort) -> Evaluator {
+    let point = &plan.points[cohort.point];
+    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+    let spectrum = problem::spectrum(&point.problem);
+    let target = problem::target(&point.problem, &stream);
+    Evaluator::new(&point.problem, &spectrum, &target, &clean_sketch(point, &stream), point.model)
+}
+
+/// Rows of a cohort, by (run_id, seen, output).
+pub fn rows(plan: &Plan, cohort: Cohort, raw: &[RawRow], checked: bool, origin: &Origin) -> Vec<Row> {
+    let evaluator = evaluator(plan, cohort);
+    let point = &plan.points[cohort.point];
+    let mut rows = Vec::new();
+    for state in raw {
+        let trajectory = &point.trajectories[state.trajectory];
+        for &(cell, samples) in &trajectory.cells {
+            if !due(plan, trajectory, samples, state.seen) {
+                continue;
+            }
+            for &output in &plan.config.train.outputs {
+                let mut row = settings(plan, cohort, cell, origin);
+                fill(&mut row, state, trajectory, output, &evaluator);
+                row.checked = if checked { "exact" } else { "unsampled" }.into();
+                rows.push(row);
+            }
+        }
+    }
+    rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+    rows
+}
+
+/// Whether the cell of `samples` has a row after `seen`.
+fn due(plan: &Plan, trajectory: &Trajectory, samples: u64, seen: u64) -> bool {
+    seen == samples
+        || seen < samples
+            && match &plan.config.train.checkpoints {
+                Checkpoints::At(points) => points.contains(&seen),
+                Checkpoints::Log2 => (seen / u64::from(trajectory.batch)).is_power_of_two()
+                    && seen.is_multiple_of(trajectory.batch.into()),
+            }
+}
+
+/// A row with its settings and no results.
+fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
+    let (config, cell) = (&plan.config, &plan.cells[id as usize]);
+    let problem = &config.problems[cell.problem];
+    let recipe = &config.recipes[cell.recipe];
+    let site = |site: usize| {
+        let unused = site == Site::Sketch as usize && problem.sketch == Sketch::None;
+        recipe.sites[site].as_ref().filter(|_| !unused)
+    };
+    let per_site = |text: &dyn Fn(&Spec) -> Option<String>| -> [Option<String>; SITES] {
+        std::array::from_fn(|index| site(index).and_then(text))
+    };
+    Row {
+        run_id: plan.run_id(cohort.seed_index, id),
+        cell: id,
+        seed_index: cohort.seed_index,
+        seen: 0,
+        output: String::new(),
+        dim: problem.dim,
+        spectrum: "power".into(),
+        spectrum_exponent: Some(problem.exponent),
+        target: problem.target.name().into(),
+        noise: problem.noise,
+        sketch_kind: problem.sketch.name().into(),
+        sampling: "ambient".into(),
+        tail: "open".into(),
+        model: cell.model,
+        samples: cell.samples,
+        batch: cell.batch,
+        step_size: cell.step_size,
+        schedule: config.train.schedule.name().into(),
+        recipe: recipe.name.clone(),
+        formats: per_site(&|spec| Some(spec.canonical())),
+        roundings: per_site(&|spec| spec.rounding().map(String::from)),
+        excess: None,
+        reducible: None,
+        approximation: None,
+        quantized_test: None,
+        quantized_test_se: None,
+        diverged_at: None,
+        counts: std::array::from_fn(|index| {
+            matches!(site(index), Some(Spec::Format { .. })).then(Default::default)
+        }),
+        v_digest: String::new(),
+        stream_version: STREAM_VERSION,
+        checked: String::new(),
+        adapter: origin.adapter.clone(),
+        driver: origin.driver.clone(),
+        fingerprint: origin.fingerprint.clone(),
+    }
+}
+
+fn fill(row: &mut Row, state: &RawRow, trajectory: &Trajectory, output: Output, evaluator: &Evaluator) {
+    row.seen = state.seen;
+    row.output = output.name().into();
+    row.diverged_at = state.diverged_at;
+    for (counts, counted) in row.counts.iter_mut().zip(&state.counts) {
+        *counts = counts.map(|_| *counted);
+    }
+    let words = match output {
+        Output::Last => state.v.clone(),
+        Output::Average => [state.hi.as_slice(), &state.lo].concat(),
+    };
+    row.v_digest = format!("{:016x}", fnv1a64(words.iter().flat_map(|word| word.to_le_bytes())));
+    if state.diverged_at.is_none() {
+        let risk = evaluator.risk(&weights(state, trajectory, output));
+        row.excess = Some(risk.excess);
+        row.reducible = Some(risk.reducible);
+        row.approximation = Some(risk.approximation);
+    }
+}
+
+/// The output's weights: v, or (hi + lo)/t, the mean of v_0 .. v_{t-1}.
+pub fn weights(state: &RawRow, trajectory: &Trajectory, output: Output) -> Vec<f64> {
+    let value = |bits: &u32| f64::from(f32::from_bits(*bits));
+    match output {
+        Output::Last => state.v.iter().map(value).collect(),
+        Output::Average => {
+            let updates = (state.seen / u64::from(trajectory.batch)) as f64;
+            state.hi.iter().zip(&state.lo).map(|(hi, lo)| (value(hi) + value(lo)) / updates).collect()
+        }
+    }
+}

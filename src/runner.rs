@@ -1,0 +1,153 @@
+//! Runs a plan: waves of cohorts on an adapter, their risks, the check, and one part after another to the store.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use crate::adapter::Adapter;
+use crate::check;
+use crate::error::{Error, Result};
+use crate::estimate;
+use crate::plan::{Cohort, Plan};
+use crate::progress::Progress;
+use crate::results::{self, Origin};
+use crate::row::Row;
+use crate::store::{Settings, Store};
+
+/// Rows and core-seconds after which a part is closed.
+const PART_ROWS: u64 = 200_000;
+const PART_SECONDS: f64 = 30.0;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    pub runs: u64,
+    pub checked: u64,
+    pub seconds: f64,
+}
+
+/// Runs what is missing of shard `(i, n)` and writes it to `dir`. `stop` asks to end after the part in flight.
+pub fn sweep(
+    plan: &Plan,
+    settings: &Settings,
+    dir: &Path,
+    shard: (u32, u32),
+    adapter: &Adapter,
+    stop: &AtomicBool,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let wave = adapter.wave(plan)?.max(1);
+    let mut store = Store::open(dir, settings, shard)?;
+    let todo = missing(plan, &store, shard)?;
+    let checked: BTreeSet<u32> = plan.checked_seeds().into_iter().collect();
+    let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
+    let progress = Progress::new(runs(&todo));
+    let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
+    for part in todo.chunks(part_cohorts(plan, wave)) {
+        let mut rows = Vec::new();
+        for cohorts in part.chunks(wave) {
+            let (wave_rows, wave_checked) = run_wave(plan, cohorts, &checked, adapter, dir)?;
+            rows.extend(wave_rows);
+            summary.runs += runs(cohorts);
+            summary.checked += wave_checked;
+            progress.update(summary.runs, summary.checked);
+        }
+        rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+        // A cohort is stored once, so the first one names its part.
+        let name = format!("{}-of-{}-seed{:08}-point{}", shard.0, shard.1, part[0].seed_index, part[0].point);
+        store.write(&name, &rows)?;
+        if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
+            let (done, all) = (summary.runs, runs(&todo));
+            return Err(Error::Incomplete(format!(
+                "interrupted after {done} of {all} runs; what is done is kept, the same command continues"
+            )));
+        }
+    }
+    progress.finish();
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// Adds a finished shard's provenance to the manifest.
+pub fn record(
+    dir: &Path,
+    provenance: serde_json::Map<String, serde_json::Value>,
+    settings: &Settings,
+    shard: (u32, u32),
+) -> Result<()> {
+    Store::open(dir, settings, shard)?.update_manifest(provenance)
+}
+
+fn cells_of(plan: &Plan, point: usize) -> u64 {
+    plan.cells.iter().filter(|cell| cell.problem == point).count() as u64
+}
+
+/// Cohorts of the shard that no part holds yet.
+fn missing(plan: &Plan, store: &Store, shard: (u32, u32)) -> Result<Vec<Cohort>> {
+    let done = store.done_seeds()?;
+    let first_cell: Vec<u64> = (0..plan.points.len())
+        .map(|point| plan.cells.iter().position(|cell| cell.problem == point).unwrap_or(0) as u64)
+        .collect();
+    let mut cohorts = plan.cohorts(shard);
+    cohorts.retain(|cohort| !done.contains_key(&(first_cell[cohort.point], cohort.seed_index)));
+    Ok(cohorts)
+}
+
+fn part_cohorts(plan: &Plan, wave: usize) -> usize {
+    let cost = estimate::cost(plan);
+    let points = plan.points.len() as f64;
+    let rows: u64 = plan.points.iter().flat_map(|p| &p.trajectories).map(|t| (t.rows.len() * t.cells.len()) as u64).sum();
+    let by_rows = PART_ROWS as f64 * points / (rows.max(1) as f64);
+    let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
+    (by_rows.min(by_time) as usize).max(1).next_multiple_of(wave)
+}
+
+/// One wave: executed, evaluated, and checked where its seed index is drawn for it.
+fn run_wave(
+    plan: &Plan,
+    cohorts: &[Cohort],
+    checked: &BTreeSet<u32>,
+    adapter: &Adapter,
+    dir: &Path,
+) -> Result<(Vec<Row>, u64)> {
+    let raw = adapter.execute(plan, cohorts)?;
+    let origin = adapter.origin();
+    let evaluated: Vec<Result<Vec<Row>>> = cohorts
+        .par_iter()
+        .zip(&raw)
+        .map(|(cohort, raw)| {
+            let exact = checked.contains(&cohort.seed_index);
+            if exact && let Some(mismatch) = check::cohort(plan, *cohort, raw, adapter)? {
+                return Err(report_mismatch(&mismatch, dir, &origin));
+            }
+            Ok(results::rows(plan, *cohort, raw, exact, &origin))
+        })
+        .collect();
+    let mut rows = Vec::new();
+    for cohort_rows in evaluated {
+        rows.extend(cohort_rows?);
+    }
+    let exact = cohorts.iter().filter(|c| checked.contains(&c.seed_index)).map(|c| cells_of(plan, c.point)).sum();
+    Ok((rows, exact))
+}
+
+/// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
+fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> Error {
+    let replay = format!("roundlaw replay {} --run {} --seen {}", dir.display(), mismatch.run_id, mismatch.seen);
+    let path: PathBuf = dir.join(format!("mismatch-{}.json", mismatch.run_id));
+    let document = serde_json::json!({
+        "mismatch": mismatch,
+        "adapter": origin.adapter,
+        "driver": origin.driver,
+        "fingerprint": origin.fingerprint,
+        "replay": replay,
+    });
+    let text = format!("{document:#}\n");
+    match std::fs::write(&path, text) {
+        Ok(()) => Error::Mismatch(format!("{}; the part is not kept; see {}", mismatch.line(), path.display())),
+        Err(source) => Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display())),
+    }
+}
