@@ -15,6 +15,7 @@ pub mod cpu;
 pub mod error;
 pub mod estimate;
 pub mod format;
+pub mod gpu;
 pub mod hash;
 mod keys;
 pub mod normal;

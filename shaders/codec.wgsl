@@ -1,0 +1,156 @@
+// The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of src/codec.rs.
+
+const FLOOR: u32 = 0x27800000u;
+const DIVERGED: u32 = 0x53800000u;
+const MAGNITUDE: u32 = 0x7fffffffu;
+
+const SATURATED: u32 = 1u;
+const UNDERFLOWED: u32 = 2u;
+const NAN: u32 = 4u;
+
+const CLASS_NONE: u32 = 0u;
+const CLASS_SCALAR: u32 = 1u;
+const CLASS_BLOCK: u32 = 2u;
+const CLASS_ADDITIVE: u32 = 3u;
+
+const OP_WORDS: u32 = 12u;
+
+struct Op {
+    kind: u32,
+    rounding: u32,
+    mantissa: i32,
+    lsb_min: i32,
+    max_bits: u32,
+    emax: i32,
+    block: u32,
+    noise: u32,
+    significand: u32,
+    unit: i32,
+    purpose: u32,
+    counted: u32,
+}
+
+struct Rounded {
+    bits: u32,
+    flags: u32,
+}
+
+fn load_op(at: u32) -> Op {
+    return Op(
+        params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
+        bitcast<i32>(params[at + 5u]), params[at + 6u], params[at + 7u], params[at + 8u],
+        bitcast<i32>(params[at + 9u]), params[at + 10u], params[at + 11u],
+    );
+}
+
+// Whether the operation draws a word per element.
+fn draws(op: Op) -> bool {
+    return op.kind == CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding != 0u);
+}
+
+fn floor48(bits: u32) -> u32 {
+    return select(bits, 0u, (bits & MAGNITUDE) < FLOOR);
+}
+
+fn round_significand(bits: u32, p: u32) -> u32 {
+    let shift = 24u - p;
+    if shift == 0u {
+        return bits;
+    }
+    let half = (1u << (shift - 1u)) - 1u + ((bits >> shift) & 1u);
+    return ((bits + half) >> shift) << shift;
+}
+
+fn nearest_even(significand: u32, wide_shift: u32) -> u32 {
+    if wide_shift == 0u {
+        return significand;
+    }
+    let shift = min(wide_shift, 25u); // beyond, half a step exceeds every significand
+    let odd = (significand >> shift) & 1u;
+    return (significand + (1u << (shift - 1u)) - 1u + odd) >> shift;
+}
+
+// Up with the probability of the discarded fraction, cut to 32 bits.
+fn stochastic(significand: u32, shift: u32, word: u32) -> u32 {
+    var kept = 0u;
+    var discarded = 0u;
+    if shift == 0u {
+        kept = significand;
+    } else if shift < 32u {
+        kept = significand >> shift;
+        discarded = significand << (32u - shift);
+    } else if shift < 56u {
+        discarded = significand >> (shift - 32u);
+    }
+    return kept + select(0u, 1u, discarded + word < discarded);
+}
+
+fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
+    let magnitude = bits & MAGNITUDE;
+    let sign = bits & 0x80000000u;
+    if magnitude > 0x7f800000u {
+        return Rounded(0x7fc00000u, NAN);
+    }
+    if magnitude == 0u {
+        return Rounded(0u, 0u);
+    }
+    var exponent = i32(magnitude >> 23u);
+    var significand = magnitude & 0x7fffffu;
+    if exponent == 0 {
+        let up = countLeadingZeros(significand) - 8u;
+        significand <<= up;
+        exponent = 1 - i32(up);
+    } else {
+        significand |= 0x800000u;
+    }
+    // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
+    let shift = u32(max(max(23 - op.mantissa, op.lsb_min + scale + 150 - exponent), 0));
+    var q: u32;
+    if op.rounding == 0u {
+        q = nearest_even(significand, shift);
+    } else {
+        q = stochastic(significand, shift, word);
+    }
+    if q == 0u {
+        return Rounded(0u, UNDERFLOWED);
+    }
+    let top = 31u - countLeadingZeros(q);
+    let rounded_exponent = exponent - 23 + i32(shift) + i32(top);
+    let rounded = (u32(rounded_exponent) << 23u) | (((q << (31u - top)) >> 8u) & 0x7fffffu);
+    let largest = op.max_bits + (bitcast<u32>(scale) << 23u);
+    if rounded > largest {
+        return Rounded(sign | largest, SATURATED);
+    }
+    return Rounded(sign | rounded, 0u);
+}
+
+fn block_scale(largest: u32, emax: i32) -> i32 {
+    return clamp(i32(largest >> 23u) - 127 - emax, -127, 127);
+}
+
+// One element; `largest` is the largest magnitude of its block, as bits.
+fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Rounded {
+    var result = Rounded(bits, 0u);
+    if op.kind == CLASS_SCALAR {
+        result = round_value(bits, op, 0, word);
+    } else if op.kind == CLASS_BLOCK {
+        if largest == 0u {
+            result = Rounded(0u, 0u);
+        } else if largest >= 0x7f800000u {
+            result = Rounded(0x7fc00000u, NAN);
+        } else {
+            result = round_value(bits, op, block_scale(largest, op.emax), word);
+        }
+    } else if op.kind == CLASS_ADDITIVE {
+        let noise = opaque(bitcast<f32>(op.noise) * normal_draw(word));
+        let sum = opaque(opaque(bitcast<f32>(bits)) + noise);
+        result.bits = round_significand(bitcast<u32>(sum), op.significand);
+    }
+    let units = select(bitcast<u32>(op.unit) << 23u, 0u, (result.bits & MAGNITUDE) == 0u);
+    return Rounded(floor48(result.bits - units), result.flags);
+}
+
+// The flags of one element as counts: saturated, underflowed, nan.
+fn tally(flags: u32) -> vec3<u32> {
+    return vec3<u32>(flags & 1u, (flags >> 1u) & 1u, (flags >> 2u) & 1u);
+}

@@ -1,0 +1,105 @@
+// Covariates, labels and quantized data of one panel of columns. Twin of src/reference/draw.rs.
+// One workgroup of 32 lanes per (sample, cohort slot); lane c owns the coordinates 32 j + c of a slice of 128.
+
+// params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 first sample, 7 samples,
+// 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
+// the first, 13 the last, 14 f32 noise, 15 index of the first operation,
+// 16 this dispatch also makes the labels.
+@group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then w* of each slot
+@group(0) @binding(3) var<storage, read_write> x_out: array<f32>; // [op][slot][sample][column]
+@group(0) @binding(4) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][32]
+@group(0) @binding(5) var<storage, read_write> labels: array<f32>; // [slot][sample]
+@group(0) @binding(6) var<storage, read_write> counts: array<u32>; // [op][slot][sample][3]
+
+var<workgroup> tallies: array<atomic<u32>, 96>;
+
+fn covariate(scale: f32, word: u32) -> u32 {
+    return floor48(round_significand(bitcast<u32>(opaque(scale * normal_draw(word))), 16u));
+}
+
+@compute @workgroup_size(32)
+fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let sample = group.x;
+    let slot = group.y;
+    let dim = params[3];
+    let panel = params[5];
+    let samples = params[7];
+    let slots = params[8];
+    let seed_index = params[params[11] + slot];
+    let absolute = params[6] + sample;
+    let cell = slot * samples + sample;
+    let target_at = dim + slot * dim;
+
+    var sum = 0.0;
+    if params[12] == 0u && params[16] != 0u {
+        sum = lane_sums[cell * 32u + lane];
+    }
+    for (var at = 0u; at < panel; at += 128u) {
+        let first = params[4] + at;
+        let words = random_words(seed_index, first / 4u + lane, absolute, 0u);
+        var x: array<u32, 4>;
+        for (var j = 0u; j < 4u; j++) {
+            let i = first + 32u * j + lane;
+            x[j] = 0u;
+            if i < dim {
+                x[j] = covariate(scales[i], words[j]);
+                sum = guarded(sum + guarded(bitcast<f32>(x[j]) * scales[target_at + i]));
+            }
+        }
+        for (var q = 0u; q < params[9]; q++) {
+            let op = load_op(params[10] + q * OP_WORDS);
+            if op.kind == CLASS_BLOCK {
+                for (var j = 0u; j < 4u; j++) {
+                    offer((32u * j + lane) / op.block, x[j] & MAGNITUDE);
+                }
+                settle(lane);
+            }
+            var bits = vec4<u32>(0u);
+            if draws(op) {
+                bits = random_words(seed_index, first / 4u + lane, absolute, op.purpose);
+            }
+            var total = vec3<u32>(0u);
+            let row = (((params[15] + q) * slots + slot) * samples + sample) * panel + at;
+            for (var j = 0u; j < 4u; j++) {
+                let within = 32u * j + lane;
+                var value = Rounded(0u, 0u);
+                if first + within < dim {
+                    var largest = 0u;
+                    if op.kind == CLASS_BLOCK {
+                        largest = largest_of(within / op.block);
+                    }
+                    value = apply_one(op, x[j], largest, bits[j]);
+                }
+                total += tally(value.flags);
+                x_out[row + within] = bitcast<f32>(value.bits);
+            }
+            if op.kind == CLASS_BLOCK {
+                next_turn();
+            }
+            if any(total != vec3<u32>(0u)) {
+                atomicAdd(&tallies[3u * q], total.x);
+                atomicAdd(&tallies[3u * q + 1u], total.y);
+                atomicAdd(&tallies[3u * q + 2u], total.z);
+            }
+        }
+    }
+    if params[16] != 0u {
+        lane_sums[cell * 32u + lane] = sum;
+    }
+    partials[lane] = sum;
+    workgroupBarrier();
+    for (var k = lane; k < 3u * params[9]; k += 32u) {
+        let at = (((params[15] + k / 3u) * slots + slot) * samples + sample) * 3u + k % 3u;
+        var before = 0u;
+        if params[12] == 0u {
+            before = counts[at];
+        }
+        counts[at] = before + atomicLoad(&tallies[k]);
+    }
+    if lane == 0u && params[13] != 0u && params[16] != 0u {
+        let word = random_words(seed_index, 0u, absolute, 1u).x;
+        let noise = opaque(bitcast<f32>(params[14]) * normal_draw(word));
+        let y = opaque(opaque(tree(0u)) + noise);
+        labels[cell] = bitcast<f32>(floor48(bitcast<u32>(y)));
+    }
+}

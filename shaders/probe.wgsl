@@ -1,0 +1,28 @@
+// How this adapter rounds, contracts and re-associates: one float operation pattern per result word.
+// params: 3 first of the operands, as f32 bits.
+@group(0) @binding(2) var<storage, read_write> result: array<u32>;
+
+fn operand(k: u32) -> f32 {
+    return bitcast<f32>(params[3u + k]);
+}
+
+@compute @workgroup_size(32)
+fn probe(@builtin(local_invocation_index) lane: u32) {
+    if lane != 0u {
+        return;
+    }
+    let a = operand(0u);
+    let b = operand(1u);
+    let c = operand(2u);
+    let d = operand(3u);
+    result[0] = bitcast<u32>(a + b);
+    result[1] = bitcast<u32>(a + operand(4u));
+    result[2] = bitcast<u32>(c * c);
+    result[3] = bitcast<u32>(c * operand(5u));
+    result[4] = bitcast<u32>(c * c + d);
+    result[5] = bitcast<u32>(opaque(c * c) + d);
+    result[6] = bitcast<u32>((a + b) - a);
+    result[7] = bitcast<u32>(opaque(a + b) - a);
+    result[8] = bitcast<u32>(operand(6u) * operand(7u));
+    result[9] = bitcast<u32>(operand(8u) * operand(9u));
+}

@@ -1,0 +1,76 @@
+// Qsketch(G) of one panel of columns. Twin of `sketch` in src/reference/draw.rs.
+// One workgroup of 32 lanes per (row, cohort slot).
+
+// params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 stride of a row, 7 rows,
+// 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
+// the first, 15 index of the first operation.
+@group(0) @binding(2) var<storage, read_write> g_out: array<f32>; // [op][slot][row][column]
+@group(0) @binding(3) var<storage, read_write> counts: array<u32>; // [op][slot][row][3]
+
+var<workgroup> tallies: array<atomic<u32>, 96>;
+
+@compute @workgroup_size(32)
+fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let row = group.x;
+    let slot = group.y;
+    let dim = params[3];
+    let rows = params[7];
+    let slots = params[8];
+    let seed_index = params[params[11] + slot];
+    for (var at = 0u; at < params[5]; at += 128u) {
+        let first = params[4] + at;
+        let words = random_words(seed_index, first / 4u + lane, row, 2u);
+        var g: array<u32, 4>;
+        for (var j = 0u; j < 4u; j++) {
+            g[j] = 0u;
+            if first + 32u * j + lane < dim {
+                g[j] = floor48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
+            }
+        }
+        for (var q = 0u; q < params[9]; q++) {
+            let op = load_op(params[10] + q * OP_WORDS);
+            if op.kind == CLASS_BLOCK {
+                for (var j = 0u; j < 4u; j++) {
+                    offer((32u * j + lane) / op.block, g[j] & MAGNITUDE);
+                }
+                settle(lane);
+            }
+            var bits = vec4<u32>(0u);
+            if draws(op) {
+                bits = random_words(seed_index, first / 4u + lane, row, op.purpose);
+            }
+            var total = vec3<u32>(0u);
+            let out = (((params[15] + q) * slots + slot) * rows + row) * params[6] + first;
+            for (var j = 0u; j < 4u; j++) {
+                let within = 32u * j + lane;
+                var value = Rounded(0u, 0u);
+                if first + within < dim {
+                    var largest = 0u;
+                    if op.kind == CLASS_BLOCK {
+                        largest = largest_of(within / op.block);
+                    }
+                    value = apply_one(op, g[j], largest, bits[j]);
+                }
+                total += tally(value.flags);
+                g_out[out + within] = bitcast<f32>(value.bits);
+            }
+            if op.kind == CLASS_BLOCK {
+                next_turn();
+            }
+            if any(total != vec3<u32>(0u)) {
+                atomicAdd(&tallies[3u * q], total.x);
+                atomicAdd(&tallies[3u * q + 1u], total.y);
+                atomicAdd(&tallies[3u * q + 2u], total.z);
+            }
+        }
+    }
+    workgroupBarrier();
+    for (var k = lane; k < 3u * params[9]; k += 32u) {
+        let at = (((params[15] + k / 3u) * slots + slot) * rows + row) * 3u + k % 3u;
+        var before = 0u;
+        if params[12] == 0u {
+            before = counts[at];
+        }
+        counts[at] = before + atomicLoad(&tallies[k]);
+    }
+}

@@ -1,0 +1,306 @@
+// SGD runs, many updates a dispatch. Twin of src/reference/train.rs.
+// One workgroup of 32 lanes per (run, cohort slot); lane l owns the elements j = l mod 32 of every M-vector.
+//
+// An update is B + 1 + ceil(M/32) units of work: the dot products of the batch, the scalars of the batch, and the
+// gradient of 32 elements each. The host says with which unit a dispatch starts and how many it does, so a batch
+// may straddle dispatches; what is between two units lies in `state`.
+
+// params: 3 samples of the buffers, 4 slots, 5 first word of the seed indices, 6 first word of the runs,
+// 7 absolute index of sample 0, 8 the average is kept. A run has 72 words: 0 M, 1 B, 2 first word in z, 3 updates
+// between halvings, 4 f32 step, 5 update, 6 unit of the update, 7 units to do, 8 first word in state, 9 words of
+// a slot's state, 10 index in status, 11 sample at which the batch starts, 12 operations: label, parameter,
+// activation, gradient, weight.
+@group(0) @binding(2) var<storage, read> z: array<f32>;
+@group(0) @binding(3) var<storage, read> labels: array<f32>;
+// v, s, hi, lo, parameter as read, next v: M words each; batch values: B; counters: 15 x (32 low, 32 high words).
+@group(0) @binding(4) var<storage, read_write> state: array<u32>;
+@group(0) @binding(5) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or all ones
+
+const RUN_WORDS: u32 = 72u;
+const GROUP: u32 = 256u;
+const NEVER: u32 = 0xffffffffu;
+const LABEL: u32 = 0u;
+const PARAMETER: u32 = 1u;
+const ACTIVATION: u32 = 2u;
+const GRADIENT: u32 = 3u;
+const WEIGHT: u32 = 4u;
+
+var<workgroup> weights: array<f32, MODEL>;
+var<workgroup> values: array<f32, BATCH>; // activations, then residuals
+var<workgroup> diverged: u32;
+
+var<private> lane: u32;
+var<private> seed_index: u32;
+var<private> run: u32;
+var<private> model: u32;
+var<private> batch: u32;
+var<private> base: u32;
+var<private> z_row: u32; // first word of z of the batch's first sample
+var<private> label_row: u32;
+var<private> sample: u32; // absolute index of the batch's first sample
+var<private> update: u32;
+var<private> alive: bool;
+var<private> flip: u32 = 0u;
+var<private> words: vec4<u32>;
+var<private> counts: array<vec3<u32>, 5>;
+
+fn run_op(site: u32) -> Op {
+    return load_op(run + 12u + site * OP_WORDS);
+}
+
+fn read_f32(at: u32) -> f32 {
+    return bitcast<f32>(state[at]);
+}
+
+fn write_f32(at: u32, x: f32) {
+    state[at] = bitcast<u32>(x);
+}
+
+// One element per lane through an operation; lanes that are not `present` only take part in the block maximum.
+fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
+    if op.kind == CLASS_NONE {
+        return floor48(bits);
+    }
+    var largest = 0u;
+    if op.kind == CLASS_BLOCK {
+        largest = lane_block_maximum(op, lane, select(0u, bits & MAGNITUDE, present));
+    }
+    if !present {
+        return 0u;
+    }
+    let value = apply_one(op, bits, largest, word);
+    if alive {
+        counts[site] += tally(value.flags);
+    }
+    return value.bits;
+}
+
+// Word of element 32 k + lane of an M-vector of this update.
+fn element_word(op: Op, k: u32, start: bool) -> u32 {
+    if draws(op) && (start || k % 4u == 0u) {
+        words = random_words(seed_index, 32u * (k / 4u) + lane, update, op.purpose);
+    }
+    return words[k % 4u];
+}
+
+fn read_parameter() {
+    let op = run_op(PARAMETER);
+    if op.kind == CLASS_NONE {
+        return;
+    }
+    for (var k = 0u; k * 32u < model; k++) {
+        let j = 32u * k + lane;
+        let present = j < model;
+        let word = element_word(op, k, k == 0u);
+        var bits = 0u;
+        if present {
+            bits = bitcast<u32>(weights[j]);
+        }
+        let rounded = quantized(op, PARAMETER, bits, present, word);
+        if present {
+            state[base + 4u * model + j] = rounded;
+        }
+    }
+}
+
+// The activation of sample b of the batch, in every lane.
+fn dot(b: u32) -> f32 {
+    let row = z_row + b * model;
+    var sum = 0.0;
+    if run_op(PARAMETER).kind == CLASS_NONE {
+        for (var j = lane; j < model; j += 32u) {
+            sum = opaque(sum + opaque(z[row + j] * weights[j]));
+        }
+    } else {
+        for (var j = lane; j < model; j += 32u) {
+            sum = opaque(sum + opaque(z[row + j] * read_f32(base + 4u * model + j)));
+        }
+    }
+    partials[flip + lane] = sum;
+    workgroupBarrier();
+    let total = tree(flip);
+    flip = 32u - flip;
+    return total;
+}
+
+fn scalar_word(op: Op, b: u32) -> u32 {
+    if draws(op) {
+        return random_words(seed_index, 0u, sample + b, op.purpose).x;
+    }
+    return 0u;
+}
+
+// Labels, activations and residuals of the batch: blocks of formats run along it.
+fn scalars() {
+    let label_op = run_op(LABEL);
+    let activation_op = run_op(ACTIVATION);
+    let gradient_op = run_op(GRADIENT);
+    for (var first = 0u; first < batch; first += 32u) {
+        let b = first + lane;
+        let present = b < batch;
+        var y = 0u;
+        var a = 0u;
+        if present {
+            y = bitcast<u32>(labels[label_row + b]);
+            a = bitcast<u32>(values[b]);
+        }
+        y = quantized(label_op, LABEL, y, present, scalar_word(label_op, b));
+        a = quantized(activation_op, ACTIVATION, a, present, scalar_word(activation_op, b));
+        var r = bitcast<u32>(opaque(opaque(bitcast<f32>(y)) - opaque(bitcast<f32>(a))));
+        r = quantized(gradient_op, GRADIENT, r, present, scalar_word(gradient_op, b));
+        if present {
+            values[b] = bitcast<f32>(r);
+        }
+    }
+    workgroupBarrier();
+}
+
+// c_t: halving is exact.
+fn step_size() -> f32 {
+    return bitcast<f32>(params[run + 4u] - ((update / params[run + 3u]) << 23u));
+}
+
+// Next value of elements 32 k ... 32 k + 31.
+fn gradient(k: u32, start: bool) {
+    let op = run_op(WEIGHT);
+    let j = 32u * k + lane;
+    let present = j < model;
+    var next = 0u;
+    if present {
+        var sum = opaque(z[z_row + j] * values[0]);
+        for (var b = 1u; b < batch; b++) {
+            sum = opaque(sum + opaque(z[z_row + b * model + j] * values[b]));
+        }
+        let g = bitcast<f32>(floor48(bitcast<u32>(sum)));
+        next = bitcast<u32>(opaque(opaque(weights[j]) + opaque(step_size() * g)));
+    }
+    next = quantized(op, WEIGHT, next, present, element_word(op, k, start));
+    if present {
+        state[base + 5u * model + j] = next;
+    }
+}
+
+// (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); s restarts at +0.
+fn fold(j: u32) {
+    let s = read_f32(base + model + j);
+    let hi = read_f32(base + 2u * model + j);
+    let sum = opaque(opaque(hi) + opaque(s));
+    let part = opaque(sum - opaque(hi));
+    let left = opaque(opaque(hi) - opaque(sum - part));
+    let right = opaque(opaque(s) - part);
+    let q = opaque(left + right);
+    write_f32(base + 2u * model + j, sum);
+    write_f32(base + 3u * model + j, opaque(opaque(read_f32(base + 3u * model + j)) + q));
+    write_f32(base + model + j, 0.0);
+}
+
+// Ends an update: tests for divergence, joins v to the average and takes the next v.
+fn commit(slot: u32) {
+    var largest = 0u;
+    for (var j = lane; j < model; j += 32u) {
+        largest = max(largest, state[base + 5u * model + j] & MAGNITUDE);
+    }
+    offer(0u, largest);
+    settle(lane);
+    let worst = largest_of(0u);
+    next_turn();
+    if !alive {
+        return;
+    }
+    if worst >= DIVERGED {
+        alive = false;
+        if lane == 0u {
+            status[params[run + 10u] * params[4] + slot] = update;
+        }
+        return;
+    }
+    for (var j = lane; j < model; j += 32u) {
+        if params[8] != 0u {
+            let s = opaque(opaque(read_f32(base + model + j)) + opaque(weights[j]));
+            write_f32(base + model + j, s);
+            if (update + 1u) % GROUP == 0u {
+                fold(j);
+            }
+        }
+        weights[j] = read_f32(base + 5u * model + j);
+    }
+}
+
+fn save_counts(at: u32) {
+    for (var c = 0u; c < 15u; c++) {
+        let low = at + 64u * c + lane;
+        let added = counts[c / 3u][c % 3u];
+        let sum = state[low] + added;
+        state[low] = sum;
+        if sum < added {
+            state[low + 32u] += 1u;
+        }
+    }
+}
+
+@compute @workgroup_size(32)
+fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    lane = index;
+    let slot = group.y;
+    run = params[6] + RUN_WORDS * group.x;
+    seed_index = params[params[5] + slot];
+    model = params[run];
+    batch = params[run + 1u];
+    base = params[run + 8u] + slot * params[run + 9u];
+    let start = slot * params[3] + params[run + 11u];
+    z_row = params[run + 2u] + start * model;
+    label_row = start;
+    sample = params[7] + params[run + 11u];
+    update = params[run + 5u];
+    if lane == 0u {
+        diverged = status[params[run + 10u] * params[4] + slot];
+    }
+    if workgroupUniformLoad(&diverged) != NEVER {
+        return;
+    }
+    alive = true;
+    for (var j = lane; j < model; j += 32u) {
+        weights[j] = read_f32(base + j);
+    }
+    var unit = params[run + 6u];
+    if unit != 0u {
+        for (var b = lane; b < batch; b += 32u) {
+            values[b] = read_f32(base + 6u * model + b);
+        }
+        workgroupBarrier();
+    }
+    let end = batch + 1u + (model + 31u) / 32u;
+    for (var done = 0u; done < params[run + 7u]; done++) {
+        if unit < batch {
+            if unit == 0u {
+                read_parameter();
+            }
+            let a = dot(unit);
+            if unit % 32u == lane {
+                values[unit] = a;
+            }
+        } else if unit == batch {
+            scalars();
+        } else {
+            gradient(unit - batch - 1u, done == 0u);
+        }
+        unit++;
+        if unit == end {
+            commit(slot);
+            unit = 0u;
+            update++;
+            z_row += batch * model;
+            label_row += batch;
+            sample += batch;
+        }
+    }
+    for (var j = lane; j < model; j += 32u) {
+        write_f32(base + j, weights[j]);
+    }
+    if unit != 0u {
+        for (var b = lane; b < batch; b += 32u) {
+            write_f32(base + 6u * model + b, values[b]);
+        }
+    }
+    save_counts(base + 6u * model + batch);
+}

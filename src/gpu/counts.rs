@@ -1,0 +1,137 @@
+//! Counters of the shared sites: summed over the samples that a run consumed before it diverged.
+
+use wgpu::Buffer;
+
+use super::device::Context;
+use super::layout::Layout;
+use super::stream::Stream;
+use crate::error::Result;
+use crate::format::Op;
+use crate::plan::Point;
+use crate::row::{Counts, Site};
+
+/// Running sums over the samples of a block: `sums[item][slot][n]` counts the first n of them.
+struct Prefix {
+    sums: Vec<Vec<Vec<Counts>>>,
+}
+
+impl Prefix {
+    fn read(context: &Context, layout: &Layout, ops: &[Op], buffer: &Buffer, samples: usize) -> Result<Prefix> {
+        let row = 3 * u64::from(layout.samples);
+        let slots = u64::from(layout.slots);
+        let mut sums = Vec::new();
+        for (item, op) in (0..).zip(ops) {
+            if op.counted == 0 {
+                sums.push(Vec::new());
+                continue;
+            }
+            let words = context.read(&[(buffer, item * slots * row, slots * row)])?;
+            sums.push(words.chunks(row as usize).map(|words| running(words, samples)).collect());
+        }
+        Ok(Prefix { sums })
+    }
+
+    fn first(&self, item: usize, slot: usize, n: u64) -> Counts {
+        self.sums[item].get(slot).map_or(Counts::default(), |sums| sums[n as usize])
+    }
+}
+
+fn counts_of(words: &[u32]) -> Counts {
+    Counts { saturated: words[0].into(), underflowed: words[1].into(), nan: words[2].into() }
+}
+
+fn running(words: &[u32], samples: usize) -> Vec<Counts> {
+    let mut sum = Counts::default();
+    let mut sums = vec![sum];
+    for words in words.chunks(3).take(samples) {
+        sum += counts_of(words);
+        sums.push(sum);
+    }
+    sums
+}
+
+/// Counters of data and feature of every run, and of the sketch.
+pub struct Shared<'a> {
+    layout: &'a Layout,
+    point: &'a Point,
+    /// Sums over the blocks before the current one: [run][slot] (data, feature).
+    before: Vec<Vec<(Counts, Counts)>>,
+    /// [sketch operation][slot], sums over the first rows.
+    sketch: Vec<Vec<Vec<Counts>>>,
+    data: Prefix,
+    feature: Prefix,
+    first: u64,
+    samples: u64,
+    /// Whether data or feature count anything.
+    pub counted: bool,
+}
+
+impl<'a> Shared<'a> {
+    pub fn new(context: &Context, layout: &'a Layout, point: &'a Point, stream: &Stream) -> Result<Shared<'a>> {
+        let mut sketch = Vec::new();
+        let words = 3 * u64::from(point.model);
+        let slots = u64::from(layout.slots);
+        for (item, op) in (0..).zip(&layout.sketch_ops) {
+            let counted = op.counted != 0 && layout.sketched;
+            let pieces = [(&stream.sketch_counts, item * slots * words, slots * words)];
+            let read = if counted { context.read(&pieces)? } else { Vec::new() };
+            sketch.push(read.chunks(words as usize).map(|words| running(words, point.model as usize)).collect());
+        }
+        let zero = vec![(Counts::default(), Counts::default()); layout.slots as usize];
+        let counted = layout.data_ops.iter().any(|op| op.counted != 0)
+            || point.features.iter().any(|feature| feature.op.counted != 0);
+        let (data, feature) = (Prefix { sums: Vec::new() }, Prefix { sums: Vec::new() });
+        let before = vec![zero; point.trajectories.len()];
+        Ok(Shared { layout, point, before, sketch, data, feature, first: 0, samples: 0, counted })
+    }
+
+    /// Reads the counts of the block of `samples` samples from `first` on.
+    pub fn start_block(&mut self, context: &Context, stream: &Stream, first: u64, samples: u64) -> Result<()> {
+        (self.first, self.samples) = (first, samples);
+        if self.counted {
+            let ops: Vec<Op> = self.point.features.iter().map(|feature| feature.op).collect();
+            let n = samples as usize;
+            self.data = Prefix::read(context, self.layout, &self.layout.data_ops, &stream.data_counts, n)?;
+            self.feature = Prefix::read(context, self.layout, &ops, &stream.feature_counts, n)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the block to the sums; `diverged` as [run][slot].
+    pub fn end_block(&mut self, diverged: &[Option<u64>]) {
+        let end = self.first + self.samples;
+        for run in 0..self.before.len() {
+            for slot in 0..self.before[run].len() {
+                let at = run * self.layout.slots as usize + slot;
+                self.before[run][slot] = self.data_and_feature(run, slot, end, diverged[at]);
+            }
+        }
+    }
+
+    fn data_and_feature(&self, run: usize, slot: usize, seen: u64, diverged_at: Option<u64>) -> (Counts, Counts) {
+        let (mut data, mut feature) = self.before[run][slot];
+        if !self.counted {
+            return (data, feature);
+        }
+        let t = &self.point.trajectories[run];
+        // The samples of the update that diverged are counted, later ones are not.
+        let limit = diverged_at.map_or(seen, |update| seen.min((update + 1) * u64::from(t.batch)));
+        let n = limit.saturating_sub(self.first).min(self.samples);
+        let op = self.layout.pairs[self.point.features[t.feature].pair].0 as usize;
+        data += self.data.first(op, slot, n);
+        feature += self.feature.first(t.feature, slot, n);
+        (data, feature)
+    }
+
+    /// Fills in the shared sites of a row after `seen` samples of the current block.
+    pub fn add(&self, counts: &mut [Counts], run: usize, slot: usize, seen: u64, diverged_at: Option<u64>) {
+        let t = &self.point.trajectories[run];
+        let (data, feature) = self.data_and_feature(run, slot, seen, diverged_at);
+        counts[Site::Data as usize] += data;
+        counts[Site::Feature as usize] += feature;
+        let op = self.layout.pairs[self.point.features[t.feature].pair].1 as usize;
+        if let Some(sums) = self.sketch[op].get(slot) {
+            counts[Site::Sketch as usize] += sums[t.model as usize];
+        }
+    }
+}

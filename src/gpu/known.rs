@@ -1,0 +1,109 @@
+//! The known-answer block: a small sweep that every pipeline must repeat bit for bit before it is trusted.
+
+use super::layout::Tuning;
+use crate::config::Config;
+use crate::error::Result;
+use crate::plan::{Cohort, Plan};
+use crate::reference::{self, RawRow};
+
+/// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group.
+/// Scales of very different size make another order of additions visible.
+const CONFIG: &str = r#"
+[problem]
+dim = 300
+spectrum = { kind = "power", exponent = 0.5 }
+noise = 0.7
+[train]
+model = [5, 77]
+samples = [402]
+batch = [1, 3]
+step_size = [0.01]
+schedule = "geometric"
+output = ["last", "average"]
+checkpoints = [99]
+[[recipe]]
+name = "none"
+[[recipe]]
+name = "minifloat"
+data = "e4m3"
+sketch = { format = "e4m3", rounding = "stochastic" }
+feature = { format = "e4m3", rounding = "stochastic" }
+label = { format = "e4m3", rounding = "stochastic" }
+parameter = "e4m3"
+activation = "e4m3"
+gradient = { format = "e4m3", rounding = "stochastic" }
+weight = { format = "e4m3", scale = 0.0009765625, rounding = "stochastic" }
+[[recipe]]
+name = "block"
+data = { format = "mxfp4", rounding = "stochastic" }
+sketch = "mxfp4"
+feature = "mxfp4"
+label = "mxfp4"
+parameter = { format = "mxfp4", rounding = "stochastic" }
+activation = { format = "mxfp4", rounding = "stochastic" }
+gradient = "mxfp4"
+weight = { format = "mxfp4", rounding = "stochastic" }
+[[recipe]]
+name = "integer"
+data = { format = "int8", step = 0.0625 }
+sketch = { format = "int8", step = 0.03125 }
+feature = { format = "int8", step = 0.03125 }
+label = { format = "int8", step = 0.25 }
+parameter = { format = "int8", step = 0.015625, rounding = "stochastic" }
+activation = { format = "int8", step = 0.125 }
+gradient = { format = "int8", step = 0.125 }
+weight = { format = "int8", step = 0.0078125, rounding = "stochastic" }
+[[recipe]]
+name = "additive"
+data = { noise = "additive", eps = 0.01 }
+sketch = { noise = "additive", eps = 0.01 }
+feature = { noise = "additive", eps = 0.01 }
+label = { noise = "additive", eps = 0.01 }
+parameter = { noise = "additive", eps = 0.0001 }
+activation = { noise = "additive", eps = 0.01 }
+gradient = { noise = "additive", eps = 0.01 }
+weight = { noise = "additive", eps = 0.000001 }
+[sweep]
+seeds = 2
+seed = 20261
+"#;
+
+/// The plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
+pub fn block() -> Result<(Plan, Vec<Cohort>, Tuning)> {
+    let plan = Plan::new(Config::parse(CONFIG, &[])?)?.with_block(201)?;
+    let cohorts = plan.cohorts((0, 1));
+    Ok((plan, cohorts, Tuning { loops: 2000, panel: 256, ..Tuning::default() }))
+}
+
+/// The answers, by the reference.
+pub fn answers(plan: &Plan, cohorts: &[Cohort]) -> Vec<Vec<RawRow>> {
+    cohorts.iter().map(|&cohort| reference::cohort(plan, cohort, None)).collect()
+}
+
+/// The first place at which two cohorts' rows differ, in words.
+pub fn difference(plan: &Plan, cohort: Cohort, found: &[RawRow], expected: &[RawRow]) -> Option<String> {
+    let point = &plan.points[cohort.point];
+    for (found, expected) in found.iter().zip(expected) {
+        if found == expected {
+            continue;
+        }
+        let t = &point.trajectories[expected.trajectory];
+        let name = &plan.config.recipes[t.recipe].name;
+        let place = format!(
+            "recipe {name:?}, D = {}, M = {}, batch {}, seed index {}, after {} samples",
+            point.problem.dim, t.model, t.batch, cohort.seed_index, expected.seen
+        );
+        let vectors = [("v", &found.v, &expected.v), ("hi", &found.hi, &expected.hi), ("lo", &found.lo, &expected.lo)];
+        for (label, found, expected) in vectors {
+            if let Some(j) = (0..expected.len()).find(|&j| found.get(j) != expected.get(j)) {
+                let found = found.get(j).copied().unwrap_or_default();
+                return Some(format!("{place}: {label}[{j}] is {found:08x}, must be {:08x}", expected[j]));
+            }
+        }
+        if found.diverged_at != expected.diverged_at {
+            return Some(format!("{place}: diverged_at {:?}, must be {:?}", found.diverged_at, expected.diverged_at));
+        }
+        return Some(format!("{place}: counts {:?}, must be {:?}", found.counts, expected.counts));
+    }
+    (found.len() != expected.len()).then(|| format!("{} rows, must be {}", found.len(), expected.len()))
+}

@@ -1,0 +1,177 @@
+//! The GPU adapter: a plan's cohorts on any device that wgpu reaches, with the bits of the reference.
+//!
+//! A wave is as many cohorts of one problem point as fit; its blocks go through draw -> project -> feature ->
+//! train without a round trip per update. Every kernel is a WGSL file with a scalar twin in [`crate::reference`].
+
+mod adapters;
+mod counts;
+mod device;
+mod known;
+mod layout;
+mod probe;
+pub mod shader;
+mod stream;
+mod train;
+mod wave;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wgpu::{DeviceDescriptor, DeviceType, Features};
+
+pub use adapters::{AdapterInfo, adapters, is_hardware};
+pub use known::difference;
+pub use layout::Tuning;
+
+use crate::error::{Error, Result};
+use crate::plan::{Cohort, Plan};
+use crate::reference::RawRow;
+use device::Context;
+use layout::Limits;
+use shader::{MODEL_SIZES, Variant, train_memory};
+
+/// An open device with its pipelines.
+pub struct Gpu {
+    pub info: AdapterInfo,
+    context: Context,
+    limits: Limits,
+    /// The fingerprint as probed, and with the mark of the strict shaders.
+    fingerprints: [String; 2],
+    /// The shaders with a barrier on every accumulator are in use.
+    strict: AtomicBool,
+}
+
+fn no_adapter(reason: String) -> Error {
+    Error::NoAdapter(format!("{reason}; `--adapter cpu` needs no GPU"))
+}
+
+impl Gpu {
+    /// Opens the adapter at that position in [`adapters`] and probes its arithmetic.
+    pub fn open(index: usize) -> Result<Gpu> {
+        let instance = adapters::instance();
+        let all = adapters::enumerate(&instance);
+        let count = all.len();
+        let Some(adapter) = all.get(index) else {
+            return Err(no_adapter(match count {
+                0 => "no GPU adapter was found".to_string(),
+                _ => format!("there is no adapter {index}: allowed are 0 to {}", count - 1),
+            }));
+        };
+        let info = adapters::describe(index, adapter);
+        let limits = adapter.limits();
+        if limits.max_storage_buffers_per_shader_stage < 8 || limits.max_compute_invocations_per_workgroup < 64 {
+            return Err(no_adapter(format!("adapter {index} ({}) cannot run the compute shaders", info.name)));
+        }
+        let descriptor = DeviceDescriptor {
+            label: Some("roundlaw"),
+            required_features: Features::empty(),
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|error| no_adapter(format!("adapter {index} ({}) cannot be opened: {error}", info.name)))?;
+        let total = match adapter.get_info().device_type {
+            DeviceType::DiscreteGpu => 4 << 30,
+            DeviceType::IntegratedGpu => 1 << 30,
+            _ => 512 << 20,
+        };
+        let limits = Limits {
+            binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min((1 << 31) - 4),
+            total,
+            workgroup: limits.max_compute_workgroup_storage_size.into(),
+        };
+        let context = Context::new(device, queue);
+        let plain = probe::fingerprint(&context)
+            .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
+        let fingerprints = [plain.clone(), plain + "+barriers"];
+        Ok(Gpu { info, context, limits, fingerprints, strict: AtomicBool::new(false) })
+    }
+
+    /// How the adapter's arithmetic was found to behave; "+barriers" when the strict shaders are in use.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprints[usize::from(self.strict.load(Ordering::Relaxed))]
+    }
+
+    /// How many cohorts fit at once. [`Error::Input`] says what one needs when none does.
+    pub fn wave(&self, plan: &Plan) -> Result<usize> {
+        let most = u64::from(plan.config.sweep.seeds);
+        let mut fewest = u32::MAX;
+        for point in &plan.points {
+            fewest = fewest.min(layout::largest(point, most, self.limits, Tuning::default())?.slots);
+        }
+        Ok(fewest as usize)
+    }
+
+    /// The rows of each cohort, as `reference::cohort(plan, cohort, None)` gives them.
+    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<RawRow>>> {
+        self.execute_tuned(plan, cohorts, Tuning::default())
+    }
+
+    /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
+    pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<RawRow>>> {
+        let strict = self.strict.load(Ordering::Relaxed);
+        self.run(plan, cohorts, tuning, Variant { strict, model: MODEL_SIZES[0] })
+    }
+
+    fn run(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning, variant: Variant) -> Result<Vec<Vec<RawRow>>> {
+        let mut rows = vec![Vec::new(); cohorts.len()];
+        for (index, point) in plan.points.iter().enumerate() {
+            let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
+            if mine.is_empty() {
+                continue;
+            }
+            let most = layout::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
+            for wave in mine.chunks(most as usize) {
+                let seeds: Vec<u32> = wave.iter().map(|&c| cohorts[c].seed_index).collect();
+                let layout = layout::largest(point, wave.len() as u64, self.limits, tuning)?;
+                let done = wave::run(&self.context, variant, &layout, (plan, point), &seeds, tuning)?;
+                for (&cohort, done) in wave.iter().zip(done) {
+                    rows[cohort] = done;
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs the known-answer block through every pipeline and compares all bits with the reference. Where the
+    /// plain shaders fail and those with a barrier on every accumulator hold, the latter are used from then on.
+    pub fn self_test(&self) -> Result<()> {
+        let (plan, cohorts, tuning) = known::block()?;
+        let answers = known::answers(&plan, &cohorts);
+        let mut first = None;
+        for strict in [false, true] {
+            match self.first_difference(&plan, &cohorts, tuning, &answers, strict)? {
+                None => {
+                    self.strict.store(strict, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Some(place) => first = first.or(Some(place)),
+            }
+        }
+        Err(no_adapter(format!(
+            "adapter {} ({}) does not give the bits of the reference: {}",
+            self.info.index,
+            self.info.name,
+            first.unwrap_or_default()
+        )))
+    }
+
+    fn first_difference(
+        &self,
+        plan: &Plan,
+        cohorts: &[Cohort],
+        tuning: Tuning,
+        answers: &[Vec<RawRow>],
+        strict: bool,
+    ) -> Result<Option<String>> {
+        let sizes = MODEL_SIZES.iter().filter(|&&model| u64::from(train_memory(model)) <= self.limits.workgroup);
+        for &model in sizes {
+            let found = self.run(plan, cohorts, tuning, Variant { strict, model })?;
+            for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
+                if let Some(place) = difference(plan, *cohort, found, expected) {
+                    return Ok(Some(place));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,87 @@
+//! The list of kernels and the composer that joins their WGSL files.
+
+/// One WGSL file and what it needs. Bindings 0 (parameters) and 1 (table of the normals) are common to all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// File, entry point and label.
+    pub name: &'static str,
+    /// Files in front of the kernel's own.
+    parts: &'static [Part],
+    /// Whether each binding from 2 on is read-only.
+    pub read_only: &'static [bool],
+}
+
+/// Name and text of a file.
+type Part = (&'static str, &'static str);
+
+const RANDOM: Part = ("random", include_str!("../../shaders/random.wgsl"));
+const NORMAL: Part = ("normal", include_str!("../../shaders/normal.wgsl"));
+const COMMON: Part = ("common", include_str!("../../shaders/common.wgsl"));
+const CODEC: Part = ("codec", include_str!("../../shaders/codec.wgsl"));
+const BLOCK: Part = ("block", include_str!("../../shaders/block.wgsl"));
+const TREE: Part = ("tree", include_str!("../../shaders/tree.wgsl"));
+
+pub const SKETCH: Kernel = Kernel {
+    name: "sketch",
+    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("sketch", include_str!("../../shaders/sketch.wgsl"))],
+    read_only: &[false, false],
+};
+pub const DRAW: Kernel = Kernel {
+    name: "draw",
+    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("draw", include_str!("../../shaders/draw.wgsl"))],
+    read_only: &[true, false, false, false, false],
+};
+pub const PROJECT: Kernel = Kernel {
+    name: "project",
+    parts: &[RANDOM, NORMAL, COMMON, CODEC, ("project", include_str!("../../shaders/project.wgsl"))],
+    read_only: &[true, true, false],
+};
+pub const FEATURE: Kernel = Kernel {
+    name: "feature",
+    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("feature", include_str!("../../shaders/feature.wgsl"))],
+    read_only: &[true, false, false],
+};
+pub const TRAIN: Kernel = Kernel {
+    name: "train",
+    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("train", include_str!("../../shaders/train.wgsl"))],
+    read_only: &[true, true, false, false],
+};
+pub const PROBE: Kernel = Kernel {
+    name: "probe",
+    parts: &[RANDOM, NORMAL, COMMON, ("probe", include_str!("../../shaders/probe.wgsl"))],
+    read_only: &[false],
+};
+
+/// Every kernel.
+pub const KERNELS: [Kernel; 6] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE];
+
+/// Largest models for which a train pipeline is built: its weights lie in workgroup memory.
+pub const MODEL_SIZES: [u32; 2] = [1024, crate::config::MAX_MODEL];
+
+/// What distinguishes two pipelines of one kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// The barrier stands on every accumulator, not only where a compiler may contract.
+    pub strict: bool,
+    /// One of [`MODEL_SIZES`]; kernels other than train ignore it.
+    pub model: u32,
+}
+
+/// Workgroup memory of a train pipeline in bytes, its 1 KiB of small arrays included.
+pub fn train_memory(model: u32) -> u32 {
+    4 * (model + crate::config::MAX_BATCH) + 1024
+}
+
+/// The WGSL of a kernel.
+pub fn compose(kernel: &Kernel, variant: Variant) -> String {
+    let mut text = format!(
+        "const STRICT: bool = {};\nconst MODEL: u32 = {}u;\nconst BATCH: u32 = {}u;\n",
+        variant.strict,
+        variant.model,
+        crate::config::MAX_BATCH
+    );
+    for (name, part) in kernel.parts {
+        text.push_str(&format!("\n// {name}.wgsl\n{part}"));
+    }
+    text
+}

@@ -1,0 +1,230 @@
+//! Runs on the device: which units of work each dispatch does, and reading states back.
+
+use wgpu::Buffer;
+
+use super::device::{Context, header};
+use super::layout::{COUNTER_WORDS, Layout, Tuning};
+use super::shader::{MODEL_SIZES, TRAIN, Variant};
+use super::stream::Stream;
+use crate::config::MAX_MODEL;
+use crate::error::Result;
+use crate::plan::{Plan, Point, TRAIN_SITES, Trajectory};
+use crate::row::{Counts, SITES};
+
+const NEVER: u32 = u32::MAX;
+
+/// Where a run stands: the same for every cohort of the wave, diverged or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Progress {
+    update: u64,
+    unit: u64,
+}
+
+/// State of one run as read back.
+pub struct RunState {
+    pub v: Vec<u32>,
+    /// Open group sum, hi and lo of the average.
+    pub sums: [Vec<u32>; 3],
+    pub counts: [Counts; SITES],
+}
+
+pub struct Training<'a> {
+    context: &'a Context,
+    variant: Variant,
+    layout: &'a Layout,
+    point: &'a Point,
+    tuning: Tuning,
+    /// Parameters up to the runs.
+    head: Vec<u32>,
+    average: bool,
+    progress: Vec<Progress>,
+    state: Buffer,
+    status: Buffer,
+}
+
+/// Units of one update.
+fn units(t: &Trajectory) -> u64 {
+    u64::from(t.batch) + 1 + u64::from(t.model).div_ceil(32)
+}
+
+/// Loop iterations that one invocation spends in a unit.
+fn unit_cost(t: &Trajectory, unit: u64) -> u64 {
+    let (batch, rounds) = (u64::from(t.batch), u64::from(t.model).div_ceil(32));
+    let once = if unit == 0 { rounds } else { 0 };
+    let last = if unit + 1 == units(t) { 2 * rounds } else { 0 };
+    let own = if unit < batch {
+        rounds
+    } else if unit == batch {
+        batch.div_ceil(32)
+    } else {
+        batch
+    };
+    1 + own + once + last
+}
+
+/// Loop iterations of a dispatch outside of its units.
+fn overhead(t: &Trajectory) -> u64 {
+    2 * u64::from(t.model).div_ceil(32) + 2 * u64::from(t.batch).div_ceil(32) + 16
+}
+
+/// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
+fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> u64 {
+    let (per_update, batch, rounds) = (units(t), u64::from(t.batch), u64::from(t.model).div_ceil(32));
+    let update_cost = batch * (1 + rounds) + rounds + 1 + batch.div_ceil(32) + rounds * (1 + batch) + 2 * rounds;
+    let mut left = loops.saturating_sub(overhead(t));
+    let mut done = 0;
+    while progress.update < target {
+        if progress.unit == 0 && left >= update_cost {
+            let whole = (left / update_cost).min(target - progress.update);
+            progress.update += whole;
+            left -= whole * update_cost;
+            done += whole * per_update;
+            continue;
+        }
+        let cost = unit_cost(t, progress.unit);
+        if cost > left && done > 0 {
+            break;
+        }
+        left = left.saturating_sub(cost);
+        done += 1;
+        progress.unit += 1;
+        if progress.unit == per_update {
+            *progress = Progress { update: progress.update + 1, unit: 0 };
+        }
+    }
+    done
+}
+
+impl<'a> Training<'a> {
+    pub fn new(
+        context: &'a Context,
+        variant: Variant,
+        layout: &'a Layout,
+        (plan, point): (&Plan, &'a Point),
+        seeds: &[u32],
+        tuning: Tuning,
+    ) -> Training<'a> {
+        let mut head = header(plan.config.sweep.seed);
+        let runs_at = 9 + seeds.len() as u32;
+        head.extend([layout.samples, layout.slots, 9, runs_at, 0, u32::from(plan.average)]);
+        head.extend_from_slice(seeds);
+        let model = if point.model <= MODEL_SIZES[0] { variant.model } else { MAX_MODEL };
+        Training {
+            context,
+            variant: Variant { model, ..variant },
+            layout,
+            point,
+            tuning,
+            head,
+            average: plan.average,
+            progress: vec![Progress::default(); point.trajectories.len()],
+            state: context.buffer("state", layout.state_words),
+            status: context.filled("status", &vec![NEVER; layout.status_words().max(4) as usize]),
+        }
+    }
+
+    /// Takes every run to its last whole batch within the first `seen` samples. The block on the device starts at
+    /// sample `first`.
+    pub fn run_to(&mut self, stream: &Stream, first: u64, seen: u64) -> Result<()> {
+        loop {
+            let mut params = self.head.clone();
+            params[7] = first as u32;
+            let mut runs = 0;
+            for (index, t) in self.point.trajectories.iter().enumerate() {
+                let target = seen.min(t.samples) / u64::from(t.batch);
+                let start = self.progress[index];
+                let count = advance(t, &mut self.progress[index], target, self.tuning.loops);
+                if count > 0 {
+                    params.extend(self.record(index, t, start, count, first));
+                    runs += 1;
+                }
+            }
+            if runs == 0 {
+                return Ok(());
+            }
+            let buffers = [&stream.z, &stream.labels, &self.state, &self.status];
+            self.context.dispatch((TRAIN, self.variant), &params, &buffers, [runs, self.layout.slots, 1])?;
+        }
+    }
+
+    /// The 72 words of a run, see shaders/train.wgsl.
+    fn record(&self, index: usize, t: &Trajectory, start: Progress, count: u64, first: u64) -> Vec<u32> {
+        let batch_start = start.update * u64::from(t.batch) - first;
+        let mut words = vec![t.model, t.batch, self.layout.z_at[t.feature] as u32, t.stage, t.step.to_bits()];
+        words.extend([start.update as u32, start.unit as u32, count as u32]);
+        words.extend([self.layout.state_at[index] as u32, self.layout.run_words[index] as u32]);
+        words.extend([index as u32, batch_start as u32]);
+        words.extend_from_slice(bytemuck::cast_slice(&t.ops));
+        words
+    }
+
+    /// Update at which each run diverged, [run][slot].
+    pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
+        let words = self.context.read(&[(&self.status, 0, self.layout.status_words())])?;
+        Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
+    }
+
+    /// States of one trajectory, by slot.
+    pub fn states(&self, index: usize) -> Result<Vec<RunState>> {
+        let words = self.layout.run_words[index];
+        let slots = u64::from(self.layout.slots);
+        let read = self.context.read(&[(&self.state, self.layout.state_at[index], slots * words)])?;
+        let t = &self.point.trajectories[index];
+        Ok(read.chunks(words as usize).map(|run| self.state_of(t, run)).collect())
+    }
+
+    fn state_of(&self, t: &Trajectory, run: &[u32]) -> RunState {
+        let model = t.model as usize;
+        let vector = |k: usize| run[k * model..(k + 1) * model].to_vec();
+        let counters = &run[run.len() - COUNTER_WORDS as usize..];
+        let mut counts = [Counts::default(); SITES];
+        for (site, words) in TRAIN_SITES.iter().zip(counters.chunks(3 * 64)) {
+            let sum = |kind: usize| {
+                let (low, high) = words[64 * kind..64 * kind + 64].split_at(32);
+                low.iter().zip(high).map(|(&low, &high)| u64::from(low) + (u64::from(high) << 32)).sum()
+            };
+            counts[*site as usize] = Counts { saturated: sum(0), underflowed: sum(1), nan: sum(2) };
+        }
+        let sums = if self.average { [vector(1), vector(2), vector(3)] } else { Default::default() };
+        RunState { v: vector(0), sums, counts }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::Op;
+
+    #[test]
+    fn a_dispatch_stays_within_its_budget_and_all_units_are_done_once() {
+        for (model, batch) in [(1, 1), (33, 3), (1024, 64), (4096, 1024)] {
+            let t = Trajectory {
+                model,
+                batch,
+                recipe: 0,
+                feature: 0,
+                ops: [Op::none(); 5],
+                step: 0.1,
+                stage: 1,
+                samples: 0,
+                rows: Vec::new(),
+                cells: Vec::new(),
+            };
+            for loops in [1, 5000, 50_000] {
+                let (mut progress, mut done) = (Progress::default(), 0);
+                while progress.update < 3 {
+                    let mut unit = progress.unit;
+                    let count = advance(&t, &mut progress, 3, loops);
+                    let mut cost = overhead(&t);
+                    for _ in 0..count {
+                        cost += unit_cost(&t, unit);
+                        unit = (unit + 1) % units(&t);
+                    }
+                    assert!(count == 1 || cost <= loops, "{cost} loop iterations of {loops}");
+                    done += count;
+                }
+                assert_eq!((progress, done), (Progress { update: 3, unit: 0 }, 3 * units(&t)));
+            }
+        }
+    }
+}

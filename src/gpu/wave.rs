@@ -1,0 +1,89 @@
+//! One wave: some cohorts of one problem point, block by block.
+
+use super::counts::Shared;
+use super::device::Context;
+use super::layout::{Layout, Tuning};
+use super::shader::Variant;
+use super::stream::Stream;
+use super::train::{RunState, Training};
+use crate::error::Result;
+use crate::plan::{Plan, Point};
+use crate::reference::RawRow;
+
+/// Rows of every cohort, by (trajectory, seen).
+pub fn run(
+    context: &Context,
+    variant: Variant,
+    layout: &Layout,
+    (plan, point): (&Plan, &Point),
+    seeds: &[u32],
+    tuning: Tuning,
+) -> Result<Vec<Vec<RawRow>>> {
+    let stream = Stream::new(context, variant, layout, (plan, point), seeds, tuning)?;
+    let mut training = Training::new(context, variant, layout, (plan, point), seeds, tuning);
+    let mut shared = Shared::new(context, layout, point, &stream)?;
+    let mut rows = vec![Vec::new(); seeds.len()];
+    for first in (0..point.samples).step_by(layout.samples as usize) {
+        let samples = u64::from(layout.samples).min(point.samples - first);
+        stream.block(first, samples)?;
+        shared.start_block(context, &stream, first, samples)?;
+        for seen in cuts(point, first, samples) {
+            training.run_to(&stream, first, seen)?;
+            collect(&training, &shared, point, seen, &mut rows)?;
+        }
+        training.run_to(&stream, first, first + samples)?;
+        if shared.counted {
+            shared.end_block(&training.diverged()?);
+        }
+        context.check()?;
+    }
+    for rows in &mut rows {
+        rows.sort_by_key(|row: &RawRow| (row.trajectory, row.seen));
+    }
+    Ok(rows)
+}
+
+/// Numbers of samples within the block at which some row is due, ascending.
+fn cuts(point: &Point, first: u64, samples: u64) -> Vec<u64> {
+    let due = point.trajectories.iter().flat_map(|t| &t.rows).copied();
+    let mut cuts: Vec<u64> = due.filter(|n| (first + 1..=first + samples).contains(n)).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
+}
+
+fn collect(
+    training: &Training,
+    shared: &Shared,
+    point: &Point,
+    seen: u64,
+    rows: &mut [Vec<RawRow>],
+) -> Result<()> {
+    let diverged = training.diverged()?;
+    for (index, t) in point.trajectories.iter().enumerate() {
+        if t.rows.binary_search(&seen).is_err() {
+            continue;
+        }
+        for (slot, state) in training.states(index)?.into_iter().enumerate() {
+            let diverged_at = diverged[index * rows.len() + slot];
+            let mut row = row_of(state, index, seen, diverged_at);
+            shared.add(&mut row.counts, index, slot, seen, diverged_at);
+            rows[slot].push(row);
+        }
+    }
+    Ok(())
+}
+
+/// The row of a state; the open group joins a copy of the average, by the fold of shaders/train.wgsl.
+fn row_of(state: RunState, trajectory: usize, seen: u64, diverged_at: Option<u64>) -> RawRow {
+    let [s, mut hi, mut lo] = state.sums;
+    for ((s, hi), lo) in s.iter().zip(&mut hi).zip(&mut lo) {
+        let (s, old) = (f32::from_bits(*s), f32::from_bits(*hi));
+        let sum = old + s;
+        let part = sum - old;
+        let q = (old - (sum - part)) + (s - part);
+        *hi = sum.to_bits();
+        *lo = (f32::from_bits(*lo) + q).to_bits();
+    }
+    RawRow { trajectory, seen, v: state.v, hi, lo, diverged_at, counts: state.counts }
+}

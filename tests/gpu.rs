@@ -1,0 +1,189 @@
+//! The GPU adapter against the scalar reference, bit for bit, on every Vulkan adapter there is (choose with
+//! VK_DRIVER_FILES).
+
+use std::sync::OnceLock;
+
+use roundlaw::config::Config;
+use roundlaw::gpu::{Gpu, Tuning, adapters, difference};
+use roundlaw::plan::Plan;
+use roundlaw::random::Stream;
+use roundlaw::reference;
+
+/// The adapters under test, opened once and self-tested.
+fn gpus() -> &'static [Gpu] {
+    static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
+    GPUS.get_or_init(|| {
+        let found: Vec<_> = adapters().into_iter().filter(|adapter| adapter.backend == "vulkan").collect();
+        assert!(!found.is_empty(), "no Vulkan adapter found: install a driver, mesa-vulkan-drivers has lavapipe");
+        let open = |adapter: &roundlaw::gpu::AdapterInfo| {
+            let gpu = Gpu::open(adapter.index).expect("the adapter opens");
+            gpu.self_test().expect("the known-answer block holds");
+            println!("{}: {}", adapter.name, gpu.fingerprint());
+            gpu
+        };
+        found.iter().map(open).collect()
+    })
+}
+
+fn plan(text: &str, block: u64) -> Plan {
+    let config = Config::parse(text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    Plan::new(config).and_then(|plan| plan.with_block(block)).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Runs a plan on every adapter and panics at the first difference from the reference.
+fn same_as_reference(text: &str, block: u64, tuning: Tuning) -> Vec<Vec<reference::RawRow>> {
+    let plan = plan(text, block);
+    let cohorts = plan.cohorts((0, 1));
+    let expected: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    for gpu in gpus() {
+        let found = gpu.execute_tuned(&plan, &cohorts, tuning).expect("the plan runs");
+        assert_eq!(found.len(), expected.len());
+        for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(&expected) {
+            if let Some(place) = difference(&plan, *cohort, found, expected) {
+                panic!("{}, {tuning:?}, block {block}: {place}\n{text}", gpu.info.name);
+            }
+            assert_eq!(found, expected);
+        }
+    }
+    expected
+}
+
+/// Choices from the words of a counter-based stream.
+struct Choices {
+    stream: Stream,
+    next: u32,
+}
+
+impl Choices {
+    fn new(case: u32) -> Choices {
+        Choices { stream: Stream::new(0x6770_7521, case), next: 0 }
+    }
+
+    fn below(&mut self, n: u32) -> u32 {
+        self.next += 1;
+        (u64::from(self.stream.word(self.next, 0, 99)) * u64::from(n) >> 32) as u32
+    }
+
+    fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len() as u32) as usize]
+    }
+
+    fn spec(&mut self) -> String {
+        let rounding = self.one(&["nearest-even", "stochastic"]);
+        let format = match self.below(4) {
+            0 => format!("format = \"e4m3\", scale = {}", self.one(&["1.0", "0.0625", "0.0009765625"])),
+            1 => format!("format = \"int8\", step = {}", self.one(&["0.25", "0.03125", "0.0009765625"])),
+            2 => "format = \"mxfp4\"".to_string(),
+            _ => return format!("{{ noise = \"additive\", eps = {} }}", self.one(&["0.1", "1e-4", "1e-12"])),
+        };
+        format!("{{ {format}, rounding = \"{rounding}\" }}")
+    }
+
+    fn recipe(&mut self, index: u32) -> String {
+        let mut text = format!("[[recipe]]\nname = \"r{index}\"\n");
+        for site in ["data", "sketch", "feature", "label", "parameter", "activation", "gradient", "weight"] {
+            if self.below(3) > 0 {
+                text += &format!("{site} = {}\n", self.spec());
+            }
+        }
+        text
+    }
+}
+
+/// A random config; sizes stay small enough for the scalar reference.
+fn config(choices: &mut Choices) -> String {
+    let sketched = choices.below(6) > 0;
+    let dim = [1 + choices.below(8), 1 + choices.below(140), 100 + choices.below(600)][choices.below(3) as usize];
+    let batch = [1, 1, 2, 3, 5, 32, 33, 64][choices.below(8) as usize];
+    let samples = batch * (1 + choices.below(300 / batch + 1));
+    let (low, high) = (1 + choices.below(dim), 1 + choices.below(dim.min(200)));
+    let (low, high) = (low.min(200).min(high), high.max(low.min(200)));
+    let models = if low == high { format!("[{low}]") } else { format!("[{low}, {high}]") };
+    let model = if sketched { format!("model = {models}\n") } else { String::new() };
+    let batches = if batch > 1 { format!("[1, {batch}]") } else { "[1]".to_string() };
+    let steps = choices.one(&["[0.05]", "[0.01, 0.2]", "[0.1]", "[200.0]"]);
+    let output = choices.one(&["\"last\"", "\"average\"", "[\"last\", \"average\"]"]);
+    let checkpoints = match choices.below(3) {
+        0 => "\"log2\"".to_string(),
+        1 => format!("[{}]", batch * (1 + choices.below(samples / batch))),
+        _ => "[]".to_string(),
+    };
+    let mut text = format!(
+        "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = {} }}\ntarget = {{ kind = \"{}\" }}\n\
+         noise = {}\nsketch = {{ kind = \"{}\" }}\n[train]\n{model}samples = [{samples}]\nbatch = {batches}\n\
+         step_size = {steps}\nschedule = \"{}\"\noutput = {output}\ncheckpoints = {checkpoints}\n\
+         [sweep]\nseeds = {}\nseed = {}\n",
+        choices.one(&["0.0", "0.5", "1.5", "4.0"]),
+        choices.one(&["gaussian", "ones"]),
+        choices.one(&["0.0", "1.0", "0.001"]),
+        if sketched { "gaussian" } else { "none" },
+        choices.one(&["constant", "geometric"]),
+        1 + choices.below(3),
+        choices.below(1 << 30),
+    );
+    for index in 0..1 + choices.below(4) {
+        text += &choices.recipe(index);
+    }
+    text
+}
+
+#[test]
+fn random_plans_give_the_bits_of_the_reference() {
+    let (mut rows, mut diverged) = (0, 0);
+    for case in 0..40 {
+        let mut choices = Choices::new(case);
+        let text = config(&mut choices);
+        let tuning = Tuning {
+            loops: [1, 60, 700, 50_000][choices.below(4) as usize],
+            panel: [128, 256, 16_384][choices.below(3) as usize],
+            slots: [1, 2, 4096][choices.below(3) as usize],
+        };
+        let block = [1, 64, 1024][choices.below(3) as usize];
+        for row in same_as_reference(&text, block, tuning).iter().flatten() {
+            rows += 1;
+            diverged += u32::from(row.diverged_at.is_some());
+        }
+    }
+    println!("{rows} rows, {diverged} of diverged runs");
+    assert!(diverged > 10 && diverged < rows / 2, "{diverged} of {rows} rows have diverged");
+}
+
+const ALL_SITES: &str = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"mx\"\ndata = \"mxfp4\"\nsketch = \"mxfp4\"\n\
+    feature = \"mxfp4\"\nlabel = \"mxfp4\"\nparameter = { format = \"mxfp4\", rounding = \"stochastic\" }\n\
+    activation = \"mxfp4\"\ngradient = \"mxfp4\"\nweight = { format = \"mxfp4\", rounding = \"stochastic\" }\n";
+
+#[test]
+fn a_model_of_1024_and_a_batch_of_64_straddle_dispatches() {
+    let text = format!(
+        "[problem]\ndim = 1100\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33, 1024]\n\
+         samples = [128]\nbatch = [64]\nstep_size = [0.05]\noutput = \"average\"\n[sweep]\nseeds = 1\n{ALL_SITES}"
+    );
+    same_as_reference(&text, 1, Tuning { loops: 1500, panel: 512, slots: 1 });
+}
+
+#[test]
+fn averages_fold_every_256_updates() {
+    let text = format!(
+        "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [9]\n\
+         samples = [255, 256, 257, 1030]\nstep_size = [0.05]\nschedule = \"constant\"\noutput = \"average\"\n\
+         [sweep]\nseeds = 2\n{ALL_SITES}"
+    );
+    same_as_reference(&text, 100, Tuning::default());
+}
+
+#[test]
+fn a_plan_that_cannot_fit_is_refused_with_a_way_out() {
+    let text = format!(
+        "[problem]\ndim = 16777216\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [1024]\n\
+         samples = [16]\n[sweep]\nseeds = 1\n{ALL_SITES}"
+    );
+    let error = gpus()[0].wave(&plan(&text, 1)).expect_err("G alone has 64 GiB");
+    assert!(error.to_string().contains("--adapter cpu"), "{error}");
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_refused_with_a_way_out() {
+    let error = Gpu::open(1000).err().expect("no machine has a thousand adapters");
+    assert_eq!(error.exit_code(), roundlaw::error::exit::NO_ADAPTER);
+    assert!(error.to_string().contains("--adapter cpu"), "{error}");
+}
