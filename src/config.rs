@@ -153,6 +153,13 @@ impl Check {
 impl Config {
     /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
+        Config::read(text, overrides).map_err(|error| match error {
+            Error::Input(message) => Error::Input(one_line(&message)),
+            other => other,
+        })
+    }
+
+    fn read(text: &str, overrides: &[String]) -> Result<Config> {
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             Error::Input(format!("config, line {line}: {}", e.message().replace('\n', " ")))
@@ -172,6 +179,12 @@ impl Config {
         root.finish(&["problem", "train", "recipe", "sweep"])?;
         Ok(Config { problems, train, recipes, sweep })
     }
+}
+
+/// A message that quotes keys and values stays one line: control characters are written as escapes.
+fn one_line(message: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    message.chars().map(escape).collect()
 }
 
 /// The key's value or values: `[problem]` lists make one problem point each.
