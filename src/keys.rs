@@ -89,7 +89,10 @@ pub fn set(table: &mut Table, item: &str) -> Result<()> {
         .and_then(|mut t| t.remove("v"))
         .unwrap_or_else(|| Value::from(text.trim()));
     let mut path: Vec<&str> = key.trim().split('.').collect();
-    let last = path.pop().filter(|k| !k.is_empty()).ok_or_else(wrong)?;
+    if path.iter().any(|part| part.trim().is_empty()) {
+        return Err(wrong());
+    }
+    let last = path.pop().ok_or_else(wrong)?;
     let mut at = table;
     for part in path {
         let entry = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
