@@ -58,8 +58,15 @@ pub fn sweep(
         }
         let first = part[0].seed_index;
         rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
-        store.write(&format!("{}-of-{}-{number:06}-seed{first:08}", shard.0, shard.1), &rows)?;
-        number += 1;
+        // A part that was deleted leaves a gap below names that still exist.
+        let name = loop {
+            let name = format!("{}-of-{}-{number:06}-seed{first:08}", shard.0, shard.1);
+            number += 1;
+            if !dir.join(format!("part-{name}.parquet")).exists() {
+                break name;
+            }
+        };
+        store.write(&name, &rows)?;
         if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
             let (done, all) = (summary.runs, runs(&todo));
             return Err(Error::Incomplete(format!(
