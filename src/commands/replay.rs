@@ -5,6 +5,7 @@ use super::{print, read_config};
 use crate::cli::Replay;
 use crate::config::{Config, Output};
 use crate::error::{Error, Result};
+use crate::estimate;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::reference::{self, RawRow};
 use crate::results::{self, Origin};
@@ -18,6 +19,7 @@ pub fn run(args: &Replay) -> Result<()> {
         false => read_config(&args.source, &[])?,
     };
     let plan = Plan::new(config)?;
+    estimate::fits(&plan, 1)?;
     let (cohort, cell) = find(&plan, args.run)?;
     let point = &plan.points[cohort.point];
     let index = point
