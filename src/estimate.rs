@@ -3,7 +3,7 @@
 use crate::config::{Problem, Sketch};
 use crate::error::{Error, Result};
 use crate::format::{Range, Spec};
-use crate::plan::{Plan, Point};
+use crate::plan::{Cell, Plan, Point};
 use crate::problem::{Evaluator, sketch_entry, spectrum, target};
 use crate::random::Stream;
 use crate::row::Site;
@@ -191,7 +191,8 @@ fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     let sketch: Vec<f32> =
         (0..rows).flat_map(|j| (0..problem.dim).map(move |i| (j, i))).map(|(j, i)| sketch_entry(&stream, j, i)).collect();
     let evaluator = Evaluator::new(problem, &setting, &w, &sketch, point.model);
-    let smallest = plan.cells.iter().map(|cell| cell.model).min().unwrap_or(point.model);
+    let mine = |cell: &&Cell| plan.config.problems[cell.problem] == *problem;
+    let smallest = plan.cells.iter().filter(mine).map(|cell| cell.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
         let largest = evaluator.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
