@@ -99,14 +99,32 @@ fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
         };
         if store::digest(std::slice::from_ref(have)) != store::digest(std::slice::from_ref(row)) {
             return Err(Error::Mismatch(format!(
-                "run {} after {} samples, output {}: the stored row differs from the reference (v_digest {} and {}, \
-                 reducible {:?} and {:?})",
-                row.run_id, row.seen, row.output, have.v_digest, row.v_digest, have.reducible, row.reducible
+                "run {} after {} samples, output {}: the stored row differs from the reference: {}",
+                row.run_id,
+                row.seen,
+                row.output,
+                differences(have, row)
             )));
         }
         eprintln!("run {} after {} samples, output {}: stored row agrees in every bit", row.run_id, row.seen, row.output);
     }
     Ok(())
+}
+
+/// The results that differ, each as it is stored and as the reference has it.
+fn differences(stored: &Row, reference: &Row) -> String {
+    let results = |row: &Row| {
+        [
+            ("v_digest", row.v_digest.clone()),
+            ("diverged_at", format!("{:?}", row.diverged_at)),
+            ("excess", format!("{:?}", row.excess)),
+            ("reducible", format!("{:?}", row.reducible)),
+            ("approximation", format!("{:?}", row.approximation)),
+        ]
+    };
+    let pairs = results(stored).into_iter().zip(results(reference)).filter(|(have, want)| have != want);
+    let texts: Vec<String> = pairs.map(|((name, have), (_, want))| format!("{name} is {have}, not {want}")).collect();
+    if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
 }
 
 /// Risk after every update, as CSV.

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::path::Path;
 
 use super::print;
@@ -14,6 +15,8 @@ pub fn run(args: &Report) -> Result<()> {
 
 /// Writes the report of everything stored in `dir`.
 pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
+    // Shards that end at one moment write the same files; the last of them reads every row.
+    let _lock = lock(dir)?;
     let rows = store::read_rows(dir)?;
     let read = |name: &str| {
         let path = dir.join(name);
@@ -24,4 +27,18 @@ pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
     let mut provenance = manifest.as_object().cloned().unwrap_or_default();
     provenance.remove("identity");
     report::write(dir, &rows, &read("config.toml")?, &provenance)
+}
+
+/// Waits for whoever writes the report of `dir`; held until the file is dropped.
+fn lock(dir: &Path) -> Result<Option<File>> {
+    if !dir.join("manifest.json").exists() {
+        // Not ours to put a file into; reading it says what is missing.
+        return Ok(None);
+    }
+    let path = dir.join("lock-report");
+    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|e| {
+        Error::Input(format!("can't write {}: {e}; make the directory writable", path.display()))
+    })?;
+    file.lock().map_err(Error::io(&path))?;
+    Ok(Some(file))
 }

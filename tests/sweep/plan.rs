@@ -1,0 +1,97 @@
+//! `plan` counts, warns and refuses without running anything.
+
+use super::*;
+
+fn plan(text: &str, args: &[&str]) -> Output {
+    let place = Place::new();
+    let config = place.config(text);
+    let output = run(&[&["plan", &config, "--json"], args].concat());
+    assert_eq!(fs::read_dir(place.0.path()).unwrap().count(), 1, "plan writes no file");
+    output
+}
+
+#[track_caller]
+fn document(text: &str, args: &[&str]) -> Value {
+    let output = plan(text, args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_plan_is_one_json_object() {
+    let document = document(TINY, &[]);
+    let integer = |key: &str| document[key].as_u64().unwrap_or_else(|| panic!("{key} is no integer: {document}"));
+    // 2 M x 2 N x 2 B x 4 recipes.
+    assert_eq!(integer("cells"), 32);
+    assert_eq!(integer("runs"), 32 * 7);
+    assert_eq!(integer("cohorts"), 7);
+    assert_eq!(integer("blocks"), 7, "64 samples are one block");
+    assert!(integer("bytes") > 0);
+    assert!(document["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds < 60.0), "{document}");
+    assert_eq!(document["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn the_plan_counts_what_it_is_asked_for() {
+    let set = ["--set", "problem.noise=[0,1]", "--set", "sweep.seeds=5", "--set", "train.samples=[2048,3000]"];
+    let document = document(TINY, &[&set[..], &["--set", "train.batch=[1,2,4]"]].concat());
+    assert_eq!(document["cells"], 2 * 2 * 2 * 3 * 4);
+    assert_eq!(document["runs"], 2 * 2 * 2 * 3 * 4 * 5);
+    assert_eq!(document["cohorts"], 10);
+    // 3000 samples in blocks of 1024.
+    assert_eq!(document["blocks"], 30);
+}
+
+#[test]
+fn constant_steps_share_trajectories() {
+    assert_eq!(document(TINY, &[])["trajectories"], 32 * 7);
+    assert_eq!(document(TINY, &["--set", "train.schedule=constant"])["trajectories"], 16 * 7, "N are prefixes");
+}
+
+#[test]
+fn each_warning_has_its_config_and_the_plain_one_none() {
+    let plain = "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 32\n";
+    let with = |recipe: &str| format!("{plain}[[recipe]]\nname = \"suspect\"\n{recipe}\n");
+    let warnings = |text: &str, args: &[&str]| -> Vec<String> {
+        let list = document(text, args)["warnings"].as_array().unwrap().clone();
+        list.iter().map(|line| line.as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(warnings(&with(""), &[]), [""; 0]);
+    for (recipe, args, parts) in [
+        ("sketch = { format = \"int8\", step = 0.001953125 }", &[][..], &["suspect", "sketch", "finer", "8-bit"][..]),
+        ("data = { format = \"int8\", step = 7.62939453125e-6 }", &[], &["suspect", "data", "finer", "16-bit"]),
+        ("feature = { format = \"int8\", step = 1.0 }", &[], &["suspect", "features", "M = 4", "below", "hint", "scale"]),
+        ("", &["--set", "train.step_size=1.5"], &["train.step_size = 1.5", "stability", "kappa"]),
+        ("weight = { format = \"int8\", step = 0.0009765625 }", &[], &["suspect", "weight", "saturates", "0.124", "hint"]),
+        ("parameter = { format = \"e4m3\", scale = 0.0000152587890625 }", &[], &["suspect", "parameter", "saturates"]),
+    ] {
+        let found = warnings(&with(recipe), args);
+        assert_eq!(found.len(), 1, "{recipe} {args:?}: {found:?}");
+        assert_eq!(found[0].lines().count(), 1);
+        for part in parts {
+            assert!(found[0].contains(part), "{:?} does not name {part:?}", found[0]);
+        }
+        // A sweep says the same on stderr, and goes on.
+        let place = Place::new();
+        let output = place.sweep(&with(recipe), "out", &[args, &["--set", "sweep.seeds=1"]].concat());
+        succeeded(&output);
+        assert!(stderr(&output).contains(&format!("warning: {}\n", found[0])), "{}", stderr(&output));
+        // The text form holds it too.
+        let text = run(&[&["plan", &place.config(&with(recipe))], args].concat());
+        assert!(String::from_utf8_lossy(&text.stdout).contains(&format!("warning: {}\n", found[0])));
+    }
+}
+
+#[test]
+fn sizes_beyond_memory_are_refused_with_the_memory_needed() {
+    let text = TINY.replace("model = [3, 5]", "model = 4096").replace("dim = 24", "dim = 16777216");
+    let place = Place::new();
+    // G once in f32, and once more for each quantized pair of data and sketch.
+    let output = plan(&text, &["--set", "recipe=[{name=\"fp32\"}]"]);
+    refused(&output, 2, &["problem.dim", "train.model", "GiB", "512."]);
+    assert!(output.stdout.is_empty() || serde_json::from_slice::<Value>(&output.stdout).is_ok());
+    refused(&place.sweep(&text, "out", &[]), 2, &["problem.dim", "train.model", "GiB"]);
+    assert!(!place.path("out").exists());
+    let config = place.config(&text);
+    refused(&run(&["replay", &config, "--run", "0"]), 2, &["problem.dim", "GiB"]);
+}
