@@ -1,9 +1,10 @@
-//! The GPU adapter against the scalar reference, bit for bit, on every Vulkan adapter there is (choose with
-//! VK_DRIVER_FILES).
+//! The GPU adapter against the scalar reference, bit for bit, on every adapter there is (choose with
+//! VK_DRIVER_FILES and WGPU_BACKEND).
 
 use std::sync::OnceLock;
 
 use roundlaw::config::Config;
+use roundlaw::gpu::shader::{KERNELS, MODEL_SIZES, Variant, compose};
 use roundlaw::gpu::{Gpu, Tuning, adapters, difference};
 use roundlaw::plan::Plan;
 use roundlaw::random::Stream;
@@ -13,8 +14,8 @@ use roundlaw::reference;
 fn gpus() -> &'static [Gpu] {
     static GPUS: OnceLock<Vec<Gpu>> = OnceLock::new();
     GPUS.get_or_init(|| {
-        let found: Vec<_> = adapters().into_iter().filter(|adapter| adapter.backend == "vulkan").collect();
-        assert!(!found.is_empty(), "no Vulkan adapter found: install a driver, mesa-vulkan-drivers has lavapipe");
+        let found = adapters();
+        assert!(!found.is_empty(), "no GPU adapter found: install a driver, mesa-vulkan-drivers has lavapipe");
         let open = |adapter: &roundlaw::gpu::AdapterInfo| {
             let gpu = Gpu::open(adapter.index).expect("the adapter opens");
             gpu.self_test().expect("the known-answer block holds");
@@ -61,7 +62,7 @@ impl Choices {
 
     fn below(&mut self, n: u32) -> u32 {
         self.next += 1;
-        (u64::from(self.stream.word(self.next, 0, 99)) * u64::from(n) >> 32) as u32
+        ((u64::from(self.stream.word(self.next, 0, 99)) * u64::from(n)) >> 32) as u32
     }
 
     fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
@@ -186,4 +187,36 @@ fn an_adapter_that_is_not_there_is_refused_with_a_way_out() {
     let error = Gpu::open(1000).err().expect("no machine has a thousand adapters");
     assert_eq!(error.exit_code(), roundlaw::error::exit::NO_ADAPTER);
     assert!(error.to_string().contains("--adapter cpu"), "{error}");
+}
+
+#[test]
+fn every_composed_shader_validates() {
+    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+    for kernel in KERNELS {
+        for (strict, model) in [false, true].into_iter().flat_map(|strict| MODEL_SIZES.map(|model| (strict, model))) {
+            let text = compose(&kernel, Variant { strict, model });
+            let module = wgpu::naga::front::wgsl::parse_str(&text)
+                .unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
+            let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+            validated.unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
+        }
+    }
+}
+
+#[test]
+fn shaders_with_all_barriers_give_the_same_bits() {
+    let text = format!(
+        "[problem]\ndim = 300\nspectrum = {{ kind = \"power\", exponent = 0.5 }}\n[train]\nmodel = [70]\n\
+         samples = [90]\nbatch = [1, 3]\nstep_size = [0.05]\noutput = \"average\"\n[sweep]\nseeds = 2\n{ALL_SITES}"
+    );
+    let plan = plan(&text, 1024);
+    let cohorts = plan.cohorts((0, 1));
+    for adapter in adapters() {
+        let gpu = Gpu::open(adapter.index).expect("the adapter opens");
+        gpu.use_barriers(true);
+        assert!(gpu.fingerprint().ends_with("+barriers"));
+        for (cohort, found) in cohorts.iter().zip(gpu.execute(&plan, &cohorts).expect("the plan runs")) {
+            assert_eq!(difference(&plan, *cohort, &found, &reference::cohort(&plan, *cohort, None)), None);
+        }
+    }
 }

@@ -21,15 +21,19 @@ pub struct AdapterInfo {
     pub features: Vec<String>,
 }
 
-pub(super) fn instance() -> Instance {
-    let mut descriptor = InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12 | Backends::GL;
-    Instance::new(descriptor)
-}
-
-/// wgpu's adapters in the order of [`adapters`].
-pub(super) fn enumerate(instance: &Instance) -> Vec<wgpu::Adapter> {
-    pollster::block_on(instance.enumerate_adapters(Backends::all()))
+/// wgpu's adapters in the order of [`adapters`]: those of the backends in WGPU_BACKEND, else of Vulkan, Metal and
+/// Direct3D 12, else, where these have none, of OpenGL.
+pub(super) fn enumerate() -> Vec<wgpu::Adapter> {
+    let of = |backends: Backends| {
+        let mut descriptor = InstanceDescriptor::new_without_display_handle();
+        descriptor.backends = backends;
+        pollster::block_on(Instance::new(descriptor).enumerate_adapters(backends))
+    };
+    if let Some(backends) = Backends::from_env() {
+        return of(backends);
+    }
+    let found = of(Backends::VULKAN | Backends::METAL | Backends::DX12);
+    if found.is_empty() { of(Backends::GL) } else { found }
 }
 
 pub(super) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
@@ -64,7 +68,7 @@ pub(super) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
 
 /// All adapters; an index stays valid while drivers and devices do not change.
 pub fn adapters() -> Vec<AdapterInfo> {
-    enumerate(&instance()).iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
+    enumerate().iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
 }
 
 /// A GPU, not a program that plays one.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry,
-    BindingType, Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePipeline,
+    BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
+    Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePipeline,
     ComputePipelineDescriptor, Device, MapMode, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue,
     ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
@@ -58,7 +58,8 @@ impl Context {
         let trouble = locked(&self.trouble);
         match (&trouble.lost, &trouble.error) {
             (Some(reason), _) => Err(Error::DeviceLost(format!(
-                "the device was lost ({}): the same command again resumes", reason.trim()
+                "the device was lost ({}): the same command again resumes",
+                reason.trim()
             ))),
             (None, Some(error)) => Err(Error::Other(format!("the adapter reports: {}", error.replace('\n', " ")))),
             (None, None) => Ok(()),

@@ -3,7 +3,7 @@
 use super::shader::{MODEL_SIZES, train_memory};
 use crate::config::{MAX_MODEL, Sketch};
 use crate::error::{Error, Result};
-use crate::format::Op;
+use crate::format::{Op, class};
 use crate::plan::Point;
 
 /// Words of the counters of a run's state: 5 sites x 3, a low and a high word for each of 32 lanes.
@@ -11,6 +11,11 @@ pub const COUNTER_WORDS: u32 = 15 * 64;
 /// Columns of the projection that lie on the device at a time, at most.
 const PANEL: u64 = 16_384;
 const MAX_GROUPS: u64 = 65_535;
+/// Multiply-adds of one projection, and normals of one draw, at most: about 100 ms on a slow GPU.
+const PROJECT_WORK: u64 = 40_000_000_000;
+const DRAW_WORK: u64 = 4_000_000_000;
+/// Narrower panels than this would spend their time on the totals.
+const NARROW: u64 = 512;
 
 /// What a device allows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,14 +110,15 @@ impl Layout {
         let stride = columns.div_ceil(128) * 128;
         let row_bytes = data_ops.len() as u64 * slots * samples * 4;
         let affordable = limits.binding.min(limits.total / 4) / row_bytes;
-        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable) / 128 * 128;
+        let cells = slots * samples;
+        let by_project = PROJECT_WORK / (cells * pairs.len() as u64 * u64::from(point.model));
+        let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
+        let quick = by_project.min(by_draw).max(NARROW);
+        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick) / 128 * 128;
         let panel = if sketched { widest.max(128) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
-        let run_words: Vec<u64> = point
-            .trajectories
-            .iter()
-            .map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS))
-            .collect();
+        let run_words: Vec<u64> =
+            point.trajectories.iter().map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS)).collect();
         let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
         Layout {
             slots: slots as u32,
@@ -199,6 +205,11 @@ impl Layout {
     fn fits(&self, limits: Limits) -> bool {
         let (largest, total) = self.bytes();
         let (slots, samples) = (u64::from(self.slots), u64::from(self.samples));
+        // Many cohorts at once are worth it only while a dispatch stays short.
+        let work = slots * samples * self.pairs.len() as u64 * self.rows * u64::from(self.panel);
+        if slots > 1 && work > 2 * PROJECT_WORK {
+            return false;
+        }
         let groups = [samples, slots * self.pairs.len() as u64, self.z_at.len() as u64, self.state_at.len() as u64];
         largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= MAX_GROUPS)
     }
@@ -216,8 +227,17 @@ fn fit(point: &Point, slots: u64, limits: Limits, tuning: Tuning) -> Option<Layo
         .find(|layout| layout.fits(limits))
 }
 
-/// The layout for as many of `cohorts` as fit at once.
-pub fn largest(point: &Point, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Layout> {
+/// Refuses what the kernels cannot do, whatever the memory.
+fn refuse(point: &Point, limits: Limits) -> Result<()> {
+    let shared = point.pairs.iter().flat_map(|pair| [pair.data, pair.sketch]);
+    let own = point.trajectories.iter().flat_map(|t| t.ops);
+    let mut ops = shared.chain(point.features.iter().map(|feature| feature.op)).chain(own);
+    if let Some(op) = ops.find(|op| op.class == class::BLOCK && ![8, 16, 32].contains(&op.block)) {
+        return Err(Error::Input(format!(
+            "a format shares a scale among {} elements: GPU adapters allow 8, 16 or 32, `--adapter cpu` any number",
+            op.block
+        )));
+    }
     let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MAX_MODEL };
     let needed = u64::from(train_memory(model));
     if needed > limits.workgroup {
@@ -227,6 +247,12 @@ pub fn largest(point: &Point, cohorts: u64, limits: Limits, tuning: Tuning) -> R
             point.model, limits.workgroup
         )));
     }
+    Ok(())
+}
+
+/// The layout for as many of `cohorts` as fit at once.
+pub fn largest(point: &Point, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Layout> {
+    refuse(point, limits)?;
     let most = cohorts.min(tuning.slots).max(1);
     let Some(mut best) = fit(point, 1, limits, tuning) else {
         let (largest, total) = Layout::new(point, 1, batches_lcm(point), limits, tuning).bytes();

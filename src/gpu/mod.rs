@@ -47,8 +47,7 @@ fn no_adapter(reason: String) -> Error {
 impl Gpu {
     /// Opens the adapter at that position in [`adapters`] and probes its arithmetic.
     pub fn open(index: usize) -> Result<Gpu> {
-        let instance = adapters::instance();
-        let all = adapters::enumerate(&instance);
+        let all = adapters::enumerate();
         let count = all.len();
         let Some(adapter) = all.get(index) else {
             return Err(no_adapter(match count {
@@ -91,14 +90,15 @@ impl Gpu {
         &self.fingerprints[usize::from(self.strict.load(Ordering::Relaxed))]
     }
 
-    /// How many cohorts fit at once. [`Error::Input`] says what one needs when none does.
+    /// Cohorts worth handing over at once: as many of every problem point as fit together. [`Error::Input`] says
+    /// what one cohort needs when it does not fit.
     pub fn wave(&self, plan: &Plan) -> Result<usize> {
         let most = u64::from(plan.config.sweep.seeds);
         let mut fewest = u32::MAX;
         for point in &plan.points {
             fewest = fewest.min(layout::largest(point, most, self.limits, Tuning::default())?.slots);
         }
-        Ok(fewest as usize)
+        Ok(fewest as usize * plan.points.len())
     }
 
     /// The rows of each cohort, as `reference::cohort(plan, cohort, None)` gives them.
@@ -130,6 +130,11 @@ impl Gpu {
             }
         }
         Ok(rows)
+    }
+
+    /// Switches to the shaders with a barrier on every accumulator, or back.
+    pub fn use_barriers(&self, on: bool) {
+        self.strict.store(on, Ordering::Relaxed);
     }
 
     /// Runs the known-answer block through every pipeline and compares all bits with the reference. Where the

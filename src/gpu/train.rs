@@ -12,6 +12,11 @@ use crate::plan::{Plan, Point, TRAIN_SITES, Trajectory};
 use crate::row::{Counts, SITES};
 
 const NEVER: u32 = u32::MAX;
+/// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
+const DISPATCH_WORK: u64 = 100_000_000;
+const SHORTEST: u64 = 500;
+/// Words read back at once, about.
+const READ_WORDS: u64 = 1 << 24;
 
 /// Where a run stands: the same for every cohort of the wave, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -126,6 +131,8 @@ impl<'a> Training<'a> {
     /// Takes every run to its last whole batch within the first `seen` samples. The block on the device starts at
     /// sample `first`.
     pub fn run_to(&mut self, stream: &Stream, first: u64, seen: u64) -> Result<()> {
+        let groups = self.point.trajectories.len() as u64 * u64::from(self.layout.slots);
+        let loops = self.tuning.loops.min((DISPATCH_WORK / groups).max(SHORTEST));
         loop {
             let mut params = self.head.clone();
             params[7] = first as u32;
@@ -133,7 +140,7 @@ impl<'a> Training<'a> {
             for (index, t) in self.point.trajectories.iter().enumerate() {
                 let target = seen.min(t.samples) / u64::from(t.batch);
                 let start = self.progress[index];
-                let count = advance(t, &mut self.progress[index], target, self.tuning.loops);
+                let count = advance(t, &mut self.progress[index], target, loops);
                 if count > 0 {
                     params.extend(self.record(index, t, start, count, first));
                     runs += 1;
@@ -164,13 +171,25 @@ impl<'a> Training<'a> {
         Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
     }
 
-    /// States of one trajectory, by slot.
-    pub fn states(&self, index: usize) -> Result<Vec<RunState>> {
-        let words = self.layout.run_words[index];
+    /// States of some trajectories, each by slot.
+    pub fn states(&self, due: &[usize]) -> Result<Vec<Vec<RunState>>> {
         let slots = u64::from(self.layout.slots);
-        let read = self.context.read(&[(&self.state, self.layout.state_at[index], slots * words)])?;
-        let t = &self.point.trajectories[index];
-        Ok(read.chunks(words as usize).map(|run| self.state_of(t, run)).collect())
+        let words = |index: usize| slots * self.layout.run_words[index];
+        let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
+        let mut states = Vec::with_capacity(due.len());
+        for due in due.chunks(per_read as usize) {
+            let pieces: Vec<_> =
+                due.iter().map(|&index| (&self.state, self.layout.state_at[index], words(index))).collect();
+            let read = self.context.read(&pieces)?;
+            let mut rest = read.as_slice();
+            for &index in due {
+                let (own, others) = rest.split_at(words(index) as usize);
+                let runs = own.chunks(self.layout.run_words[index] as usize);
+                states.push(runs.map(|run| self.state_of(&self.point.trajectories[index], run)).collect());
+                rest = others;
+            }
+        }
+        Ok(states)
     }
 
     fn state_of(&self, t: &Trajectory, run: &[u32]) -> RunState {

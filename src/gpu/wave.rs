@@ -52,19 +52,12 @@ fn cuts(point: &Point, first: u64, samples: u64) -> Vec<u64> {
     cuts
 }
 
-fn collect(
-    training: &Training,
-    shared: &Shared,
-    point: &Point,
-    seen: u64,
-    rows: &mut [Vec<RawRow>],
-) -> Result<()> {
+fn collect(training: &Training, shared: &Shared, point: &Point, seen: u64, rows: &mut [Vec<RawRow>]) -> Result<()> {
     let diverged = training.diverged()?;
-    for (index, t) in point.trajectories.iter().enumerate() {
-        if t.rows.binary_search(&seen).is_err() {
-            continue;
-        }
-        for (slot, state) in training.states(index)?.into_iter().enumerate() {
+    let is_due = |&index: &usize| point.trajectories[index].rows.binary_search(&seen).is_ok();
+    let due: Vec<usize> = (0..point.trajectories.len()).filter(is_due).collect();
+    for (&index, states) in due.iter().zip(training.states(&due)?) {
+        for (slot, state) in states.into_iter().enumerate() {
             let diverged_at = diverged[index * rows.len() + slot];
             let mut row = row_of(state, index, seen, diverged_at);
             shared.add(&mut row.counts, index, slot, seen, diverged_at);
