@@ -84,7 +84,7 @@ fn select(choice: &str, found: &[AdapterInfo]) -> Result<usize> {
     match matching.as_slice() {
         [one] => Ok(one.index),
         [] => Err(Error::NoAdapter(format!(
-            "--adapter {choice}: no such adapter; found: cpu{}{}",
+            "--adapter {choice}: no such adapter, found: cpu{}{}; `--adapter cpu` needs no GPU",
             if found.is_empty() { "" } else { ", " },
             list(&found.iter().collect::<Vec<_>>())
         ))),

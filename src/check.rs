@@ -59,9 +59,11 @@ pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
         expected: format!("{expected:#x}"),
         actual: format!("{actual:#x}"),
     };
-    for (name, expected, actual) in
-        [("v", &expected.v, &actual.v), ("average hi", &expected.hi, &actual.hi), ("average lo", &expected.lo, &actual.lo)]
-    {
+    for (name, expected, actual) in [
+        ("v", &expected.v, &actual.v),
+        ("average hi", &expected.hi, &actual.hi),
+        ("average lo", &expected.lo, &actual.lo),
+    ] {
         if expected.len() != actual.len() {
             return Some(found(&format!("length of {name}"), 0, expected.len() as u64, actual.len() as u64));
         }
@@ -75,9 +77,11 @@ pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
     }
     for site in Site::ALL {
         let (e, a) = (expected.counts[site as usize], actual.counts[site as usize]);
-        for (name, e, a) in
-            [("saturated", e.saturated, a.saturated), ("underflowed", e.underflowed, a.underflowed), ("nan", e.nan, a.nan)]
-        {
+        for (name, e, a) in [
+            ("saturated", e.saturated, a.saturated),
+            ("underflowed", e.underflowed, a.underflowed),
+            ("nan", e.nan, a.nan),
+        ] {
             if e != a {
                 return Some(found(&format!("{} {name}", site.name()), 0, e, a));
             }

@@ -261,7 +261,8 @@ fn noise_level(value: &Value) -> Result<f64> {
 fn power_spectrum(value: &Value) -> Result<f64> {
     let mut keys = Keys::from_value("problem.spectrum", value.clone())?;
     one_of("problem.spectrum.kind", &keys.required("kind", "power")?, &["power"])?;
-    let exponent = number("problem.spectrum.exponent", &keys.required("exponent", "a number from 0 to 16")?, 0.0, 16.0)?;
+    let exponent =
+        number("problem.spectrum.exponent", &keys.required("exponent", "a number from 0 to 16")?, 0.0, 16.0)?;
     keys.finish(&["kind", "exponent"])?;
     Ok(exponent)
 }
@@ -307,9 +308,9 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         (None, true) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
         (Some(value), _) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(smallest_dim)))?,
     };
-    let samples = grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
-    let batches =
-        grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
+    let samples =
+        grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
+    let batches = grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
     let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?;
     let step_size = |value: &Value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20));
     let step_sizes = distinct("train.step_size", &step_sizes, step_size)?;
@@ -328,13 +329,22 @@ fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         integer("train.test_samples", &value, 1, MAX_SAMPLES)?;
     }
     keys.finish(&[
-        "model", "samples", "batch", "step_size", "schedule", "output", "checkpoints", "quantized_test",
+        "model",
+        "samples",
+        "batch",
+        "step_size",
+        "schedule",
+        "output",
+        "checkpoints",
+        "quantized_test",
         "test_samples",
     ])?;
     let smallest = samples.iter().copied().min().unwrap_or(1);
     for (&n, &b) in samples.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
         if b > smallest {
-            return Err(Error::Input(format!("train.batch = {b}: allowed are 1 to the smallest train.samples, {smallest}")));
+            return Err(Error::Input(format!(
+                "train.batch = {b}: allowed are 1 to the smallest train.samples, {smallest}"
+            )));
         }
         if n % b != 0 {
             let nearest = if n % b * 2 >= b { n / b * b + b } else { n / b * b };
@@ -439,7 +449,9 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     };
     let mut allowed = vec!["format", "rounding"];
     let scale = match chosen.layout {
-        Layout::Integer { .. } => power_of_two(&keys.path(option), &keys.required(option, "a power of two, as 0.03125")?, -48, 48)?,
+        Layout::Integer { .. } => {
+            power_of_two(&keys.path(option), &keys.required(option, "a power of two, as 0.03125")?, -48, 48)?
+        }
         Layout::Float { .. } => match keys.take(option) {
             Some(value) => power_of_two(&keys.path(option), &value, -32, 32)?,
             None => 1.0,

@@ -63,9 +63,6 @@ impl Error {
 
     /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |source| Error::Io {
-            path: path.to_path_buf(),
-            source,
-        }
+        move |source| Error::Io { path: path.to_path_buf(), source }
     }
 }

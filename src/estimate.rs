@@ -46,9 +46,7 @@ pub fn cost(plan: &Plan) -> Cost {
             cost.steps += n * f64::from(feature.model);
         }
     }
-    let time = |rates: [f64; 3]| {
-        1e-9 * (cost.draws * rates[0] + cost.projections * rates[1] + cost.steps * rates[2])
-    };
+    let time = |rates: [f64; 3]| 1e-9 * (cost.draws * rates[0] + cost.projections * rates[1] + cost.steps * rates[2]);
     Cost { seconds_per_seed: time(FAST), reference_seconds_per_seed: time(SCALAR), ..cost }
 }
 
@@ -70,7 +68,9 @@ fn cohort_bytes(point: &Point) -> u64 {
     };
     let tile = pairs * 4 * d * tile_samples(point.problem.dim) as u64;
     let projected = pairs * m * 4 * point.block;
-    [16 * d, tile, rows, features, state, sketch, gram, projected].iter().fold(0, |sum, part| u64::saturating_add(sum, *part))
+    [16 * d, tile, rows, features, state, sketch, gram, projected]
+        .iter()
+        .fold(0, |sum, part| u64::saturating_add(sum, *part))
 }
 
 /// What `plan` and `sweep` warn of, one line each.
@@ -190,8 +190,10 @@ fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     let stream = Stream::new(plan.config.sweep.seed, 0);
     let (setting, w) = (spectrum(problem), target(problem, &stream));
     let rows = if problem.sketch == Sketch::Gaussian { point.model } else { 0 };
-    let sketch: Vec<f32> =
-        (0..rows).flat_map(|j| (0..problem.dim).map(move |i| (j, i))).map(|(j, i)| sketch_entry(&stream, j, i)).collect();
+    let sketch: Vec<f32> = (0..rows)
+        .flat_map(|j| (0..problem.dim).map(move |i| (j, i)))
+        .map(|(j, i)| sketch_entry(&stream, j, i))
+        .collect();
     let evaluator = Evaluator::new(problem, &setting, &w, &sketch, point.model);
     let mine = |cell: &&Cell| plan.config.problems[cell.problem] == *problem;
     let smallest = plan.cells.iter().filter(mine).map(|cell| cell.model).min().unwrap_or(point.model);
@@ -211,7 +213,6 @@ fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     }
     warnings
 }
-
 
 /// Refuses a plan that needs more memory than the machine has, naming both.
 pub fn fits(plan: &Plan, threads: u64) -> Result<()> {

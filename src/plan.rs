@@ -135,7 +135,8 @@ impl Plan {
             Check::Seeds(n) => n.min(seeds),
             Check::Auto => {
                 let cost = crate::estimate::cost(self);
-                ((0.1 * cost.seconds_per_seed * f64::from(seeds) / cost.reference_seconds_per_seed) as u32).clamp(1, seeds)
+                ((0.1 * cost.seconds_per_seed * f64::from(seeds) / cost.reference_seconds_per_seed) as u32)
+                    .clamp(1, seeds)
             }
         };
         let mut order: Vec<u32> = (0..seeds).collect();

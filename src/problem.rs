@@ -2,8 +2,8 @@
 //!
 //! Everything a row holds is computed here, in f64 loops of fixed order, whichever adapter ran.
 
-use crate::config::{Problem, Sketch, Target};
 use crate::codec::{floor48, round_significand};
+use crate::config::{Problem, Sketch, Target};
 use crate::normal::normal;
 use crate::random::{Purpose, Stream};
 

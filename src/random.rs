@@ -34,13 +34,7 @@ macro_rules! inject {
 /// table of rotations does not.
 #[inline(always)]
 pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
-    let k = [
-        key[0],
-        key[1],
-        key[2],
-        key[3],
-        PARITY ^ key[0] ^ key[1] ^ key[2] ^ key[3],
-    ];
+    let k = [key[0], key[1], key[2], key[3], PARITY ^ key[0] ^ key[1] ^ key[2] ^ key[3]];
     let mut x = counter;
     inject!(x, k, 0, 0, 1, 2, 3);
     mix!(x, 1, 3, 10, 26);
@@ -91,9 +85,7 @@ pub struct Stream {
 impl Stream {
     /// The stream of repetition `seed_index` under `seed`.
     pub const fn new(seed: u64, seed_index: u32) -> Self {
-        Self {
-            key: [seed as u32, (seed >> 32) as u32, seed_index, 0],
-        }
+        Self { key: [seed as u32, (seed >> 32) as u32, seed_index, 0] }
     }
 
     /// The Threefry key: seed low, seed high, seed index, 0.
@@ -119,16 +111,8 @@ mod tests {
 
     /// The three `threefry4x32 13` lines of Random123's `tests/kat_vectors`: counter, key, words.
     const KNOWN_ANSWERS: [[[u32; 4]; 3]; 3] = [
-        [
-            [0; 4],
-            [0; 4],
-            [0x531c7e4f, 0x39491ee5, 0x2c855a92, 0x3d6abf9a],
-        ],
-        [
-            [!0; 4],
-            [!0; 4],
-            [0xc4189358, 0x1c9cc83a, 0xd5881c67, 0x6a0a89e0],
-        ],
+        [[0; 4], [0; 4], [0x531c7e4f, 0x39491ee5, 0x2c855a92, 0x3d6abf9a]],
+        [[!0; 4], [!0; 4], [0xc4189358, 0x1c9cc83a, 0xd5881c67, 0x6a0a89e0]],
         [
             [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
             [0xa4093822, 0x299f31d0, 0x082efa98, 0xec4e6c89],
@@ -151,8 +135,7 @@ mod tests {
             for lane in 0..32 {
                 let words = threefry4x32(stream.key(), [32 * slice + lane, 9, 2, 0]);
                 for run in 0..4 {
-                    let word =
-                        stream.word(128 * slice + 32 * run + lane, 9, Purpose::Sketch as u32);
+                    let word = stream.word(128 * slice + 32 * run + lane, 9, Purpose::Sketch as u32);
                     assert_eq!(word, words[run as usize]);
                 }
             }

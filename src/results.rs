@@ -56,8 +56,10 @@ fn due(plan: &Plan, trajectory: &Trajectory, samples: u64, seen: u64) -> bool {
         || seen < samples
             && match &plan.config.train.checkpoints {
                 Checkpoints::At(points) => points.contains(&seen),
-                Checkpoints::Log2 => (seen / u64::from(trajectory.batch)).is_power_of_two()
-                    && seen.is_multiple_of(trajectory.batch.into()),
+                Checkpoints::Log2 => {
+                    (seen / u64::from(trajectory.batch)).is_power_of_two()
+                        && seen.is_multiple_of(trajectory.batch.into())
+                }
             }
 }
 
@@ -101,9 +103,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         quantized_test: None,
         quantized_test_se: None,
         diverged_at: None,
-        counts: std::array::from_fn(|index| {
-            matches!(site(index), Some(Spec::Format { .. })).then(Default::default)
-        }),
+        counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format { .. })).then(Default::default)),
         v_digest: String::new(),
         stream_version: STREAM_VERSION,
         checked: String::new(),

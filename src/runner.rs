@@ -99,7 +99,8 @@ fn missing(plan: &Plan, store: &Store, shard: (u32, u32)) -> Result<Vec<Cohort>>
 fn part_cohorts(plan: &Plan, wave: usize) -> usize {
     let cost = estimate::cost(plan);
     let points = plan.points.len() as f64;
-    let rows: u64 = plan.points.iter().flat_map(|p| &p.trajectories).map(|t| (t.rows.len() * t.cells.len()) as u64).sum();
+    let rows: u64 =
+        plan.points.iter().flat_map(|p| &p.trajectories).map(|t| (t.rows.len() * t.cells.len()) as u64).sum();
     let by_rows = PART_ROWS as f64 * points / (rows.max(1) as f64);
     let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
     (by_rows.min(by_time) as usize).max(1).next_multiple_of(wave)
@@ -148,6 +149,8 @@ fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> E
     let text = format!("{document:#}\n");
     match std::fs::write(&path, text) {
         Ok(()) => Error::Mismatch(format!("{}; the part is not kept; see {}", mismatch.line(), path.display())),
-        Err(source) => Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display())),
+        Err(source) => {
+            Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display()))
+        }
     }
 }

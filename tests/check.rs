@@ -97,10 +97,8 @@ fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     let error = runner::sweep(&plan, &settings, dir.path(), (0, 1), &adapter, &stop).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("update 40"), "{error}");
-    let names: Vec<String> = std::fs::read_dir(dir.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let names: Vec<String> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.starts_with("mismatch-")), "{names:?}");
     assert!(!names.iter().any(|name| name.ends_with(".parquet")), "{names:?}");
 }

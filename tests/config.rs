@@ -177,8 +177,18 @@ fn a_value_or_a_name_stands_once() {
 #[test]
 fn empty_grids_are_refused() {
     for key in [
-        "problem.dim", "problem.spectrum", "problem.target", "problem.noise", "problem.sketch", "problem.sampling",
-        "problem.tail", "train.model", "train.samples", "train.batch", "train.step_size", "train.output",
+        "problem.dim",
+        "problem.spectrum",
+        "problem.target",
+        "problem.noise",
+        "problem.sketch",
+        "problem.sampling",
+        "problem.tail",
+        "train.model",
+        "train.samples",
+        "train.batch",
+        "train.step_size",
+        "train.output",
     ] {
         names(&message(PLAIN, &[&format!("{key}=[]")]), &[&format!("{key} = []"), "at least one"]);
     }
@@ -219,12 +229,18 @@ fn batches_must_fit_the_samples() {
     refused(&[
         (&["train.batch=65"], &["train.batch = 65", "1 to the smallest train.samples, 64"]),
         (&["train.samples=[6,4]", "train.batch=[8]"], &["train.batch = 8", "smallest train.samples, 4"]),
-        (&["train.samples=[64,70]", "train.batch=[1,32]"], &["train.samples = 70", "train.batch = 32", "nearest is 64"]),
+        (
+            &["train.samples=[64,70]", "train.batch=[1,32]"],
+            &["train.samples = 70", "train.batch = 32", "nearest is 64"],
+        ),
         (&["train.samples=90", "train.batch=32"], &["train.samples = 90", "train.batch = 32", "nearest is 96"]),
         (&["train.checkpoints=[8,65]"], &["train.checkpoints = 65", "1 to 64"]),
         (&["train.checkpoints=[0]"], &["train.checkpoints = 0", "1 to 64"]),
         (&["train.checkpoints=[8.0]"], &["train.checkpoints = 8.0", "integer"]),
-        (&["train.batch=[1,4]", "train.checkpoints=[8,10]"], &["train.checkpoints = 10", "multiples of train.batch = 4"]),
+        (
+            &["train.batch=[1,4]", "train.checkpoints=[8,10]"],
+            &["train.checkpoints = 10", "multiples of train.batch = 4"],
+        ),
     ]);
     // 251 and 257 are prime.
     let set = ["train.samples=64507", "train.batch=[251,257]"];
@@ -237,10 +253,7 @@ fn batches_must_fit_the_samples() {
 fn the_model_key_belongs_to_the_sketch() {
     refused(&[
         (&["problem.sketch={kind=\"none\"}"], &["train.model", "none", "remove"]),
-        (
-            &["problem.sketch=[{kind=\"gaussian\"},{kind=\"none\"}]"],
-            &["train.model", "none"],
-        ),
+        (&["problem.sketch=[{kind=\"gaussian\"},{kind=\"none\"}]"], &["train.model", "none"]),
         (&["problem.sketch={kind=\"none\",nested=true}"], &["problem.sketch.nested", "kind"]),
     ]);
     let unsketched = PLAIN.replace("model = [4, 8]", "");
@@ -309,15 +322,22 @@ fn steps_and_noise_stay_above_the_smallest_operand() {
     let tiny = 2f64.powi(-40);
     // A constant step over the batch is exactly 2^-48 at batch 256, and below it at 512.
     let set = |batch: u32, schedule: &str| {
-        [format!("train.step_size={tiny:e}"), format!("train.batch={batch}"), "train.samples=1024".into(),
-         format!("train.schedule={schedule}")]
+        [
+            format!("train.step_size={tiny:e}"),
+            format!("train.batch={batch}"),
+            "train.samples=1024".into(),
+            format!("train.schedule={schedule}"),
+        ]
     };
     let check = |batch, schedule| Config::parse(PLAIN, &set(batch, schedule)).and_then(Plan::new);
     assert!(check(256, "constant").is_ok());
     for (batch, schedule) in [(512, "constant"), (256, "geometric"), (1, "geometric")] {
         let error = check(batch, schedule).unwrap_err();
         assert_eq!(error.exit_code(), exit::INPUT);
-        names(&error.to_string(), &["train.step_size", &format!("batch {batch}"), "1024 samples", "2^-48", "larger steps"]);
+        names(
+            &error.to_string(),
+            &["train.step_size", &format!("batch {batch}"), "1024 samples", "2^-48", "larger steps"],
+        );
     }
     refused(&[
         (&["problem.noise=1e-15"], &["problem.noise = 0.000000000000001", "2^-48"]),
@@ -408,8 +428,13 @@ fn a_range_is_its_list() {
 #[test]
 fn overrides_replace_and_add() {
     let config = plain(&[
-        "sweep.seeds=8", "sweep.check=off", "train.schedule=constant", "train.output=[\"average\", \"last\"]",
-        "problem.spectrum.exponent = 1.5", "train.model=[16]", "sweep.seeds=9",
+        "sweep.seeds=8",
+        "sweep.check=off",
+        "train.schedule=constant",
+        "train.output=[\"average\", \"last\"]",
+        "problem.spectrum.exponent = 1.5",
+        "train.model=[16]",
+        "sweep.seeds=9",
     ]);
     assert_eq!(config.sweep.seeds, 9, "the last one wins");
     assert_eq!(config.sweep.check, Check::Off);
@@ -437,10 +462,22 @@ fn defaults() {
     assert_eq!((config.sweep.seeds, config.sweep.seed, config.sweep.check), (100, 0, Check::Auto));
     // Written out they are the same config, to the byte of its resolved form.
     let spelled = plain(&[
-        "problem.target={kind=\"gaussian\"}", "problem.noise=1.0", "problem.sketch={kind=\"gaussian\",nested=true}",
-        "problem.sampling=ambient", "problem.tail=open", "train.batch=[1]", "train.step_size=[0.1]",
-        "train.schedule=geometric", "train.output=[\"last\"]", "train.checkpoints=[]", "train.quantized_test=false",
-        "train.test_samples=4096", "sweep.seeds=100", "sweep.seed=0", "sweep.check=auto", "sweep.draws=device",
+        "problem.target={kind=\"gaussian\"}",
+        "problem.noise=1.0",
+        "problem.sketch={kind=\"gaussian\",nested=true}",
+        "problem.sampling=ambient",
+        "problem.tail=open",
+        "train.batch=[1]",
+        "train.step_size=[0.1]",
+        "train.schedule=geometric",
+        "train.output=[\"last\"]",
+        "train.checkpoints=[]",
+        "train.quantized_test=false",
+        "train.test_samples=4096",
+        "sweep.seeds=100",
+        "sweep.seed=0",
+        "sweep.check=auto",
+        "sweep.draws=device",
     ]);
     assert_eq!(config, spelled);
     assert_eq!(resolved::to_toml(&config), resolved::to_toml(&spelled));
@@ -464,14 +501,21 @@ fn sites_read_as_the_format_or_law_they_name() {
 
 #[test]
 fn the_problem_grid_has_its_last_key_fastest() {
-    let config = plain(&["problem.dim=[100,50]", "problem.target=[{kind=\"ones\"},{kind=\"gaussian\"}]", "problem.noise=[0,2]"]);
+    let config =
+        plain(&["problem.dim=[100,50]", "problem.target=[{kind=\"ones\"},{kind=\"gaussian\"}]", "problem.noise=[0,2]"]);
     let points: Vec<_> = config.problems.iter().map(|p| (p.dim, p.target, p.noise)).collect();
     let (ones, gaussian) = (Target::Ones, Target::Gaussian);
     assert_eq!(
         points,
         [
-            (100, ones, 0.0), (100, ones, 2.0), (100, gaussian, 0.0), (100, gaussian, 2.0),
-            (50, ones, 0.0), (50, ones, 2.0), (50, gaussian, 0.0), (50, gaussian, 2.0),
+            (100, ones, 0.0),
+            (100, ones, 2.0),
+            (100, gaussian, 0.0),
+            (100, gaussian, 2.0),
+            (50, ones, 0.0),
+            (50, ones, 2.0),
+            (50, gaussian, 0.0),
+            (50, gaussian, 2.0),
         ]
     );
 }
@@ -500,13 +544,22 @@ fn the_resolved_config_parses_back() {
     ] {
         resolves_to_itself(&plain(set), &format!("{set:?}"));
     }
-    for name in ["\"q\\\" \\\\ 'x'\"", "\"a\\nb\\r\\n\\tc\"", "'''\"\"\"'''", "\"\\u0000\\u001b\"", "\"résumé 数\"", "\" pad \""] {
+    for name in [
+        "\"q\\\" \\\\ 'x'\"",
+        "\"a\\nb\\r\\n\\tc\"",
+        "'''\"\"\"'''",
+        "\"\\u0000\\u001b\"",
+        "\"résumé 数\"",
+        "\" pad \"",
+    ] {
         let config = read(PLAIN, &[&format!("recipe=[{{name={name}}}]")]).unwrap();
         resolves_to_itself(&config, name);
     }
     for scale in [-32, 32, 0] {
         let scale = 2f64.powi(scale);
-        let lines = format!("data = {{ format = \"e4m3\", scale = {scale:?} }}\nweight = {{ format = \"int8\", step = {scale:?} }}");
+        let lines = format!(
+            "data = {{ format = \"e4m3\", scale = {scale:?} }}\nweight = {{ format = \"int8\", step = {scale:?} }}"
+        );
         resolves_to_itself(&read(&with_recipe(&lines), &[]).unwrap(), &lines);
     }
 }

@@ -56,10 +56,7 @@ fn even_moments_over_all_words_are_gaussian() {
     for (order, moment, gaussian, tolerance) in moments {
         let error = moment / gaussian - 1.0;
         println!("moment {order}: relative error {error:+.2e}");
-        assert!(
-            error.abs() < tolerance,
-            "moment {order}: relative error {error:+e}"
-        );
+        assert!(error.abs() < tolerance, "moment {order}: relative error {error:+e}");
     }
 }
 
@@ -67,10 +64,7 @@ fn even_moments_over_all_words_are_gaussian() {
 fn magnitudes_are_quantiles_to_5e_5() {
     // Below u = 1024 the spread of |z| within one value of u shows.
     let mut worst: f64 = 0.0;
-    for u in (1024..SIGN)
-        .step_by(99_991)
-        .chain((1024..1 << 20).step_by(97))
-    {
+    for u in (1024..SIGN).step_by(99_991).chain((1024..1 << 20).step_by(97)) {
         let quantile = normal_table::quantile((f64::from(u) + 0.5) / f64::from(SIGN));
         worst = worst.max((f64::from(normal_units(u)) * UNIT - quantile).abs());
     }
@@ -83,20 +77,13 @@ fn words_that_share_a_fraction_share_the_draw() {
     for u in (0..SIGN - 32).step_by(9973) {
         let v = u + 32;
         let repeats = 1 << (26 - v.leading_zeros()).saturating_sub(16);
-        assert_eq!(
-            normal_units(u),
-            normal_units(v / repeats * repeats - 32),
-            "word {u}"
-        );
+        assert_eq!(normal_units(u), normal_units(v / repeats * repeats - 32), "word {u}");
     }
 }
 
 #[test]
 fn the_sign_bit_mirrors_and_zero_is_positive() {
-    for u in (0..SIGN)
-        .step_by(9973)
-        .chain([0, 1, SIGN - 33, SIGN - 32, SIGN - 1])
-    {
+    for u in (0..SIGN).step_by(9973).chain([0, 1, SIGN - 33, SIGN - 32, SIGN - 1]) {
         assert!(normal_index(u) <= 832 && normal_index(u) == normal_index(u | SIGN));
         assert!(normal_units(u) >= 0 && normal_units(u | SIGN) == -normal_units(u));
         for word in [u, u | SIGN] {
@@ -134,45 +121,26 @@ fn tails_over_all_words_have_gaussian_counts() {
         let expected = 2.0 * upper * 2f64.powi(32);
         let tolerance = 4.8e-5 * (f64::from(t) + 1.0 / f64::from(t)) * expected + 2.0;
         println!("|z| > {t}: {count} words, expected {expected:.1}, tolerance {tolerance:.1}");
-        assert!(
-            (count as f64 - expected).abs() <= tolerance,
-            "|z| > {t}: {count}"
-        );
+        assert!((count as f64 - expected).abs() <= tolerance, "|z| > {t}: {count}");
     }
 }
 
 const N: u32 = 1 << 18;
 
 fn covariates(stream: Stream, purpose: u32, first: u32) -> Vec<u32> {
-    (0..N)
-        .map(|i| stream.word(first + i % 512, i / 512, purpose))
-        .collect()
+    (0..N).map(|i| stream.word(first + i % 512, i / 512, purpose)).collect()
 }
 
 /// Neither the normals nor any of the 32 bits of two lists of words may go together.
 fn assert_independent(a: &[u32], b: &[u32], what: &str) {
     let n = a.len() as f64;
-    let product: f64 = a
-        .iter()
-        .zip(b)
-        .map(|(&a, &b)| f64::from(normal(a)) * f64::from(normal(b)))
-        .sum();
+    let product: f64 = a.iter().zip(b).map(|(&a, &b)| f64::from(normal(a)) * f64::from(normal(b))).sum();
     let deviations = product / n.sqrt();
-    assert!(
-        deviations.abs() < 5.0,
-        "{what}: correlation at {deviations:.1} sigma"
-    );
+    assert!(deviations.abs() < 5.0, "{what}: correlation at {deviations:.1} sigma");
     for bit in 0..32 {
-        let agree = a
-            .iter()
-            .zip(b)
-            .filter(|&(a, b)| (a ^ b) >> bit & 1 == 0)
-            .count();
+        let agree = a.iter().zip(b).filter(|&(a, b)| (a ^ b) >> bit & 1 == 0).count();
         let deviations = (agree as f64 - n / 2.0) / (n / 4.0).sqrt();
-        assert!(
-            deviations.abs() < 5.0,
-            "{what}: bit {bit} agrees at {deviations:.1} sigma"
-        );
+        assert!(deviations.abs() < 5.0, "{what}: bit {bit} agrees at {deviations:.1} sigma");
     }
 }
 
@@ -181,19 +149,10 @@ fn draws_are_independent_across_everything_that_addresses_them() {
     let stream = Stream::new(17, 0);
     let purpose = Purpose::Covariate as u32;
     let words = covariates(stream, purpose, 0);
-    let others = [
-        Purpose::LabelNoise as u32,
-        Purpose::Sketch as u32,
-        Purpose::Target as u32,
-        site_purpose(0),
-        site_purpose(5),
-    ];
+    let others =
+        [Purpose::LabelNoise as u32, Purpose::Sketch as u32, Purpose::Target as u32, site_purpose(0), site_purpose(5)];
     for other in others {
-        assert_independent(
-            &words,
-            &covariates(stream, other, 0),
-            &format!("purpose {other}"),
-        );
+        assert_independent(&words, &covariates(stream, other, 0), &format!("purpose {other}"));
     }
     for seed in [16, 18, 17 + (1 << 32), u64::MAX] {
         let other = covariates(Stream::new(seed, 0), purpose, 0);
@@ -205,17 +164,9 @@ fn draws_are_independent_across_everything_that_addresses_them() {
     }
     // Disjoint blocks of coordinates, then neighbours within a block: one apart, one word of the
     // same counter apart, one slice apart.
-    assert_independent(
-        &words,
-        &covariates(stream, purpose, 512),
-        "next 512 coordinates",
-    );
+    assert_independent(&words, &covariates(stream, purpose, 512), "next 512 coordinates");
     for lag in [1, 32, 64, 96, 128, 512] {
-        assert_independent(
-            &words[lag..],
-            &words[..words.len() - lag],
-            &format!("lag {lag}"),
-        );
+        assert_independent(&words[lag..], &words[..words.len() - lag], &format!("lag {lag}"));
     }
 }
 
@@ -228,19 +179,14 @@ fn a_sample_of_normals_looks_normal() {
     for (power, mean, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
         let sum: f64 = draws.iter().map(|z| z.powi(power) - mean).sum();
         let deviations = sum / (n * variance).sqrt();
-        assert!(
-            deviations.abs() < 5.0,
-            "mean of z^{power} at {deviations:.1} sigma"
-        );
+        assert!(deviations.abs() < 5.0, "mean of z^{power} at {deviations:.1} sigma");
     }
 }
 
 #[test]
 fn a_word_depends_on_its_address_alone() {
     let purpose = Purpose::Sketch as u32;
-    let forward: Vec<u32> = (0..1000)
-        .map(|k| Stream::new(5, 2).word(k, 7, purpose))
-        .collect();
+    let forward: Vec<u32> = (0..1000).map(|k| Stream::new(5, 2).word(k, 7, purpose)).collect();
     let stream = Stream::new(5, 2);
     for k in (0..1000).rev().step_by(3) {
         assert_eq!(stream.word(k, 7, purpose), forward[k as usize]);
@@ -253,16 +199,7 @@ fn no_two_addresses_share_a_word() {
     // as 2^18 random 64-bit pairs would collide with probability 2e-9.
     let (a, b) = (Stream::new(1, 0), Stream::new(2, 0));
     let mut seen = HashSet::new();
-    let purposes = [
-        0,
-        1,
-        2,
-        3,
-        site_purpose(0),
-        site_purpose(1),
-        site_purpose(2),
-        site_purpose(5),
-    ];
+    let purposes = [0, 1, 2, 3, site_purpose(0), site_purpose(1), site_purpose(2), site_purpose(5)];
     let seconds = [0, 1, 2, 3, 127, 128, 1 << 20, (1 << 31) - 1];
     let coordinates = (0..2048).chain((1 << 24) - 2048..1 << 24);
     for coordinate in coordinates {
@@ -270,10 +207,7 @@ fn no_two_addresses_share_a_word() {
             for purpose in purposes {
                 let high = u64::from(a.word(coordinate, second, purpose));
                 let low = u64::from(b.word(coordinate, second, purpose));
-                assert!(
-                    seen.insert(high << 32 | low),
-                    "{coordinate} {second} {purpose}"
-                );
+                assert!(seen.insert(high << 32 | low), "{coordinate} {second} {purpose}");
             }
         }
     }

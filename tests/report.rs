@@ -13,11 +13,7 @@ use serde_json::{Map, json};
 fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> Row {
     let cell = (u64::from(model) << 40) ^ (samples << 8) ^ recipe.len() as u64;
     let mut counts = [None; SITES];
-    counts[6] = Some(Counts {
-        saturated: 12_345,
-        underflowed: 6,
-        nan: 0,
-    });
+    counts[6] = Some(Counts { saturated: 12_345, underflowed: 6, nan: 0 });
     Row {
         run_id: cell.wrapping_mul(1000).wrapping_add(u64::from(seed)),
         cell,
@@ -58,9 +54,7 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
 
 /// Scatter of a seed around 1, from a small linear generator: the same for every call.
 fn scatter(seed: u32, salt: u32) -> f64 {
-    let word = (seed ^ salt.wrapping_mul(0x9E37_79B9))
-        .wrapping_add(1)
-        .wrapping_mul(0x85EB_CA6B);
+    let word = (seed ^ salt.wrapping_mul(0x9E37_79B9)).wrapping_add(1).wrapping_mul(0x85EB_CA6B);
     let word = (word ^ (word >> 13)).wrapping_mul(0xC2B2_AE35);
     f64::from(word ^ (word >> 16)) / f64::from(u32::MAX) - 0.5
 }
@@ -72,13 +66,7 @@ fn power_law(recipe: &str, models: &[u32], samples: &[u64], seeds: u32) -> Vec<R
         for &n in samples {
             for seed in 0..seeds {
                 let risk = f64::from(m).powf(-0.75) * (n as f64).powf(-0.5);
-                rows.push(row(
-                    recipe,
-                    m,
-                    n,
-                    seed,
-                    Some(risk * (1.0 + 0.2 * scatter(seed, 0))),
-                ));
+                rows.push(row(recipe, m, n, seed, Some(risk * (1.0 + 0.2 * scatter(seed, 0)))));
             }
         }
     }
@@ -108,10 +96,7 @@ fn assert_balanced(svg: &str) {
         assert!(!text.contains('>'), "{piece}");
         for entity in piece.split('&').skip(1) {
             let name = entity.split(';').next().unwrap();
-            assert!(
-                ["lt", "gt", "amp", "quot", "apos"].contains(&name),
-                "{piece}"
-            );
+            assert!(["lt", "gt", "amp", "quot", "apos"].contains(&name), "{piece}");
         }
         if let Some(name) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(name));
@@ -125,12 +110,7 @@ fn assert_balanced(svg: &str) {
 #[test]
 fn slopes_of_a_power_law_are_its_exponents() {
     // The scatter is a common factor of all points, so paired resampling leaves no slope error.
-    let panels = panels_of(&power_law(
-        "fp32",
-        &[16, 32, 64, 256],
-        &[1000, 10_000, 30_000],
-        6,
-    ));
+    let panels = panels_of(&power_law("fp32", &[16, 32, 64, 256], &[1000, 10_000, 30_000], 6));
     assert_eq!(panels.len(), 1);
     for (chart, exponent) in panels[0].charts.iter().zip([-0.75, -0.5]) {
         let points = &chart.series[0].points;
@@ -149,10 +129,7 @@ fn the_standard_error_is_that_of_a_mean() {
     // 1000 resamples give an SE to about 1/sqrt(2000) = 2.2 %; four of those are allowed.
     for seeds in [4, 20, 100] {
         let risks: Vec<f64> = (0..seeds).map(|seed| 1.0 + scatter(seed, 5)).collect();
-        let rows: Vec<Row> = (0..seeds)
-            .zip(&risks)
-            .map(|(seed, risk)| row("r", 8, 100, seed, Some(*risk)))
-            .collect();
+        let rows: Vec<Row> = (0..seeds).zip(&risks).map(|(seed, risk)| row("r", 8, 100, seed, Some(*risk))).collect();
         let n = f64::from(seeds);
         let mean = risks.iter().sum::<f64>() / n;
         let variance = risks.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
@@ -173,11 +150,7 @@ fn a_slope_error_is_that_of_independent_points() {
         let risks: Vec<f64> = (0..seeds).map(|s| 1.0 + 0.1 * scatter(s, salt)).collect();
         let mean = risks.iter().sum::<f64>() / 200.0;
         relative += risks.iter().map(|r| (r / mean - 1.0).powi(2)).sum::<f64>() / (199.0 * 200.0);
-        rows.extend(
-            (0..seeds)
-                .zip(risks)
-                .map(|(s, r)| row("r", model, 100, s, Some(r))),
-        );
+        rows.extend((0..seeds).zip(risks).map(|(s, r)| row("r", model, 100, s, Some(r))));
     }
     let point = &panels_of(&rows)[0].charts[0].series[0].points[1];
     let ratio = point.slope_se.unwrap() / (relative.sqrt() / 4.0_f64.ln());
@@ -188,10 +161,7 @@ fn a_slope_error_is_that_of_independent_points() {
 #[test]
 fn one_diverged_run_takes_the_mean_away_and_is_counted() {
     let mut rows = power_law("r", &[16, 32, 64, 128], &[1000], 4);
-    let victim = rows
-        .iter_mut()
-        .find(|r| r.model == 64 && r.seed_index == 2)
-        .unwrap();
+    let victim = rows.iter_mut().find(|r| r.model == 64 && r.seed_index == 2).unwrap();
     victim.reducible = None;
     victim.diverged_at = Some(99);
     let panels = panels_of(&rows);
@@ -221,10 +191,7 @@ fn users_text_is_escaped_and_names_no_file() {
     }
     let dir = tempfile::tempdir().unwrap();
     let paths = write(dir.path(), &rows);
-    let names: Vec<_> = paths
-        .iter()
-        .map(|p| p.strip_prefix(dir.path()).unwrap().to_str().unwrap())
-        .collect();
+    let names: Vec<_> = paths.iter().map(|p| p.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
     assert_eq!(
         names,
         [
@@ -252,9 +219,7 @@ fn the_page_loads_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let paths = write(dir.path(), &power_law("r", &[16, 32], &[1000, 2000], 2));
     let html = read(&paths[0]).replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
-    for word in [
-        "http://", "https://", "src=", "href=", "url(", "@import", "<script",
-    ] {
+    for word in ["http://", "https://", "src=", "href=", "url(", "@import", "<script"] {
         assert!(!html.contains(word), "{word}");
     }
     assert_eq!(html.matches("<svg").count(), 2);
@@ -267,9 +232,7 @@ fn the_page_says_what_the_checks_bound() {
     let dir = tempfile::tempdir().unwrap();
     let mut rows = power_law("r", &[16], &[1000, 2000], 2);
     let mut averages = rows.clone();
-    averages
-        .iter_mut()
-        .for_each(|row| row.output = "average".into());
+    averages.iter_mut().for_each(|row| row.output = "average".into());
     rows.extend(averages);
     let html = read(&write(dir.path(), &rows)[0]);
     assert!(html.contains("4 finished runs of 1 recipe in 2 panels"));
@@ -286,9 +249,7 @@ fn files_are_well_formed_whatever_the_grid() {
     let odd = |risk| vec![row("r", 16, 100, 0, risk), row("r", 32, 100, 0, Some(1.0))];
     let mut without_risk = odd(Some(1.0));
     without_risk.iter_mut().for_each(|row| row.reducible = None);
-    let many: Vec<Row> = (0..40)
-        .flat_map(|i| power_law(&"r".repeat(i + 1), &[16, 17, 4096], &[8], 1))
-        .collect();
+    let many: Vec<Row> = (0..40).flat_map(|i| power_law(&"r".repeat(i + 1), &[16, 17, 4096], &[8], 1)).collect();
     let grids = [
         power_law("r", &[16], &[1000, 2000], 3),
         power_law("r", &[16, 32], &[1000], 3),
@@ -333,10 +294,7 @@ fn unfinished_rows_are_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let result = report::write(dir.path(), &rows, "", &Map::new());
     assert!(matches!(result, Err(Error::Input(_))));
-    assert!(matches!(
-        report::write(dir.path(), &[], "", &Map::new()),
-        Err(Error::Input(_))
-    ));
+    assert!(matches!(report::write(dir.path(), &[], "", &Map::new()), Err(Error::Input(_))));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -347,9 +305,7 @@ fn settings_split_panels_and_the_same_rows_give_the_same_report() {
     other.iter_mut().for_each(|row| row.step_size = 0.2);
     rows.extend(other);
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let texts = dirs
-        .each_ref()
-        .map(|dir| read(&write(dir.path(), &rows)[0]));
+    let texts = dirs.each_ref().map(|dir| read(&write(dir.path(), &rows)[0]));
     assert_eq!(texts[0], texts[1]);
     assert!(texts[0].contains("Panel 2: step_size 0.2"));
     assert_eq!(panels_of(&rows)[0].charts[0].axis, Axis::Model);

@@ -45,16 +45,16 @@ fn scores(case: &Case) -> (f64, f64) {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort], None).remove(0).remove(0);
             let stream = Stream::new(plan.config.sweep.seed, seed_index);
-            let target: Vec<f64> =
-                problem::target(&point.problem, &stream).iter().map(|w| f64::from(*w)).collect();
+            let target: Vec<f64> = problem::target(&point.problem, &stream).iter().map(|w| f64::from(*w)).collect();
             let scale = f64::from(case.model).sqrt();
-            let sketch: Vec<f64> =
-                cpu::clean_sketch(point, &stream).iter().map(|g| f64::from(*g) / scale).collect();
+            let sketch: Vec<f64> = cpu::clean_sketch(point, &stream).iter().map(|g| f64::from(*g) / scale).collect();
             let exact = Problem { lambda: &spectrum.lambda, sketch: &sketch, target: &target, noise: 1.0 };
             let training = Training { steps: &steps, batch: case.batch as usize, average: output == Output::Average };
-            let simulated =
-                results::evaluator(&plan, cohort).risk(&results::weights(&raw, trajectory, output)).excess;
-            (simulated - expected(&exact, &training, true).excess, simulated - expected(&exact, &training, false).excess)
+            let simulated = results::evaluator(&plan, cohort).risk(&results::weights(&raw, trajectory, output)).excess;
+            (
+                simulated - expected(&exact, &training, true).excess,
+                simulated - expected(&exact, &training, false).excess,
+            )
         })
         .collect();
     let z = |values: Vec<f64>| {

@@ -47,11 +47,7 @@ fn full(run_id: u64) -> Row {
         quantized_test_se: Some(4.0),
         diverged_at: Some(77),
         counts: std::array::from_fn(|i| {
-            Some(Counts {
-                saturated: 10 * i as u64,
-                underflowed: 10 * i as u64 + 1,
-                nan: 10 * i as u64 + 2,
-            })
+            Some(Counts { saturated: 10 * i as u64, underflowed: 10 * i as u64 + 1, nan: 10 * i as u64 + 2 })
         }),
         v_digest: "0123456789abcdef".into(),
         stream_version: STREAM_VERSION,
@@ -120,22 +116,15 @@ fn shards_may_begin_a_directory_together() {
             scope.spawn(move || {
                 let mut store = Store::open(out, &settings(shard + 1), (shard, 8)).unwrap();
                 let key = format!("shard{shard}");
-                store
-                    .update_manifest(Map::from_iter([(key, json!(shard))]))
-                    .unwrap();
-                store
-                    .write(&format!("{shard}"), &[full(shard.into())])
-                    .unwrap();
+                store.update_manifest(Map::from_iter([(key, json!(shard))])).unwrap();
+                store.write(&format!("{shard}"), &[full(shard.into())]).unwrap();
             });
         }
     });
     let manifest = manifest(&out);
     assert_eq!(manifest["seeds"], 8);
     assert!((0..8).all(|shard| manifest[format!("shard{shard}")] == shard));
-    assert_eq!(
-        fs::read_to_string(out.join("config.toml")).unwrap(),
-        "seeds = 8\n"
-    );
+    assert_eq!(fs::read_to_string(out.join("config.toml")).unwrap(), "seeds = 8\n");
     assert_eq!(store::read_rows(&out).unwrap().len(), 8);
 }
 
@@ -186,18 +175,12 @@ fn other_settings_are_refused_by_their_first_differing_line() {
     let error = open_error(dir.path(), &other);
     assert!(matches!(error, Error::Input(_)), "{error}");
     let text = error.to_string();
-    assert!(
-        text.contains("`noise = 0.1` there, `noise = 0.2` here"),
-        "{text}"
-    );
+    assert!(text.contains("`noise = 0.1` there, `noise = 0.2` here"), "{text}");
 
     let mut longer = settings(1);
     longer.identity.push_str("tail = \"pareto\"\n");
     let text = open_error(dir.path(), &longer).to_string();
-    assert!(
-        text.contains("`(nothing)` there, `tail = \"pareto\"` here"),
-        "{text}"
-    );
+    assert!(text.contains("`(nothing)` there, `tail = \"pareto\"` here"), "{text}");
 
     let mut newer = settings(1);
     newer.stream_version += 1;
@@ -209,14 +192,8 @@ fn other_settings_are_refused_by_their_first_differing_line() {
 #[test]
 fn more_seeds_continue_a_directory() {
     let dir = tempfile::tempdir().unwrap();
-    let seed = |run_id, seed_index| Row {
-        seed_index,
-        ..full(run_id)
-    };
-    let average = Row {
-        output: "average".into(),
-        ..seed(2, 1)
-    };
+    let seed = |run_id, seed_index| Row { seed_index, ..full(run_id) };
+    let average = Row { output: "average".into(), ..seed(2, 1) };
     let cell = full(0).cell;
     {
         let mut store = Store::open(dir.path(), &settings(2), ALONE).unwrap();
@@ -237,10 +214,7 @@ fn more_seeds_continue_a_directory() {
     // Fewer seeds than stored change nothing.
     drop(Store::open(dir.path(), &settings(1), ALONE).unwrap());
     assert_eq!(manifest(dir.path())["seeds"], 3);
-    assert_eq!(
-        fs::read_to_string(dir.path().join("config.toml")).unwrap(),
-        "seeds = 3\n"
-    );
+    assert_eq!(fs::read_to_string(dir.path().join("config.toml")).unwrap(), "seeds = 3\n");
 }
 
 #[test]
@@ -258,8 +232,7 @@ fn a_key_stored_twice_is_corrupt() {
 fn stale_temporaries_of_the_shard_alone_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     // What a process killed before its first manifest leaves behind is no foreign directory.
-    let [own, other] = [".part-x.parquet.0-of-2.tmp", ".part-y.parquet.1-of-2.tmp"]
-        .map(|name| dir.path().join(name));
+    let [own, other] = [".part-x.parquet.0-of-2.tmp", ".part-y.parquet.1-of-2.tmp"].map(|name| dir.path().join(name));
     fs::write(&own, "half").unwrap();
     fs::write(&other, "half").unwrap();
     let _store = Store::open(dir.path(), &settings(1), (0, 2)).unwrap();

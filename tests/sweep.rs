@@ -158,7 +158,8 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// The rows as texts without what numbers them, sorted: settings and every bit of the results.
 fn unnumbered(rows: &[Row]) -> Vec<String> {
-    let mut texts: Vec<String> = rows.iter().map(|row| format!("{:?}", Row { run_id: 0, cell: 0, ..row.clone() })).collect();
+    let mut texts: Vec<String> =
+        rows.iter().map(|row| format!("{:?}", Row { run_id: 0, cell: 0, ..row.clone() })).collect();
     texts.sort();
     texts
 }
@@ -364,7 +365,10 @@ fn what_else_is_swept_changes_no_bit() {
     let place = Place::new();
     let recipes = TINY[TINY.find("[[recipe]]").unwrap()..TINY.find("[sweep]").unwrap()].to_string();
     let without_integers = TINY.replace(&recipes, &{
-        let (start, end) = (recipes.find("[[recipe]]\nname = \"integers\"").unwrap(), recipes.find("[[recipe]]\nname = \"floats\"").unwrap());
+        let (start, end) = (
+            recipes.find("[[recipe]]\nname = \"integers\"").unwrap(),
+            recipes.find("[[recipe]]\nname = \"floats\"").unwrap(),
+        );
         format!("{}{}", &recipes[..start], &recipes[end..])
     });
     for schedule in ["geometric", "constant"] {

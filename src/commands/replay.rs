@@ -106,7 +106,10 @@ fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
                 differences(have, row)
             )));
         }
-        eprintln!("run {} after {} samples, output {}: stored row agrees in every bit", row.run_id, row.seen, row.output);
+        eprintln!(
+            "run {} after {} samples, output {}: stored row agrees in every bit",
+            row.run_id, row.seen, row.output
+        );
     }
     Ok(())
 }

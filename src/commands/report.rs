@@ -36,9 +36,12 @@ fn lock(dir: &Path) -> Result<Option<File>> {
         return Ok(None);
     }
     let path = dir.join("lock-report");
-    let file = File::options().write(true).create(true).truncate(false).open(&path).map_err(|e| {
-        Error::Input(format!("can't write {}: {e}; make the directory writable", path.display()))
-    })?;
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|e| Error::Input(format!("can't write {}: {e}; make the directory writable", path.display())))?;
     file.lock().map_err(Error::io(&path))?;
     Ok(Some(file))
 }

@@ -17,8 +17,7 @@ pub fn run(args: &Status) -> Result<()> {
     let digest = store::digest(&rows);
     let (all, rows) = (plan.runs(), rows.len());
     if args.json {
-        let document =
-            json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
+        let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
         print(&document.to_string());
     } else {
         print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"));

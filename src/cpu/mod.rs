@@ -143,14 +143,7 @@ fn projectors(point: &Point, source: &Source) -> Vec<Projector> {
     point.pairs.iter().map(|pair| project(&pair.sketch)).collect()
 }
 
-fn tile(
-    point: &Point,
-    source: &Source,
-    projectors: &[Projector],
-    first: u64,
-    end: u64,
-    fault: Option<Fault>,
-) -> Tile {
+fn tile(point: &Point, source: &Source, projectors: &[Projector], first: u64, end: u64, fault: Option<Fault>) -> Tile {
     let (count, columns) = ((end - first) as usize, source.scales.len());
     let ops: Vec<Op> = point.pairs.iter().map(|pair| pair.data).collect();
     let mut x = vec![vec![0.0f32; count * columns]; ops.len()];

@@ -57,9 +57,8 @@ fn tile(panel: &[f32], x: &[f32], columns: usize, totals: &mut [[f32; ROWS]; SAM
     // A short group repeats its last sample, whose totals are not read.
     let rows: [&[f32]; SAMPLES] = std::array::from_fn(|s| &x[s.min(count - 1) * columns..][..columns]);
     for (slice, panel) in panel.chunks_exact(SLICE * ROWS).enumerate() {
-        let x: [&[f32; SLICE]; SAMPLES] = std::array::from_fn(|s| {
-            rows[s][slice * SLICE..].first_chunk().expect("rows are padded to whole slices")
-        });
+        let x: [&[f32; SLICE]; SAMPLES] =
+            std::array::from_fn(|s| rows[s][slice * SLICE..].first_chunk().expect("rows are padded to whole slices"));
         let mut sums = [[0.0f32; ROWS]; SAMPLES];
         for (i, g) in panel.as_chunks::<ROWS>().0.iter().enumerate().take(SLICE) {
             for (sums, x) in sums.iter_mut().zip(&x) {

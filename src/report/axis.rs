@@ -22,9 +22,7 @@ impl LogAxis {
         let largest = values.iter().copied().fold(0.0, f64::max);
         let mut ticks: Vec<(f64, String)> = Vec::new();
         for &value in values {
-            let near = ticks
-                .last()
-                .is_some_and(|(last, _)| (value.log10() - last.log10()) / (high - low) < 1.0 / 9.0);
+            let near = ticks.last().is_some_and(|(last, _)| (value.log10() - last.log10()) / (high - low) < 1.0 / 9.0);
             if near {
                 continue;
             }
@@ -52,10 +50,7 @@ impl LogAxis {
 
 /// Ends with a margin, at least `least` decades apart.
 fn ends(values: &[f64], margin: f64, least: f64) -> (f64, f64) {
-    let logs = values
-        .iter()
-        .filter(|v| **v > 0.0 && v.is_finite())
-        .map(|v| v.log10());
+    let logs = values.iter().filter(|v| **v > 0.0 && v.is_finite()).map(|v| v.log10());
     let (low, high) = logs.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
     if low > high {
         return (-1.0, 0.0);
@@ -80,11 +75,7 @@ fn step_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         .collect();
     let plain = is_plain(&values);
     let label = |v: f64| {
-        if plain {
-            v.to_string()
-        } else {
-            scientific(v, 0)
-        }
+        if plain { v.to_string() } else { scientific(v, 0) }
     };
     values.into_iter().map(|v| (v, label(v))).collect()
 }
@@ -100,20 +91,13 @@ fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| decimal(m, exponent));
     let step = step.into_iter().find(|s| *s >= rough).unwrap_or(rough);
     let last = (to / step).floor();
-    let values: Vec<f64> = (0..12)
-        .map(|i| (from / step).ceil() + f64::from(i))
-        .filter(|n| *n <= last)
-        .map(|n| n * step)
-        .collect();
+    let values: Vec<f64> =
+        (0..12).map(|i| (from / step).ceil() + f64::from(i)).filter(|n| *n <= last).map(|n| n * step).collect();
     let plain = is_plain(&values);
     let places = |v: f64| (v.log10().floor() - (step.log10() + 1e-9).floor()).max(0.0) as usize;
     let label = |v: f64| {
         let fraction = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
-        if plain {
-            format!("{v:.fraction$}")
-        } else {
-            scientific(v, places(v))
-        }
+        if plain { format!("{v:.fraction$}") } else { scientific(v, places(v)) }
     };
     values.into_iter().map(|v| (v, label(v))).collect()
 }
@@ -139,11 +123,7 @@ fn scientific(value: f64, places: usize) -> String {
         true => mantissa.trim_end_matches('0').trim_end_matches('.'),
         false => mantissa,
     };
-    if short == "1" {
-        power
-    } else {
-        format!("{short}×{power}")
-    }
+    if short == "1" { power } else { format!("{short}×{power}") }
 }
 
 fn superscript(value: i32) -> String {

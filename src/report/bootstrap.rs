@@ -21,11 +21,7 @@ impl Resamples {
         let seeds: BTreeSet<u32> = rows.iter().map(|row| row.seed_index).collect();
         let seeds: Vec<u32> = seeds.into_iter().collect();
         let draws = (0..RESAMPLES)
-            .map(|resample| {
-                (0..seeds.len())
-                    .map(|i| seeds[pick(resample, i, seeds.len())])
-                    .collect()
-            })
+            .map(|resample| (0..seeds.len()).map(|i| seeds[pick(resample, i, seeds.len())]).collect())
             .collect();
         Self { draws }
     }
@@ -55,11 +51,7 @@ fn pick(resample: u32, i: usize, n: usize) -> usize {
 /// (n - 1) / n of the sample variance; the factor makes the error of a mean sd / sqrt(n).
 /// `None` with fewer than two runs: one seed says nothing about its own scatter.
 pub fn standard_error(resampled: &[f64], runs: usize) -> Option<f64> {
-    let values: Vec<f64> = resampled
-        .iter()
-        .copied()
-        .filter(|v| v.is_finite())
-        .collect();
+    let values: Vec<f64> = resampled.iter().copied().filter(|v| v.is_finite()).collect();
     if runs < 2 || values.len() < 2 {
         return None;
     }

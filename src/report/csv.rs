@@ -3,18 +3,8 @@
 use super::series::{Chart, Panel, SETTINGS};
 
 /// Columns after the panel's settings. `held` is the value of the variable that is not `axis`.
-pub const COLUMNS: [&str; 10] = [
-    "axis",
-    "held",
-    "recipe",
-    "x",
-    "mean",
-    "se",
-    "runs",
-    "diverged_fraction",
-    "local_slope",
-    "local_slope_se",
-];
+pub const COLUMNS: [&str; 10] =
+    ["axis", "held", "recipe", "x", "mean", "se", "runs", "diverged_fraction", "local_slope", "local_slope_se"];
 
 /// A header line, then the points by recipe and x. Numbers that do not exist are empty.
 pub fn csv(panel: &Panel, chart: &Chart) -> String {

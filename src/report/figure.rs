@@ -40,22 +40,17 @@ type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<io::Error>>;
 
 /// Draws the chart. The text of the SVG is text, its colours are those above.
 pub fn svg(chart: &Chart) -> io::Result<String> {
-    let names = chart
-        .series
-        .iter()
-        .map(|s| label(&s.recipe).chars().count());
+    let names = chart.series.iter().map(|s| label(&s.recipe).chars().count());
     let legend = 50 + 15 * names.max().unwrap_or(0).max(14) as i32 / 2;
     let strip = LINE * chart.series.iter().filter(|s| has_diverged(s)).count() as i32;
     let frame = PLOT.1.max(LINE * (chart.series.len() as i32 + 1));
     let size = (LEFT + PLOT.0 + legend, ABOVE + strip + frame + BELOW);
     let mut text = String::new();
     {
-        let backend =
-            SVGBackend::with_string(&mut text, ((size.0 * UNIT) as u32, (size.1 * UNIT) as u32));
+        let backend = SVGBackend::with_string(&mut text, ((size.0 * UNIT) as u32, (size.1 * UNIT) as u32));
         let root = backend.into_drawing_area();
         draw(&root, chart, strip, size).map_err(|e| io::Error::other(e.to_string()))?;
-        root.present()
-            .map_err(|e| io::Error::other(e.to_string()))?;
+        root.present().map_err(|e| io::Error::other(e.to_string()))?;
     }
     let drawn = format!("width=\"{}\" height=\"{}\"", size.0 * UNIT, size.1 * UNIT);
     let shown = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
@@ -69,15 +64,9 @@ fn draw(root: &Canvas, chart: &Chart, strip: i32, size: (i32, i32)) -> Drawn {
     let mut xs: Vec<u64> = points().map(|p| p.x).collect();
     xs.sort_unstable();
     xs.dedup();
-    let xs: Vec<f64> = xs
-        .into_iter()
-        .filter(|x| *x > 0)
-        .map(|x| x as f64)
-        .collect();
-    let ys: Vec<f64> = points()
-        .filter_map(bar)
-        .flat_map(|(low, mean, high)| [low.unwrap_or(mean), mean, high])
-        .collect();
+    let xs: Vec<f64> = xs.into_iter().filter(|x| *x > 0).map(|x| x as f64).collect();
+    let ys: Vec<f64> =
+        points().filter_map(bar).flat_map(|(low, mean, high)| [low.unwrap_or(mean), mean, high]).collect();
 
     let mut context = ChartBuilder::on(&plot)
         .margin_top((ABOVE + strip) * UNIT)
@@ -102,9 +91,7 @@ fn draw(root: &Canvas, chart: &Chart, strip: i32, size: (i32, i32)) -> Drawn {
     draw_strip(root, chart, across)?;
     if ys.is_empty() {
         let middle = ((LEFT + PLOT.0 / 2) * UNIT, (size.1 / 2) * UNIT);
-        let style = font(15)
-            .into_text_style(root)
-            .pos(Pos::new(HPos::Center, VPos::Center));
+        let style = font(15).into_text_style(root).pos(Pos::new(HPos::Center, VPos::Center));
         root.draw_text("no point without a diverged run", &style, middle)?;
     }
     draw_legend(&legend, chart, strip)
@@ -128,20 +115,12 @@ fn draw_axis_names(root: &Canvas, chart: &Chart, middle: i32, height: i32) -> Dr
     root.draw_text("reducible risk", &turned, (16 * UNIT, middle))
 }
 
-fn draw_series(
-    root: &Canvas,
-    series: &Series,
-    at: impl Fn(f64, f64) -> (i32, i32),
-    floor: i32,
-) -> Drawn {
+fn draw_series(root: &Canvas, series: &Series, at: impl Fn(f64, f64) -> (i32, i32), floor: i32) -> Drawn {
     let color = color(series.style);
     let stroke = color.stroke_width(3 * UNIT as u32 / 2);
     // A point without a mean breaks the line.
     for part in series.points.split(|p| bar(p).is_none()) {
-        let line: Vec<_> = part
-            .iter()
-            .filter_map(|p| Some(at(p.x as f64, p.mean?)))
-            .collect();
+        let line: Vec<_> = part.iter().filter_map(|p| Some(at(p.x as f64, p.mean?))).collect();
         if line.len() > 1 {
             root.draw(&PathElement::new(line, stroke))?;
         }
@@ -156,15 +135,9 @@ fn draw_series(
             let top = at(point.x as f64, high).1;
             let bottom = low.map_or(floor, |low| at(point.x as f64, low).1);
             root.draw(&PathElement::new(vec![(x, bottom), (x, top)], stroke))?;
-            root.draw(&PathElement::new(
-                vec![(x - cap, top), (x + cap, top)],
-                stroke,
-            ))?;
+            root.draw(&PathElement::new(vec![(x - cap, top), (x + cap, top)], stroke))?;
             if low.is_some() {
-                root.draw(&PathElement::new(
-                    vec![(x - cap, bottom), (x + cap, bottom)],
-                    stroke,
-                ))?;
+                root.draw(&PathElement::new(vec![(x - cap, bottom), (x + cap, bottom)], stroke))?;
             }
         }
         draw_marker(root, (x, y), series.style)?;
@@ -174,9 +147,7 @@ fn draw_series(
 
 /// One line above the frame for each recipe with diverged runs: `2/8` over the x it happened at.
 fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Drawn {
-    let style = font(12)
-        .into_text_style(root)
-        .pos(Pos::new(HPos::Center, VPos::Center));
+    let style = font(12).into_text_style(root).pos(Pos::new(HPos::Center, VPos::Center));
     for (line, series) in chart.series.iter().filter(|s| has_diverged(s)).enumerate() {
         let y = (ABOVE + LINE * line as i32) * UNIT;
         draw_marker(root, ((LEFT - 12) * UNIT, y), series.style)?;
@@ -185,11 +156,7 @@ fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Draw
         for point in series.points.iter().filter(|p| p.diverged > 0 && p.x > 0) {
             let x = across(point.x);
             if x >= free {
-                root.draw_text(
-                    &format!("{}/{}", point.diverged, point.runs),
-                    &style,
-                    (x, y),
-                )?;
+                root.draw_text(&format!("{}/{}", point.diverged, point.runs), &style, (x, y))?;
                 free = x + width * UNIT;
             }
         }
@@ -207,10 +174,7 @@ fn draw_legend(legend: &Canvas, chart: &Chart, strip: i32) -> Drawn {
     for (line, series) in chart.series.iter().enumerate() {
         let y = (ABOVE + strip + LINE / 2 + LINE * line as i32) * UNIT;
         let stroke = color(series.style).stroke_width(3 * UNIT as u32 / 2);
-        legend.draw(&PathElement::new(
-            vec![(14 * UNIT, y), (38 * UNIT, y)],
-            stroke,
-        ))?;
+        legend.draw(&PathElement::new(vec![(14 * UNIT, y), (38 * UNIT, y)], stroke))?;
         draw_marker(legend, (26 * UNIT, y), series.style)?;
         legend.draw_text(&label(&series.recipe), &style, (44 * UNIT, y))?;
     }
@@ -228,10 +192,7 @@ fn draw_marker(area: &Canvas, (x, y): (i32, i32), style: usize) -> Drawn {
         3 => &[(0, -13), (13, 0), (0, 13), (-13, 0)],
         _ => &[(0, 13), (12, -9), (-12, -9)],
     };
-    let corners: Vec<_> = shape
-        .iter()
-        .map(|(dx, dy)| (x + dx * r / 10, y + dy * r / 10))
-        .collect();
+    let corners: Vec<_> = shape.iter().map(|(dx, dy)| (x + dx * r / 10, y + dy * r / 10)).collect();
     area.draw(&Polygon::new(corners, color))
 }
 
@@ -260,9 +221,5 @@ fn label(name: &str) -> String {
 
 /// The character, or a replacement where XML has no place for it.
 pub fn printable(c: char) -> char {
-    if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
-        '\u{fffd}'
-    } else {
-        c
-    }
+    if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }
 }

@@ -34,9 +34,7 @@ pub fn page(
     body += "<h2>Settings</h2>\n";
     let _ = writeln!(body, "<pre>{}</pre>", escape(config_toml));
     body += "<h2>Provenance</h2>\n";
-    let rows = provenance
-        .iter()
-        .map(|(key, value)| vec![escape(key), json(value)]);
+    let rows = provenance.iter().map(|(key, value)| vec![escape(key), json(value)]);
     body += &table(&["key", "value"], 2, rows);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -55,10 +53,7 @@ fn figure_style() -> String {
         (hex(figure::PAPER), "paper".to_string()),
         (hex(figure::GRID), "grid".to_string()),
     ];
-    let series = PALETTE
-        .iter()
-        .filter(|color| **color != figure::INK)
-        .enumerate();
+    let series = PALETTE.iter().filter(|color| **color != figure::INK).enumerate();
     colors.extend(series.map(|(i, color)| (hex(*color), format!("series-{i}"))));
     let rules = colors.iter().map(|(hex, name)| {
         format!(
@@ -81,13 +76,8 @@ fn what_was_run(panels: &[Panel], summary: &Summary) -> String {
         0 => " None diverged.".to_string(),
         n => format!(" {n} diverged."),
     };
-    let adapters = summary
-        .adapters
-        .iter()
-        .filter(|(adapter, _)| !adapter.is_empty());
-    let adapters: Vec<String> = adapters
-        .map(|(a, d)| format!("{} (driver {})", escape(a), escape(d)))
-        .collect();
+    let adapters = summary.adapters.iter().filter(|(adapter, _)| !adapter.is_empty());
+    let adapters: Vec<String> = adapters.map(|(a, d)| format!("{} (driver {})", escape(a), escape(d))).collect();
     if !adapters.is_empty() {
         let _ = write!(text, " Computed on {}.", adapters.join("; "));
     }
@@ -99,8 +89,7 @@ fn what_was_run(panels: &[Panel], summary: &Summary) -> String {
 /// The share of checked runs, and what their agreement says about the others.
 fn checked(summary: &Summary) -> String {
     let Some(bound) = summary.error_bound() else {
-        return "No run was redone by the CPU reference, so nothing bounds the rate of wrong runs."
-            .to_string();
+        return "No run was redone by the CPU reference, so nothing bounds the rate of wrong runs.".to_string();
     };
     let share = 100.0 * summary.checked as f64 / summary.runs as f64;
     format!(
@@ -121,16 +110,9 @@ fn panel_section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) 
         "" => format!("{} unset", SETTINGS[i]),
         value => format!("{} {}", SETTINGS[i], escape(value)),
     };
-    let varies = |i: &usize| {
-        all.iter()
-            .any(|other| other.settings[*i] != panel.settings[*i])
-    };
+    let varies = |i: &usize| all.iter().any(|other| other.settings[*i] != panel.settings[*i]);
     let varying: Vec<String> = (0..SETTINGS.len()).filter(varies).map(setting).collect();
-    let title = if varying.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", varying.join(", "))
-    };
+    let title = if varying.is_empty() { String::new() } else { format!(": {}", varying.join(", ")) };
     let every: Vec<String> = (0..SETTINGS.len()).map(setting).collect();
     let mut text = format!("<section>\n<h3>Panel {number}{title}</h3>\n");
     let _ = writeln!(text, "<p class=\"note\">{}</p>", every.join(" · "));
@@ -161,21 +143,14 @@ fn held(chart: &Chart) -> String {
 
 /// Local slopes of a chart: a line per recipe, a column per step from one x to the next.
 fn slopes(chart: &Chart) -> String {
-    let mut xs: Vec<u64> = chart
-        .series
-        .iter()
-        .flat_map(|s| s.points.iter().map(|p| p.x))
-        .collect();
+    let mut xs: Vec<u64> = chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.x)).collect();
     xs.sort_unstable();
     xs.dedup();
     if xs.len() < 2 {
         return String::new();
     }
     let mut heads = vec!["recipe".to_string()];
-    heads.extend(
-        xs.windows(2)
-            .map(|pair| format!("{} → {}", pair[0], pair[1])),
-    );
+    heads.extend(xs.windows(2).map(|pair| format!("{} → {}", pair[0], pair[1])));
     let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     let rows = chart.series.iter().map(|series| {
         let mut cells = vec![escape(&series.recipe)];
@@ -220,11 +195,7 @@ fn diverged(summary: &Summary) -> String {
             cell.cell.to_string(),
         ]
     });
-    text += &table(
-        &["recipe", "M", "N", "diverged", "first at update", "cell"],
-        1,
-        rows,
-    );
+    text += &table(&["recipe", "M", "N", "diverged", "first at update", "cell"], 1, rows);
     text
 }
 
@@ -238,25 +209,18 @@ fn counters(summary: &Summary) -> String {
         .counts
         .iter()
         .flat_map(|(recipe, totals)| {
-            Site::ALL
-                .iter()
-                .zip(totals)
-                .filter_map(move |(site, total)| {
-                    let total = (*total)?;
-                    let counts = [total.saturated, total.underflowed, total.nan];
-                    let names = [escape(recipe), site.name().to_string()];
-                    Some(names.into_iter().chain(counts.map(grouped)).collect())
-                })
+            Site::ALL.iter().zip(totals).filter_map(move |(site, total)| {
+                let total = (*total)?;
+                let counts = [total.saturated, total.underflowed, total.nan];
+                let names = [escape(recipe), site.name().to_string()];
+                Some(names.into_iter().chain(counts.map(grouped)).collect())
+            })
         })
         .collect();
     if rows.is_empty() {
         return text + "<p>No site counts.</p>\n";
     }
-    text += &table(
-        &["recipe", "site", "saturated", "underflowed", "NaN"],
-        2,
-        rows.into_iter(),
-    );
+    text += &table(&["recipe", "site", "saturated", "underflowed", "NaN"], 2, rows.into_iter());
     text
 }
 

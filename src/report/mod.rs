@@ -22,12 +22,7 @@ use crate::row::Row;
 ///
 /// # Errors
 /// `Error::Input` if no row is final, `Error::Io` if a file can't be written.
-pub fn write(
-    dir: &Path,
-    rows: &[Row],
-    config_toml: &str,
-    provenance: &Map<String, Value>,
-) -> Result<Vec<PathBuf>> {
+pub fn write(dir: &Path, rows: &[Row], config_toml: &str, provenance: &Map<String, Value>) -> Result<Vec<PathBuf>> {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.seen == row.samples).collect();
     if rows.is_empty() {
         let what = "no finished run to report; run the experiment, or merge its parts, first";
@@ -55,10 +50,7 @@ pub fn write(
     }
     let summary = summary::Summary::new(&rows);
     let path = dir.join("report.html");
-    replace(
-        &path,
-        &html::page(&panels, &drawings, &summary, config_toml, provenance),
-    )?;
+    replace(&path, &html::page(&panels, &drawings, &summary, config_toml, provenance))?;
     paths.insert(0, path);
     Ok(paths)
 }

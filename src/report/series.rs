@@ -112,9 +112,7 @@ fn settings(row: &Row) -> Vec<String> {
         row.output.clone(),
         row.dim.to_string(),
         row.spectrum.clone(),
-        row.spectrum_exponent
-            .map(|e| e.to_string())
-            .unwrap_or_default(),
+        row.spectrum_exponent.map(|e| e.to_string()).unwrap_or_default(),
         row.target.clone(),
         row.noise.to_string(),
         row.sketch_kind.clone(),
@@ -129,10 +127,7 @@ fn settings(row: &Row) -> Vec<String> {
 /// Recipes in order of first appearance.
 pub fn recipes<'a>(rows: &[&'a Row]) -> Vec<&'a str> {
     let mut seen = BTreeSet::new();
-    rows.iter()
-        .map(|row| row.recipe.as_str())
-        .filter(|name| seen.insert(*name))
-        .collect()
+    rows.iter().map(|row| row.recipe.as_str()).filter(|name| seen.insert(*name)).collect()
 }
 
 /// Groups final rows (`seen == samples`) into panels, in order of first appearance.
@@ -152,10 +147,7 @@ pub fn panels(rows: &[&Row]) -> Vec<Panel> {
         .into_iter()
         .map(|(settings, rows)| {
             let resamples = Resamples::new(&rows);
-            let charts = Axis::ALL
-                .iter()
-                .map(|&a| chart(&rows, &recipes, a, &resamples))
-                .collect();
+            let charts = Axis::ALL.iter().map(|&a| chart(&rows, &recipes, a, &resamples)).collect();
             Panel { settings, charts }
         })
         .collect()
@@ -168,11 +160,7 @@ fn chart(rows: &[&Row], recipes: &[&str], axis: Axis, resamples: &Resamples) -> 
     for row in rows.iter().filter(|row| axis.split(row).1 == held) {
         if let Some(style) = recipes.iter().position(|name| *name == row.recipe) {
             let points = cells.entry(style).or_default();
-            points
-                .entry(axis.split(row).0)
-                .or_default()
-                .entry(row.seed_index)
-                .or_insert(row);
+            points.entry(axis.split(row).0).or_default().entry(row.seed_index).or_insert(row);
         }
     }
     let series = cells
@@ -197,46 +185,21 @@ fn points_of(cells: &BTreeMap<u64, BTreeMap<u32, &Row>>, resamples: &Resamples) 
             .filter_map(|(&seed, row)| Some((seed, row.reducible?)))
             .collect();
         let runs = seeds.len();
-        let mean =
-            finite(risks.values().sum::<f64>() / runs as f64).filter(|_| risks.len() == runs);
-        let means = if mean.is_some() {
-            resamples.means(&risks)
-        } else {
-            Vec::new()
-        };
+        let mean = finite(risks.values().sum::<f64>() / runs as f64).filter(|_| risks.len() == runs);
+        let means = if mean.is_some() { resamples.means(&risks) } else { Vec::new() };
         let (slope, slope_se) = match points.last() {
             Some(before) => {
                 let run = (x as f64 / before.x as f64).ln();
-                let slope = before
-                    .mean
-                    .zip(mean)
-                    .and_then(|(from, to)| local_slope(from, to, run));
-                let slopes: Vec<f64> = means_before
-                    .iter()
-                    .zip(&means)
-                    .filter_map(|(&from, &to)| local_slope(from, to, run))
-                    .collect();
-                (
-                    slope,
-                    slope.and_then(|_| standard_error(&slopes, runs.min(before.runs))),
-                )
+                let slope = before.mean.zip(mean).and_then(|(from, to)| local_slope(from, to, run));
+                let slopes: Vec<f64> =
+                    means_before.iter().zip(&means).filter_map(|(&from, &to)| local_slope(from, to, run)).collect();
+                (slope, slope.and_then(|_| standard_error(&slopes, runs.min(before.runs))))
             }
             None => (None, None),
         };
-        let diverged = seeds
-            .values()
-            .filter(|row| row.diverged_at.is_some())
-            .count();
+        let diverged = seeds.values().filter(|row| row.diverged_at.is_some()).count();
         let se = mean.and_then(|_| standard_error(&means, runs));
-        points.push(Point {
-            x,
-            mean,
-            se,
-            runs,
-            diverged,
-            slope,
-            slope_se,
-        });
+        points.push(Point { x, mean, se, runs, diverged, slope, slope_se });
         means_before = means;
     }
     points

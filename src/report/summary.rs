@@ -32,11 +32,7 @@ pub struct Summary {
 impl Summary {
     pub fn new(rows: &[&Row]) -> Self {
         let mut seen = BTreeSet::new();
-        let runs: Vec<&Row> = rows
-            .iter()
-            .copied()
-            .filter(|row| seen.insert(row.run_id))
-            .collect();
+        let runs: Vec<&Row> = rows.iter().copied().filter(|row| seen.insert(row.run_id)).collect();
         let is_exact = |row: &&&Row| row.checked == "exact";
         let checked: BTreeSet<u64> = rows.iter().filter(is_exact).map(|row| row.run_id).collect();
         Self {
@@ -45,10 +41,7 @@ impl Summary {
             diverged: runs.iter().filter(|row| row.diverged_at.is_some()).count(),
             counts: counts(&runs),
             diverged_cells: diverged_cells(&runs),
-            adapters: runs
-                .iter()
-                .map(|r| (r.adapter.clone(), r.driver.clone()))
-                .collect(),
+            adapters: runs.iter().map(|r| (r.adapter.clone(), r.driver.clone())).collect(),
         }
     }
 

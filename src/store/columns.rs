@@ -33,12 +33,7 @@ pub struct Column {
 
 impl Column {
     fn new<T: Stored>(name: &str, get: Get, set: Set) -> Column {
-        Column {
-            field: Field::new(name, T::TYPE, T::NULLABLE),
-            is_result: !PROVENANCE.contains(&name),
-            get,
-            set,
-        }
+        Column { field: Field::new(name, T::TYPE, T::NULLABLE), is_result: !PROVENANCE.contains(&name), get, set }
     }
 
     /// A column that is a field of the row.
@@ -174,30 +169,14 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         columns.push(column!(name, |row| row.formats[i]));
         columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[i]));
     }
-    columns.extend(fields![
-        excess,
-        reducible,
-        approximation,
-        quantized_test,
-        quantized_test_se,
-        diverged_at,
-    ]);
+    columns.extend(fields![excess, reducible, approximation, quantized_test, quantized_test_se, diverged_at,]);
     for (i, site) in Site::ALL.into_iter().enumerate() {
         let name = |counter| format!("{}_{counter}", site.name());
         columns.push(Column::counter(&name("saturated"), i, |c| &mut c.saturated));
-        columns.push(Column::counter(&name("underflowed"), i, |c| {
-            &mut c.underflowed
-        }));
+        columns.push(Column::counter(&name("underflowed"), i, |c| &mut c.underflowed));
         columns.push(Column::counter(&name("nan"), i, |c| &mut c.nan));
     }
-    columns.extend(fields![
-        v_digest,
-        stream_version,
-        checked,
-        adapter,
-        driver,
-        fingerprint
-    ]);
+    columns.extend(fields![v_digest, stream_version, checked, adapter, driver, fingerprint]);
     columns
 });
 

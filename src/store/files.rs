@@ -13,19 +13,9 @@ pub fn temporary_suffix(tag: &str) -> String {
 
 /// Writes a file through a temporary name beside it, so that a reader or a crash never meets half of
 /// one. `tag` keeps apart the writers that may work in the directory at the same time.
-pub fn write_whole(
-    path: &Path,
-    tag: &str,
-    fill: impl FnOnce(&mut File) -> Result<()>,
-) -> Result<()> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| Error::Other(format!("{}: not a file name", path.display())))?;
-    let temporary = path.with_file_name(format!(
-        ".{}{}",
-        name.to_string_lossy(),
-        temporary_suffix(tag)
-    ));
+pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let name = path.file_name().ok_or_else(|| Error::Other(format!("{}: not a file name", path.display())))?;
+    let temporary = path.with_file_name(format!(".{}{}", name.to_string_lossy(), temporary_suffix(tag)));
     let written = File::create(&temporary)
         .map_err(Error::io(&temporary))
         .and_then(|mut file| {
@@ -48,9 +38,7 @@ fn sync_parent(path: &Path) -> Result<()> {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
     };
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(Error::io(dir))
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io(dir))
 }
 
 #[cfg(not(unix))]
@@ -94,18 +82,12 @@ pub fn lock_briefly(path: &Path) -> Result<File> {
 }
 
 fn open_lock(path: &Path) -> Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|e| {
-            Error::Input(format!(
-                "can't write {}: {e}; make the output directory writable or choose another one",
-                path.display()
-            ))
-        })
+    File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| {
+        Error::Input(format!(
+            "can't write {}: {e}; make the output directory writable or choose another one",
+            path.display()
+        ))
+    })
 }
 
 fn host() -> String {

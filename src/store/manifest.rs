@@ -33,25 +33,20 @@ pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(Error::io(&path)(e)),
     };
-    let manifest: Map<String, Value> = serde_json::from_slice(&bytes)
-        .map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))?;
+    let manifest: Map<String, Value> =
+        serde_json::from_slice(&bytes).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))?;
     match OWN_KEYS.iter().find(|&&key| !manifest.contains_key(key)) {
         None => Ok(Some(manifest)),
-        Some(key) => Err(Error::Corrupt(format!(
-            "{}: foreign manifest, it has no key {key}",
-            path.display()
-        ))),
+        Some(key) => Err(Error::Corrupt(format!("{}: foreign manifest, it has no key {key}", path.display()))),
     }
 }
 
 pub fn write(dir: &Path, tag: &str, manifest: &Map<String, Value>) -> Result<()> {
     let path = dir.join(NAME);
-    let mut text = serde_json::to_string_pretty(manifest)
-        .map_err(|e| Error::Other(format!("{}: {e}", path.display())))?;
+    let mut text =
+        serde_json::to_string_pretty(manifest).map_err(|e| Error::Other(format!("{}: {e}", path.display())))?;
     text.push('\n');
-    write_whole(&path, tag, |file| {
-        file.write_all(text.as_bytes()).map_err(Error::io(&path))
-    })
+    write_whole(&path, tag, |file| file.write_all(text.as_bytes()).map_err(Error::io(&path)))
 }
 
 pub fn seeds(manifest: &Map<String, Value>) -> u64 {

@@ -51,18 +51,12 @@ impl Store {
     /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files.
     pub fn open(dir: &Path, settings: &Settings, shard: (u32, u32)) -> Result<Store> {
         fs::create_dir_all(dir).map_err(|e| {
-            Error::Input(format!(
-                "can't create the output directory {}: {e}; choose another one",
-                dir.display()
-            ))
+            Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
         })?;
         refuse_foreign(dir)?;
         let tag = format!("{}-of-{}", shard.0, shard.1);
-        let store = Store {
-            _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?,
-            dir: dir.to_path_buf(),
-            tag,
-        };
+        let store =
+            Store { _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;
         store.agree(settings)?;
         Ok(store)
@@ -92,9 +86,8 @@ impl Store {
     /// Merges keys into `manifest.json`, the last writer's value winning.
     pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
         let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
-        let mut manifest = manifest::read(&self.dir)?.ok_or_else(|| {
-            Error::Corrupt(format!("{}: no {}", self.dir.display(), manifest::NAME))
-        })?;
+        let mut manifest = manifest::read(&self.dir)?
+            .ok_or_else(|| Error::Corrupt(format!("{}: no {}", self.dir.display(), manifest::NAME)))?;
         manifest::merge(&mut manifest, provenance)?;
         manifest::write(&self.dir, &self.tag, &manifest)
     }
@@ -120,8 +113,7 @@ impl Store {
             return Ok(());
         }
         files::write_whole(&path, &self.tag, |file| {
-            file.write_all(settings.config_toml.as_bytes())
-                .map_err(Error::io(&path))
+            file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
         })
     }
 
@@ -141,10 +133,9 @@ impl Store {
 /// Names in a directory that are text; ours all are.
 fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::Input(format!(
-            "{}: no such directory; name the one that a run wrote",
-            dir.display()
-        )),
+        std::io::ErrorKind::NotFound => {
+            Error::Input(format!("{}: no such directory; name the one that a run wrote", dir.display()))
+        }
         _ => Error::io(dir)(e),
     })?;
     entries
@@ -155,9 +146,7 @@ fn names(dir: &Path) -> Result<Vec<String>> {
 
 /// Refuses a directory with files in it that no run of ours put there.
 fn refuse_foreign(dir: &Path) -> Result<()> {
-    let own = |name: &str| {
-        name.starts_with(LOCK_PREFIX) || (name.starts_with('.') && name.ends_with(".tmp"))
-    };
+    let own = |name: &str| name.starts_with(LOCK_PREFIX) || (name.starts_with('.') && name.ends_with(".tmp"));
     // Listed before the manifest is looked for: a shard that opens the directory at this moment
     // writes its manifest before anything else that would count here.
     let other = names(dir)?.into_iter().find(|name| !own(name));
@@ -195,10 +184,7 @@ pub fn read_rows(dir: &Path) -> Result<Vec<Row>> {
         None => Ok(rows),
         Some(pair) => {
             let (run, seen, output) = key(&pair[0]);
-            Err(Error::Corrupt(format!(
-                "{}: run {run} has two rows for seen {seen}, output {output}",
-                dir.display()
-            )))
+            Err(Error::Corrupt(format!("{}: run {run} has two rows for seen {seen}, output {output}", dir.display())))
         }
     }
 }
@@ -208,9 +194,7 @@ pub fn read_rows(dir: &Path) -> Result<Vec<Row>> {
 pub fn digest(rows: &[Row]) -> String {
     let mut sorted: Vec<_> = rows.iter().collect();
     sorted.sort_by_key(|row| key(row));
-    let bytes = sorted
-        .into_iter()
-        .flat_map(|row| canonical(row).into_bytes());
+    let bytes = sorted.into_iter().flat_map(|row| canonical(row).into_bytes());
     format!("{:016x}", fnv1a64(bytes))
 }
 

@@ -11,9 +11,7 @@ use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
-use arrow_array::{
-    Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
-};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Schema};
 
 use super::columns::{COLUMNS, Cell, Column, blank};
@@ -31,8 +29,7 @@ pub fn write_part(path: &Path, rows: &[Row]) -> Result<()> {
 
 /// [`write_part`] by the writer called `tag`, whose temporary files carry its name.
 pub(super) fn write_part_as(path: &Path, tag: &str, rows: &[Row]) -> Result<()> {
-    let failed =
-        |e: &dyn std::fmt::Display| Error::Other(format!("can't write {}: {e}", path.display()));
+    let failed = |e: &dyn std::fmt::Display| Error::Other(format!("can't write {}: {e}", path.display()));
     let fields: Vec<_> = COLUMNS.iter().map(|c| c.field.clone()).collect();
     let schema = Arc::new(Schema::new(fields));
     let arrays = COLUMNS.iter().map(|c| array(c, rows)).collect();
@@ -43,8 +40,7 @@ pub(super) fn write_part_as(path: &Path, tag: &str, rows: &[Row]) -> Result<()> 
         .set_key_value_metadata(Some(vec![version]))
         .build();
     write_whole(path, tag, |file| {
-        let mut writer =
-            ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| failed(&e))?;
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(|e| failed(&e))?;
         writer.write(&batch).map_err(|e| failed(&e))?;
         writer.close().map_err(|e| failed(&e))?;
         Ok(())
@@ -60,10 +56,7 @@ pub fn read_part(path: &Path) -> Result<Vec<Row>> {
 /// Rows of which only the wanted columns are read; the others are zero, empty or null.
 pub(super) fn read_columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let corrupt = |why: &dyn std::fmt::Display| {
-        Error::Corrupt(format!(
-            "{}: not an intact part of schema version {SCHEMA_VERSION}: {why}",
-            path.display()
-        ))
+        Error::Corrupt(format!("{}: not an intact part of schema version {SCHEMA_VERSION}: {why}", path.display()))
     };
     let file = File::open(path).map_err(Error::io(path))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| corrupt(&e))?;
@@ -85,10 +78,7 @@ pub(super) fn read_columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Result
 
     let columns: Vec<_> = COLUMNS.iter().filter(|c| wanted(c.name())).collect();
     let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(|c| c.name()));
-    let reader = builder
-        .with_projection(mask)
-        .build()
-        .map_err(|e| corrupt(&e))?;
+    let reader = builder.with_projection(mask).build().map_err(|e| corrupt(&e))?;
     let mut rows = Vec::new();
     for batch in reader {
         let batch = batch.map_err(|e| corrupt(&e))?;

@@ -81,10 +81,7 @@ fn entry(first: u32, width: u32) -> u32 {
     }
     let slope = (f64::from(base) / 32_768.0 - mean) / mean_fraction * 524_288.0;
     let slope = (slope + 0.5) as u32;
-    assert!(
-        base < 1 << 18 && slope < 1 << 14,
-        "entry of u = {first} does not fit"
-    );
+    assert!(base < 1 << 18 && slope < 1 << 14, "entry of u = {first} does not fit");
     (base << 14) | slope
 }
 

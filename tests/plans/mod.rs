@@ -32,8 +32,12 @@ fn site_text(c: &mut Choices) -> Option<String> {
     let rounding = c.pick(&["nearest-even", "stochastic"]);
     match c.below(5) {
         0 => None,
-        1 => Some(format!("{{ format = \"e4m3\", rounding = \"{rounding}\", scale = {} }}", c.pick(&["1.0", "0.0625"]))),
-        2 => Some(format!("{{ format = \"int8\", rounding = \"{rounding}\", step = {} }}", c.pick(&["0.03125", "0.25"]))),
+        1 => {
+            Some(format!("{{ format = \"e4m3\", rounding = \"{rounding}\", scale = {} }}", c.pick(&["1.0", "0.0625"])))
+        }
+        2 => {
+            Some(format!("{{ format = \"int8\", rounding = \"{rounding}\", step = {} }}", c.pick(&["0.03125", "0.25"])))
+        }
         3 => Some(format!("{{ format = \"mxfp4\", rounding = \"{rounding}\" }}")),
         _ => Some("{ noise = \"additive\", eps = 0.01, law = \"gaussian\" }".into()),
     }

@@ -50,10 +50,7 @@ pub fn expected_general(problem: &Problem, training: &Training, fourth_moment: b
     }
     let mean = times(&g, &b, m);
     let excess = trace(&times(&sigma, &a, m), m) - 2.0 * dot(&b, &mean) + dot(&b, &best);
-    Risk {
-        excess,
-        approximation,
-    }
+    Risk { excess, approximation }
 }
 
 /// `matrix^-1 right` for a symmetric positive definite matrix, which needs no pivots.
@@ -70,9 +67,7 @@ pub fn solve(mut matrix: Vec<f64>, mut right: Vec<f64>) -> Vec<f64> {
 }
 
 fn outer(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter()
-        .flat_map(|a| b.iter().map(move |b| a * b))
-        .collect()
+    a.iter().flat_map(|a| b.iter().map(move |b| a * b)).collect()
 }
 
 pub fn plus(a: &[f64], factor: f64, b: &[f64]) -> Vec<f64> {
@@ -83,9 +78,7 @@ pub fn plus(a: &[f64], factor: f64, b: &[f64]) -> Vec<f64> {
 pub fn times(a: &[f64], b: &[f64], m: usize) -> Vec<f64> {
     let columns = b.len() / m;
     let entry = |i: usize, j: usize| (0..m).map(|k| a[i * m + k] * b[k * columns + j]).sum();
-    (0..b.len())
-        .map(|at| entry(at / columns, at % columns))
-        .collect()
+    (0..b.len()).map(|at| entry(at / columns, at % columns)).collect()
 }
 
 fn transpose(a: &[f64], m: usize) -> Vec<f64> {

@@ -91,10 +91,7 @@ pub fn expected(problem: &Problem, training: &Training, fourth_moment: bool) -> 
     } else {
         dot(&eigenvalues, &error)
     };
-    Risk {
-        excess,
-        approximation,
-    }
+    Risk { excess, approximation }
 }
 
 /// The same step for every update.
@@ -108,23 +105,14 @@ pub fn geometric(gamma: f64, updates: usize) -> Vec<f64> {
         0 | 1 => 1,
         _ => (updates as f64 / (updates as f64).log2()).ceil() as usize,
     };
-    (0..updates)
-        .map(|t| gamma * 0.5f64.powi((t / stage) as i32))
-        .collect()
+    (0..updates).map(|t| gamma * 0.5f64.powi((t / stage) as i32)).collect()
 }
 
 /// `Sigma = S H S^T` and `b = S H w*`.
 fn sketched(problem: &Problem) -> (Vec<f64>, Vec<f64>) {
     let d = problem.lambda.len();
-    assert!(
-        d > 0 && problem.sketch.len().is_multiple_of(d),
-        "the sketch is not M x {d}"
-    );
-    assert_eq!(
-        problem.target.len(),
-        d,
-        "the target and the spectrum differ in length"
-    );
+    assert!(d > 0 && problem.sketch.len().is_multiple_of(d), "the sketch is not M x {d}");
+    assert_eq!(problem.target.len(), d, "the target and the spectrum differ in length");
     let m = problem.sketch.len() / d;
     let (mut sigma, mut b) = (vec![0.0; m * m], vec![0.0; m]);
     for (i, row) in problem.sketch.chunks_exact(d).enumerate() {
@@ -140,12 +128,7 @@ fn sketched(problem: &Problem) -> (Vec<f64>, Vec<f64>) {
 
 /// `w*^T H w*`.
 fn energy(problem: &Problem) -> f64 {
-    problem
-        .lambda
-        .iter()
-        .zip(problem.target)
-        .map(|(l, w)| l * w * w)
-        .sum()
+    problem.lambda.iter().zip(problem.target).map(|(l, w)| l * w * w).sum()
 }
 
 /// Eigenvalues of a symmetric matrix and the vector in its eigenbasis, by cyclic Jacobi rotations. The vector
@@ -154,10 +137,7 @@ fn diagonalize(mut matrix: Vec<f64>, mut vector: Vec<f64>) -> (Vec<f64>, Vec<f64
     let m = vector.len();
     let scale = dot(&matrix, &matrix);
     for _ in 0..50 {
-        let off: f64 = (0..m)
-            .flat_map(|i| (0..i).map(move |j| i * m + j))
-            .map(|k| matrix[k] * matrix[k])
-            .sum();
+        let off: f64 = (0..m).flat_map(|i| (0..i).map(move |j| i * m + j)).map(|k| matrix[k] * matrix[k]).sum();
         if off <= 1e-34 * scale {
             return ((0..m).map(|i| matrix[i * m + i]).collect(), vector);
         }
@@ -190,10 +170,7 @@ fn rotate(matrix: &mut [f64], vector: &mut [f64], p: usize, q: usize) {
     }
     (matrix[p * m + p], matrix[q * m + q]) = (pp, qq);
     (matrix[p * m + q], matrix[q * m + p]) = (0.0, 0.0);
-    (vector[p], vector[q]) = (
-        cos * vector[p] - sin * vector[q],
-        sin * vector[p] + cos * vector[q],
-    );
+    (vector[p], vector[q]) = (cos * vector[p] - sin * vector[q], sin * vector[p] + cos * vector[q]);
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

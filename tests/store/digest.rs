@@ -29,9 +29,7 @@ const CHANGES: [(&str, Change); 34] = [
     ("schedule", |r| r.schedule.push('x')),
     ("recipe", |r| r.recipe.push('x')),
     ("formats", |r| r.formats[SITES - 1] = None),
-    ("roundings", |r| {
-        r.roundings[SITES - 1] = Some("null".into())
-    }),
+    ("roundings", |r| r.roundings[SITES - 1] = Some("null".into())),
     ("excess", |r| r.excess = None),
     ("reducible", |r| r.reducible = Some(0.0)),
     ("approximation", |r| r.approximation = None),
@@ -51,22 +49,12 @@ const CHANGES: [(&str, Change); 34] = [
 fn the_digest_covers_the_result_columns_and_no_provenance() {
     let row = full(1);
     let before = store::digest(std::slice::from_ref(&row));
-    let fields: Vec<_> = serde_json::to_value(&row)
-        .unwrap()
-        .as_object()
-        .unwrap()
-        .keys()
-        .cloned()
-        .collect();
+    let fields: Vec<_> = serde_json::to_value(&row).unwrap().as_object().unwrap().keys().cloned().collect();
     assert_eq!(fields, CHANGES.map(|(name, _)| name));
     for (name, change) in CHANGES {
         let mut changed = row.clone();
         change(&mut changed);
-        assert_ne!(
-            changed_text(&changed),
-            changed_text(&row),
-            "{name} was not changed"
-        );
+        assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
         let provenance = ["checked", "adapter", "driver", "fingerprint"].contains(&name);
         assert_eq!(store::digest(&[changed]) == before, provenance, "{name}");
     }

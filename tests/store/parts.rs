@@ -13,9 +13,7 @@ fn a_part_gives_back_every_column_and_null() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("part-a.parquet");
     // More rows than one batch of the reader, nulls and values mixed.
-    let rows: Vec<_> = (0..3000)
-        .map(|i| if i % 3 == 0 { sparse(i) } else { full(i) })
-        .collect();
+    let rows: Vec<_> = (0..3000).map(|i| if i % 3 == 0 { sparse(i) } else { full(i) }).collect();
     write_part(&path, &rows).unwrap();
     let back = read_part(&path).unwrap();
     assert!(back == rows);
@@ -88,19 +86,11 @@ fn the_columns_are_named_in_a_fixed_order() {
         .split_whitespace()
         .map(String::from)
         .collect();
-    expected.extend(
-        sites
-            .iter()
-            .flat_map(|s| [s.to_string(), format!("{s}_rounding")]),
-    );
+    expected.extend(sites.iter().flat_map(|s| [s.to_string(), format!("{s}_rounding")]));
     let risks = "excess reducible approximation quantized_test quantized_test_se diverged_at";
     expected.extend(risks.split(' ').map(String::from));
     let counters = ["saturated", "underflowed", "nan"];
-    expected.extend(
-        sites
-            .iter()
-            .flat_map(|s| counters.map(|c| format!("{s}_{c}"))),
-    );
+    expected.extend(sites.iter().flat_map(|s| counters.map(|c| format!("{s}_{c}"))));
     let last = "v_digest stream_version checked adapter driver fingerprint";
     expected.extend(last.split(' ').map(String::from));
     assert_eq!(names, expected);

@@ -50,7 +50,8 @@ fn constant_steps_share_trajectories() {
 
 #[test]
 fn each_warning_has_its_config_and_the_plain_one_none() {
-    let plain = "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 32\n";
+    let plain =
+        "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 32\n";
     let with = |recipe: &str| format!("{plain}[[recipe]]\nname = \"suspect\"\n{recipe}\n");
     let warnings = |text: &str, args: &[&str]| -> Vec<String> {
         let list = document(text, args)["warnings"].as_array().unwrap().clone();
@@ -60,9 +61,17 @@ fn each_warning_has_its_config_and_the_plain_one_none() {
     for (recipe, args, parts) in [
         ("sketch = { format = \"int8\", step = 0.001953125 }", &[][..], &["suspect", "sketch", "finer", "8-bit"][..]),
         ("data = { format = \"int8\", step = 7.62939453125e-6 }", &[], &["suspect", "data", "finer", "16-bit"]),
-        ("feature = { format = \"int8\", step = 1.0 }", &[], &["suspect", "features", "M = 4", "below", "hint", "scale"]),
+        (
+            "feature = { format = \"int8\", step = 1.0 }",
+            &[],
+            &["suspect", "features", "M = 4", "below", "hint", "scale"],
+        ),
         ("", &["--set", "train.step_size=1.5"], &["train.step_size = 1.5", "stability", "kappa"]),
-        ("weight = { format = \"int8\", step = 0.0009765625 }", &[], &["suspect", "weight", "saturates", "0.124", "hint"]),
+        (
+            "weight = { format = \"int8\", step = 0.0009765625 }",
+            &[],
+            &["suspect", "weight", "saturates", "0.124", "hint"],
+        ),
         ("parameter = { format = \"e4m3\", scale = 0.0000152587890625 }", &[], &["suspect", "parameter", "saturates"]),
     ] {
         let found = warnings(&with(recipe), args);

@@ -63,7 +63,9 @@ fn an_altered_row_is_found() {
         ("approximation", &|row| nudge(&mut row.approximation)),
         ("excess is None", &|row| row.excess = None),
         ("diverged_at", &|row| row.diverged_at = Some(3)),
-        ("counter", &|row| row.counts = std::array::from_fn(|i| row.counts[i].map(|c| Counts { saturated: c.saturated + 1, ..c }))),
+        ("counter", &|row| {
+            row.counts = std::array::from_fn(|i| row.counts[i].map(|c| Counts { saturated: c.saturated + 1, ..c }))
+        }),
         ("setting", &|row| row.step_size = 0.5),
     ];
     for (what, alter) in alterations {
@@ -92,7 +94,16 @@ fn an_altered_row_is_found() {
 #[test]
 fn diverged_runs_have_no_risk_and_agree() {
     let place = Place::new();
-    let args = ["--set", "train.step_size=10000.0", "--set", "sweep.seeds=1", "--set", "train.schedule=constant", "--check", "all"];
+    let args = [
+        "--set",
+        "train.step_size=10000.0",
+        "--set",
+        "sweep.seeds=1",
+        "--set",
+        "train.schedule=constant",
+        "--check",
+        "all",
+    ];
     let rows = place.rows(TINY, "out", &args);
     let diverged: Vec<&Row> = rows.iter().filter(|row| row.diverged_at.is_some()).collect();
     assert!(!diverged.is_empty());
