@@ -103,3 +103,66 @@ pub fn set(table: &mut Table, item: &str) -> Result<()> {
     at.insert(last.to_string(), value);
     Ok(())
 }
+
+/// The key's value or values: `[problem]` lists make one problem point each.
+pub fn values(keys: &mut Keys, key: &str, default: Value) -> Result<Vec<Value>> {
+    let list = match keys.take(key).unwrap_or(default) {
+        Value::Array(list) => list,
+        single => vec![single],
+    };
+    from_list(&keys.path(key), list)
+}
+
+/// Parses a list. Two spellings of one value, as 1 and 1.0, are a value twice.
+pub fn distinct<T: PartialEq>(key: &str, list: &[Value], parse: impl Fn(&Value) -> Result<T>) -> Result<Vec<T>> {
+    let mut parsed = Vec::new();
+    for value in list {
+        let item = parse(value)?;
+        if parsed.contains(&item) {
+            return Err(Error::Input(format!("{key} holds {value} twice: values must differ")));
+        }
+        parsed.push(item);
+    }
+    Ok(parsed)
+}
+
+/// A list, or `{ from, to, mul }`, of distinct integers.
+pub fn grid(key: &str, value: Value, low: u64, high: u64) -> Result<Vec<u64>> {
+    let list = match value {
+        Value::Table(table) => {
+            let mut keys = Keys::new(key, table);
+            let from = integer(&keys.path("from"), &keys.required("from", "the first value")?, low, high)?;
+            let to = integer(&keys.path("to"), &keys.required("to", "the last value")?, from, high)?;
+            let mul = integer(&keys.path("mul"), &keys.required("mul", "an integer >= 2")?, 2, 1 << 31)?;
+            keys.finish(&["from", "to", "mul"])?;
+            return Ok(std::iter::successors(Some(from), |v| v.checked_mul(mul)).take_while(|&v| v <= to).collect());
+        }
+        Value::Array(list) => list,
+        single => vec![single],
+    };
+    from_list(key, list)?.iter().map(|value| integer(key, value, low, high)).collect()
+}
+
+pub fn bad(key: &str, value: &Value, allowed: &str) -> Error {
+    Error::Input(format!("{key} = {value}: allowed is {allowed}"))
+}
+
+pub fn integer(key: &str, value: &Value, low: u64, high: u64) -> Result<u64> {
+    match value.as_integer().and_then(|v| u64::try_from(v).ok()) {
+        Some(v) if (low..=high).contains(&v) => Ok(v),
+        _ => Err(bad(key, value, &format!("an integer from {low} to {high}"))),
+    }
+}
+
+pub fn number(key: &str, value: &Value, low: f64, high: f64) -> Result<f64> {
+    match value.as_float().or(value.as_integer().map(|v| v as f64)) {
+        // -0.0 becomes +0.0: one value has one text in the rows and in the resolved config.
+        Some(v) if (low..=high).contains(&v) => Ok(v + 0.0),
+        _ => Err(bad(key, value, &format!("a number from {low:e} to {high:e}"))),
+    }
+}
+
+pub fn one_of(key: &str, value: &Value, allowed: &[&str]) -> Result<usize> {
+    let found = value.as_str().and_then(|text| allowed.iter().position(|name| *name == text));
+    found.ok_or_else(|| bad(key, value, &allowed.join(", ")))
+}

@@ -56,7 +56,8 @@ fn an_altered_row_is_found() {
     let part = store::parts(&place.path("out")).unwrap().remove(0);
     let rows = parquet::read_part(&part).unwrap();
     let nudge = |value: &mut Option<f64>| *value = value.map(|v| f64::from_bits(v.to_bits() ^ 1));
-    let alterations: [(&str, &dyn Fn(&mut Row)); 8] = [
+    type Alteration<'a> = (&'a str, &'a dyn Fn(&mut Row));
+    let alterations: [Alteration; 8] = [
         ("v_digest", &|row| row.v_digest = format!("{:016x}", 1)),
         ("excess", &|row| nudge(&mut row.excess)),
         ("reducible", &|row| nudge(&mut row.reducible)),

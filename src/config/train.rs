@@ -1,0 +1,123 @@
+//! The `[train]` and `[sweep]` sections.
+
+use toml::Value;
+
+use super::{Check, Checkpoints, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Problem, Schedule, Sketch, Sweep, Train};
+use crate::error::{Error, Result};
+use crate::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
+
+pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
+    let sketched = problems.iter().any(|p| p.sketch == Sketch::Gaussian);
+    let smallest_dim = problems.iter().map(|p| p.dim).min().unwrap_or(1);
+    let models = match (keys.take("model"), sketched) {
+        (Some(_), _) if problems.iter().any(|p| p.sketch == Sketch::None) => {
+            return Err(Error::Input(
+                "train.model is set but problem.sketch is none: there M = D, remove train.model".into(),
+            ));
+        }
+        (None, false) => match problems.iter().find(|p| p.dim > MAX_MODEL) {
+            Some(p) => {
+                let dim = p.dim;
+                return Err(Error::Input(format!(
+                    "problem.dim = {dim}: with problem.sketch none M = D, allowed are 1 to {MAX_MODEL}"
+                )));
+            }
+            None => Vec::new(),
+        },
+        (None, true) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
+        (Some(value), _) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(smallest_dim)))?,
+    };
+    let samples =
+        grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
+    let batches = grid("train.batch", keys.take("batch").unwrap_or(Value::from(1)), 1, u64::from(MAX_BATCH))?;
+    let step_sizes = values(&mut keys, "step_size", Value::from(0.1))?;
+    let step_size = |value: &Value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20));
+    let step_sizes = distinct("train.step_size", &step_sizes, step_size)?;
+    let schedule = keys.take("schedule").unwrap_or(Value::from("geometric"));
+    let schedule = one_of("train.schedule", &schedule, &["constant", "geometric"])?;
+    let outputs = values(&mut keys, "output", Value::from("last"))?
+        .iter()
+        .map(|value| Ok([Output::Last, Output::Average][one_of("train.output", value, &["last", "average"])?]))
+        .collect::<Result<Vec<_>>>()?;
+    let checkpoints = checkpoints(keys.take("checkpoints"), &samples, &batches)?;
+    match keys.take("quantized_test") {
+        None | Some(Value::Boolean(false)) => {}
+        Some(other) => return Err(bad("train.quantized_test", &other, "false (true is not implemented yet)")),
+    }
+    if let Some(value) = keys.take("test_samples") {
+        integer("train.test_samples", &value, 1, MAX_SAMPLES)?;
+    }
+    keys.finish(&[
+        "model",
+        "samples",
+        "batch",
+        "step_size",
+        "schedule",
+        "output",
+        "checkpoints",
+        "quantized_test",
+        "test_samples",
+    ])?;
+    let smallest = samples.iter().copied().min().unwrap_or(1);
+    for (&n, &b) in samples.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
+        if b > smallest {
+            return Err(Error::Input(format!(
+                "train.batch = {b}: allowed are 1 to the smallest train.samples, {smallest}"
+            )));
+        }
+        if n % b != 0 {
+            let nearest = if n % b * 2 >= b { n / b * b + b } else { n / b * b };
+            return Err(Error::Input(format!(
+                "train.samples = {n} is no multiple of train.batch = {b}: the nearest is {nearest}"
+            )));
+        }
+    }
+    let narrow = |list: Vec<u64>| list.into_iter().map(|v| v as u32).collect();
+    Ok(Train {
+        models: narrow(models),
+        samples,
+        batches: narrow(batches),
+        step_sizes,
+        schedule: [Schedule::Constant, Schedule::Geometric][schedule],
+        outputs,
+        checkpoints,
+    })
+}
+
+fn checkpoints(value: Option<Value>, samples: &[u64], batches: &[u64]) -> Result<Checkpoints> {
+    let key = "train.checkpoints";
+    let list = match value {
+        None => return Ok(Checkpoints::At(Vec::new())),
+        Some(Value::String(text)) if text == "log2" => return Ok(Checkpoints::Log2),
+        Some(Value::Array(list)) if list.is_empty() => return Ok(Checkpoints::At(Vec::new())),
+        Some(Value::Array(list)) => from_list(key, list)?,
+        Some(other) => return Err(bad(key, &other, "a list of numbers of samples or \"log2\"")),
+    };
+    let largest = samples.iter().copied().max().unwrap_or(1);
+    let mut points = Vec::new();
+    for value in &list {
+        let point = integer(key, value, 1, largest)?;
+        if let Some(b) = batches.iter().find(|&&b| point % b != 0) {
+            return Err(Error::Input(format!("{key} = {point}: allowed are multiples of train.batch = {b}")));
+        }
+        points.push(point);
+    }
+    points.sort_unstable();
+    Ok(Checkpoints::At(points))
+}
+
+pub(super) fn sweep(mut keys: Keys) -> Result<Sweep> {
+    let seeds = keys.take("seeds").unwrap_or(Value::from(100));
+    let seeds = integer("sweep.seeds", &seeds, 1, MAX_SAMPLES)? as u32;
+    let seed = keys.take("seed").unwrap_or(Value::from(0));
+    let seed = integer("sweep.seed", &seed, 0, i64::MAX as u64)?;
+    let check = match keys.take("check") {
+        None => Check::Auto,
+        Some(Value::String(text)) => Check::parse(&text)?,
+        Some(other) => Check::parse(&other.to_string())?,
+    };
+    let draws = keys.take("draws").unwrap_or(Value::from("device"));
+    one_of("sweep.draws", &draws, &["device"])?;
+    keys.finish(&["seeds", "seed", "check", "draws"])?;
+    Ok(Sweep { seeds, seed, check })
+}
