@@ -375,7 +375,7 @@ fn what_else_is_swept_changes_no_bit() {
         let schedule_set = format!("train.schedule={schedule}");
         let base = ["--set", "sweep.seeds=2", "--set", &schedule_set];
         let all = place.rows(TINY, &format!("all-{schedule}"), &base);
-        type Case = (&'static str, &'static str, &'static str, fn(&Row) -> bool);
+        type Case<'a> = (&'a str, &'a str, &'a str, fn(&Row) -> bool);
         let cases: [Case; 7] = [
             ("integers", &without_integers, "sweep.seed=3", |row| row.recipe != "integers"),
             ("smallM", TINY, "train.model=[5]", |row| row.model == 5),

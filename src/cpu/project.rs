@@ -8,7 +8,7 @@ use super::lanes::{SLICE, floor48};
 pub const ROWS: usize = 16;
 const SAMPLES: usize = 6;
 
-/// G in panels [row / ROWS][coordinate][row mod ROWS], padded with zeros.
+/// G in panels of `ROWS` rows, coordinate by coordinate, padded with zeros.
 pub struct Panels {
     data: Vec<f32>,
     /// Padded number of coordinates.
