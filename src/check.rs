@@ -7,6 +7,7 @@ use crate::cpu::clean_sketch;
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::sketch_entry;
+use crate::quantized_test::TestSet;
 use crate::random::Stream;
 use crate::reference::{self, RawRow};
 use crate::row::Site;
@@ -92,7 +93,7 @@ pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
 
 /// Redoes a cohort with the reference. `Ok(None)`: every bit agrees.
 pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -> Result<Option<Mismatch>> {
-    if let Some(difference) = sketch_difference(plan, cohort) {
+    if let Some(difference) = sketch_difference(plan, cohort).or_else(|| test_difference(plan, cohort)) {
         let run_id = plan.run_id(cohort.seed_index, 0);
         let seed_index = cohort.seed_index;
         return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen: 0, first_update: None, difference }));
@@ -132,6 +133,13 @@ fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
         expected: format!("{:#x}", scalar(index).to_bits()),
         actual: format!("{:#x}", actual.to_bits()),
     })
+}
+
+/// The test samples that the quantized-test risk reads, against the scalar draws.
+fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+    let (sample, feature, index, expected, actual) = TestSet::new(plan, cohort)?.difference(plan, cohort)?;
+    let place = format!("test sample {sample}, feature set {feature}");
+    Some(Difference { place, index, expected: format!("{expected:#x}"), actual: format!("{actual:#x}") })
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone

@@ -52,14 +52,16 @@ pub fn cost(plan: &Plan) -> Cost {
 
 /// Bytes of one cohort in flight, and of a whole sweep with `threads` cohorts at once.
 pub fn memory(plan: &Plan, threads: u64) -> (u64, u64) {
-    let cohort = plan.points.iter().map(cohort_bytes).max().unwrap_or(0);
+    let test = u64::from(plan.config.train.quantized_test.unwrap_or(0));
+    let cohort = plan.points.iter().map(|point| cohort_bytes(point, test)).max().unwrap_or(0);
     (cohort, cohort.saturating_mul(threads))
 }
 
-fn cohort_bytes(point: &Point) -> u64 {
+fn cohort_bytes(point: &Point, test_samples: u64) -> u64 {
     let (d, m) = (u64::from(point.problem.dim), u64::from(point.model));
     let rows: u64 = point.trajectories.iter().map(|t| 3 * 4 * u64::from(t.model) * t.rows.len() as u64).sum();
-    let features: u64 = point.features.iter().map(|f| (4 * u64::from(f.model) + 12) * point.block).sum();
+    let features: u64 =
+        point.features.iter().map(|f| (4 * u64::from(f.model) + 12) * (point.block + test_samples)).sum();
     let state: u64 = point.trajectories.iter().map(|t| 24 * u64::from(t.model)).sum();
     let pairs = point.pairs.len() as u64;
     let (sketch, gram) = match point.problem.sketch {

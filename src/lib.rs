@@ -23,6 +23,7 @@ pub mod plan;
 pub mod problem;
 mod progress;
 mod provenance;
+pub mod quantized_test;
 pub mod random;
 pub mod reference;
 pub mod report;

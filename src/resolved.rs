@@ -73,6 +73,9 @@ fn body(config: &Config) -> String {
         train.step_sizes,
         train.schedule.name()
     );
+    if let Some(samples) = train.quantized_test {
+        let _ = writeln!(text, "quantized_test = true\ntest_samples = {samples}");
+    }
     for recipe in &config.recipes {
         let _ = writeln!(text, "\n[[recipe]]\nname = {}", toml::Value::from(recipe.name.as_str()));
         for site in Site::ALL {

@@ -6,6 +6,7 @@ use crate::format::Spec;
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::{self, Evaluator};
+use crate::quantized_test::TestSet;
 use crate::random::Stream;
 use crate::reference::RawRow;
 use crate::row::{Row, SITES, STREAM_VERSION, Site};
@@ -29,7 +30,7 @@ pub fn evaluator(plan: &Plan, cohort: Cohort) -> Evaluator {
 
 /// Rows of a cohort, by (run_id, seen, output).
 pub fn rows(plan: &Plan, cohort: Cohort, raw: &[RawRow], checked: bool, origin: &Origin) -> Vec<Row> {
-    let evaluator = evaluator(plan, cohort);
+    let (evaluator, test) = (evaluator(plan, cohort), TestSet::new(plan, cohort));
     let point = &plan.points[cohort.point];
     let mut rows = Vec::new();
     for state in raw {
@@ -40,7 +41,7 @@ pub fn rows(plan: &Plan, cohort: Cohort, raw: &[RawRow], checked: bool, origin: 
             }
             for &output in &plan.config.train.outputs {
                 let mut row = settings(plan, cohort, cell, origin);
-                fill(&mut row, state, trajectory, output, &evaluator);
+                fill(&mut row, state, trajectory, output, &evaluator, test.as_ref());
                 row.checked = if checked { "exact" } else { "unsampled" }.into();
                 rows.push(row);
             }
@@ -113,7 +114,14 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     }
 }
 
-fn fill(row: &mut Row, state: &RawRow, trajectory: &Trajectory, output: Output, evaluator: &Evaluator) {
+fn fill(
+    row: &mut Row,
+    state: &RawRow,
+    trajectory: &Trajectory,
+    output: Output,
+    evaluator: &Evaluator,
+    test: Option<&TestSet>,
+) {
     row.seen = state.seen;
     row.output = output.name().into();
     row.diverged_at = state.diverged_at;
@@ -126,7 +134,13 @@ fn fill(row: &mut Row, state: &RawRow, trajectory: &Trajectory, output: Output, 
     };
     row.v_digest = format!("{:016x}", fnv1a64(words.iter().flat_map(|word| word.to_le_bytes())));
     if state.diverged_at.is_none() {
-        let risk = evaluator.risk(&weights(state, trajectory, output));
+        let v = weights(state, trajectory, output);
+        let risk = evaluator.risk(&v);
+        if let Some(test) = test {
+            let (excess, error) = test.excess(trajectory.feature, &v, row.noise, risk.approximation);
+            row.quantized_test = Some(excess);
+            row.quantized_test_se = Some(error);
+        }
         row.excess = Some(risk.excess);
         row.reducible = Some(risk.reducible);
         row.approximation = Some(risk.approximation);

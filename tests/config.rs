@@ -273,7 +273,9 @@ fn what_is_not_there_yet_is_refused() {
         (&["problem.sketch={kind=\"file\"}"], &["problem.sketch.kind = \"file\"", "gaussian, none"]),
         (&["problem.target={kind=\"source\"}"], &["problem.target.kind = \"source\"", "gaussian, ones"]),
         (&["problem.spectrum.kind=\"exponential\""], &["problem.spectrum.kind = \"exponential\"", "power"]),
-        (&["train.quantized_test=true"], &["train.quantized_test = true", "false"]),
+        (&["train.quantized_test=1"], &["train.quantized_test = 1", "true, false"]),
+        (&["train.quantized_test=true", "train.test_samples=1"], &["train.test_samples = 1", "2 to"]),
+        (&["train.test_samples=64"], &["train.test_samples", "does not apply"]),
         (&["train.schedule=\"cosine\""], &["train.schedule = \"cosine\"", "constant, geometric"]),
         (&["train.output=\"best\""], &["train.output = \"best\"", "last, average"]),
     ]);
@@ -473,7 +475,6 @@ fn defaults() {
         "train.output=[\"last\"]",
         "train.checkpoints=[]",
         "train.quantized_test=false",
-        "train.test_samples=4096",
         "sweep.seeds=100",
         "sweep.seed=0",
         "sweep.check=auto",

@@ -91,6 +91,8 @@ pub struct Train {
     pub schedule: Schedule,
     pub outputs: Vec<Output>,
     pub checkpoints: Checkpoints,
+    /// Test samples of the quantized-test risk, where it is wanted.
+    pub quantized_test: Option<u32>,
 }
 
 /// A format per site, in `Site::ALL` order.

@@ -40,13 +40,14 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         .map(|value| Ok([Output::Last, Output::Average][one_of("train.output", value, &["last", "average"])?]))
         .collect::<Result<Vec<_>>>()?;
     let checkpoints = checkpoints(keys.take("checkpoints"), &samples, &batches)?;
-    match keys.take("quantized_test") {
-        None | Some(Value::Boolean(false)) => {}
-        Some(other) => return Err(bad("train.quantized_test", &other, "false (true is not implemented yet)")),
-    }
-    if let Some(value) = keys.take("test_samples") {
-        integer("train.test_samples", &value, 1, MAX_SAMPLES)?;
-    }
+    let quantized_test = match keys.take("quantized_test") {
+        None | Some(Value::Boolean(false)) => None,
+        Some(Value::Boolean(true)) => {
+            let samples = keys.take("test_samples").unwrap_or(Value::from(4096));
+            Some(integer("train.test_samples", &samples, 2, 1 << 24)? as u32)
+        }
+        Some(other) => return Err(bad("train.quantized_test", &other, "true, false")),
+    };
     keys.finish(&[
         "model",
         "samples",
@@ -81,6 +82,7 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         schedule: [Schedule::Constant, Schedule::Geometric][schedule],
         outputs,
         checkpoints,
+        quantized_test,
     })
 }
 

@@ -40,12 +40,12 @@ pub enum Fault {
 }
 
 /// A drawn, projected and quantized tile of samples.
-struct Tile {
-    y: Vec<f32>,
+pub struct Tile {
+    pub y: Vec<f32>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
-    /// Per feature: padded vectors, and counts, sample by sample.
-    features: Vec<(Vec<f32>, Vec<Counts>)>,
+    /// Per feature: vectors padded to whole slices, and counts, sample by sample.
+    pub features: Vec<(Vec<f32>, Vec<Counts>)>,
 }
 
 /// The quantized sketch of a pair.
@@ -92,21 +92,38 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> 
             (run, Vec::new())
         })
         .collect();
-    let tile_size = tile_samples(point.problem.dim);
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let firsts: Vec<u64> = (start..end).step_by(tile_size).collect();
-        let tiles: Vec<Tile> = firsts
-            .par_iter()
-            .map(|&first| tile(point, &source, &projectors, first, end.min(first + tile_size as u64), fault))
-            .collect();
+        let tiles = tiles(point, &source, &projectors, (start, end), fault);
         runs.par_iter_mut().enumerate().for_each(|(t, (run, rows))| {
             train_block(point, t, run, rows, source.key, &tiles, (start, end), fault);
         });
         start = end;
     }
     runs.into_iter().flat_map(|(_, rows)| rows).collect()
+}
+
+/// Samples `start .. end` of a cohort, drawn, projected and quantized.
+pub fn samples(plan: &Plan, cohort: Cohort, range: (u64, u64)) -> Vec<Tile> {
+    let point = &plan.points[cohort.point];
+    let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
+    tiles(point, &source, &projectors(point, &source), range, None)
+}
+
+fn tiles(
+    point: &Point,
+    source: &Source,
+    projectors: &[Projector],
+    (start, end): (u64, u64),
+    fault: Option<Fault>,
+) -> Vec<Tile> {
+    let size = tile_samples(point.problem.dim);
+    let firsts: Vec<u64> = (start..end).step_by(size).collect();
+    firsts
+        .par_iter()
+        .map(|&first| tile(point, source, projectors, first, end.min(first + size as u64), fault))
+        .collect()
 }
 
 fn source(point: &Point, stream: &Stream) -> Source {

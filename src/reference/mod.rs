@@ -7,7 +7,7 @@ pub mod project;
 pub mod train;
 
 use crate::config::Sketch;
-use crate::plan::{Cohort, Plan};
+use crate::plan::{Cohort, Plan, Point};
 use crate::problem;
 use crate::random::Stream;
 use crate::row::{Counts, SITES, Site};
@@ -28,68 +28,103 @@ pub struct RawRow {
     pub counts: [Counts; SITES],
 }
 
+/// One sample as the trajectories of a cohort see it.
+pub struct Sample {
+    pub y: f32,
+    /// Per pair: counts of the data site.
+    pub data: Vec<Counts>,
+    /// Per feature: z and its counts; empty where no wanted trajectory reads it.
+    pub features: Vec<(Vec<f32>, Counts)>,
+}
+
+/// What all samples of a cohort share.
+pub struct Source<'a> {
+    point: &'a Point,
+    stream: Stream,
+    scales: Vec<f32>,
+    target: Vec<f32>,
+    /// Per pair: the rows of the quantized sketch and their counts.
+    sketches: Vec<(Vec<Vec<f32>>, Vec<Counts>)>,
+    pairs: Vec<usize>,
+    features: Vec<usize>,
+}
+
+impl Source<'_> {
+    /// `wanted` are the trajectories that will read the samples.
+    pub fn new<'a>(plan: &'a Plan, cohort: Cohort, wanted: &[usize]) -> Source<'a> {
+        let point = &plan.points[cohort.point];
+        let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+        let reads = |f: &usize| wanted.iter().any(|&t| point.trajectories[t].feature == *f);
+        let features: Vec<usize> = (0..point.features.len()).filter(reads).collect();
+        let used = |p: &usize| features.iter().any(|&f| point.features[f].pair == *p);
+        let pairs: Vec<usize> = (0..point.pairs.len()).filter(used).collect();
+        let sketched = point.problem.sketch == Sketch::Gaussian;
+        let sketches = (0..point.pairs.len())
+            .map(|p| match pairs.contains(&p) && sketched {
+                true => draw::sketch(&point.pairs[p].sketch, &stream, point.model, point.problem.dim),
+                false => (Vec::new(), Vec::new()),
+            })
+            .collect();
+        let scales = problem::spectrum(&point.problem).scales;
+        let target = problem::target(&point.problem, &stream);
+        Source { point, stream, scales, target, sketches, pairs, features }
+    }
+
+    /// Draws, projects and quantizes sample `n`.
+    pub fn sample(&self, n: u32) -> Sample {
+        let (point, stream) = (self.point, &self.stream);
+        let x = draw::covariate(&self.scales, stream, n);
+        let y = draw::label(&x, &self.target, point.problem.noise, stream, n);
+        let mut projected = vec![Vec::new(); point.pairs.len()];
+        let mut data = vec![Counts::default(); point.pairs.len()];
+        for &p in &self.pairs {
+            let (quantized, counts) = draw::data(&point.pairs[p].data, &x, stream, n);
+            data[p] = counts;
+            projected[p] = match point.problem.sketch {
+                Sketch::Gaussian => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row)).collect(),
+                Sketch::None => quantized,
+            };
+        }
+        let mut features = vec![(Vec::new(), Counts::default()); point.features.len()];
+        for &f in &self.features {
+            let feature = &point.features[f];
+            features[f] = project::feature(feature, &projected[feature.pair], stream, n);
+        }
+        Sample { y, data, features }
+    }
+}
+
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).
 /// `only` restricts it to one trajectory.
 pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
     let point = &plan.points[cohort.point];
-    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
-    let features: Vec<usize> =
-        (0..point.features.len()).filter(|&f| wanted.iter().any(|&t| point.trajectories[t].feature == f)).collect();
-    let pairs: Vec<usize> =
-        (0..point.pairs.len()).filter(|&p| features.iter().any(|&f| point.features[f].pair == p)).collect();
-
-    let spectrum = problem::spectrum(&point.problem);
-    let target = problem::target(&point.problem, &stream);
-    let sketched = point.problem.sketch == Sketch::Gaussian;
-    let sketches: Vec<(Vec<Vec<f32>>, Vec<Counts>)> = (0..point.pairs.len())
-        .map(|p| match pairs.contains(&p) && sketched {
-            true => draw::sketch(&point.pairs[p].sketch, &stream, point.model, point.problem.dim),
-            false => (Vec::new(), Vec::new()),
-        })
-        .collect();
-
+    let source = Source::new(plan, cohort, &wanted);
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {
-        let pair = point.features[point.trajectories[t].feature].pair;
-        for rows in sketches[pair].1.iter().take(point.trajectories[t].model as usize) {
-            states[t].counts[Site::Sketch as usize] += *rows;
+        let trajectory = &point.trajectories[t];
+        let pair = point.features[trajectory.feature].pair;
+        for counts in source.sketches[pair].1.iter().take(trajectory.model as usize) {
+            states[t].counts[Site::Sketch as usize] += *counts;
         }
     }
     let mut rows = Vec::new();
     for n in 0..end {
-        let n = n as u32;
-        let x = draw::covariate(&spectrum.scales, &stream, n);
-        let y = draw::label(&x, &target, point.problem.noise, &stream, n);
-        let mut projected = vec![Vec::new(); point.pairs.len()];
-        let mut data_counts = vec![Counts::default(); point.pairs.len()];
-        for &p in &pairs {
-            let (quantized, counts) = draw::data(&point.pairs[p].data, &x, &stream, n);
-            data_counts[p] = counts;
-            projected[p] = match sketched {
-                true => sketches[p].0.iter().map(|row| project::dot(&quantized, row)).collect(),
-                false => quantized,
-            };
-        }
-        let mut feature_vectors = vec![(Vec::new(), Counts::default()); point.features.len()];
-        for &f in &features {
-            let feature = &point.features[f];
-            feature_vectors[f] = project::feature(feature, &projected[feature.pair], &stream, n);
-        }
+        let sample = source.sample(n as u32);
         for &t in &wanted {
             let trajectory = &point.trajectories[t];
-            if u64::from(n) >= trajectory.samples {
+            if n >= trajectory.samples {
                 continue;
             }
-            let (z, feature_counts) = &feature_vectors[trajectory.feature];
+            let (z, counts) = &sample.features[trajectory.feature];
             if states[t].diverged_at.is_none() {
-                states[t].counts[Site::Data as usize] += data_counts[point.features[trajectory.feature].pair];
-                states[t].counts[Site::Feature as usize] += *feature_counts;
-                states[t].sample(trajectory, &stream, n, z, y);
+                states[t].counts[Site::Data as usize] += sample.data[point.features[trajectory.feature].pair];
+                states[t].counts[Site::Feature as usize] += *counts;
+                states[t].sample(trajectory, &source.stream, n as u32, z, sample.y);
             }
-            if trajectory.rows.binary_search(&(u64::from(n) + 1)).is_ok() {
-                rows.push(states[t].row(t, u64::from(n) + 1));
+            if trajectory.rows.binary_search(&(n + 1)).is_ok() {
+                rows.push(states[t].row(t, n + 1));
             }
         }
     }

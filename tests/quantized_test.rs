@@ -1,0 +1,81 @@
+//! The quantized-test risk estimates what it says: the excess on quantized features.
+
+use rayon::prelude::*;
+use roundlaw::config::{Config, Output};
+use roundlaw::plan::{Cohort, Plan};
+use roundlaw::quantized_test::TestSet;
+use roundlaw::results::{self, Origin};
+use roundlaw::{cpu, row::Row};
+
+const CONFIG: &str = r#"
+[problem]
+dim = 60
+spectrum = { kind = "power", exponent = 1.5 }
+noise = 0.7
+[train]
+model = [12]
+samples = [64]
+step_size = [0.1]
+quantized_test = true
+test_samples = 1000
+[[recipe]]
+name = "fp32"
+[[recipe]]
+name = "additive features"
+feature = { noise = "additive", eps = 0.05, law = "gaussian" }
+[sweep]
+seeds = 400
+seed = 3
+"#;
+
+fn plan() -> Plan {
+    Plan::new(Config::parse(CONFIG, &[]).unwrap()).unwrap()
+}
+
+/// Per seed: the row of each recipe and |v|^2.
+fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
+    (0..plan.config.sweep.seeds)
+        .into_par_iter()
+        .map(|seed_index| {
+            let cohort = Cohort { point: 0, seed_index };
+            let raw = cpu::execute(plan, &[cohort], None).remove(0);
+            let norm = |t: usize| -> f64 {
+                results::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
+            };
+            let norms = [norm(0), norm(1)];
+            results::rows(plan, cohort, &raw, false, &Origin::default()).into_iter().zip(norms).collect()
+        })
+        .collect()
+}
+
+#[test]
+fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
+    let all = rows(&plan());
+    for (recipe, eps) in [(0, 0.0), (1, 0.05)] {
+        let (mut sum, mut variance) = (0.0, 0.0);
+        for seed in &all {
+            let (row, norm) = &seed[recipe];
+            sum += row.quantized_test.unwrap() - (row.excess.unwrap() + eps * norm);
+            variance += row.quantized_test_se.unwrap().powi(2);
+        }
+        let z = sum / variance.sqrt();
+        println!("recipe {recipe}: z = {z:.2}");
+        assert!(z.abs() < 4.0, "recipe {recipe}: z = {z}");
+    }
+    // The added noise is seen: without its variance the second recipe is far off.
+    let (sum, variance) = all.iter().fold((0.0, 0.0), |(sum, variance), seed| {
+        let row = &seed[1].0;
+        (sum + row.quantized_test.unwrap() - row.excess.unwrap(), variance + row.quantized_test_se.unwrap().powi(2))
+    });
+    assert!(sum / f64::sqrt(variance) > 8.0, "{}", sum / f64::sqrt(variance));
+}
+
+#[test]
+fn the_test_samples_are_those_of_the_reference() {
+    let plan = plan();
+    let cohort = Cohort { point: 0, seed_index: 5 };
+    let set = TestSet::new(&plan, cohort).unwrap();
+    assert_eq!(set.difference(&plan, cohort), None);
+    // Another seed's test set is another one: the comparison can fail.
+    assert!(set.difference(&plan, Cohort { point: 0, seed_index: 6 }).is_some());
+}
