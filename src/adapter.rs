@@ -1,5 +1,7 @@
 //! Where a sweep runs: a GPU through wgpu, or the CPU.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::cpu::{self, Fault};
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterInfo, Gpu};
@@ -10,11 +12,13 @@ use crate::results::Origin;
 /// An adapter that is ready to run.
 pub enum Adapter {
     /// `fault` flips one bit, so that a test can see the check find it.
-    Cpu {
-        fault: Option<Fault>,
-    },
-    Gpu(Box<Gpu>),
+    Cpu { fault: Option<Fault> },
+    /// Replaced by a newly opened device when the device is lost.
+    Gpu(Mutex<Gpu>),
 }
+
+/// Times a lost device is opened again before a sweep gives up.
+const RETRIES: u32 = 2;
 
 impl Adapter {
     /// `auto`, `cpu`, an index or part of a name as `devices` lists them, or `pci:BUS`. `auto` takes the first
@@ -35,16 +39,26 @@ impl Adapter {
         } else {
             select(choice, &found)?
         };
-        let gpu = Gpu::open(index)?;
-        gpu.self_test()?;
-        Ok(Adapter::Gpu(Box::new(gpu)))
+        Ok(Adapter::Gpu(Mutex::new(proved(index)?)))
     }
 
     /// Rows of every cohort, each by (trajectory, seen).
     pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<RawRow>>> {
         match self {
             Adapter::Cpu { fault } => Ok(cpu::execute(plan, cohorts, *fault)),
-            Adapter::Gpu(gpu) => gpu.execute(plan, cohorts),
+            Adapter::Gpu(gpu) => {
+                let mut gpu = held(gpu);
+                for _ in 0..RETRIES {
+                    match gpu.execute(plan, cohorts) {
+                        Err(Error::DeviceLost(reason)) => {
+                            eprintln!("warning: {reason}; opening the device again");
+                            *gpu = proved(gpu.info.index)?;
+                        }
+                        done => return done,
+                    }
+                }
+                gpu.execute(plan, cohorts)
+            }
         }
     }
 
@@ -52,7 +66,7 @@ impl Adapter {
     pub fn wave(&self, plan: &Plan) -> Result<usize> {
         match self {
             Adapter::Cpu { .. } => Ok(rayon::current_num_threads()),
-            Adapter::Gpu(gpu) => gpu.wave(plan),
+            Adapter::Gpu(gpu) => held(gpu).wave(plan),
         }
     }
 
@@ -63,13 +77,28 @@ impl Adapter {
                 driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
                 fingerprint: "rne,separate,subnormals-kept".into(),
             },
-            Adapter::Gpu(gpu) => Origin {
-                adapter: format!("{} ({})", gpu.info.name, gpu.info.backend),
-                driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_string(),
-                fingerprint: gpu.fingerprint().to_string(),
-            },
+            Adapter::Gpu(gpu) => {
+                let gpu = held(gpu);
+                Origin {
+                    adapter: format!("{} ({})", gpu.info.name, gpu.info.backend),
+                    driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_string(),
+                    fingerprint: gpu.fingerprint().to_string(),
+                }
+            }
         }
     }
+}
+
+/// An open device that gave the known answers.
+fn proved(index: usize) -> Result<Gpu> {
+    let gpu = Gpu::open(index)?;
+    gpu.self_test()?;
+    Ok(gpu)
+}
+
+/// A thread that panicked while it held the device leaves it usable: every execution starts anew.
+fn held(gpu: &Mutex<Gpu>) -> MutexGuard<'_, Gpu> {
+    gpu.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn select(choice: &str, found: &[AdapterInfo]) -> Result<usize> {

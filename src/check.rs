@@ -99,6 +99,16 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -
         return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen: 0, first_update: None, difference }));
     }
     let expected = reference::cohort(plan, cohort, None);
+    if rows.len() > expected.len() {
+        let extra =
+            rows.iter().find(|row| !expected.iter().any(|e| (e.trajectory, e.seen) == (row.trajectory, row.seen)));
+        let seen = extra.unwrap_or(&rows[expected.len()]).seen;
+        let (expected, actual) = (format!("{:#x}", expected.len()), format!("{:#x}", rows.len()));
+        let difference = Difference { place: "number of rows".into(), index: 0, expected, actual };
+        let run_id = plan.run_id(cohort.seed_index, 0);
+        let seed_index = cohort.seed_index;
+        return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen, first_update: None, difference }));
+    }
     for (index, e) in expected.iter().enumerate() {
         let missing = RawRow { v: Vec::new(), ..e.clone() };
         let same = |a: &&RawRow| (a.trajectory, a.seen) == (e.trajectory, e.seen);

@@ -1,5 +1,7 @@
 //! The plan: which trajectories a config needs, and what cohorts share. Pure data from pure data.
 
+use std::collections::{BTreeSet, BinaryHeap};
+
 use crate::config::{Check, Checkpoints, Config, MAX_BATCH, Output, Problem, Schedule, Sketch};
 use crate::error::{Error, Result};
 use crate::format::Op;
@@ -126,24 +128,32 @@ impl Plan {
         mine.flat_map(|seed_index| (0..points).map(move |point| Cohort { point, seed_index })).collect()
     }
 
-    /// Seed indices whose cohorts the reference redoes: a fixed number, chosen by a hash of the index.
-    pub fn checked_seeds(&self) -> Vec<u32> {
+    /// How many seed indices the reference redoes: fixed by the plan, not the clock.
+    pub fn checked_count(&self) -> u32 {
         let seeds = self.config.sweep.seeds;
-        let count = match self.config.sweep.check {
+        match self.config.sweep.check {
             Check::Off => 0,
             Check::All => seeds,
             Check::Seeds(n) => n.min(seeds),
             Check::Auto => {
                 let cost = crate::estimate::cost(self);
-                ((0.1 * cost.seconds_per_seed * f64::from(seeds) / cost.reference_seconds_per_seed) as u32)
-                    .clamp(1, seeds)
+                let share = 0.1 * cost.seconds_per_seed / cost.reference_seconds_per_seed;
+                ((share * f64::from(seeds)) as u32).clamp(1, seeds)
             }
-        };
-        let mut order: Vec<u32> = (0..seeds).collect();
-        order.sort_by_key(|seed| (fnv1a64(seed.to_le_bytes()), *seed));
-        order.truncate(count as usize);
-        order.sort_unstable();
-        order
+        }
+    }
+
+    /// The seed indices whose cohorts the reference redoes, chosen by a hash of the index.
+    pub fn checked_seeds(&self) -> BTreeSet<u32> {
+        let count = self.checked_count() as usize;
+        let mut smallest = BinaryHeap::with_capacity(count + 1);
+        for seed in 0..self.config.sweep.seeds {
+            smallest.push((fnv1a64(seed.to_le_bytes()), seed));
+            if smallest.len() > count {
+                smallest.pop();
+            }
+        }
+        smallest.into_iter().map(|(_, seed)| seed).collect()
     }
 
     pub fn run_id(&self, seed_index: u32, cell: u64) -> u64 {

@@ -18,7 +18,7 @@ use crate::row::Row;
 use crate::store::{Settings, Store};
 
 /// Rows and core-seconds after which a part is closed.
-const PART_ROWS: u64 = 200_000;
+const PART_ROWS: u64 = 50_000;
 const PART_SECONDS: f64 = 30.0;
 
 /// What a sweep did.
@@ -39,10 +39,10 @@ pub fn sweep(
     stop: &AtomicBool,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let wave = adapter.wave(plan)?.max(1);
+    let wave = wave_cohorts(plan, adapter.wave(plan)?);
     let mut store = Store::open(dir, settings, shard)?;
     let todo = missing(plan, &store, shard)?;
-    let checked: BTreeSet<u32> = plan.checked_seeds().into_iter().collect();
+    let checked = plan.checked_seeds();
     let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
     let progress = Progress::new(runs(&todo));
     let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
@@ -94,6 +94,13 @@ fn missing(plan: &Plan, store: &Store, shard: (u32, u32)) -> Result<Vec<Cohort>>
     let mut cohorts = plan.cohorts(shard);
     cohorts.retain(|cohort| !done.contains_key(&(first_cell[cohort.point], cohort.seed_index)));
     Ok(cohorts)
+}
+
+/// Cohorts of a wave: what the adapter holds at once, but no more than ten minutes of one CPU core, so that
+/// progress, Ctrl-C and a part's loss stay small.
+fn wave_cohorts(plan: &Plan, fits: usize) -> usize {
+    let by_time = 600.0 * plan.points.len() as f64 / estimate::cost(plan).seconds_per_seed.max(1e-9);
+    fits.min(by_time as usize).max(1)
 }
 
 fn part_cohorts(plan: &Plan, wave: usize) -> usize {

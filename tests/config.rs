@@ -253,9 +253,12 @@ fn batches_must_fit_the_samples() {
 fn the_model_key_belongs_to_the_sketch() {
     refused(&[
         (&["problem.sketch={kind=\"none\"}"], &["train.model", "none", "remove"]),
-        (&["problem.sketch=[{kind=\"gaussian\"},{kind=\"none\"}]"], &["train.model", "none"]),
         (&["problem.sketch={kind=\"none\",nested=true}"], &["problem.sketch.nested", "kind"]),
     ]);
+    // Of several sketches, model applies to the points that have one.
+    let both = Plan::new(read(PLAIN, &["problem.sketch=[{kind=\"gaussian\"},{kind=\"none\"}]"]).unwrap()).unwrap();
+    let models: Vec<u32> = both.points.iter().map(|point| point.model).collect();
+    assert_eq!(models, [8, both.points[1].problem.dim]);
     let unsketched = PLAIN.replace("model = [4, 8]", "");
     let set = ["problem.sketch={kind=\"none\"}"];
     assert_eq!(read(&unsketched, &set).unwrap().train.models, Vec::<u32>::new());
@@ -303,7 +306,8 @@ fn formats_take_their_own_options() {
         ("{ format = \"e4m3\", step = 2 }", &["weight.step", "format, rounding, scale"]),
         ("{ format = \"mxfp4\", scale = 2 }", &["weight.scale", "format, rounding"]),
         ("{ format = \"mxfp4\", block = 16 }", &["weight.block", "format, rounding"]),
-        ("{ format = \"fp32\", scale = 2 }", &["weight.scale", "format, rounding"]),
+        ("{ format = \"fp32\", scale = 2 }", &["weight.scale", "allowed are format"]),
+        ("{ format = \"fp32\", rounding = \"stochastic\" }", &["weight.rounding", "allowed are format"]),
         ("{ format = \"e4m3\", rounding = \"up\" }", &["weight.rounding = \"up\"", "nearest-even, stochastic"]),
         ("{ noise = \"relative\", eps = 0.1 }", &["weight.noise = \"relative\"", "additive"]),
         ("{ noise = \"additive\" }", &["weight.eps", "missing", "0.01"]),

@@ -15,7 +15,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     let cohorts = plan.points.len() as u64 * seeds;
     let blocks: u64 = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>() * seeds;
     let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
-    let checked = plan.checked_seeds().len() as u64;
+    let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
     let reference = cost.reference_seconds_per_seed * checked as f64;
     let seconds = (cost.seconds_per_seed * seeds as f64 + reference) / threads as f64;

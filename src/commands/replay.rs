@@ -1,4 +1,6 @@
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use super::{print, read_config};
@@ -91,12 +93,14 @@ fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
 /// Compares with the rows of the directory; a difference is exit code 3.
 fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
     let stored = store::read_rows(dir)?;
+    let mut compared = 0;
     for row in rows {
         let key = |r: &Row| (r.run_id, r.seen, r.output.clone());
         let Some(have) = stored.iter().find(|have| key(have) == key(row)) else {
-            eprintln!("run {} after {} samples is not stored yet", row.run_id, row.seen);
+            eprintln!("run {} after {} samples, output {}: not stored yet", row.run_id, row.seen, row.output);
             continue;
         };
+        compared += 1;
         if store::digest(std::slice::from_ref(have)) != store::digest(std::slice::from_ref(row)) {
             return Err(Error::Mismatch(format!(
                 "run {} after {} samples, output {}: the stored row differs from the reference: {}",
@@ -111,7 +115,10 @@ fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
             row.run_id, row.seen, row.output
         );
     }
-    Ok(())
+    match compared {
+        0 => Err(Error::Incomplete(format!("{} holds no row of this run yet: nothing was compared", dir.display()))),
+        _ => Ok(()),
+    }
 }
 
 /// The results that differ, each as it is stored and as the reference has it.
@@ -140,18 +147,14 @@ fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> R
     let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
     point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
     let evaluator = results::evaluator(plan, cohort);
-    let mut text = String::from("update,seen,excess,reducible,diverged\n");
-    for state in reference::cohort(&dense, cohort, None) {
+    let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
+    let mut written = writeln!(file, "update,seen,excess,reducible,diverged");
+    reference::each(&dense, cohort, None, |state| {
         let risk = evaluator.risk(&results::weights(&state, &full, Output::Last));
-        let diverged = state.diverged_at.is_some();
-        let _ = writeln!(
-            text,
-            "{},{},{:e},{:e},{diverged}",
-            state.seen / batch - 1,
-            state.seen,
-            risk.excess,
-            risk.reducible
-        );
-    }
-    std::fs::write(path, text).map_err(Error::io(path))
+        let (update, diverged) = (state.seen / batch - 1, state.diverged_at.is_some());
+        if written.is_ok() {
+            written = writeln!(file, "{update},{},{:e},{:e},{diverged}", state.seen, risk.excess, risk.reducible);
+        }
+    });
+    written.and_then(|()| file.flush()).map_err(Error::io(path))
 }

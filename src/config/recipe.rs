@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::Recipe;
 use crate::error::{Error, Result};
-use crate::format::{FORMATS, Layout, Rounding, Spec, format};
+use crate::format::{FORMATS, Layout, Rounding, Spec};
 use crate::keys::{Keys, bad, number, one_of, power_of_two};
 use crate::row::{SITES, Site};
 
@@ -62,6 +62,10 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     let name = keys.required("format", &names.join(", "))?;
     let chosen = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
+    if chosen.layout == Layout::Identity {
+        keys.finish(&["format"])?;
+        return Ok(None);
+    }
     let rounding = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
     let rounding = Rounding::ALL[one_of(&keys.path("rounding"), &rounding, &Rounding::ALL.map(Rounding::name))?];
     let option = match chosen.layout {
@@ -79,10 +83,9 @@ fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
         },
         Layout::Identity | Layout::Block { .. } => 1.0,
     };
-    if !matches!(chosen.layout, Layout::Identity | Layout::Block { .. }) {
+    if !matches!(chosen.layout, Layout::Block { .. }) {
         allowed.push(option);
     }
     keys.finish(&allowed)?;
-    debug_assert!(format(chosen.name).is_some());
-    Ok((chosen.layout != Layout::Identity).then_some(Spec::Format { format: chosen, scale, rounding }))
+    Ok(Some(Spec::Format { format: chosen, scale, rounding }))
 }

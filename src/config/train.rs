@@ -7,25 +7,22 @@ use crate::error::{Error, Result};
 use crate::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
 
 pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
-    let sketched = problems.iter().any(|p| p.sketch == Sketch::Gaussian);
-    let smallest_dim = problems.iter().map(|p| p.dim).min().unwrap_or(1);
-    let models = match (keys.take("model"), sketched) {
-        (Some(_), _) if problems.iter().any(|p| p.sketch == Sketch::None) => {
+    if let Some(p) = problems.iter().find(|p| p.sketch == Sketch::None && p.dim > MAX_MODEL) {
+        return Err(Error::Input(format!(
+            "problem.dim = {}: with problem.sketch none M = D, allowed are 1 to {MAX_MODEL}",
+            p.dim
+        )));
+    }
+    let smallest_dim = problems.iter().filter(|p| p.sketch == Sketch::Gaussian).map(|p| p.dim).min();
+    let models = match (keys.take("model"), smallest_dim) {
+        (Some(_), None) => {
             return Err(Error::Input(
                 "train.model is set but problem.sketch is none: there M = D, remove train.model".into(),
             ));
         }
-        (None, false) => match problems.iter().find(|p| p.dim > MAX_MODEL) {
-            Some(p) => {
-                let dim = p.dim;
-                return Err(Error::Input(format!(
-                    "problem.dim = {dim}: with problem.sketch none M = D, allowed are 1 to {MAX_MODEL}"
-                )));
-            }
-            None => Vec::new(),
-        },
-        (None, true) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
-        (Some(value), _) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(smallest_dim)))?,
+        (None, None) => Vec::new(),
+        (None, Some(_)) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
+        (Some(value), Some(dim)) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(dim)))?,
     };
     let samples =
         grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;

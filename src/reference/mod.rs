@@ -97,6 +97,14 @@ impl Source<'_> {
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).
 /// `only` restricts it to one trajectory.
 pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
+    let mut rows = Vec::new();
+    each(plan, cohort, only, |row| rows.push(row));
+    rows.sort_by_key(|row| (row.trajectory, row.seen));
+    rows
+}
+
+/// [`cohort`] with every row handed out as soon as it is due, by (seen, trajectory).
+pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnMut(RawRow)) {
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
@@ -109,7 +117,6 @@ pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
             states[t].counts[Site::Sketch as usize] += *counts;
         }
     }
-    let mut rows = Vec::new();
     for n in 0..end {
         let sample = source.sample(n as u32);
         for &t in &wanted {
@@ -124,10 +131,8 @@ pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
                 states[t].sample(trajectory, &source.stream, n as u32, z, sample.y);
             }
             if trajectory.rows.binary_search(&(n + 1)).is_ok() {
-                rows.push(states[t].row(t, n + 1));
+                emit(states[t].row(t, n + 1));
             }
         }
     }
-    rows.sort_by_key(|row| (row.trajectory, row.seen));
-    rows
 }

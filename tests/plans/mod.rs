@@ -54,7 +54,7 @@ pub fn random_config(case: u64) -> String {
     let unsketched = c.below(6) == 0;
     let dim = c.pick(&[1, 2, 31, 33, 100, 128, 129, 300]);
     let models: Vec<u32> = match case % 20 {
-        7 => vec![1024, 257],
+        7 => vec![1024, 257, 1 + c.below(1024), 1 + c.below(1024)],
         _ => vec![1, 2, 3, 17, 32, 33, 64, 95, 128, 200],
     };
     let dim = if case % 20 == 7 { 1024 } else { dim };
