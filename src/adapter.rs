@@ -14,7 +14,7 @@ pub enum Adapter {
     /// `fault` flips one bit, so that a test can see the check find it.
     Cpu { fault: Option<Fault> },
     /// Replaced by a newly opened device when the device is lost.
-    Gpu(Mutex<Gpu>),
+    Gpu(Mutex<Box<Gpu>>),
 }
 
 /// Times a lost device is opened again before a sweep gives up.
@@ -66,7 +66,12 @@ impl Adapter {
     pub fn wave(&self, plan: &Plan) -> Result<usize> {
         match self {
             Adapter::Cpu { .. } => Ok(rayon::current_num_threads()),
-            Adapter::Gpu(gpu) => held(gpu).wave(plan),
+            Adapter::Gpu(gpu) => {
+                let gpu = held(gpu);
+                let fits = gpu.wave(plan)?;
+                // A GPU played by the CPU gains nothing from more cohorts than cores.
+                Ok(if gpu::is_hardware(&gpu.info) { fits } else { fits.min(rayon::current_num_threads()) })
+            }
         }
     }
 
@@ -75,6 +80,7 @@ impl Adapter {
             Adapter::Cpu { .. } => Origin {
                 adapter: "cpu".into(),
                 driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
+                pci: String::new(),
                 fingerprint: "rne,separate,subnormals-kept".into(),
             },
             Adapter::Gpu(gpu) => {
@@ -82,6 +88,7 @@ impl Adapter {
                 Origin {
                     adapter: format!("{} ({})", gpu.info.name, gpu.info.backend),
                     driver: format!("{} {}", gpu.info.driver, gpu.info.driver_info).trim().to_string(),
+                    pci: gpu.info.pci.clone(),
                     fingerprint: gpu.fingerprint().to_string(),
                 }
             }
@@ -90,14 +97,14 @@ impl Adapter {
 }
 
 /// An open device that gave the known answers.
-fn proved(index: usize) -> Result<Gpu> {
-    let gpu = Gpu::open(index)?;
+fn proved(index: usize) -> Result<Box<Gpu>> {
+    let gpu = Box::new(Gpu::open(index)?);
     gpu.self_test()?;
     Ok(gpu)
 }
 
 /// A thread that panicked while it held the device leaves it usable: every execution starts anew.
-fn held(gpu: &Mutex<Gpu>) -> MutexGuard<'_, Gpu> {
+fn held(gpu: &Mutex<Box<Gpu>>) -> MutexGuard<'_, Box<Gpu>> {
     gpu.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -8,23 +8,23 @@ use crate::resolved::to_toml;
 use crate::results::Origin;
 use crate::runner::Summary;
 
-/// Provenance of one finished shard. Keys that differ between shards carry its number.
-pub fn shard(plan: &Plan, origin: &Origin, shard: (u32, u32), summary: &Summary) -> Map<String, Value> {
-    let text = to_toml(&plan.config);
-    let mut map = Map::new();
-    map.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
-    map.insert("git_commit".into(), json!(option_env!("ROUNDLAW_COMMIT")));
-    map.insert("config_hash".into(), json!(format!("{:016x}", fnv1a64(text.bytes()))));
-    map.insert("cells".into(), json!(plan.cells.len()));
+/// Provenance of one session of a shard, from its first run on; sessions keep their own keys.
+pub fn session(plan: &Plan, origin: &Origin, shard: (u32, u32), first: u64, summary: &Summary) -> Map<String, Value> {
+    let hash = |text: String| json!(format!("{:016x}", fnv1a64(text.bytes())));
     let own = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "git_commit": option_env!("ROUNDLAW_COMMIT"),
+        "config_hash": hash(to_toml(&plan.config)),
+        "plan_hash": hash(format!("{:?}", plan.points)),
+        "shader_hash": format!("{:016x}", crate::gpu::shader::hash()),
         "adapter": origin.adapter,
         "driver": origin.driver,
+        "pci": origin.pci,
         "fingerprint": origin.fingerprint,
         "runs": summary.runs,
         "checked": summary.checked,
         "seconds": summary.seconds,
         "threads": rayon::current_num_threads(),
     });
-    map.insert(format!("shard {} of {}", shard.0, shard.1), own);
-    map
+    Map::from_iter([(format!("shard {} of {} from run {first}", shard.0, shard.1), own)])
 }

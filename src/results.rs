@@ -16,6 +16,8 @@ use crate::row::{Row, SITES, STREAM_VERSION, Site};
 pub struct Origin {
     pub adapter: String,
     pub driver: String,
+    /// PCI bus id, empty where there is none.
+    pub pci: String,
     pub fingerprint: String,
 }
 

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::estimate;
 use crate::plan::{Cohort, Plan};
 use crate::progress::Progress;
+use crate::provenance;
 use crate::results::{self, Origin};
 use crate::row::Row;
 use crate::store::{Settings, Store};
@@ -43,6 +44,7 @@ pub fn sweep(
     let mut store = Store::open(dir, settings, shard)?;
     let todo = missing(plan, &store, shard)?;
     let checked = plan.checked_seeds();
+    let first_run = todo.first().map_or(0, |cohort| plan.run_id(cohort.seed_index, 0));
     let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
     let progress = Progress::new(runs(&todo));
     let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
@@ -59,6 +61,8 @@ pub fn sweep(
         // A cohort is stored once, so the first one names its part.
         let name = format!("{}-of-{}-seed{:08}-point{}", shard.0, shard.1, part[0].seed_index, part[0].point);
         store.write(&name, &rows)?;
+        summary.seconds = started.elapsed().as_secs_f64();
+        store.update_manifest(provenance::session(plan, &adapter.origin(), shard, first_run, &summary))?;
         if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
             let (done, all) = (summary.runs, runs(&todo));
             return Err(Error::Incomplete(format!(
@@ -67,18 +71,7 @@ pub fn sweep(
         }
     }
     progress.finish();
-    summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
-}
-
-/// Adds a finished shard's provenance to the manifest.
-pub fn record(
-    dir: &Path,
-    provenance: serde_json::Map<String, serde_json::Value>,
-    settings: &Settings,
-    shard: (u32, u32),
-) -> Result<()> {
-    Store::open(dir, settings, shard)?.update_manifest(provenance)
 }
 
 fn cells_of(plan: &Plan, point: usize) -> u64 {

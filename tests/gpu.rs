@@ -163,6 +163,26 @@ fn a_model_of_1024_and_a_batch_of_64_straddle_dispatches() {
 }
 
 #[test]
+fn wide_models_of_random_size_give_the_bits_of_the_reference() {
+    for case in 1000..1008 {
+        let mut choices = Choices::new(case);
+        let (low, high) = (1 + choices.below(600), 601 + choices.below(424));
+        let (batch, dim) = ([1, 2, 7, 64][choices.below(4) as usize], 1024 + choices.below(200));
+        let (updates, schedule) = (1 + choices.below(5), choices.one(&["constant", "geometric"]));
+        let mut text = format!(
+            "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = [{low}, {high}]\n\
+             samples = [{}]\nbatch = [{batch}]\nstep_size = [0.05]\nschedule = \"{schedule}\"\n\
+             output = [\"last\", \"average\"]\n[sweep]\nseeds = 1\nseed = {case}\n",
+            batch * updates,
+        );
+        for index in 0..2 {
+            text += &choices.recipe(index);
+        }
+        same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, slots: 4096 });
+    }
+}
+
+#[test]
 fn averages_fold_every_256_updates() {
     let text = format!(
         "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [9]\n\

@@ -8,7 +8,7 @@ use crate::cli::Sweep;
 use crate::config::Check;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::{estimate, provenance, resolved, runner};
+use crate::{estimate, resolved, runner};
 
 pub fn run(args: &Sweep) -> Result<()> {
     let mut config = read_config(&args.config, &args.set)?;
@@ -27,9 +27,6 @@ pub fn run(args: &Sweep) -> Result<()> {
     let origin = adapter.origin();
     eprintln!("{} runs on {}", plan.runs(), origin.adapter);
     let summary = runner::sweep(&plan, &settings, &args.out, shard, &adapter, &stop)?;
-    if summary.runs > 0 {
-        runner::record(&args.out, provenance::shard(&plan, &origin, shard, &summary), &settings, shard)?;
-    }
     super::report::write(&args.out)?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     eprintln!(

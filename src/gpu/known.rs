@@ -6,7 +6,8 @@ use crate::error::Result;
 use crate::plan::{Cohort, Plan};
 use crate::reference::{self, RawRow};
 
-/// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group.
+/// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group, and
+/// a step at which runs diverge.
 /// Scales of very different size make another order of additions visible.
 const CONFIG: &str = r#"
 [problem]
@@ -17,7 +18,7 @@ noise = 0.7
 model = [5, 77]
 samples = [402]
 batch = [1, 3]
-step_size = [0.01]
+step_size = [0.01, 200.0]
 schedule = "geometric"
 output = ["last", "average"]
 checkpoints = [99]

@@ -55,6 +55,12 @@ pub const PROBE: Kernel = Kernel {
 /// Every kernel.
 pub const KERNELS: [Kernel; 6] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE];
 
+/// Hash of every shader's text: which kernels computed a result.
+pub fn hash() -> u64 {
+    let texts = KERNELS.iter().flat_map(|kernel| kernel.parts).flat_map(|(_, text)| text.bytes());
+    crate::hash::fnv1a64(texts)
+}
+
 /// Largest models for which a train pipeline is built: its weights lie in workgroup memory.
 pub const MODEL_SIZES: [u32; 2] = [1024, crate::config::MAX_MODEL];
 
