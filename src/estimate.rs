@@ -23,7 +23,7 @@ pub struct Cost {
 }
 
 /// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference.
-const FAST: [f64; 3] = [1.3, 0.02, 2.0];
+const FAST: [f64; 3] = [1.3, 0.02, 1.5];
 const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
 
 /// Cost of a plan, per seed index.

@@ -16,14 +16,12 @@ pub const SLICE: usize = 4 * LANES;
 /// Words of coordinates `SLICE * slice ..`: row j, lane l belongs to coordinate SLICE slice + 32 j + l.
 #[inline(always)]
 pub fn words(key: [u32; 4], slice: usize, second: u32, purpose: u32) -> [[u32; LANES]; 4] {
-    let mut out = [[0; LANES]; 4];
+    // Four arrays, not one of four rows: those the compiler fills with scatters.
+    let (mut a, mut b, mut c, mut d) = ([0; LANES], [0; LANES], [0; LANES], [0; LANES]);
     for l in 0..LANES {
-        let drawn = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, 0]);
-        for (row, word) in out.iter_mut().zip(drawn) {
-            row[l] = word;
-        }
+        [a[l], b[l], c[l], d[l]] = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, 0]);
     }
-    out
+    [a, b, c, d]
 }
 
 /// Words of coordinate 0 of 32 consecutive samples.

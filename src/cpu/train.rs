@@ -3,7 +3,7 @@
 use multiversion::multiversion;
 
 use super::Fault;
-use super::lanes::{LANES, SLICE, apply, apply_samples, apply_vector, floor48, tree};
+use super::lanes::{LANES, SLICE, apply_samples, apply_vector, floor48};
 use crate::codec::DIVERGED;
 use crate::format::{Op, class};
 use crate::plan::{TRAIN_SITES, Trajectory};
@@ -20,6 +20,8 @@ pub struct Run {
     lo: Vec<f32>,
     activations: Vec<f32>,
     labels: Vec<f32>,
+    /// Lane sums of a dot product.
+    lanes: Vec<f32>,
     average: bool,
     pub update: u64,
     pub diverged_at: Option<u64>,
@@ -45,6 +47,7 @@ impl Run {
             lo: zeros(),
             activations: vec![0.0; trajectory.batch as usize],
             labels: vec![0.0; trajectory.batch as usize],
+            lanes: vec![0.0; LANES],
             average,
             update: 0,
             diverged_at: None,
@@ -104,7 +107,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     }
     let read: &[f32] = if parameter.class == class::NONE { &run.v } else { &run.read };
     for (a, z) in run.activations.iter_mut().zip(batch.z) {
-        *a = dot(&z[..used], &read[..used]);
+        *a = dot(&z[..used], &read[..used], &mut run.lanes);
     }
     run.labels.copy_from_slice(batch.y);
     let site = |op: &Op, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
@@ -120,9 +123,8 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     let c = f32::from_bits(trajectory.step.to_bits() - ((t / trajectory.stage) << 23));
     advance(&run.v[..used], &mut run.next[..used], batch.z, &run.activations, c);
     if weight.class == class::NONE {
-        let mut none = Counts::default();
-        for lanes in run.next[..used].as_chunks_mut::<LANES>().0 {
-            apply(weight, lanes, &[0; LANES], &mut none);
+        for v in &mut run.next[..used] {
+            *v = floor48(*v);
         }
     } else {
         apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight as usize]);
@@ -148,32 +150,39 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     std::mem::swap(&mut run.v, &mut run.next);
 }
 
-/// next = fl(v + fl(c g)), g summed over the batch in order, starting from the first product.
+/// next = fl(v + fl(c g)), g summed over the batch in order, starting from the first product. Plain passes over
+/// slices: sums in a local array of 32 lanes come out of the compiler as scalar code.
 #[inline(always)]
 fn advance(v: &[f32], next: &mut [f32], z: &[&[f32]], residuals: &[f32], c: f32) {
-    for (k, (next, v)) in next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0).enumerate() {
-        let lanes = |b: usize| z[b].as_chunks::<LANES>().0[k];
-        let mut g = lanes(0).map(|z| z * residuals[0]);
-        for (b, r) in residuals.iter().enumerate().skip(1) {
-            for (g, z) in g.iter_mut().zip(lanes(b)) {
-                *g += z * r;
-            }
+    for (g, z) in next.iter_mut().zip(z[0]) {
+        *g = z * residuals[0];
+    }
+    for (z, r) in z.iter().zip(residuals).skip(1) {
+        for (g, z) in next.iter_mut().zip(*z) {
+            *g += z * r;
         }
-        for l in 0..LANES {
-            next[l] = v[l] + c * floor48(g[l]);
-        }
+    }
+    for (g, v) in next.iter_mut().zip(v) {
+        *g = v + c * floor48(*g);
     }
 }
 
+/// <z, v> in 32 lanes; `lanes` lies in memory for the same reason.
 #[inline(always)]
-fn dot(z: &[f32], v: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    for (z, v) in z.as_chunks::<LANES>().0.iter().zip(v.as_chunks::<LANES>().0) {
-        for l in 0..LANES {
-            lanes[l] += z[l] * v[l];
+fn dot(z: &[f32], v: &[f32], lanes: &mut [f32]) -> f32 {
+    lanes.fill(0.0);
+    for (z, v) in z.chunks_exact(LANES).zip(v.chunks_exact(LANES)) {
+        for ((sum, z), v) in lanes.iter_mut().zip(z).zip(v) {
+            *sum += z * v;
         }
     }
-    tree(lanes)
+    for half in [16, 8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low += *high;
+        }
+    }
+    lanes[0]
 }
 
 /// (hi, q) = TwoSum(hi, s), lo = fl(lo + q).
