@@ -82,8 +82,6 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         run_id: plan.run_id(cohort.seed_index, id),
         cell: id,
         seed_index: cohort.seed_index,
-        seen: 0,
-        output: String::new(),
         dim: problem.dim,
         spectrum: "power".into(),
         spectrum_exponent: Some(problem.exponent),
@@ -100,19 +98,12 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         recipe: recipe.name.clone(),
         formats: per_site(&|spec| Some(spec.canonical())),
         roundings: per_site(&|spec| spec.rounding().map(String::from)),
-        excess: None,
-        reducible: None,
-        approximation: None,
-        quantized_test: None,
-        quantized_test_se: None,
-        diverged_at: None,
         counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format { .. })).then(Default::default)),
-        v_digest: String::new(),
         stream_version: STREAM_VERSION,
-        checked: String::new(),
         adapter: origin.adapter.clone(),
         driver: origin.driver.clone(),
         fingerprint: origin.fingerprint.clone(),
+        ..Row::default()
     }
 }
 

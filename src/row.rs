@@ -73,7 +73,7 @@ impl std::ops::AddAssign for Counts {
 }
 
 /// One row of a part. Risks are `None` where they do not exist (after a divergence), never NaN.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
     pub run_id: u64,
     pub cell: u64,

@@ -187,7 +187,7 @@ fn dot(z: &[f32], v: &[f32], lanes: &mut [f32]) -> f32 {
 
 /// (hi, q) = TwoSum(hi, s), lo = fl(lo + q).
 #[inline(always)]
-fn fold(s: &[f32], hi: &mut [f32], lo: &mut [f32]) {
+pub fn fold(s: &[f32], hi: &mut [f32], lo: &mut [f32]) {
     for ((s, hi), lo) in s.iter().zip(hi).zip(lo) {
         let sum = *hi + s;
         let part = sum - *hi;

@@ -6,6 +6,7 @@ use super::layout::{Layout, Tuning};
 use super::shader::Variant;
 use super::stream::Stream;
 use super::train::{RunState, Training};
+use crate::cpu::train::fold;
 use crate::error::Result;
 use crate::plan::{Plan, Point};
 use crate::reference::RawRow;
@@ -67,16 +68,9 @@ fn collect(training: &Training, shared: &Shared, point: &Point, seen: u64, rows:
     Ok(())
 }
 
-/// The row of a state; the open group joins a copy of the average, by the fold of shaders/train.wgsl.
+/// The row of a state; the open group joins a copy of the average.
 fn row_of(state: RunState, trajectory: usize, seen: u64, diverged_at: Option<u64>) -> RawRow {
     let [s, mut hi, mut lo] = state.sums;
-    for ((s, hi), lo) in s.iter().zip(&mut hi).zip(&mut lo) {
-        let (s, old) = (f32::from_bits(*s), f32::from_bits(*hi));
-        let sum = old + s;
-        let part = sum - old;
-        let q = (old - (sum - part)) + (s - part);
-        *hi = sum.to_bits();
-        *lo = (f32::from_bits(*lo) + q).to_bits();
-    }
+    fold(bytemuck::cast_slice(&s), bytemuck::cast_slice_mut(&mut hi), bytemuck::cast_slice_mut(&mut lo));
     RawRow { trajectory, seen, v: state.v, hi, lo, diverged_at, counts: state.counts }
 }

@@ -14,7 +14,7 @@ use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Schema};
 
-use super::columns::{COLUMNS, Cell, Column, blank};
+use super::columns::{COLUMNS, Cell, Column};
 use super::files::write_whole;
 use crate::error::{Error, Result};
 use crate::row::{Row, SCHEMA_VERSION};
@@ -83,7 +83,7 @@ pub(super) fn read_columns(path: &Path, wanted: impl Fn(&str) -> bool) -> Result
     for batch in reader {
         let batch = batch.map_err(|e| corrupt(&e))?;
         let start = rows.len();
-        rows.resize_with(start + batch.num_rows(), blank);
+        rows.resize_with(start + batch.num_rows(), Row::default);
         for (column, array) in columns.iter().zip(batch.columns()) {
             fill(column, array, &mut rows[start..])
                 .ok_or_else(|| corrupt(&format!("bad values in column {}", column.name())))?;
