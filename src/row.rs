@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Frozen with the digests in tests/digests: raise it whenever a bit of any result column changes.
 pub const STREAM_VERSION: u32 = 1;
 /// Version of the column set of the Parquet parts.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// Where a value of the simulated training step is rounded, in column order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ pub struct Counts {
     pub saturated: u64,
     /// Non-zero elements that became zero.
     pub underflowed: u64,
-    /// Elements that became NaN.
+    /// Elements that became NaN or infinite: the run diverges at the update that would read them.
     pub nan: u64,
 }
 
@@ -86,6 +86,7 @@ pub struct Row {
     pub spectrum: String,
     pub spectrum_exponent: Option<f64>,
     pub target: String,
+    pub target_exponent: Option<f64>,
     pub noise: f64,
     pub sketch_kind: String,
     pub sampling: String,
@@ -104,6 +105,11 @@ pub struct Row {
     pub approximation: Option<f64>,
     pub quantized_test: Option<f64>,
     pub quantized_test_se: Option<f64>,
+    /// The exact value that `quantized_test` estimates, where the recipe's laws have one.
+    pub quantized_test_exact: Option<f64>,
+    /// Mean squared error on the held-out rows of a file, and its standard error.
+    pub held_out: Option<f64>,
+    pub held_out_se: Option<f64>,
     /// Update at which the run diverged, if it had by `seen`.
     pub diverged_at: Option<u64>,
     pub counts: [Option<Counts>; SITES],

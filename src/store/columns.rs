@@ -153,6 +153,7 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         spectrum,
         spectrum_exponent,
         target,
+        target_exponent,
         noise,
         sketch_kind,
         sampling,
@@ -169,7 +170,17 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         columns.push(column!(name, |row| row.formats[i]));
         columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[i]));
     }
-    columns.extend(fields![excess, reducible, approximation, quantized_test, quantized_test_se, diverged_at,]);
+    columns.extend(fields![
+        excess,
+        reducible,
+        approximation,
+        quantized_test,
+        quantized_test_se,
+        quantized_test_exact,
+        held_out,
+        held_out_se,
+        diverged_at,
+    ]);
     for (i, site) in Site::ALL.into_iter().enumerate() {
         let name = |counter| format!("{}_{counter}", site.name());
         columns.push(Column::counter(&name("saturated"), i, |c| &mut c.saturated));
