@@ -49,7 +49,7 @@ impl Input {
             Error::Input(message) => Error::Input(format!("{name}: {message}")),
             other => other,
         })?;
-        let input = Input { path, hash: npy.hash, shape: npy.shape, values: npy.values.into() };
+        let input = Input { path, hash: npy.hash, shape: npy.shape.clone(), values: npy.into_f32().into() };
         match keys.take(hash) {
             Some(Value::String(stored)) if stored == input.digest() => Ok(input),
             Some(stored) => Err(Error::Input(format!(
