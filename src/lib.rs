@@ -19,6 +19,7 @@ pub mod gpu;
 pub mod hash;
 mod keys;
 pub mod normal;
+pub mod npy;
 pub mod plan;
 pub mod problem;
 mod progress;
