@@ -115,7 +115,7 @@ impl Cursor<'_> {
     fn wrong(&self, allowed: &str) -> String {
         let found = match self.text.get(self.at..) {
             None | Some([]) => "the end of the header".to_string(),
-            Some(rest) => excerpt(&String::from_utf8_lossy(&rest[..rest.len().min(QUOTED)])),
+            Some(rest) => excerpt(String::from_utf8_lossy(&rest[..rest.len().min(QUOTED)]).trim_end()),
         };
         format!("header, byte {}: {found}: allowed is {allowed}", self.start + self.at)
     }
@@ -213,7 +213,6 @@ impl Cursor<'_> {
 
 /// Foreign text in quotes, escaped to one line and cut to fit a message.
 fn excerpt(text: &str) -> String {
-    let text = text.trim_end();
     let cut = text.char_indices().nth(QUOTED).map(|(at, _)| at);
     format!("{:?}{}", &text[..cut.unwrap_or(text.len())], if cut.is_some() { "..." } else { "" })
 }
