@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use self::columns::{COLUMNS, Cell};
+pub use self::files::write_whole;
 use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
 use crate::row::Row;
