@@ -17,7 +17,7 @@ pub fn run(args: &Report) -> Result<()> {
 pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = lock(dir)?;
-    let rows = store::read_rows(dir)?;
+    let rows = store::rows(dir)?.collect::<Result<Vec<_>>>()?;
     let read = |name: &str| {
         let path = dir.join(name);
         std::fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
