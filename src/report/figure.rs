@@ -88,7 +88,7 @@ fn draw_series(root: &Canvas, series: &Series, at: impl Fn(f64, f64) -> (i32, i3
     Ok(())
 }
 
-/// One line above the frame for each recipe with diverged runs: `2/8` over the x it happened at.
+/// One line above the frame for each recipe with diverged runs: their fraction over the x it happened at.
 fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Drawn {
     let style = font(12).into_text_style(root).pos(Pos::new(HPos::Center, VPos::Center));
     for (line, series) in chart.series.iter().filter(|s| has_diverged(s)).enumerate() {
@@ -96,7 +96,7 @@ fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Draw
         marker(root, ((LEFT - 12) * UNIT, y), series.style)?;
         let mut free = i32::MIN;
         for point in series.points.iter().filter(|p| p.diverged > 0 && p.x > 0) {
-            let text = format!("{}/{}", point.diverged, point.runs);
+            let text = diverged_text(point);
             // Half the width of the text, with a margin.
             let half = (7 * text.len() as i32 + 8) / 2 * UNIT;
             let x = across(point.x);
@@ -107,6 +107,16 @@ fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Draw
         }
     }
     Ok(())
+}
+
+/// `2/8`, or a percentage where the counts would not fit between two points.
+fn diverged_text(point: &Point) -> String {
+    let percent = 100.0 * point.diverged_fraction();
+    match point.runs {
+        0..1000 => format!("{}/{}", point.diverged, point.runs),
+        _ if percent < 0.1 => "<0.1 %".to_string(),
+        _ => format!("{percent:.1} %"),
+    }
 }
 
 fn has_diverged(series: &Series) -> bool {

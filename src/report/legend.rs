@@ -8,7 +8,7 @@ use super::series::Series;
 
 /// Characters of a line, and lines of a name.
 const CHARS: usize = 32;
-const LINES: usize = 3;
+const LINES: usize = 4;
 /// Pixels from one line of a name to the next, and between names.
 const LEADING: i32 = 16;
 const GAP: i32 = 5;
@@ -26,8 +26,8 @@ impl Legend {
     /// Pixels.
     pub fn width(&self) -> i32 {
         let longest = self.names.iter().flatten().map(|line| line.chars().count()).max();
-        // 7.5 pixels for each character of 13; "runs diverged" stands above the names.
-        50 + 15 * longest.unwrap_or(0).max(14) as i32 / 2
+        // 8 pixels for each character of 13: wide fonts fit; "runs diverged" stands above the names.
+        52 + 8 * longest.unwrap_or(0).max(12) as i32
     }
 
     /// Pixels.

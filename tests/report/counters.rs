@@ -27,9 +27,9 @@ fn shares(rows: &[Row]) -> Vec<String> {
 
 #[test]
 fn a_share_is_of_the_values_the_site_saw() {
-    // D = 1024, M = 16, N = 1000, B = 10: in the order of the sites 1024000, 16384, 16000, 16000, 1000, 1600, 1000,
+    // D = 1024, M = 16, N = 1000, B = 10: in the order of the sites 1 024 000, 16 384, 16000, 16000, 1000, 1600, 1000,
     // 1000, 1600 values.
-    let share = ["0.0062 %", "0.39 %", "0.4 %", "0.4 %", "6.4 %", "4 %", "6.4 %", "6.4 %", "4 %"];
+    let share = ["0.0063 %", "0.39 %", "0.4 %", "0.4 %", "6.4 %", "4 %", "6.4 %", "6.4 %", "4 %"];
     assert_eq!(shares(&[counted()]), share);
     // Both outputs of a run share its counters.
     let average = Row { output: "average".into(), ..counted() };

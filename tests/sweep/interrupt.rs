@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use roundlaw::store;
 
-use super::{Place, many_parts, refused, succeeded};
+use super::{Place, many_parts, refused, stored, succeeded};
 
 const SEEDS: u32 = 80;
 
