@@ -15,6 +15,8 @@ mod best;
 mod counters;
 #[path = "report/errors.rs"]
 mod errors;
+#[path = "report/names.rs"]
+mod names;
 #[path = "report/risks.rs"]
 mod risks;
 #[path = "report/spectrum.rs"]
