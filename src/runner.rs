@@ -80,12 +80,12 @@ fn cells_of(plan: &Plan, point: usize) -> u64 {
 
 /// Cohorts of the shard that no part holds yet.
 fn missing(plan: &Plan, store: &Store, shard: (u32, u32)) -> Result<Vec<Cohort>> {
-    let done = store.done_seeds()?;
     let first_cell: Vec<u64> = (0..plan.points.len())
         .map(|point| plan.cells.iter().position(|cell| cell.problem == point).unwrap_or(0) as u64)
         .collect();
+    let done = store.done_seeds(&first_cell)?;
     let mut cohorts = plan.cohorts(shard);
-    cohorts.retain(|cohort| !done.contains_key(&(first_cell[cohort.point], cohort.seed_index)));
+    cohorts.retain(|cohort| !done.contains(&(first_cell[cohort.point], cohort.seed_index)));
     Ok(cohorts)
 }
 
