@@ -99,9 +99,9 @@ fn wave_cohorts(plan: &Plan, fits: usize) -> usize {
 fn part_cohorts(plan: &Plan, wave: usize) -> usize {
     let cost = estimate::cost(plan);
     let points = plan.points.len() as f64;
-    let rows: u64 =
-        plan.points.iter().flat_map(|p| &p.trajectories).map(|t| (t.rows.len() * t.cells.len()) as u64).sum();
-    let by_rows = PART_ROWS as f64 * points / (rows.max(1) as f64);
+    let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
+    let rows: usize = trajectories.map(|trajectory| results::rows_of(plan, trajectory)).sum();
+    let by_rows = PART_ROWS as f64 * points / rows.max(1) as f64;
     let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
     (by_rows.min(by_time) as usize).max(1).next_multiple_of(wave)
 }
