@@ -1,7 +1,7 @@
 """Writes digits-x.npy (1797 x 64 pixels) and digits-y.npy (+1 for an even digit, else -1) for digits.toml.
 
-The data is the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, 1998, UCI Machine
-Learning Repository, CC BY 4.0, https://doi.org/10.24432/C50P49), as scikit-learn ships it.
+The data is the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, 1998), as scikit-learn
+ships it. Its source and licence: https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits
 
     pip install scikit-learn
     python3 configs/make-digits.py [DIRECTORY]        # beside this script unless told otherwise
