@@ -10,11 +10,13 @@ use crate::config::MAX_DIM;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::keys::{Keys, bad, number, one_of};
+use crate::npy::MAX_MAGNITUDE;
 use crate::random::{Purpose, Stream};
 
 /// Real data in place of a spectrum and a target.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Covariates {
+    /// The file, without its values.
     pub x: Input,
     pub labels: Input,
     /// Training rows in a random order, another for each seed index; else as they stand in the file.
@@ -29,6 +31,14 @@ pub struct Covariates {
     /// File rows, ascending.
     training: Arc<[u32]>,
     held: Arc<[u32]>,
+}
+
+/// The rows follow from the rest.
+impl PartialEq for Covariates {
+    fn eq(&self, other: &Covariates) -> bool {
+        let settings = |c: &Covariates| (c.permuted, c.held_out, c.standardize);
+        self.x == other.x && self.labels == other.labels && settings(self) == settings(other)
+    }
 }
 
 /// Without the rows: they may be many.
@@ -72,6 +82,19 @@ impl Covariates {
         labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
         let (training, held) = parts(rows, held_out, permuted);
         let values = prepared(&x.values, dim, &training, standardize);
+        // A held-out row may be far from a training set of hardly any scatter.
+        if let Some(at) = values.iter().position(|x| !(f64::from(x.abs()) <= MAX_MAGNITUDE)) {
+            return Err(Error::Input(format!(
+                "{path}: {}, element [{}, {}] is {:e} once it is standardized over the training rows: allowed is a magnitude \
+                 of at most 2^20",
+                x.path.display(),
+                at / dim,
+                at % dim,
+                values[at]
+            )));
+        }
+        // The file's own values are not read again.
+        let x = Input { values: Arc::new([]), ..x };
         Ok(Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held })
     }
 
