@@ -76,7 +76,7 @@ fn an_override_is_one_value_of_a_key_that_can_be() {
         (&["sweep.seeds=8\nother=1"], &["sweep.seeds", "8\\nother=1", "integer"]),
         (&[&format!("{}=1", vec!["a"; 20_000].join("."))], &["--set a.a.a", "KEY=VALUE"]),
         (&[&format!("sweep.seeds={}", "[".repeat(20_000))], &["sweep.seeds = \"[[[", "integer"]),
-        (&["train.samples.from.x=1"], &["train.samples", "integer"]),
+        (&["train.samples.from.x=1"], &["--set train.samples.from.x=1", "samples is no table"]),
     ]);
 }
 
