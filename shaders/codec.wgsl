@@ -12,8 +12,11 @@ const CLASS_NONE: u32 = 0u;
 const CLASS_SCALAR: u32 = 1u;
 const CLASS_BLOCK: u32 = 2u;
 const CLASS_ADDITIVE: u32 = 3u;
+const CLASS_RELATIVE: u32 = 4u;
 
-const OP_WORDS: u32 = 12u;
+const LAW_TWO_POINT: u32 = 1u;
+
+const OP_WORDS: u32 = 13u;
 
 struct Op {
     kind: u32,
@@ -27,7 +30,8 @@ struct Op {
     significand: u32,
     unit: i32,
     purpose: u32,
-    counted: u32,
+    overflows: u32,
+    one_draw: u32, // `shared` of the Rust twin, a reserved word here
 }
 
 struct Rounded {
@@ -39,13 +43,21 @@ fn load_op(at: u32) -> Op {
     return Op(
         params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
         bitcast<i32>(params[at + 5u]), params[at + 6u], params[at + 7u], params[at + 8u],
-        bitcast<i32>(params[at + 9u]), params[at + 10u], params[at + 11u],
+        bitcast<i32>(params[at + 9u]), params[at + 10u], params[at + 11u], params[at + 12u],
     );
 }
 
-// Whether the operation draws a word per element.
+// Whether elements need random words.
 fn draws(op: Op) -> bool {
-    return op.kind == CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding != 0u);
+    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding != 0u);
+}
+
+// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
+fn deviate(op: Op, word: u32) -> f32 {
+    if op.rounding == LAW_TWO_POINT {
+        return bitcast<f32>(0x3f800000u | (word & 0x80000000u));
+    }
+    return normal_draw(word);
 }
 
 fn floor48(bits: u32) -> u32 {
@@ -59,6 +71,11 @@ fn round_significand(bits: u32, p: u32) -> u32 {
     }
     let half = (1u << (shift - 1u)) - 1u + ((bits >> shift) & 1u);
     return ((bits + half) >> shift) << shift;
+}
+
+// The piece of `rest` on `significand` bits; what it leaves is exact.
+fn piece(rest: f32, significand: u32) -> f32 {
+    return bitcast<f32>(floor48(round_significand(bitcast<u32>(rest), significand)));
 }
 
 fn nearest_even(significand: u32, wide_shift: u32) -> u32 {
@@ -89,7 +106,7 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & 0x80000000u;
     if magnitude > 0x7f800000u {
-        return Rounded(0x7fc00000u, NAN);
+        return Rounded(0u, NAN);
     }
     if magnitude == 0u {
         return Rounded(0u, 0u);
@@ -119,6 +136,9 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     let rounded = (u32(rounded_exponent) << 23u) | (((q << (31u - top)) >> 8u) & 0x7fffffu);
     let largest = op.max_bits + (bitcast<u32>(scale) << 23u);
     if rounded > largest {
+        if op.overflows != 0u {
+            return Rounded(0u, NAN);
+        }
         return Rounded(sign | largest, SATURATED);
     }
     return Rounded(sign | rounded, 0u);
@@ -137,14 +157,18 @@ fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Rounded {
         if largest == 0u {
             result = Rounded(0u, 0u);
         } else if largest >= 0x7f800000u {
-            result = Rounded(0x7fc00000u, NAN);
+            result = Rounded(0u, NAN);
         } else {
             result = round_value(bits, op, block_scale(largest, op.emax), word);
         }
     } else if op.kind == CLASS_ADDITIVE {
-        let noise = opaque(bitcast<f32>(op.noise) * normal_draw(word));
+        let noise = opaque(bitcast<f32>(op.noise) * deviate(op, word));
         let sum = opaque(opaque(bitcast<f32>(bits)) + noise);
         result.bits = round_significand(bitcast<u32>(sum), op.significand);
+    } else if op.kind == CLASS_RELATIVE {
+        let factor = opaque(1.0 + opaque(bitcast<f32>(op.noise) * deviate(op, word)));
+        let product = opaque(opaque(bitcast<f32>(bits)) * factor);
+        result.bits = round_significand(bitcast<u32>(product), op.significand);
     }
     let units = select(bitcast<u32>(op.unit) << 23u, 0u, (result.bits & MAGNITUDE) == 0u);
     return Rounded(floor48(result.bits - units), result.flags);

@@ -30,7 +30,11 @@ fn guarded4(x: vec4<f32>) -> vec4<f32> {
 }
 
 fn random_words(seed_index: u32, counter: u32, second: u32, purpose: u32) -> vec4<u32> {
-    return threefry(vec4<u32>(params[1], params[2], seed_index, 0u), vec4<u32>(counter, second, purpose, 0u));
+    return words_of_pass(seed_index, counter, second, purpose, 0u);
+}
+
+fn words_of_pass(seed_index: u32, counter: u32, second: u32, purpose: u32, pass_word: u32) -> vec4<u32> {
+    return threefry(vec4<u32>(params[1], params[2], seed_index, 0u), vec4<u32>(counter, second, purpose, pass_word));
 }
 
 fn normal_draw(word: u32) -> f32 {

@@ -3,13 +3,17 @@
 
 // params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 first sample, 7 samples,
 // 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
-// the first, 13 the last, 14 f32 noise, 15 index of the first operation,
-// 16 this dispatch also makes the labels.
-@group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then w* of each slot
-@group(0) @binding(3) var<storage, read_write> x_out: array<f32>; // [op][slot][sample][column]
-@group(0) @binding(4) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][32]
-@group(0) @binding(5) var<storage, read_write> labels: array<f32>; // [slot][sample]
-@group(0) @binding(6) var<storage, read_write> counts: array<u32>; // [op][slot][sample][3]
+// the first, 13 the last, 14 f32 deviation of the label's noise, 15 index of the first operation, 16 pieces of w*
+// whose labels this dispatch also makes, or 0, 17 index of the first operation's first piece, 18 x is in `uploaded`.
+// An operation has two words more: pieces of x, and significant bits of each.
+@group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then the pieces of w* of each slot
+@group(0) @binding(3) var<storage, read> uploaded: array<f32>; // [slot][sample][column of the panel]
+@group(0) @binding(4) var<storage, read_write> x_out: array<f32>; // [piece][slot][sample][column of the panel]
+@group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][piece of w*][32]
+@group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample]
+@group(0) @binding(7) var<storage, read_write> counts: array<u32>; // [op][slot][sample][3]
+
+const DATA_OP_WORDS: u32 = OP_WORDS + 2u;
 
 var<workgroup> tallies: array<atomic<u32>, 96>;
 
@@ -28,26 +32,41 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let seed_index = params[params[11] + slot];
     let absolute = params[6] + sample;
     let cell = slot * samples + sample;
-    let target_at = dim + slot * dim;
+    let pieces = params[16];
+    let target_at = dim + slot * pieces * dim;
 
-    var sum = 0.0;
-    if params[12] == 0u && params[16] != 0u {
-        sum = lane_sums[cell * 32u + lane];
+    var sums = array<f32, 3>(0.0, 0.0, 0.0);
+    if params[12] == 0u {
+        for (var k = 0u; k < pieces; k++) {
+            sums[k] = lane_sums[(cell * pieces + k) * 32u + lane];
+        }
     }
     for (var at = 0u; at < panel; at += 128u) {
         let first = params[4] + at;
-        let words = random_words(seed_index, first / 4u + lane, absolute, 0u);
+        var words = vec4<u32>(0u);
+        if params[18] == 0u {
+            words = random_words(seed_index, first / 4u + lane, absolute, 0u);
+        }
         var x: array<u32, 4>;
         for (var j = 0u; j < 4u; j++) {
-            let i = first + 32u * j + lane;
+            let within = 32u * j + lane;
+            let i = first + within;
             x[j] = 0u;
             if i < dim {
-                x[j] = covariate(scales[i], words[j]);
-                sum = guarded(sum + guarded(bitcast<f32>(x[j]) * scales[target_at + i]));
+                if params[18] == 0u {
+                    x[j] = covariate(scales[i], words[j]);
+                } else {
+                    x[j] = bitcast<u32>(uploaded[cell * panel + at + within]);
+                }
+                for (var k = 0u; k < pieces; k++) {
+                    sums[k] = guarded(sums[k] + guarded(bitcast<f32>(x[j]) * scales[target_at + k * dim + i]));
+                }
             }
         }
+        var out = params[17];
         for (var q = 0u; q < params[9]; q++) {
-            let op = load_op(params[10] + q * OP_WORDS);
+            let op_at = params[10] + q * DATA_OP_WORDS;
+            let op = load_op(op_at);
             if op.kind == CLASS_BLOCK {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, x[j] & MAGNITUDE);
@@ -59,7 +78,6 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 bits = random_words(seed_index, first / 4u + lane, absolute, op.purpose);
             }
             var total = vec3<u32>(0u);
-            let row = (((params[15] + q) * slots + slot) * samples + sample) * panel + at;
             for (var j = 0u; j < 4u; j++) {
                 let within = 32u * j + lane;
                 var value = Rounded(0u, 0u);
@@ -71,8 +89,14 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     value = apply_one(op, x[j], largest, bits[j]);
                 }
                 total += tally(value.flags);
-                x_out[row + within] = bitcast<f32>(value.bits);
+                var rest = bitcast<f32>(value.bits);
+                for (var k = 0u; k < params[op_at + OP_WORDS]; k++) {
+                    let part = piece(rest, params[op_at + OP_WORDS + 1u]);
+                    rest = opaque(rest - part);
+                    x_out[(((out + k) * slots + slot) * samples + sample) * panel + at + within] = part;
+                }
             }
+            out += params[op_at + OP_WORDS];
             if op.kind == CLASS_BLOCK {
                 next_turn();
             }
@@ -83,10 +107,6 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    if params[16] != 0u {
-        lane_sums[cell * 32u + lane] = sum;
-    }
-    partials[lane] = sum;
     workgroupBarrier();
     for (var k = lane; k < 3u * params[9]; k += 32u) {
         let at = (((params[15] + k / 3u) * slots + slot) * samples + sample) * 3u + k % 3u;
@@ -96,10 +116,31 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         counts[at] = before + atomicLoad(&tallies[k]);
     }
-    if lane == 0u && params[13] != 0u && params[16] != 0u {
+    if pieces == 0u {
+        return;
+    }
+    if params[13] == 0u {
+        for (var k = 0u; k < pieces; k++) {
+            lane_sums[(cell * pieces + k) * 32u + lane] = sums[k];
+        }
+        return;
+    }
+    // The products with the pieces of w*, the smallest total first.
+    var y = 0.0;
+    for (var k = 0u; k < pieces; k++) {
+        let at = 32u * (k % 2u);
+        partials[at + lane] = sums[pieces - 1u - k];
+        workgroupBarrier();
+        let total = tree(at);
+        if k == 0u {
+            y = total;
+        } else {
+            y = opaque(opaque(y) + total);
+        }
+    }
+    if lane == 0u {
         let word = random_words(seed_index, 0u, absolute, 1u).x;
         let noise = opaque(bitcast<f32>(params[14]) * normal_draw(word));
-        let y = opaque(opaque(tree(0u)) + noise);
-        labels[cell] = bitcast<f32>(floor48(bitcast<u32>(y)));
+        labels[cell] = bitcast<f32>(floor48(bitcast<u32>(opaque(opaque(y) + noise))));
     }
 }

@@ -1,14 +1,39 @@
-// z_j = Qfeature(fl(p_j scale)). Twin of `feature` in src/reference/project.rs.
-// One workgroup of 32 lanes per (sample, cohort slot, feature); a block of a format along M is the 32 lanes at
-// one k.
+// z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))). Twin of `dot`'s last step and of `feature` in
+// src/reference/project.rs. One workgroup of 32 lanes per (sample, cohort slot, feature); a block of a format along M
+// is the 32 lanes at one k.
 
 // params: 3 stride of a row of p, 4 first sample, 5 samples, 6 slots, 7 first word of the seed indices, 8 first
-// word of the features, of 16 words each: pair, M, f32 scale, first word in z, then the operation.
-@group(0) @binding(2) var<storage, read> p: array<f32>; // [pair][slot][sample][row]
-@group(0) @binding(3) var<storage, read_write> z: array<f32>; // per feature [slot][sample][M]
-@group(0) @binding(4) var<storage, read_write> counts: array<u32>; // [feature][slot][sample][3]
+// word of the features, 9 rows of the sketch's counts. A feature has 8 words: first product, products, M, f32 scale,
+// f32 deviation of the tail, first word in z, operation on x whose counts may hold a nan, on G, each + 1 or 0; then
+// the operations of the factor and of the feature.
+@group(0) @binding(2) var<storage, read> p: array<f32>; // [product][slot][sample][row]
+@group(0) @binding(3) var<storage, read> data_counts: array<u32>; // [op][slot][sample][3]
+@group(0) @binding(4) var<storage, read> sketch_counts: array<u32>; // [op][slot][row][3]
+@group(0) @binding(5) var<storage, read_write> z: array<f32>; // per feature [slot][sample][M]
+// [feature][slot][sample][4]: saturated, underflowed, nan, and whether a nan stands behind any value of z.
+@group(0) @binding(6) var<storage, read_write> counts: array<u32>;
 
-var<workgroup> tallies: array<atomic<u32>, 3>;
+const FEATURE_WORDS: u32 = 8u + 2u * OP_WORDS;
+
+var<workgroup> tallies: array<atomic<u32>, 4>;
+
+// What x or G made infinite or NaN.
+fn nan_before(about: u32, model: u32, slot: u32, sample: u32, lane: u32) -> u32 {
+    let samples = params[5];
+    let slots = params[6];
+    var found = 0u;
+    let data_op = params[about + 6u];
+    if data_op != 0u {
+        found = data_counts[(((data_op - 1u) * slots + slot) * samples + sample) * 3u + 2u];
+    }
+    let sketch_op = params[about + 7u];
+    if sketch_op != 0u {
+        for (var row = lane; row < model; row += 32u) {
+            found |= sketch_counts[(((sketch_op - 1u) * slots + slot) * params[9] + row) * 3u + 2u];
+        }
+    }
+    return found;
+}
 
 @compute @workgroup_size(32)
 fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -16,24 +41,54 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     let slot = group.y;
     let samples = params[5];
     let slots = params[6];
+    let absolute = params[4] + sample;
     let seed_index = params[params[7] + slot];
-    let about = params[8] + 16u * group.z;
-    let model = params[about + 1u];
-    let scale = bitcast<f32>(params[about + 2u]);
-    let op = load_op(about + 4u);
-    let p_at = ((params[about] * slots + slot) * samples + sample) * params[3];
-    let z_at = params[about + 3u] + (slot * samples + sample) * model;
+    let about = params[8] + FEATURE_WORDS * group.z;
+    let products = params[about + 1u];
+    let model = params[about + 2u];
+    let scale = bitcast<f32>(params[about + 3u]);
+    let tail = bitcast<f32>(params[about + 4u]);
+    let factor = load_op(about + 8u);
+    let op = load_op(about + 8u + OP_WORDS);
+    let p_step = slots * samples * params[3];
+    let p_at = params[about] * p_step + (slot * samples + sample) * params[3];
+    let z_at = params[about + 5u] + (slot * samples + sample) * model;
 
+    var factor_word = 0u;
+    if factor.kind != CLASS_NONE {
+        factor_word = random_words(seed_index, 0u, absolute, factor.purpose).x;
+    }
     var words = vec4<u32>(0u);
+    var tail_words = vec4<u32>(0u);
     var total = vec3<u32>(0u);
     for (var k = 0u; k * 32u < model; k++) {
-        if k % 4u == 0u && draws(op) {
-            words = random_words(seed_index, 8u * k + lane, params[4] + sample, op.purpose);
+        if k % 4u == 0u {
+            if op.one_draw != 0u {
+                words = vec4<u32>(random_words(seed_index, 0u, absolute, op.purpose).x);
+            } else if draws(op) {
+                words = random_words(seed_index, 8u * k + lane, absolute, op.purpose);
+            }
+            if tail != 0.0 {
+                tail_words = random_words(seed_index, 8u * k + lane, absolute, 6u);
+            }
         }
         let j = 32u * k + lane;
         var bits = 0u;
         if j < model {
-            bits = floor48(bitcast<u32>(opaque(p[p_at + j] * scale)));
+            // The products of the pieces, the smallest total first.
+            var sum = p[p_at + (products - 1u) * p_step + j];
+            for (var product = products - 1u; product > 0u; product--) {
+                sum = opaque(opaque(sum) + opaque(p[p_at + (product - 1u) * p_step + j]));
+            }
+            bits = floor48(bitcast<u32>(sum));
+            if factor.kind != CLASS_NONE {
+                bits = apply_one(factor, bits, 0u, factor_word).bits;
+            }
+            bits = floor48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
+            if tail != 0.0 {
+                let noise = opaque(tail * normal_draw(tail_words[k % 4u]));
+                bits = floor48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
+            }
         }
         var largest = 0u;
         if op.kind == CLASS_BLOCK {
@@ -50,8 +105,9 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         atomicAdd(&tallies[1], total.y);
         atomicAdd(&tallies[2], total.z);
     }
+    atomicOr(&tallies[3], total.z | nan_before(about, model, slot, sample, lane));
     workgroupBarrier();
-    if lane < 3u {
-        counts[((group.z * slots + slot) * samples + sample) * 3u + lane] = atomicLoad(&tallies[lane]);
+    if lane < 4u {
+        counts[((group.z * slots + slot) * samples + sample) * 4u + lane] = atomicLoad(&tallies[lane]);
     }
 }

@@ -1,12 +1,11 @@
-// p = Qdata(x) . Qsketch(G_j) over one panel of columns. Twin of `dot` in src/reference/project.rs.
+// Products of pieces of Qdata(x) and Qsketch(G_j) over one panel of columns. Twin of `dot` in src/reference/project.rs.
 // A thread holds 4 samples by 4 rows; the products are exact, slices of 128 columns are summed in order.
 
 // params: 3 quads of columns in the panel, 4 quads before the panel in a row of G, 5 quads of a row of G,
-// 6 samples, 7 rows, 8 slots, 9 this panel is the first, 10 the last, 11 first word of the pairs (data
-// operation, sketch operation).
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [data op][slot][sample][panel]
-@group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [sketch op][slot][row][column]
-@group(0) @binding(4) var<storage, read_write> p: array<f32>; // [pair][slot][sample][row]
+// 6 samples, 7 rows, 8 slots, 9 this panel is the first, 10 first word of the products: piece of x, piece of G, rows.
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [piece][slot][sample][panel]
+@group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [piece][slot][row][column]
+@group(0) @binding(4) var<storage, read_write> p: array<f32>; // [product][slot][sample][row]
 
 fn add_quad(sums: vec4<f32>, x: vec4<f32>, g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>, g3: vec4<f32>) -> vec4<f32> {
     var s = sums;
@@ -29,11 +28,7 @@ fn load_total(at: u32, rows: u32, row: u32) -> vec4<f32> {
 fn store_total(at: u32, rows: u32, row: u32, total: vec4<f32>) {
     for (var c = 0u; c < 4u; c++) {
         if row + c < rows {
-            var bits = bitcast<u32>(total[c]);
-            if params[10] != 0u {
-                bits = floor48(bits);
-            }
-            p[at + row + c] = bitcast<f32>(bits);
+            p[at + row + c] = total[c];
         }
     }
 }
@@ -44,15 +39,15 @@ fn project(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id
     let samples = params[6];
     let rows = params[7];
     let slots = params[8];
-    let pair = group.z / slots;
+    let product = params[10] + 3u * (group.z / slots);
     let slot = group.z % slots;
     let row = (group.x * 8u + local.x) * 4u;
     let sample = (group.y * 8u + local.y) * 4u;
-    if row >= rows || sample >= samples {
+    if row >= params[product + 2u] || sample >= samples {
         return;
     }
-    let x_base = (params[params[11] + 2u * pair] * slots + slot) * samples;
-    let g_base = (params[params[11] + 2u * pair + 1u] * slots + slot) * rows;
+    let x_base = (params[product] * slots + slot) * samples;
+    let g_base = (params[product + 1u] * slots + slot) * rows;
     let last_sample = samples - 1u;
     let last_row = rows - 1u;
     // Rows and samples past the end repeat the last one; their sums are not stored.
@@ -65,7 +60,7 @@ fn project(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id
     let g2 = (g_base + min(row + 2u, last_row)) * params[5] + params[4];
     let g3 = (g_base + min(row + 3u, last_row)) * params[5] + params[4];
 
-    let p0 = ((pair * slots + slot) * samples + sample) * rows;
+    let p0 = (group.z * samples + sample) * rows;
     var t0 = vec4<f32>(0.0);
     var t1 = vec4<f32>(0.0);
     var t2 = vec4<f32>(0.0);

@@ -1,11 +1,15 @@
-// Qsketch(G) of one panel of columns. Twin of `sketch` in src/reference/draw.rs.
+// Qsketch(G) of one panel of columns, cut into pieces. Twin of `sketch` in src/reference/draw.rs.
 // One workgroup of 32 lanes per (row, cohort slot).
 
-// params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 stride of a row, 7 rows,
-// 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
-// the first, 15 index of the first operation.
-@group(0) @binding(2) var<storage, read_write> g_out: array<f32>; // [op][slot][row][column]
-@group(0) @binding(3) var<storage, read_write> counts: array<u32>; // [op][slot][row][3]
+// params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 stride of a row, 7 rows of the
+// buffers, 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel
+// is the first, 13 pass word, 14 G is in `uploaded`, 15 index of the first operation, 16 of its first piece.
+// An operation has two words more: pieces of G, and significant bits of each.
+@group(0) @binding(2) var<storage, read> uploaded: array<f32>; // [row][column]
+@group(0) @binding(3) var<storage, read_write> g_out: array<f32>; // [piece][slot][row][column]
+@group(0) @binding(4) var<storage, read_write> counts: array<u32>; // [op][slot][row][3]
+
+const SKETCH_OP_WORDS: u32 = OP_WORDS + 2u;
 
 var<workgroup> tallies: array<atomic<u32>, 96>;
 
@@ -19,16 +23,26 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     let seed_index = params[params[11] + slot];
     for (var at = 0u; at < params[5]; at += 128u) {
         let first = params[4] + at;
-        let words = random_words(seed_index, first / 4u + lane, row, 2u);
+        var words = vec4<u32>(0u);
+        if params[14] == 0u {
+            words = words_of_pass(seed_index, first / 4u + lane, row, 2u, params[13]);
+        }
         var g: array<u32, 4>;
         for (var j = 0u; j < 4u; j++) {
+            let i = first + 32u * j + lane;
             g[j] = 0u;
-            if first + 32u * j + lane < dim {
-                g[j] = floor48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
+            if i < dim {
+                if params[14] == 0u {
+                    g[j] = floor48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
+                } else {
+                    g[j] = floor48(bitcast<u32>(uploaded[row * dim + i]));
+                }
             }
         }
+        var out = params[16];
         for (var q = 0u; q < params[9]; q++) {
-            let op = load_op(params[10] + q * OP_WORDS);
+            let op_at = params[10] + q * SKETCH_OP_WORDS;
+            let op = load_op(op_at);
             if op.kind == CLASS_BLOCK {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, g[j] & MAGNITUDE);
@@ -36,11 +50,12 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 settle(lane);
             }
             var bits = vec4<u32>(0u);
-            if draws(op) {
+            if op.one_draw != 0u {
+                bits = vec4<u32>(random_words(seed_index, 0u, 0u, op.purpose).x);
+            } else if draws(op) {
                 bits = random_words(seed_index, first / 4u + lane, row, op.purpose);
             }
             var total = vec3<u32>(0u);
-            let out = (((params[15] + q) * slots + slot) * rows + row) * params[6] + first;
             for (var j = 0u; j < 4u; j++) {
                 let within = 32u * j + lane;
                 var value = Rounded(0u, 0u);
@@ -52,8 +67,14 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                     value = apply_one(op, g[j], largest, bits[j]);
                 }
                 total += tally(value.flags);
-                g_out[out + within] = bitcast<f32>(value.bits);
+                var rest = bitcast<f32>(value.bits);
+                for (var k = 0u; k < params[op_at + OP_WORDS]; k++) {
+                    let part = piece(rest, params[op_at + OP_WORDS + 1u]);
+                    rest = opaque(rest - part);
+                    g_out[(((out + k) * slots + slot) * rows + row) * params[6] + first + within] = part;
+                }
             }
+            out += params[op_at + OP_WORDS];
             if op.kind == CLASS_BLOCK {
                 next_turn();
             }

@@ -6,17 +6,20 @@
 // may straddle dispatches; what is between two units lies in `state`.
 
 // params: 3 samples of the buffers, 4 slots, 5 first word of the seed indices, 6 first word of the runs,
-// 7 absolute index of sample 0, 8 the average is kept. A run has 72 words: 0 M, 1 B, 2 first word in z, 3 updates
+// 7 absolute index of sample 0, 8 the average is kept. A run has 92 words: 0 M, 1 B, 2 first word in z, 3 updates
 // between halvings, 4 f32 step, 5 update, 6 unit of the update, 7 units to do, 8 first word in state, 9 words of
-// a slot's state, 10 index in status, 11 sample at which the batch starts, 12 operations: label, parameter,
-// activation, gradient, weight.
+// a slot's state, 10 index in status, 11 sample at which the batch starts, 12 first word in z as Z^T r reads it,
+// 13 feature, 14 operations: label, parameter, activation, gradient, weight, feature_grad.
 @group(0) @binding(2) var<storage, read> z: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<f32>;
-// v, s, hi, lo, parameter as read, next v: M words each; batch values: B; counters: 15 x (32 low, 32 high words).
-@group(0) @binding(4) var<storage, read_write> state: array<u32>;
-@group(0) @binding(5) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or all ones
+@group(0) @binding(4) var<storage, read> features: array<u32>; // counts of the feature kernel
+// v, s, hi, lo, parameter as read, next v: M words each; batch values: B; counters: 18 x (32 low, 32 high words);
+// whether a lane met a nan in the open update: 32.
+@group(0) @binding(5) var<storage, read_write> state: array<u32>;
+@group(0) @binding(6) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or all ones
 
-const RUN_WORDS: u32 = 72u;
+const RUN_WORDS: u32 = 14u + 6u * OP_WORDS;
+const COUNTERS: u32 = 18u;
 const GROUP: u32 = 256u;
 const NEVER: u32 = 0xffffffffu;
 const LABEL: u32 = 0u;
@@ -24,6 +27,7 @@ const PARAMETER: u32 = 1u;
 const ACTIVATION: u32 = 2u;
 const GRADIENT: u32 = 3u;
 const WEIGHT: u32 = 4u;
+const FEATURE_GRAD: u32 = 5u;
 
 var<workgroup> weights: array<f32, MODEL>;
 var<workgroup> values: array<f32, BATCH>; // activations, then residuals
@@ -35,17 +39,20 @@ var<private> run: u32;
 var<private> model: u32;
 var<private> batch: u32;
 var<private> base: u32;
+var<private> slot: u32;
 var<private> z_row: u32; // first word of z of the batch's first sample
+var<private> gradient_row: u32; // the same as Z^T r reads it
 var<private> label_row: u32;
 var<private> sample: u32; // absolute index of the batch's first sample
 var<private> update: u32;
 var<private> alive: bool;
 var<private> flip: u32 = 0u;
 var<private> words: vec4<u32>;
-var<private> counts: array<vec3<u32>, 5>;
+var<private> counts: array<vec3<u32>, 6>;
+var<private> poisoned: bool; // a nan stands behind a value of this update: it is not applied
 
 fn run_op(site: u32) -> Op {
-    return load_op(run + 12u + site * OP_WORDS);
+    return load_op(run + 14u + site * OP_WORDS);
 }
 
 fn read_f32(at: u32) -> f32 {
@@ -68,9 +75,13 @@ fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
     if !present {
         return 0u;
     }
-    let value = apply_one(op, bits, largest, word);
+    return counted(site, apply_one(op, bits, largest, word));
+}
+
+fn counted(site: u32, value: Rounded) -> u32 {
     if alive {
         counts[site] += tally(value.flags);
+        poisoned = poisoned || (value.flags & NAN) != 0u;
     }
     return value.bits;
 }
@@ -78,7 +89,11 @@ fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
 // Word of element 32 k + lane of an M-vector of this update.
 fn element_word(op: Op, k: u32, start: bool) -> u32 {
     if draws(op) && (start || k % 4u == 0u) {
-        words = random_words(seed_index, 32u * (k / 4u) + lane, update, op.purpose);
+        if op.one_draw != 0u {
+            words = vec4<u32>(random_words(seed_index, 0u, update, op.purpose).x);
+        } else {
+            words = random_words(seed_index, 32u * (k / 4u) + lane, update, op.purpose);
+        }
     }
     return words[k % 4u];
 }
@@ -106,6 +121,8 @@ fn read_parameter() {
 // The activation of sample b of the batch, in every lane.
 fn dot(b: u32) -> f32 {
     let row = z_row + b * model;
+    let cell = params[run + 13u] * params[4] * params[3] + label_row + b;
+    poisoned = poisoned || features[4u * cell + 3u] != 0u;
     var sum = 0.0;
     if run_op(PARAMETER).kind == CLASS_NONE {
         for (var j = lane; j < model; j += 32u) {
@@ -125,7 +142,8 @@ fn dot(b: u32) -> f32 {
 
 fn scalar_word(op: Op, b: u32) -> u32 {
     if draws(op) {
-        return random_words(seed_index, 0u, sample + b, op.purpose).x;
+        let drawn = select(sample + b, sample, op.one_draw != 0u);
+        return random_words(seed_index, 0u, drawn, op.purpose).x;
     }
     return 0u;
 }
@@ -160,6 +178,31 @@ fn step_size() -> f32 {
     return bitcast<f32>(params[run + 4u] - ((update / params[run + 3u]) << 23u));
 }
 
+// z_bj as Z^T r reads it, for this lane's j; `largest` is that of its block along the batch.
+fn gradient_feature(op: Op, b: u32, j: u32, largest: u32) -> f32 {
+    let bits = bitcast<u32>(z[gradient_row + b * model + j]);
+    if op.kind == CLASS_NONE {
+        return bitcast<f32>(bits);
+    }
+    var word = 0u;
+    if op.one_draw != 0u {
+        word = random_words(seed_index, 0u, sample + b, op.purpose).x;
+    } else if draws(op) {
+        let within = j % 128u;
+        word = random_words(seed_index, 32u * (j / 128u) + within % 32u, sample + b, op.purpose)[within / 32u];
+    }
+    return bitcast<f32>(counted(FEATURE_GRAD, apply_one(op, bits, largest, word)));
+}
+
+// Largest magnitude of the block of the batch that starts at `first`, in column j.
+fn batch_block_maximum(op: Op, first: u32, j: u32) -> u32 {
+    var largest = 0u;
+    for (var b = first; b < min(first + op.block, batch); b++) {
+        largest = max(largest, bitcast<u32>(z[gradient_row + b * model + j]) & MAGNITUDE);
+    }
+    return largest;
+}
+
 // Next value of elements 32 k ... 32 k + 31.
 fn gradient(k: u32, start: bool) {
     let op = run_op(WEIGHT);
@@ -167,9 +210,19 @@ fn gradient(k: u32, start: bool) {
     let present = j < model;
     var next = 0u;
     if present {
-        var sum = opaque(z[z_row + j] * values[0]);
-        for (var b = 1u; b < batch; b++) {
-            sum = opaque(sum + opaque(z[z_row + b * model + j] * values[b]));
+        let read = run_op(FEATURE_GRAD);
+        var sum = 0.0;
+        var largest = 0u;
+        for (var b = 0u; b < batch; b++) {
+            if read.kind == CLASS_BLOCK && b % read.block == 0u {
+                largest = batch_block_maximum(read, b, j);
+            }
+            let product = opaque(gradient_feature(read, b, j, largest) * values[b]);
+            if b == 0u {
+                sum = product;
+            } else {
+                sum = opaque(sum + product);
+            }
         }
         let g = bitcast<f32>(floor48(bitcast<u32>(sum)));
         next = bitcast<u32>(opaque(opaque(weights[j]) + opaque(step_size() * g)));
@@ -195,8 +248,9 @@ fn fold(j: u32) {
 }
 
 // Ends an update: tests for divergence, joins v to the average and takes the next v.
-fn commit(slot: u32) {
-    var largest = 0u;
+fn commit() {
+    var largest = select(0u, MAGNITUDE, poisoned);
+    poisoned = false;
     for (var j = lane; j < model; j += 32u) {
         largest = max(largest, state[base + 5u * model + j] & MAGNITUDE);
     }
@@ -227,7 +281,7 @@ fn commit(slot: u32) {
 }
 
 fn save_counts(at: u32) {
-    for (var c = 0u; c < 15u; c++) {
+    for (var c = 0u; c < COUNTERS; c++) {
         let low = at + 64u * c + lane;
         let added = counts[c / 3u][c % 3u];
         let sum = state[low] + added;
@@ -236,12 +290,13 @@ fn save_counts(at: u32) {
             state[low + 32u] += 1u;
         }
     }
+    state[at + 64u * COUNTERS + lane] = u32(poisoned);
 }
 
 @compute @workgroup_size(32)
 fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     lane = index;
-    let slot = group.y;
+    slot = group.y;
     run = params[6] + RUN_WORDS * group.x;
     seed_index = params[params[5] + slot];
     model = params[run];
@@ -249,6 +304,7 @@ fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     base = params[run + 8u] + slot * params[run + 9u];
     let start = slot * params[3] + params[run + 11u];
     z_row = params[run + 2u] + start * model;
+    gradient_row = params[run + 12u] + start * model;
     label_row = start;
     sample = params[7] + params[run + 11u];
     update = params[run + 5u];
@@ -259,6 +315,7 @@ fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         return;
     }
     alive = true;
+    poisoned = state[base + 6u * model + batch + 64u * COUNTERS + lane] != 0u;
     for (var j = lane; j < model; j += 32u) {
         weights[j] = read_f32(base + j);
     }
@@ -286,10 +343,11 @@ fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         }
         unit++;
         if unit == end {
-            commit(slot);
+            commit();
             unit = 0u;
             update++;
             z_row += batch * model;
+            gradient_row += batch * model;
             label_row += batch;
             sample += batch;
         }

@@ -7,9 +7,9 @@ use crate::cpu::clean_sketch;
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::sketch_entry;
-use crate::quantized_test::TestSet;
 use crate::random::Stream;
 use crate::reference::{self, RawRow};
+use crate::results::Judge;
 use crate::row::Site;
 
 /// Rows per pass of the search for the first differing update.
@@ -129,27 +129,34 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -
     Ok(None)
 }
 
-/// The clean sketch that the risks are computed from, against the scalar draws.
+/// The clean sketches that the risks are computed from, against the scalar draws.
 fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
     let point = &plan.points[cohort.point];
     let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
     let dim = point.problem.dim as usize;
-    let sketch = clean_sketch(point, &stream);
-    let scalar = |index: usize| sketch_entry(&stream, (index / dim) as u32, (index % dim) as u32);
-    let (index, actual) = sketch.iter().enumerate().find(|&(index, g)| g.to_bits() != scalar(index).to_bits())?;
-    Some(Difference {
-        place: "sketch".into(),
-        index,
-        expected: format!("{:#x}", scalar(index).to_bits()),
-        actual: format!("{:#x}", actual.to_bits()),
+    point.sketches.iter().find_map(|draw| {
+        let (row, column) = (|index: usize| (index / dim) as u32, |index: usize| (index % dim) as u32);
+        let scalar = |i: usize| sketch_entry(&point.problem.sketch, &stream, draw.pass, row(i), column(i)).to_bits();
+        let sketch = clean_sketch(point, draw, &stream);
+        let (index, actual) = sketch.iter().enumerate().find(|&(index, g)| g.to_bits() != scalar(index))?;
+        let (expected, actual) = (format!("{:#x}", scalar(index)), format!("{:#x}", actual.to_bits()));
+        Some(Difference { place: "sketch".into(), index, expected, actual })
     })
 }
 
-/// The test samples that the quantized-test risk reads, against the scalar draws.
+/// The samples that a risk is measured on, against the scalar draws.
 fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
-    let (sample, feature, index, expected, actual) = TestSet::new(plan, cohort)?.difference(plan, cohort)?;
-    let place = format!("test sample {sample}, feature set {feature}");
-    Some(Difference { place, index, expected: format!("{expected:#x}"), actual: format!("{actual:#x}") })
+    let covariates = plan.points[cohort.point].problem.covariates();
+    if plan.config.train.quantized_test.is_none() && covariates.is_none() {
+        return None;
+    }
+    let found = Judge::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)?;
+    Some(Difference {
+        place: format!("test sample {}, feature set {}", found.sample, found.feature),
+        index: found.index,
+        expected: format!("{:#x}", found.expected),
+        actual: format!("{:#x}", found.actual),
+    })
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone

@@ -1,6 +1,6 @@
 //! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
 
-use crate::format::{Op, class};
+use crate::format::{Law, Op, class};
 use crate::normal::normal;
 use crate::row::Counts;
 
@@ -31,12 +31,28 @@ pub fn round_significand(bits: u32, p: u32) -> u32 {
     ((bits + half) >> shift) << shift
 }
 
-/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a stochastic rounding.
+/// The piece of `rest` on `bits` significant bits; `rest` keeps the exact remainder.
+pub fn piece(rest: &mut f32, bits: u32) -> f32 {
+    let piece = f32::from_bits(floor48(round_significand(rest.to_bits(), bits)));
+    *rest -= piece;
+    piece
+}
+
+/// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
+pub fn deviate(op: &Op, word: u32) -> f32 {
+    match op.rounding == Law::TwoPoint as u32 {
+        true => f32::from_bits(0x3f80_0000 | word & 0x8000_0000),
+        false => normal(word),
+    }
+}
+
+/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a stochastic rounding. What is not a
+/// number, or overflows to infinity, is counted and becomes +0: the run ends before anything reads it.
 pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
     let magnitude = bits & 0x7fff_ffff;
     let sign = bits & 0x8000_0000;
     if magnitude > 0x7f80_0000 {
-        return (0x7fc0_0000, NAN);
+        return (0, NAN);
     }
     if magnitude == 0 {
         return (0, 0);
@@ -60,7 +76,11 @@ pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
     let rounded_exponent = exponent - 23 + shift as i32 + top as i32;
     let rounded = ((rounded_exponent as u32) << 23) | (((q << (31 - top)) >> 8) & 0x7f_ffff);
     let max = op.max_bits.wrapping_add_signed(scale << 23);
-    if rounded > max { (sign | max, SATURATED) } else { (sign | rounded, 0) }
+    match rounded > max {
+        false => (sign | rounded, 0),
+        true if op.overflows != 0 => (0, NAN),
+        true => (sign | max, SATURATED),
+    }
 }
 
 fn nearest_even(significand: u32, shift: u32) -> u32 {
@@ -87,15 +107,16 @@ pub fn block_scale(largest: u32, emax: i32) -> i32 {
     ((largest >> 23) as i32 - 127 - emax).clamp(-127, 127)
 }
 
-/// Applies `op` to a vector in place: element k draws `word(k)`, blocks run along the vector, the last may be
-/// shorter. Every result is stored with the floor of 2^-48 and zeros as +0.
+/// Applies `op` to a vector in place: element k draws `word(k)`, or every element `word(0)` where the draw is shared;
+/// blocks run along the vector, the last may be shorter. Every result is stored with the floor of 2^-48 and zeros
+/// as +0.
 pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts {
     let mut counts = Counts::default();
     let block = if op.class == class::BLOCK { op.block as usize } else { values.len().max(1) };
     for (index, chunk) in values.chunks_mut(block).enumerate() {
         let largest = chunk.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
         for (k, value) in chunk.iter_mut().enumerate() {
-            let (bits, flags) = apply_one(op, value.to_bits(), largest, || word(index * block + k));
+            let (bits, flags) = apply_one(op, value.to_bits(), largest, || word(if op.shared != 0 { 0 } else { index * block + k }));
             *value = f32::from_bits(bits);
             counts += tally(flags);
         }
@@ -108,14 +129,18 @@ pub fn apply_one(op: &Op, bits: u32, largest: u32, word: impl Fn() -> u32) -> Ro
     let (rounded, flags) = match op.class {
         class::SCALAR => round_value(bits, op, 0, if op.rounding == 0 { 0 } else { word() }),
         class::BLOCK if largest == 0 => (0, 0),
-        class::BLOCK if largest >= 0x7f80_0000 => (0x7fc0_0000, NAN),
+        class::BLOCK if largest >= 0x7f80_0000 => (0, NAN),
         class::BLOCK => {
             let scale = block_scale(largest, op.emax);
             round_value(bits, op, scale, if op.rounding == 0 { 0 } else { word() })
         }
         class::ADDITIVE => {
-            let noise = f32::from_bits(op.noise) * normal(word());
+            let noise = f32::from_bits(op.noise) * deviate(op, word());
             (round_significand((f32::from_bits(bits) + noise).to_bits(), op.significand), 0)
+        }
+        class::RELATIVE => {
+            let factor = 1.0 + f32::from_bits(op.noise) * deviate(op, word());
+            (round_significand((f32::from_bits(bits) * factor).to_bits(), op.significand), 0)
         }
         _ => (bits, 0),
     };

@@ -19,32 +19,65 @@ pub enum Layout {
     Block { element: &'static Layout, emax: i32, size: u32 },
 }
 
+/// What becomes of a value beyond the largest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The largest value.
+    Saturate,
+    /// An infinity, or NaN where the format has none: the run diverges at the update that would read it.
+    Ieee,
+}
+
+impl Overflow {
+    pub const ALL: [Overflow; 2] = [Overflow::Saturate, Overflow::Ieee];
+
+    pub fn name(self) -> &'static str {
+        if self == Overflow::Saturate { "saturate" } else { "ieee" }
+    }
+}
+
 /// One number format.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Format {
     /// The name in a config.
     pub name: &'static str,
     pub layout: Layout,
+    /// Unless the config says otherwise.
+    pub overflow: Overflow,
     /// The specification that defines it.
     pub source: &'static str,
 }
 
+const E4M3: Layout = Layout::Float { mantissa: 3, bias: 7, max: 448.0 };
+const E5M2: Layout = Layout::Float { mantissa: 2, bias: 15, max: 57344.0 };
 const E2M1: Layout = Layout::Float { mantissa: 1, bias: 1, max: 6.0 };
+const F16: Layout = Layout::Float { mantissa: 10, bias: 15, max: 65504.0 };
+const BF16: Layout = Layout::Float { mantissa: 7, bias: 127, max: f32::from_bits(0x7f7f_0000) };
+
+const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
+    Format { name, layout, overflow: Overflow::Saturate, source }
+}
+
+const fn ieee(name: &'static str, layout: Layout, source: &'static str) -> Format {
+    Format { name, layout, overflow: Overflow::Ieee, source }
+}
+
+const fn mx(element: &'static Layout, emax: i32) -> Layout {
+    Layout::Block { element, emax, size: 32 }
+}
 
 /// All formats, in the order `--help` and error messages list them.
 pub const FORMATS: &[Format] = &[
-    Format { name: "fp32", layout: Layout::Identity, source: "IEEE 754-2019, binary32" },
-    Format {
-        name: "e4m3",
-        layout: Layout::Float { mantissa: 3, bias: 7, max: 448.0 },
-        source: "OCP 8-bit Floating Point Specification 1.0, E4M3",
-    },
-    Format { name: "int8", layout: Layout::Integer { bits: 8 }, source: "two's complement, symmetric, fixed step" },
-    Format {
-        name: "mxfp4",
-        layout: Layout::Block { element: &E2M1, emax: 2, size: 32 },
-        source: "OCP Microscaling Formats Specification 1.0, MXFP4",
-    },
+    saturating("fp32", Layout::Identity, "IEEE 754-2019, binary32"),
+    ieee("bf16", BF16, "the upper half of binary32"),
+    ieee("f16", F16, "IEEE 754-2019, binary16"),
+    saturating("e5m2", E5M2, "OCP 8-bit Floating Point Specification 1.0, E5M2"),
+    saturating("e4m3", E4M3, "OCP 8-bit Floating Point Specification 1.0, E4M3"),
+    saturating("int8", Layout::Integer { bits: 8 }, "two's complement, symmetric, fixed step"),
+    saturating("int4", Layout::Integer { bits: 4 }, "two's complement, symmetric, fixed step"),
+    saturating("mxfp8", mx(&E4M3, 8), "OCP Microscaling Formats Specification 1.0, MXFP8 with E4M3 elements"),
+    saturating("mxfp8-e5m2", mx(&E5M2, 15), "OCP Microscaling Formats Specification 1.0, MXFP8 with E5M2 elements"),
+    saturating("mxfp4", mx(&E2M1, 2), "OCP Microscaling Formats Specification 1.0, MXFP4"),
 ];
 
 /// The row of that name.
@@ -73,25 +106,71 @@ impl Rounding {
     }
 }
 
+/// How an idealised noise law joins a value u; e = sqrt(eps), n has mean 0 and variance 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noise {
+    /// u + e n, one n per element.
+    Additive,
+    /// u (1 + e n), one n per element.
+    Relative,
+    /// u (1 + e n), one n per vector.
+    Multiplicative,
+}
+
+impl Noise {
+    pub const ALL: [Noise; 3] = [Noise::Additive, Noise::Relative, Noise::Multiplicative];
+
+    pub fn name(self) -> &'static str {
+        ["additive", "relative", "multiplicative"][self as usize]
+    }
+}
+
+/// The distribution of n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Law {
+    Gaussian = 0,
+    /// +1 or -1, each with probability 1/2.
+    TwoPoint = 1,
+}
+
+impl Law {
+    pub const ALL: [Law; 2] = [Law::Gaussian, Law::TwoPoint];
+
+    pub fn name(self) -> &'static str {
+        ["gaussian", "two-point"][self as usize]
+    }
+}
+
 /// What a recipe asks for at a site.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spec {
     /// `scale` is the step of an integer format and the power of two a float format is multiplied by.
-    Format { format: &'static Format, scale: f64, rounding: Rounding },
-    /// u + sqrt(eps) n with a standard normal n per element (the additive model of low-precision theory).
-    Additive { eps: f64 },
+    Format { format: &'static Format, scale: f64, rounding: Rounding, overflow: Overflow },
+    /// An idealised law. `shared`: label, activation and gradient draw once per batch, not once per sample.
+    Noise { noise: Noise, eps: f64, law: Law, shared: bool },
 }
 
 impl Spec {
     /// The text of the column `<site>`: the name, then the options that are not defaults.
     pub fn canonical(&self) -> String {
         match self {
-            Spec::Format { format, scale, .. } => match format.layout {
-                Layout::Integer { .. } => format!("{} step={scale}", format.name),
-                _ if *scale != 1.0 => format!("{} scale={scale}", format.name),
-                _ => format.name.to_string(),
-            },
-            Spec::Additive { eps } => format!("additive eps={eps} law=gaussian"),
+            Spec::Format { format, scale, overflow, .. } => {
+                let mut text = format.name.to_string();
+                match format.layout {
+                    Layout::Integer { .. } => text += &format!(" step={scale}"),
+                    _ if *scale != 1.0 => text += &format!(" scale={scale}"),
+                    _ => {}
+                }
+                if *overflow != format.overflow {
+                    text += &format!(" overflow={}", overflow.name());
+                }
+                text
+            }
+            Spec::Noise { noise, eps, law, shared } => {
+                let batch = if *shared { " shared_batch=true" } else { "" };
+                format!("{} eps={eps} law={}{batch}", noise.name(), law.name())
+            }
         }
     }
 
@@ -99,7 +178,7 @@ impl Spec {
     pub fn rounding(&self) -> Option<&'static str> {
         match self {
             Spec::Format { rounding, .. } => Some(rounding.name()),
-            Spec::Additive { .. } => None,
+            Spec::Noise { .. } => None,
         }
     }
 
@@ -140,6 +219,7 @@ pub mod class {
     pub const SCALAR: u32 = 1;
     pub const BLOCK: u32 = 2;
     pub const ADDITIVE: u32 = 3;
+    pub const RELATIVE: u32 = 4;
 }
 
 /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
@@ -148,7 +228,7 @@ pub mod class {
 pub struct Op {
     /// One of [`class`].
     pub class: u32,
-    /// `Rounding as u32`.
+    /// `Rounding as u32` of a format, `Law as u32` of a noise.
     pub rounding: u32,
     /// Stored significand bits below the leading one; 23 for a fixed grid.
     pub mantissa: u32,
@@ -160,7 +240,7 @@ pub struct Op {
     pub emax: i32,
     /// Elements that share a scale.
     pub block: u32,
-    /// f32 bits of the standard deviation of an additive law.
+    /// f32 bits of the standard deviation of a law.
     pub noise: u32,
     /// The result of a law is rounded to this many significant bits.
     pub significand: u32,
@@ -168,35 +248,43 @@ pub struct Op {
     pub unit: i32,
     /// Purpose word of the site's random words.
     pub purpose: u32,
-    /// The site has counters.
-    pub counted: u32,
+    /// Values beyond the largest one become non-finite.
+    pub overflows: u32,
+    /// One draw serves the whole vector, or the whole batch.
+    pub shared: u32,
 }
 
 impl Op {
+    /// Words of an operation in a shader's parameters.
+    pub const WORDS: u32 = (size_of::<Op>() / 4) as u32;
+
     /// The operation of a site no recipe sets.
     pub fn none() -> Op {
         Op { significand: 24, ..Op::zeroed() }
     }
 
-    /// The operation of `spec` at `site`.
-    pub fn new(spec: Option<&Spec>, site: Site) -> Op {
+    /// The operation of `spec` at `site`; `grids` are the significant bits of a covariate and of the sketch.
+    pub fn new(spec: Option<&Spec>, site: Site, grids: (u32, u32)) -> Op {
         let purpose = crate::random::site_purpose(site as u32);
         let none = Op { purpose, ..Op::none() };
         match spec {
             None => none,
-            Some(Spec::Additive { eps }) => Op {
-                class: class::ADDITIVE,
+            Some(Spec::Noise { noise, eps, law, shared }) => Op {
+                class: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
+                rounding: *law as u32,
                 noise: (eps.sqrt() as f32).to_bits(),
                 significand: match site {
-                    Site::Data => 16,
-                    Site::Sketch => 8,
+                    Site::Data => grids.0,
+                    Site::Sketch => grids.1,
                     _ => 24,
                 },
+                shared: u32::from(*shared || *noise == Noise::Multiplicative && !site.is_scalar()),
                 ..none
             },
-            Some(Spec::Format { format, scale, rounding }) => {
+            Some(Spec::Format { format, scale, rounding, overflow }) => {
                 let scale = libm::ilogb(*scale);
-                let op = Op { rounding: *rounding as u32, counted: 1, ..none };
+                let overflows = u32::from(*overflow == Overflow::Ieee);
+                let op = Op { rounding: *rounding as u32, overflows, ..none };
                 match format.layout {
                     Layout::Identity => none,
                     Layout::Block { element, emax, size } => {
@@ -213,6 +301,29 @@ impl Op {
 
     pub fn is_set(&self) -> bool {
         self.class != class::NONE
+    }
+
+    /// Formats have counters, laws do not.
+    pub fn is_counted(&self) -> bool {
+        self.class == class::SCALAR || self.class == class::BLOCK
+    }
+
+    /// Whether elements need random words.
+    pub fn draws(&self) -> bool {
+        matches!(self.class, class::ADDITIVE | class::RELATIVE) || self.is_counted() && self.rounding != 0
+    }
+
+    /// Significant bits of a result at `data` or `sketch`, where an unset site leaves `natural` bits.
+    pub fn precision(&self, natural: u32) -> u32 {
+        match self.class {
+            class::NONE => natural,
+            class::SCALAR | class::BLOCK if self.mantissa == 23 => {
+                // A fixed grid: as many bits as its largest code.
+                ((self.max_bits >> 23) as i32 - 127 - self.lsb_min + 1) as u32
+            }
+            class::SCALAR | class::BLOCK => self.mantissa + 1,
+            _ => self.significand,
+        }
     }
 }
 
@@ -234,5 +345,38 @@ fn grid(op: Op, layout: &Layout, scale: i32) -> Op {
             ..op
         },
         Layout::Identity | Layout::Block { .. } => op,
+    }
+}
+
+/// How the operands of a projection are cut into pieces whose products are exact in f32: at most 24 bits together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cuts {
+    /// Significant bits of each piece of x and of G, the largest piece first.
+    pub x: Vec<u32>,
+    pub g: Vec<u32>,
+    /// Pieces (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
+    pub products: Vec<(usize, usize)>,
+}
+
+impl Cuts {
+    /// Nothing to multiply, nothing to cut.
+    pub fn whole() -> Cuts {
+        Cuts { x: vec![24], g: vec![24], products: vec![(0, 0)] }
+    }
+
+    /// For operands of `x` and `g` significant bits, each at most 24.
+    pub fn new(x: u32, g: u32) -> Cuts {
+        let pieces = |bits: u32, width: u32| vec![width.min(bits); bits.div_ceil(width) as usize];
+        if x > 16 && g > 16 {
+            // The product of the two small pieces is below the last bit of the sum.
+            return Cuts { x: vec![12; 2], g: vec![12; 2], products: vec![(0, 0), (0, 1), (1, 0)] };
+        }
+        let (x, g) = match (x <= 16, x + g <= 24) {
+            (_, true) => (vec![x], vec![g]),
+            (true, _) => (vec![x], pieces(g, 24 - x)),
+            (false, _) => (pieces(x, 24 - g), vec![g]),
+        };
+        let products = (0..x.len()).flat_map(|i| (0..g.len()).map(move |j| (i, j))).collect();
+        Cuts { x, g, products }
     }
 }

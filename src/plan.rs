@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeSet, BinaryHeap};
 
-use crate::config::{Check, Checkpoints, Config, MAX_BATCH, Output, Problem, Schedule, Sketch};
+use crate::codec::floor48;
+use crate::config::{Check, Checkpoints, Config, Draws, MAX_BATCH, Output, Problem, Schedule, Sketch};
 use crate::error::{Error, Result};
-use crate::format::Op;
+use crate::format::{Cuts, Op};
 use crate::hash::fnv1a64;
+use crate::problem::{sketch_norm, tail};
 use crate::row::Site;
 
 /// Sites that a trajectory applies itself; data, sketch and feature are shared.
-pub const TRAIN_SITES: [Site; 5] = [Site::Label, Site::Parameter, Site::Activation, Site::Gradient, Site::Weight];
+pub const TRAIN_SITES: [Site; 6] =
+    [Site::Label, Site::Parameter, Site::Activation, Site::Gradient, Site::Weight, Site::FeatureGrad];
 /// Samples of a block when the batches leave the choice.
 const BLOCK: u64 = 1024;
 const MAX_LCM: u64 = 16_384;
@@ -25,21 +28,37 @@ pub struct Cell {
     pub recipe: usize,
 }
 
-/// Quantized covariates and quantized sketch: one projection serves all runs that share both.
+/// One draw of the sketch: nested sizes share one, else each M has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SketchDraw {
+    /// Pass word of its random words: 0 where sizes are nested, else M.
+    pub pass: u32,
+    /// The largest M that reads it.
+    pub rows: u32,
+}
+
+/// Quantized covariates and quantized sketch: one projection serves all runs that share both.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
     pub data: Op,
     pub sketch: Op,
+    /// Index into [`Point::sketches`].
+    pub draw: usize,
+    pub cuts: Cuts,
 }
 
-/// Features of one (pair, M, feature format): z_j = Q(fl(p_j scale)).
+/// Features of one (pair, M, feature format): z_j = Q(fl(fl(p_j f) scale) + tail n_j).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Feature {
     pub pair: usize,
     pub model: u32,
+    /// The factor f that multiplicative noise on x brings, one per sample: it commutes with the sketch.
+    pub factor: Op,
     pub op: Op,
-    /// f32(1/sqrt M), times the step of integer data.
+    /// f32(1/sqrt M), times the step of integer data; f32(sqrt(rows/M)) for a sketch from a file.
     pub scale: f32,
+    /// f32(sqrt(tau/M)), the deviation of the closed tail; 0 for an open one.
+    pub tail: f32,
 }
 
 /// One SGD run as it is executed; with a constant schedule it serves the cells of every N.
@@ -48,10 +67,12 @@ pub struct Trajectory {
     pub model: u32,
     pub batch: u32,
     pub recipe: usize,
-    /// Index into [`Point::features`].
+    /// Index into [`Point::features`]: z as the activations read it.
     pub feature: usize,
+    /// z as Z^T r reads it: the same, or the unrounded features that `feature_grad` rounds.
+    pub gradient_feature: usize,
     /// In [`TRAIN_SITES`] order.
-    pub ops: [Op; 5],
+    pub ops: [Op; 6],
     /// f32(gamma/B), the step of update 0.
     pub step: f32,
     /// Updates between halvings of the step; `u32::MAX` when it stays.
@@ -68,15 +89,40 @@ pub struct Trajectory {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     pub problem: Problem,
+    /// Variance tau of the closed tail, and tau_y of what it explains of y: 0 for an open one.
+    pub tail: (f64, f64),
+    /// A GPU gets its covariates from the host: from a file, or drawn there.
+    pub uploads: bool,
     /// Largest M.
     pub model: u32,
     /// Largest N.
     pub samples: u64,
     /// Samples per block: a multiple of every batch.
     pub block: u64,
+    /// Empty without a sketch.
+    pub sketches: Vec<SketchDraw>,
     pub pairs: Vec<Pair>,
     pub features: Vec<Feature>,
     pub trajectories: Vec<Trajectory>,
+}
+
+impl Point {
+    /// Rows that a pair projects on: as many features as its largest model has.
+    pub fn rows(&self, pair: usize) -> u32 {
+        self.sketches.get(self.pairs[pair].draw).map_or(self.model, |draw| draw.rows)
+    }
+
+    /// The same point with nothing but the unrounded features of every model size.
+    pub fn clean(&self) -> Point {
+        let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
+        let mut clean = Point { pairs, features, trajectories, ..self.clone() };
+        for trajectory in &self.trajectories {
+            let unset = [Site::Data, Site::Sketch, Site::Feature].map(|site| Op::new(None, site, self.problem.grids()));
+            let feature = feature(&mut clean, trajectory.model, unset);
+            find_or_push(&mut clean.features, feature);
+        }
+        clean
+    }
 }
 
 /// All runs of one problem point and one seed index.
@@ -162,7 +208,7 @@ impl Plan {
 }
 
 fn models(config: &Config, problem: &Problem) -> Vec<u32> {
-    if problem.sketch == Sketch::None { vec![problem.dim] } else { config.train.models.clone() }
+    if problem.is_sketched() { config.train.models.clone() } else { vec![problem.dim] }
 }
 
 fn cells(config: &Config) -> Vec<Cell> {
@@ -210,11 +256,18 @@ fn block_length(batches: &[u32]) -> Result<u64> {
 }
 
 fn point(config: &Config, index: usize, cells: &[Cell], block: u64) -> Result<Point> {
-    let problem = config.problems[index];
+    let problem = config.problems[index].clone();
     let samples = config.train.samples.iter().copied().max().unwrap_or(1);
-    let model = models(config, &problem).into_iter().max().unwrap_or(1);
-    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
-    let mut point = Point { problem, model, samples, block, pairs, features, trajectories };
+    let models = models(config, &problem);
+    let model = models.iter().copied().max().unwrap_or(1);
+    let sketches = match problem.sketch {
+        Sketch::None => Vec::new(),
+        Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
+        _ => vec![SketchDraw { pass: 0, rows: model }],
+    };
+    let (tail, pairs, features, trajectories) = (tail(&problem), Vec::new(), Vec::new(), Vec::new());
+    let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
+    let mut point = Point { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
     for (id, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.problem == index) {
         add_cell(config, &mut point, id as u64, cell)?;
     }
@@ -235,28 +288,30 @@ fn find_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
 
 fn add_cell(config: &Config, point: &mut Point, id: u64, cell: &Cell) -> Result<()> {
     let recipe = &config.recipes[cell.recipe];
-    let op = |site: Site| Op::new(recipe.sites[site as usize].as_ref(), site);
-    let sketched = point.problem.sketch == Sketch::Gaussian;
-    let sketch = if sketched { op(Site::Sketch) } else { Op::new(None, Site::Sketch) };
-    let data = op(Site::Data);
-    let pair = find_or_push(&mut point.pairs, Pair { data, sketch });
-    let unit = libm::ldexp(1.0, data.unit);
-    let scale = if sketched { (unit / f64::from(cell.model).sqrt()) as f32 } else { unit as f32 };
-    if scale < libm::ldexp(1.0, -48) as f32 {
+    let grids = point.problem.grids();
+    let op = |site: Site| Op::new(recipe.sites[site as usize].as_ref(), site, grids);
+    let feature = feature(point, cell.model, [Site::Data, Site::Sketch, Site::Feature].map(op));
+    if feature.scale < libm::ldexp(1.0, -48) as f32 {
+        let step = libm::ldexp(1.0, op(Site::Data).unit);
         return Err(Error::Input(format!(
-            "recipe {:?}, data.step = {unit:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+            "recipe {:?}, data.step = {step:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
             recipe.name, cell.model
         )));
     }
-    let feature = Feature { pair, model: cell.model, op: op(Site::Feature), scale };
+    let ops = TRAIN_SITES.map(op);
+    // What feature_grad rounds are the features before any rounding of their own.
+    let plain = Feature { op: Op::new(None, Site::Feature, grids), ..feature };
+    let gradient = if op(Site::FeatureGrad).is_set() { plain } else { feature };
     let feature = find_or_push(&mut point.features, feature);
+    let gradient_feature = find_or_push(&mut point.features, gradient);
     let (step, stage) = schedule(config, cell)?;
     let trajectory = Trajectory {
         model: cell.model,
         batch: cell.batch,
         recipe: cell.recipe,
         feature,
-        ops: TRAIN_SITES.map(op),
+        gradient_feature,
+        ops,
         step,
         stage,
         samples: 0,
@@ -276,6 +331,26 @@ fn add_cell(config: &Config, point: &mut Point, id: u64, cell: &Cell) -> Result<
     });
     point.trajectories[slot].cells.push((id, cell.samples));
     Ok(())
+}
+
+/// The features of one model size under the operations at data, sketch and feature.
+fn feature(point: &mut Point, model: u32, [data, sketch, op]: [Op; 3]) -> Feature {
+    let grids = point.problem.grids();
+    let unset = |site: Site| Op::new(None, site, grids);
+    let sketched = point.problem.is_sketched();
+    let sketch = if sketched { sketch } else { unset(Site::Sketch) };
+    // One factor for all of x multiplies the projections: the covariates stay as they are.
+    let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
+    let draw = point.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0);
+    let cuts = match sketched {
+        true => Cuts::new(data.precision(grids.0), sketch.precision(grids.1)),
+        false => Cuts::whole(),
+    };
+    let pair = find_or_push(&mut point.pairs, Pair { data, sketch, draw, cuts });
+    let unit = libm::ldexp(1.0, data.unit);
+    let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
+    let tail = f32::from_bits(floor48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
+    Feature { pair, model, factor: Op { significand: 24, ..factor }, op, scale, tail }
 }
 
 /// Step of update 0 and updates between halvings.

@@ -69,7 +69,16 @@ pub enum Purpose {
     Sketch = 2,
     /// Coordinates of the target w*; second word: 0.
     Target = 3,
+    /// Which rows of a file are held out; coordinate: row, second word: 0, seed and seed index 0.
+    HeldOut = 4,
+    /// Order of a file's training rows; coordinate: row, second word: 0.
+    Order = 5,
+    /// The closed tail of a feature; coordinate: feature, second word: sample.
+    Tail = 6,
 }
+
+/// Index of the first test sample: training samples stay below it.
+pub const FIRST_TEST: u32 = 1 << 31;
 
 /// Purpose of the stochastic-rounding words of rounding site number `site`.
 pub const fn site_purpose(site: u32) -> u32 {
@@ -99,8 +108,14 @@ impl Stream {
     /// j-th contiguous run of 32 coordinates, so vector lanes never interleave.
     #[inline]
     pub fn word(&self, coordinate: u32, second: u32, purpose: u32) -> u32 {
+        self.word_of_pass(coordinate, second, purpose, 0)
+    }
+
+    /// The word in another pass over the same coordinates: the sketch of one model size has its own.
+    #[inline]
+    pub fn word_of_pass(&self, coordinate: u32, second: u32, purpose: u32, pass: u32) -> u32 {
         let (slice, within) = (coordinate / 128, coordinate % 128);
-        let counter = [32 * slice + within % 32, second, purpose, 0];
+        let counter = [32 * slice + within % 32, second, purpose, pass];
         threefry4x32(self.key, counter)[(within / 32) as usize]
     }
 }

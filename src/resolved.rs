@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{Check, Checkpoints, Config, Output, Problem};
+use toml::Value;
+
+use crate::config::{Check, Checkpoints, Config, Output, Problem, Sketch, Spectrum, Target};
+use crate::covariates::Covariates;
 use crate::error::Result;
 use crate::format::{Layout, Spec};
+use crate::input::Input;
 use crate::plan::Plan;
 use crate::row::{STREAM_VERSION, Site};
 use crate::store::Settings;
@@ -19,10 +23,11 @@ pub fn to_toml(config: &Config) -> String {
     };
     let sweep = &config.sweep;
     format!(
-        "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"device\"\n",
+        "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"{}\"\n",
         body(config),
         sweep.seeds,
-        sweep.seed
+        sweep.seed,
+        sweep.draws.name()
     )
 }
 
@@ -39,23 +44,29 @@ pub fn settings(plan: &Plan) -> Result<Settings> {
 
 fn body(config: &Config) -> String {
     let mut text = String::from("[problem]\n");
-    let mut key = |name: &str, value: &dyn Fn(&Problem) -> String| {
+    let mut key = |name: &str, value: &dyn Fn(&Problem) -> Option<String>| {
         let mut values: Vec<String> = Vec::new();
-        for problem in &config.problems {
-            let value = value(problem);
+        for value in config.problems.iter().filter_map(value) {
             if !values.contains(&value) {
                 values.push(value);
             }
         }
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name} = [{}]", values.join(", "));
+        if !values.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{name} = [{}]", values.join(", "));
+        }
     };
-    key("dim", &|p| p.dim.to_string());
-    key("spectrum", &|p| format!("{{ kind = \"power\", exponent = {:?} }}", p.exponent));
-    key("target", &|p| format!("{{ kind = \"{}\" }}", p.target.name()));
-    key("noise", &|p| format!("{:?}", p.noise));
-    key("sketch", &|p| format!("{{ kind = \"{}\" }}", p.sketch.name()));
-    text += "sampling = \"ambient\"\ntail = \"open\"\n\n[train]\n";
+    // Covariates from files bring their own spectrum, target and noise.
+    let drawn = |p: &Problem, value: String| p.covariates().is_none().then_some(value);
+    key("dim", &|p| drawn(p, p.dim.to_string()));
+    key("spectrum", &|p| spectrum_text(&p.spectrum));
+    key("target", &|p| target_text(&p.target));
+    key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
+    key("sketch", &|p| Some(sketch_text(&p.sketch)));
+    key("sampling", &|_| Some("\"ambient\"".into()));
+    key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
+    key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates)));
+    text += "\n[train]\n";
     let train = &config.train;
     if !train.models.is_empty() {
         let _ = writeln!(text, "model = {:?}", train.models);
@@ -77,7 +88,7 @@ fn body(config: &Config) -> String {
         let _ = writeln!(text, "quantized_test = true\ntest_samples = {samples}");
     }
     for recipe in &config.recipes {
-        let _ = writeln!(text, "\n[[recipe]]\nname = {}", toml::Value::from(recipe.name.as_str()));
+        let _ = writeln!(text, "\n[[recipe]]\nname = {}", Value::from(recipe.name.as_str()));
         for site in Site::ALL {
             if let Some(spec) = &recipe.sites[site as usize] {
                 let _ = writeln!(text, "{} = {}", site.name(), spec_text(spec));
@@ -87,13 +98,61 @@ fn body(config: &Config) -> String {
     text
 }
 
+/// `path = "...", hash = "..."`: where the file lies, and what it held.
+fn input_text(path: &str, hash: &str, input: &Input) -> String {
+    let name = Value::from(input.path.to_string_lossy().into_owned());
+    format!("{path} = {name}, {hash} = \"{}\"", input.digest())
+}
+
+fn spectrum_text(spectrum: &Spectrum) -> Option<String> {
+    Some(match spectrum {
+        Spectrum::Power { exponent } => format!("{{ kind = \"power\", exponent = {exponent:?} }}"),
+        Spectrum::Exponential { rate } => format!("{{ kind = \"exponential\", rate = {rate:?} }}"),
+        Spectrum::Logarithmic { exponent } => format!("{{ kind = \"logarithmic\", exponent = {exponent:?} }}"),
+        Spectrum::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
+        Spectrum::Covariates(_) => return None,
+    })
+}
+
+fn target_text(target: &Target) -> Option<String> {
+    Some(match target {
+        Target::Gaussian => "{ kind = \"gaussian\" }".into(),
+        Target::Ones => "{ kind = \"ones\" }".into(),
+        Target::Source { exponent } => format!("{{ kind = \"source\", exponent = {exponent:?} }}"),
+        Target::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
+        Target::Labels => return None,
+    })
+}
+
+fn sketch_text(sketch: &Sketch) -> String {
+    match sketch {
+        Sketch::Gaussian { nested } => format!("{{ kind = \"gaussian\", nested = {nested} }}"),
+        Sketch::None => "{ kind = \"none\" }".into(),
+        Sketch::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
+    }
+}
+
+fn covariates_text(covariates: &Covariates) -> String {
+    format!(
+        "{{ {}, {}, order = \"{}\", held_out = {:?}, standardize = {} }}",
+        input_text("path", "path_hash", &covariates.x),
+        input_text("labels", "labels_hash", &covariates.labels),
+        if covariates.permuted { "permuted" } else { "file" },
+        covariates.held_out,
+        covariates.standardize
+    )
+}
+
 fn spec_text(spec: &Spec) -> String {
     match spec {
-        Spec::Additive { eps } => format!("{{ noise = \"additive\", eps = {eps:?}, law = \"gaussian\" }}"),
-        Spec::Format { format, scale, rounding } => {
+        Spec::Noise { noise, eps, law, shared } => {
+            let batch = if *shared { ", shared_batch = true" } else { "" };
+            format!("{{ noise = \"{}\", eps = {eps:?}, law = \"{}\"{batch} }}", noise.name(), law.name())
+        }
+        Spec::Format { format, scale, rounding, overflow } => {
             let option = match format.layout {
                 Layout::Integer { .. } => format!(", step = {scale:?}"),
-                Layout::Float { .. } => format!(", scale = {scale:?}"),
+                Layout::Float { .. } => format!(", scale = {scale:?}, overflow = \"{}\"", overflow.name()),
                 _ => String::new(),
             };
             format!("{{ format = \"{}\"{option}, rounding = \"{}\" }}", format.name, rounding.name())

@@ -1,15 +1,16 @@
 //! From the raw state of a trajectory to the rows of its runs. One routine for every adapter and for replay.
 
-use crate::config::{Checkpoints, Output, Sketch};
+use crate::config::{Checkpoints, Output};
 use crate::cpu::clean_sketch;
+use crate::exact_test::ExactTest;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Trajectory};
-use crate::problem::{self, Evaluator};
-use crate::quantized_test::TestSet;
+use crate::plan::{Cohort, Plan, Point, Trajectory};
+use crate::problem::{self, Eigenvalues, Evaluator, Risk};
 use crate::random::Stream;
 use crate::reference::RawRow;
 use crate::row::{Row, SITES, STREAM_VERSION, Site};
+use crate::test_set::{Difference, TestSet};
 
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,29 +22,111 @@ pub struct Origin {
     pub fingerprint: String,
 }
 
-/// The exact risk of a cohort's weights: its own S and w*.
-pub fn evaluator(plan: &Plan, cohort: Cohort) -> Evaluator {
-    let point = &plan.points[cohort.point];
-    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
-    let spectrum = problem::spectrum(&point.problem);
-    let target = problem::target(&point.problem, &stream);
-    Evaluator::new(&point.problem, &spectrum, &target, &clean_sketch(point, &stream), point.model)
+/// What judges the weights of one cohort: the exact risk under its own S and w*, and test samples.
+pub struct Judge<'a> {
+    point: &'a Point,
+    /// Per draw of the sketch, one without a sketch; empty where the truth is not known.
+    evaluators: Vec<Evaluator>,
+    quantized: Option<(TestSet, ExactTest)>,
+    /// Held-out rows of a file, and the point whose features they are.
+    held_out: Option<(TestSet, Point)>,
+}
+
+impl Judge<'_> {
+    /// Draws the cohort's sketch, target and test samples.
+    pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> Judge<'a> {
+        let (point, seed) = (&plan.points[cohort.point], plan.config.sweep.seed);
+        if let Some(covariates) = point.problem.covariates() {
+            let clean = point.clean();
+            let set = TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32);
+            return Judge { point, evaluators: Vec::new(), quantized: None, held_out: Some((set, clean)) };
+        }
+        let stream = Stream::new(seed, cohort.seed_index);
+        let (judge, eigenvalues, target) = Judge::drawn(point, &stream);
+        let quantized = plan.config.train.quantized_test.map(|samples| {
+            let set = TestSet::new(seed, point, cohort.seed_index, samples);
+            (set, ExactTest::new(point, &eigenvalues, &target, &stream))
+        });
+        Judge { quantized, ..judge }
+    }
+
+    /// Exact risk of the weights `v` of model size `v.len()`; `None` where the truth is not known.
+    pub fn risk(&self, v: &[f64]) -> Option<Risk> {
+        Some(self.evaluator(v.len())?.risk(v))
+    }
+
+    /// The judge of seed index 0 without test samples; `None` where the truth is not known.
+    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a Point) -> Option<Judge<'a>> {
+        let stream = Stream::new(plan.config.sweep.seed, 0);
+        point.problem.covariates().is_none().then(|| Judge::drawn(point, &stream).0)
+    }
+
+    fn drawn<'a>(point: &'a Point, stream: &Stream) -> (Judge<'a>, Eigenvalues, Vec<f64>) {
+        let problem = &point.problem;
+        let eigenvalues = problem::eigenvalues(problem);
+        let target = problem::total(&problem::target(problem, &eigenvalues, stream), problem.dim as usize);
+        let evaluator =
+            |sketch: &[f32], model: u32| Evaluator::new(problem, point.tail, &eigenvalues, &target, sketch, model);
+        let of_draw = |draw| evaluator(&clean_sketch(point, draw, stream), draw.rows);
+        let evaluators = match problem.is_sketched() {
+            true => point.sketches.iter().map(of_draw).collect(),
+            false => vec![evaluator(&[], point.model)],
+        };
+        (Judge { point, evaluators, quantized: None, held_out: None }, eigenvalues, target)
+    }
+
+    fn evaluator(&self, model: usize) -> Option<&Evaluator> {
+        let own = self.point.sketches.iter().position(|draw| draw.pass as usize == model);
+        self.evaluators.get(own.unwrap_or(0))
+    }
+
+    /// The minimiser of the risk for model size `model`.
+    pub fn optimum(&self, model: usize) -> Vec<f64> {
+        self.evaluator(model).map(|evaluator| evaluator.optimum(model)).unwrap_or_default()
+    }
+
+    /// The first value of the test samples that differs from the scalar reference.
+    pub fn test_difference(&self, seed: u64, seed_index: u32) -> Option<Difference> {
+        let quantized = self.quantized.as_ref().map(|(set, _)| (set, self.point));
+        let (set, point) = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)))?;
+        set.difference(seed, point, seed_index)
+    }
+
+    /// Writes every risk of the weights `v` into the row.
+    fn fill(&self, row: &mut Row, trajectory: &Trajectory, v: &[f64]) {
+        if let Some((set, clean)) = &self.held_out {
+            let own = clean.features.iter().position(|feature| feature.model == trajectory.model);
+            let measured = own.and_then(|feature| set.measure(feature, v));
+            row.held_out = measured.map(|measured| measured.mean);
+            row.held_out_se = measured.and_then(|measured| measured.error);
+        }
+        let Some(risk) = self.risk(v) else { return };
+        row.excess = Some(risk.excess);
+        row.reducible = Some(risk.reducible);
+        row.approximation = Some(risk.approximation);
+        if let Some((set, exact)) = &self.quantized {
+            let measured = set.measure(trajectory.feature, v);
+            row.quantized_test = measured.map(|measured| measured.mean - row.noise * row.noise - risk.approximation);
+            row.quantized_test_se = measured.and_then(|measured| measured.error);
+            let feature = &self.point.features[trajectory.feature];
+            row.quantized_test_exact = exact.risk(self.point, feature, v).map(|exact| exact - risk.approximation);
+        }
+    }
 }
 
 /// Rows of a cohort, by (run_id, seen, output).
 pub fn rows(plan: &Plan, cohort: Cohort, raw: &[RawRow], checked: bool, origin: &Origin) -> Vec<Row> {
-    let (evaluator, test) = (evaluator(plan, cohort), TestSet::new(plan, cohort));
-    let point = &plan.points[cohort.point];
+    let judge = Judge::new(plan, cohort);
     let mut rows = Vec::new();
     for state in raw {
-        let trajectory = &point.trajectories[state.trajectory];
+        let trajectory = &judge.point.trajectories[state.trajectory];
         for &(cell, samples) in &trajectory.cells {
             if !due(plan, trajectory, samples, state.seen) {
                 continue;
             }
             for &output in &plan.config.train.outputs {
                 let mut row = settings(plan, cohort, cell, origin);
-                fill(&mut row, state, trajectory, output, &evaluator, test.as_ref());
+                fill(&mut row, state, trajectory, output, &judge);
                 row.checked = if checked { "exact" } else { "unsampled" }.into();
                 rows.push(row);
             }
@@ -72,7 +155,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
     let site = |site: usize| {
-        let unused = site == Site::Sketch as usize && problem.sketch == Sketch::None;
+        let unused = site == Site::Sketch as usize && !problem.is_sketched();
         recipe.sites[site].as_ref().filter(|_| !unused)
     };
     let per_site = |text: &dyn Fn(&Spec) -> Option<String>| -> [Option<String>; SITES] {
@@ -83,13 +166,14 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         cell: id,
         seed_index: cohort.seed_index,
         dim: problem.dim,
-        spectrum: "power".into(),
-        spectrum_exponent: Some(problem.exponent),
-        target: problem.target.name().into(),
+        spectrum: problem.spectrum.canonical(),
+        spectrum_exponent: problem.spectrum.exponent(),
+        target: problem.target.canonical(),
+        target_exponent: problem.target.exponent(),
         noise: problem.noise,
-        sketch_kind: problem.sketch.name().into(),
+        sketch_kind: problem.sketch.canonical(),
         sampling: "ambient".into(),
-        tail: "open".into(),
+        tail: problem.tail.name().into(),
         model: cell.model,
         samples: cell.samples,
         batch: cell.batch,
@@ -107,14 +191,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     }
 }
 
-fn fill(
-    row: &mut Row,
-    state: &RawRow,
-    trajectory: &Trajectory,
-    output: Output,
-    evaluator: &Evaluator,
-    test: Option<&TestSet>,
-) {
+fn fill(row: &mut Row, state: &RawRow, trajectory: &Trajectory, output: Output, judge: &Judge) {
     row.seen = state.seen;
     row.output = output.name().into();
     row.diverged_at = state.diverged_at;
@@ -127,16 +204,7 @@ fn fill(
     };
     row.v_digest = format!("{:016x}", fnv1a64(words.iter().flat_map(|word| word.to_le_bytes())));
     if state.diverged_at.is_none() {
-        let v = weights(state, trajectory, output);
-        let risk = evaluator.risk(&v);
-        if let Some(test) = test {
-            let (excess, error) = test.excess(trajectory.feature, &v, row.noise, risk.approximation);
-            row.quantized_test = Some(excess);
-            row.quantized_test_se = Some(error);
-        }
-        row.excess = Some(risk.excess);
-        row.reducible = Some(risk.reducible);
-        row.approximation = Some(risk.approximation);
+        judge.fill(row, trajectory, &weights(state, trajectory, output));
     }
 }
 

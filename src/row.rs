@@ -51,6 +51,11 @@ impl Site {
             Site::Weight => "weight",
         }
     }
+
+    /// One value per sample, not a vector.
+    pub fn is_scalar(self) -> bool {
+        matches!(self, Site::Label | Site::Activation | Site::Gradient)
+    }
 }
 
 /// What a site's quantizer did to the elements it saw.

@@ -7,11 +7,8 @@ mod report;
 mod status;
 mod sweep;
 
-use std::path::Path;
-
 use crate::cli::{Cli, Command};
-use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Runs the command.
 pub fn run(cli: &Cli) -> Result<()> {
@@ -23,12 +20,6 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Report(args) => report::run(args),
         Command::Status(args) => status::run(args),
     }
-}
-
-fn read_config(path: &Path, overrides: &[String]) -> Result<Config> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::Input(format!("config {} cannot be read: {e}", path.display())))?;
-    Config::parse(&text, overrides)
 }
 
 /// Prints data to stdout; a closed pipe is no error.

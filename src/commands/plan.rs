@@ -1,15 +1,17 @@
 use serde_json::json;
 
-use super::{print, read_config};
+use super::print;
 use crate::cli::PlanArgs;
+use crate::config::Config;
 use crate::error::Result;
 use crate::estimate;
 use crate::plan::Plan;
+use crate::warnings;
 
 pub fn run(args: &PlanArgs) -> Result<()> {
-    let plan = Plan::new(read_config(&args.config, &args.set)?)?;
+    let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
     let threads = rayon::current_num_threads() as u64;
-    let (cost, warnings) = (estimate::cost(&plan), estimate::warnings(&plan));
+    let (cost, warnings) = (estimate::cost(&plan), warnings::warnings(&plan));
     let (cohort_bytes, bytes) = estimate::memory(&plan, threads);
     let seeds = u64::from(plan.config.sweep.seeds);
     let cohorts = plan.points.len() as u64 * seeds;

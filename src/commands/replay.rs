@@ -3,22 +3,22 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use super::{print, read_config};
+use super::print;
 use crate::cli::Replay;
 use crate::config::{Config, Output};
 use crate::error::{Error, Result};
 use crate::estimate;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::reference::{self, RawRow};
-use crate::results::{self, Origin};
+use crate::results::{self, Judge, Origin};
 use crate::row::Row;
 use crate::store;
 
 pub fn run(args: &Replay) -> Result<()> {
     let stored = args.source.is_dir();
     let config: Config = match stored {
-        true => read_config(&args.source.join("config.toml"), &[])?,
-        false => read_config(&args.source, &[])?,
+        true => Config::load(&args.source.join("config.toml"), &[])?,
+        false => Config::load(&args.source, &[])?,
     };
     let plan = Plan::new(config)?;
     estimate::fits(&plan, 1)?;
@@ -146,14 +146,16 @@ fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> R
     let end = full.cells.iter().find(|&&(id, _)| id == cell).map_or(full.samples, |&(_, n)| n);
     let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
     point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
-    let evaluator = results::evaluator(plan, cohort);
+    let judge = Judge::new(plan, cohort);
     let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
     let mut written = writeln!(file, "update,seen,excess,reducible,diverged");
     reference::each(&dense, cohort, None, |state| {
-        let risk = evaluator.risk(&results::weights(&state, &full, Output::Last));
+        let risk = judge.risk(&results::weights(&state, &full, Output::Last));
+        let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
+        let (excess, reducible) = (number(risk.map(|r| r.excess)), number(risk.map(|r| r.reducible)));
         let (update, diverged) = (state.seen / batch - 1, state.diverged_at.is_some());
         if written.is_ok() {
-            written = writeln!(file, "{update},{},{:e},{:e},{diverged}", state.seen, risk.excess, risk.reducible);
+            written = writeln!(file, "{update},{},{excess},{reducible},{diverged}", state.seen);
         }
     });
     written.and_then(|()| file.flush()).map_err(Error::io(path))

@@ -1,7 +1,8 @@
 use serde_json::json;
 
-use super::{print, read_config};
+use super::print;
 use crate::cli::Status;
+use crate::config::Config;
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::store;
@@ -9,7 +10,7 @@ use crate::store;
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Status) -> Result<()> {
     let rows = store::read_rows(&args.dir)?;
-    let plan = Plan::new(read_config(&args.dir.join("config.toml"), &[])?)?;
+    let plan = Plan::new(Config::load(&args.dir.join("config.toml"), &[])?)?;
     let mut runs: Vec<(u64, bool)> = rows.iter().map(|row| (row.run_id, row.checked == "exact")).collect();
     runs.sort_unstable();
     runs.dedup();

@@ -2,23 +2,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::read_config;
 use crate::adapter::Adapter;
 use crate::cli::Sweep;
-use crate::config::Check;
+use crate::config::{Check, Config};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::{estimate, resolved, runner};
+use crate::{estimate, resolved, runner, warnings};
 
 pub fn run(args: &Sweep) -> Result<()> {
-    let mut config = read_config(&args.config, &args.set)?;
+    let mut config = Config::load(&args.config, &args.set)?;
     if let Some(check) = &args.check {
         config.sweep.check = Check::parse(check)?;
     }
     let shard = parse_shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     estimate::fits(&plan, rayon::current_num_threads() as u64)?;
-    for warning in estimate::warnings(&plan) {
+    for warning in warnings::warnings(&plan) {
         eprintln!("warning: {warning}");
     }
     let adapter = Adapter::open(&args.adapter)?;

@@ -5,10 +5,15 @@ mod problem;
 mod recipe;
 mod train;
 
+use std::path::Path;
+use std::sync::Arc;
+
 use toml::Table;
 
+use crate::covariates::Covariates;
 use crate::error::{Error, Result};
 use crate::format::Spec;
+use crate::input::Input;
 use crate::keys::Keys;
 use crate::row::SITES;
 
@@ -28,34 +33,65 @@ pub struct Config {
 }
 
 /// One problem point.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// Ambient dimension D.
     pub dim: u32,
-    /// lambda_i = i^-exponent.
-    pub exponent: f64,
+    pub spectrum: Spectrum,
     pub target: Target,
-    /// Standard deviation sigma of the label noise.
+    /// Standard deviation sigma of the label noise; 0 with labels from a file.
     pub noise: f64,
     pub sketch: Sketch,
+    pub tail: Tail,
+}
+
+/// Eigenvalues lambda_i of the covariance H, i from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spectrum {
+    /// i^-exponent.
+    Power { exponent: f64 },
+    /// exp(-rate (i - 1)).
+    Exponential { rate: f64 },
+    /// i^-1 log^-exponent(i + 1).
+    Logarithmic { exponent: f64 },
+    /// The eigenvalues themselves.
+    File(Input),
+    /// Covariates and labels from files, whose covariance is what it is.
+    Covariates(Arc<Covariates>),
 }
 
 /// Law of w*.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// N(0, I), drawn per seed.
     Gaussian,
     /// Every entry 1.
     Ones,
+    /// Normal with lambda_i E w_i^2 = i^-exponent (the source condition), drawn per seed.
+    Source { exponent: f64 },
+    File(Input),
+    /// None: the labels come with the covariates.
+    Labels,
 }
 
 /// The map from covariates to features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sketch {
-    /// Entries N(0, 1/M); model size M uses the first M rows of one draw.
-    Gaussian,
+    /// Entries N(0, 1/M). Nested: model size M uses the first M rows of one draw; else each M has its own.
+    Gaussian { nested: bool },
     /// Features are the covariates, M = D.
     None,
+    /// S itself; model size M uses the first M of its rows, times sqrt(rows/M).
+    File(Input),
+}
+
+/// What stands for the coordinates beyond D.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Open,
+    /// Isotropic Gaussian noise of their total variance: D = infinity.
+    Closed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +152,21 @@ pub struct Sweep {
     pub seeds: u32,
     pub seed: u64,
     pub check: Check,
+    pub draws: Draws,
+}
+
+/// Who draws the covariates of a GPU adapter's runs. The bits are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draws {
+    Device,
+    /// The CPU, which uploads them block by block.
+    Host,
+}
+
+impl Draws {
+    pub fn name(self) -> &'static str {
+        if self == Draws::Device { "device" } else { "host" }
+    }
 }
 
 impl Output {
@@ -130,15 +181,91 @@ impl Schedule {
     }
 }
 
+impl Spectrum {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Spectrum::Power { .. } => "power".into(),
+            Spectrum::Exponential { .. } => "exponential".into(),
+            Spectrum::Logarithmic { .. } => "logarithmic".into(),
+            Spectrum::File(input) => input.canonical(),
+            Spectrum::Covariates(covariates) => covariates.canonical(),
+        }
+    }
+
+    /// Exponent, or rate of an exponential spectrum.
+    pub fn exponent(&self) -> Option<f64> {
+        match self {
+            Spectrum::Power { exponent } | Spectrum::Logarithmic { exponent } => Some(*exponent),
+            Spectrum::Exponential { rate } => Some(*rate),
+            Spectrum::File(_) | Spectrum::Covariates(_) => None,
+        }
+    }
+}
+
 impl Target {
-    pub fn name(self) -> &'static str {
-        if self == Target::Gaussian { "gaussian" } else { "ones" }
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Target::Gaussian => "gaussian".into(),
+            Target::Ones => "ones".into(),
+            Target::Source { .. } => "source".into(),
+            Target::File(input) => input.canonical(),
+            Target::Labels => "labels".into(),
+        }
+    }
+
+    pub fn exponent(&self) -> Option<f64> {
+        match self {
+            Target::Source { exponent } => Some(*exponent),
+            _ => None,
+        }
     }
 }
 
 impl Sketch {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Sketch::Gaussian { nested: true } => "gaussian".into(),
+            Sketch::Gaussian { nested: false } => "gaussian nested=false".into(),
+            Sketch::None => "none".into(),
+            Sketch::File(input) => input.canonical(),
+        }
+    }
+}
+
+impl Tail {
     pub fn name(self) -> &'static str {
-        if self == Sketch::Gaussian { "gaussian" } else { "none" }
+        if self == Tail::Open { "open" } else { "closed" }
+    }
+}
+
+impl Problem {
+    pub fn covariates(&self) -> Option<&Arc<Covariates>> {
+        match &self.spectrum {
+            Spectrum::Covariates(covariates) => Some(covariates),
+            _ => None,
+        }
+    }
+
+    pub fn is_sketched(&self) -> bool {
+        self.sketch != Sketch::None
+    }
+
+    /// Pieces of 8 bits that w* is cut into; 0 where the labels come from a file.
+    pub fn target_pieces(&self) -> u32 {
+        match self.target {
+            Target::Gaussian | Target::Ones => 1,
+            Target::Source { .. } | Target::File(_) => 3,
+            Target::Labels => 0,
+        }
+    }
+
+    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
+    pub fn grids(&self) -> (u32, u32) {
+        let x = if self.covariates().is_some() { 24 } else { 16 };
+        (x, if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 })
     }
 }
 
@@ -157,15 +284,27 @@ impl Check {
 }
 
 impl Config {
-    /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
+    /// Reads a config file; the paths in it are relative to its directory.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Error::Input(format!("config {} cannot be read: {e}", path.display())))?;
+        Config::parse_in(path.parent().unwrap_or(Path::new("")), &text, overrides)
+    }
+
+    /// [`Config::load`] from a text; paths are relative to the current directory.
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
-        Config::read(text, overrides).map_err(|error| match error {
+        Config::parse_in(Path::new(""), text, overrides)
+    }
+
+    /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
+    fn parse_in(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+        Config::read(base, text, overrides).map_err(|error| match error {
             Error::Input(message) => Error::Input(one_line(&message)),
             other => other,
         })
     }
 
-    fn read(text: &str, overrides: &[String]) -> Result<Config> {
+    fn read(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             Error::Input(format!("config, line {line}: {}", e.message()))
@@ -173,12 +312,8 @@ impl Config {
         for item in overrides {
             crate::keys::set(&mut table, item)?;
         }
-        Config::from_table(table)
-    }
-
-    fn from_table(table: Table) -> Result<Config> {
         let mut root = Keys::new("", table);
-        let problems = problem::problems(root.table("problem")?)?;
+        let problems = problem::problems(root.table("problem")?, base)?;
         let recipes = recipe::recipes(root.take("recipe"))?;
         let train = train::train(root.table("train")?, &problems)?;
         let sweep = train::sweep(root.table("sweep")?)?;

@@ -1,48 +1,109 @@
 //! The `[problem]` section: every combination of its values is a problem point.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use toml::{Table, Value};
 
-use super::{MAX_DIM, Problem, Sketch, Target};
+use super::{MAX_DIM, Problem, Sketch, Spectrum, Tail, Target};
+use crate::covariates::Covariates;
 use crate::error::{Error, Result};
+use crate::input::Input;
 use crate::keys::{Keys, bad, distinct, from_list, integer, number, one_of, values};
+use crate::problem;
 
-pub(super) fn problems(mut keys: Keys) -> Result<Vec<Problem>> {
-    let kind = |kind: &str| Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]));
-    let dims = keys.required("dim", "an integer or a list of integers, as 1000")?;
-    let dims = match dims {
-        Value::Array(list) => from_list("problem.dim", list)?,
-        single => vec![single],
-    };
-    let spectrum = keys.required("spectrum", "{ kind = \"power\", exponent = 2.0 }")?;
-    let spectra = if let Value::Array(list) = spectrum { from_list("problem.spectrum", list)? } else { vec![spectrum] };
-    let targets = values(&mut keys, "target", kind("gaussian"))?;
-    let noises = values(&mut keys, "noise", Value::from(1.0))?;
+const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
+
+pub(super) fn problems(mut keys: Keys, base: &Path) -> Result<Vec<Problem>> {
     let sketches = values(&mut keys, "sketch", kind("gaussian"))?;
-    let samplings = values(&mut keys, "sampling", Value::from("ambient"))?;
-    let tails = values(&mut keys, "tail", Value::from("open"))?;
-    keys.finish(&["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail"])?;
-    for value in &samplings {
+    let sketches = distinct("problem.sketch", &sketches, |value| sketch(value, base))?;
+    for value in &values(&mut keys, "sampling", Value::from("ambient"))? {
         one_of("problem.sampling", value, &["ambient"])?;
     }
-    for value in &tails {
-        one_of("problem.tail", value, &["open"])?;
+    let bases = match keys.take("covariates") {
+        Some(value) => from_files(&mut keys, value, base)?,
+        None => drawn(&mut keys, base)?,
+    };
+    keys.finish(&KEYS)?;
+    let mut points = Vec::new();
+    // The tail is the last key but comes with the spectrum: keep it fastest.
+    for (problem, tails) in &bases {
+        for sketch in &sketches {
+            for &tail in tails {
+                let point = Problem { sketch: sketch.clone(), tail, ..problem.clone() };
+                fits(&point)?;
+                points.push(point);
+            }
+        }
     }
+    Ok(points)
+}
+
+fn kind(kind: &str) -> Value {
+    Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]))
+}
+
+/// Points but for sketch and tail, each with its tails.
+type Bases = Vec<(Problem, Vec<Tail>)>;
+
+fn drawn(keys: &mut Keys, base: &Path) -> Result<Bases> {
+    let list = |value: Value, key: &str| match value {
+        Value::Array(list) => from_list(key, list),
+        single => Ok(vec![single]),
+    };
+    let dims = list(keys.required("dim", "an integer or a list of integers, as 1000")?, "problem.dim")?;
     let dims = distinct("problem.dim", &dims, |value| integer("problem.dim", value, 1, u64::from(MAX_DIM)))?;
-    let exponents = distinct("problem.spectrum", &spectra, power_spectrum)?;
-    let targets = distinct("problem.target", &targets, target_kind)?;
-    let noises = distinct("problem.noise", &noises, noise_level)?;
-    let sketches = distinct("problem.sketch", &sketches, sketch_kind)?;
+    let spectra = keys.required("spectrum", "{ kind = \"power\", exponent = 2.0 }")?;
+    let spectra = distinct("problem.spectrum", &list(spectra, "problem.spectrum")?, |value| spectrum(value, base))?;
+    let targets = values(keys, "target", kind("gaussian"))?;
+    let targets = distinct("problem.target", &targets, |value| target(value, base))?;
+    let noises = distinct("problem.noise", &values(keys, "noise", Value::from(1.0))?, noise_level)?;
+    let tails = distinct("problem.tail", &values(keys, "tail", Value::from("open"))?, |value| {
+        Ok([Tail::Open, Tail::Closed][one_of("problem.tail", value, &["open", "closed"])?])
+    })?;
     let mut points = Vec::new();
     for &dim in &dims {
-        for &exponent in &exponents {
-            for &target in &targets {
+        for spectrum in &spectra {
+            for target in &targets {
                 for &noise in &noises {
-                    for &sketch in &sketches {
-                        points.push(Problem { dim: dim as u32, exponent, target, noise, sketch });
-                    }
+                    let (dim, spectrum, target) = (dim as u32, spectrum.clone(), target.clone());
+                    let point = Problem { dim, spectrum, target, noise, sketch: Sketch::None, tail: Tail::Open };
+                    points.push((point, tails.clone()));
                 }
             }
         }
+    }
+    Ok(points)
+}
+
+fn from_files(keys: &mut Keys, value: Value, base: &Path) -> Result<Bases> {
+    for key in ["spectrum", "target", "noise", "tail"] {
+        if keys.take(key).is_some() {
+            return Err(Error::Input(format!(
+                "problem.{key} is set but problem.covariates brings its own: remove problem.{key}"
+            )));
+        }
+    }
+    let dim = keys.take("dim").map(|value| integer("problem.dim", &value, 1, u64::from(MAX_DIM))).transpose()?;
+    let list = match value {
+        Value::Array(list) => from_list("problem.covariates", list)?,
+        single => vec![single],
+    };
+    let one = |value: &Value| Covariates::from_keys(Keys::from_value("problem.covariates", value.clone())?, base);
+    let mut points = Vec::new();
+    for covariates in distinct("problem.covariates", &list, one)? {
+        let columns = covariates.dim() as u32;
+        if let Some(dim) = dim.filter(|&dim| dim != u64::from(columns)) {
+            return Err(Error::Input(format!(
+                "problem.dim = {dim}: allowed is {columns}, the columns of problem.covariates, or no problem.dim"
+            )));
+        }
+        let spectrum = Spectrum::Covariates(Arc::new(covariates));
+        let (sketch, tail) = (Sketch::None, Tail::Open);
+        points.push((
+            Problem { dim: columns, spectrum, target: Target::Labels, noise: 0.0, sketch, tail },
+            vec![Tail::Open],
+        ));
     }
     Ok(points)
 }
@@ -55,31 +116,86 @@ fn noise_level(value: &Value) -> Result<f64> {
     Ok(noise)
 }
 
-fn power_spectrum(value: &Value) -> Result<f64> {
+fn spectrum(value: &Value, base: &Path) -> Result<Spectrum> {
     let mut keys = Keys::from_value("problem.spectrum", value.clone())?;
-    one_of("problem.spectrum.kind", &keys.required("kind", "power")?, &["power"])?;
-    let exponent =
-        number("problem.spectrum.exponent", &keys.required("exponent", "a number from 0 to 16")?, 0.0, 16.0)?;
-    keys.finish(&["kind", "exponent"])?;
-    Ok(exponent)
-}
-
-fn target_kind(value: &Value) -> Result<Target> {
-    let mut keys = Keys::from_value("problem.target", value.clone())?;
-    let kind = one_of("problem.target.kind", &keys.required("kind", "gaussian, ones")?, &["gaussian", "ones"])?;
-    keys.finish(&["kind"])?;
-    Ok([Target::Gaussian, Target::Ones][kind])
-}
-
-fn sketch_kind(value: &Value) -> Result<Sketch> {
-    let mut keys = Keys::from_value("problem.sketch", value.clone())?;
-    let kind = one_of("problem.sketch.kind", &keys.required("kind", "gaussian, none")?, &["gaussian", "none"])?;
-    if kind == 0 {
-        match keys.take("nested") {
-            None | Some(Value::Boolean(true)) => {}
-            Some(other) => return Err(bad("problem.sketch.nested", &other, "true")),
-        }
+    let kinds = ["power", "exponential", "logarithmic", "file"];
+    let kind = one_of("problem.spectrum.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
+    let parameter = |keys: &mut Keys, key: &str, low: f64, high: f64| {
+        let value = keys.required(key, &format!("a number from {low} to {high}"))?;
+        number(&keys.path(key), &value, low, high)
+    };
+    let (spectrum, allowed): (Spectrum, &[&str]) = match kind {
+        0 => (Spectrum::Power { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
+        1 => (Spectrum::Exponential { rate: parameter(&mut keys, "rate", 0.0, 16.0)? }, &["kind", "rate"]),
+        2 => (Spectrum::Logarithmic { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
+        _ => (Spectrum::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+    };
+    keys.finish(allowed)?;
+    if let Spectrum::File(input) = &spectrum
+        && let Some(i) = input.values.iter().position(|lambda| *lambda < 0.0)
+    {
+        return Err(Error::Input(format!(
+            "problem.spectrum.path: {}, element [{i}] is {}: allowed are eigenvalues of at least 0",
+            input.path.display(),
+            input.values[i]
+        )));
     }
-    keys.finish(if kind == 0 { &["kind", "nested"] } else { &["kind"] })?;
-    Ok([Sketch::Gaussian, Sketch::None][kind])
+    Ok(spectrum)
+}
+
+fn target(value: &Value, base: &Path) -> Result<Target> {
+    let mut keys = Keys::from_value("problem.target", value.clone())?;
+    let kinds = ["gaussian", "ones", "source", "file"];
+    let kind = one_of("problem.target.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
+    let (target, allowed): (Target, &[&str]) = match kind {
+        0 => (Target::Gaussian, &["kind"]),
+        1 => (Target::Ones, &["kind"]),
+        2 => {
+            let exponent = keys.required("exponent", "a number from 0 to 16")?;
+            let exponent = number("problem.target.exponent", &exponent, 0.0, 16.0)?;
+            (Target::Source { exponent }, &["kind", "exponent"])
+        }
+        _ => (Target::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+    };
+    keys.finish(allowed)?;
+    Ok(target)
+}
+
+fn sketch(value: &Value, base: &Path) -> Result<Sketch> {
+    let mut keys = Keys::from_value("problem.sketch", value.clone())?;
+    let kinds = ["gaussian", "none", "file"];
+    let kind = one_of("problem.sketch.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
+    let (sketch, allowed): (Sketch, &[&str]) = match kind {
+        0 => match keys.take("nested") {
+            None | Some(Value::Boolean(true)) => (Sketch::Gaussian { nested: true }, &["kind", "nested"]),
+            Some(Value::Boolean(false)) => (Sketch::Gaussian { nested: false }, &["kind", "nested"]),
+            Some(other) => return Err(bad("problem.sketch.nested", &other, "true, false")),
+        },
+        1 => (Sketch::None, &["kind"]),
+        _ => (Sketch::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+    };
+    keys.finish(allowed)?;
+    Ok(sketch)
+}
+
+/// Refuses what does not go together.
+fn fits(point: &Problem) -> Result<()> {
+    let dim = point.dim as usize;
+    if let Spectrum::File(input) = &point.spectrum {
+        input.expect_shape("problem.spectrum.path", &[dim], "problem.dim eigenvalues")?;
+    }
+    if let Target::File(input) = &point.target {
+        input.expect_shape("problem.target.path", &[dim], "problem.dim entries of w*")?;
+    }
+    if let Sketch::File(input) = &point.sketch {
+        let rows = input.shape.first().copied().unwrap_or(0).max(1);
+        input.expect_shape("problem.sketch.path", &[rows, dim], "rows of S, each of problem.dim columns")?;
+    }
+    if point.tail == Tail::Closed && point.sketch == Sketch::None {
+        return Err(Error::Input(
+            "problem.tail = \"closed\" stands for coordinates that a sketch mixes in: with problem.sketch none allowed is \"open\""
+                .into(),
+        ));
+    }
+    problem::check(point)
 }

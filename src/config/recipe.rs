@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::Recipe;
 use crate::error::{Error, Result};
-use crate::format::{FORMATS, Layout, Rounding, Spec};
+use crate::format::{FORMATS, Law, Layout, Noise, Overflow, Rounding, Spec};
 use crate::keys::{Keys, bad, number, one_of, power_of_two};
 use crate::row::{SITES, Site};
 
@@ -27,10 +27,7 @@ pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
         let mut sites = [None; SITES];
         for site in Site::ALL {
             if let Some(value) = keys.take(site.name()) {
-                if site == Site::FeatureGrad {
-                    return Err(bad("recipe.feature_grad", &value, "nothing (the site is not implemented yet)"));
-                }
-                sites[site as usize] = spec(&format!("recipe {name:?}, {}", site.name()), value)?;
+                sites[site as usize] = spec(&format!("recipe {name:?}, {}", site.name()), site, value)?;
             }
         }
         let mut allowed = vec!["name"];
@@ -44,48 +41,68 @@ pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
     Ok(recipes)
 }
 
-fn spec(key: &str, value: Value) -> Result<Option<Spec>> {
+fn spec(key: &str, site: Site, value: Value) -> Result<Option<Spec>> {
     let value = match value {
         Value::String(name) => Value::Table(Table::from_iter([("format".to_string(), Value::String(name))])),
         other => other,
     };
     let mut keys = Keys::from_value(key, value)?;
-    if let Some(noise) = keys.take("noise") {
-        one_of(&keys.path("noise"), &noise, &["additive"])?;
-        let eps = number(&keys.path("eps"), &keys.required("eps", "a variance, as 0.01")?, 2f64.powi(-96), 1e6)?;
-        if let Some(law) = keys.take("law") {
-            one_of(&keys.path("law"), &law, &["gaussian"])?;
-        }
-        keys.finish(&["noise", "eps", "law"])?;
-        return Ok(Some(Spec::Additive { eps }));
+    match keys.take("noise") {
+        Some(noise) => law(keys, site, &noise).map(Some),
+        None => number_format(keys),
     }
+}
+
+fn law(mut keys: Keys, site: Site, noise: &Value) -> Result<Spec> {
+    let noise = Noise::ALL[one_of(&keys.path("noise"), noise, &Noise::ALL.map(Noise::name))?];
+    let eps = number(&keys.path("eps"), &keys.required("eps", "a variance, as 0.01")?, 2f64.powi(-96), 1e6)?;
+    let law = keys.take("law").unwrap_or(Value::from("gaussian"));
+    let law = Law::ALL[one_of(&keys.path("law"), &law, &Law::ALL.map(Law::name))?];
+    let mut allowed = vec!["noise", "eps", "law"];
+    let mut shared = false;
+    if site.is_scalar() {
+        allowed.push("shared_batch");
+        shared = match keys.take("shared_batch") {
+            None => false,
+            Some(Value::Boolean(shared)) => shared,
+            Some(other) => return Err(bad(&keys.path("shared_batch"), &other, "true, false")),
+        };
+    }
+    keys.finish(&allowed)?;
+    Ok(Spec::Noise { noise, eps, law, shared })
+}
+
+fn number_format(mut keys: Keys) -> Result<Option<Spec>> {
     let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     let name = keys.required("format", &names.join(", "))?;
-    let chosen = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
-    if chosen.layout == Layout::Identity {
+    let format = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
+    if format.layout == Layout::Identity {
         keys.finish(&["format"])?;
         return Ok(None);
     }
     let rounding = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
     let rounding = Rounding::ALL[one_of(&keys.path("rounding"), &rounding, &Rounding::ALL.map(Rounding::name))?];
-    let option = match chosen.layout {
-        Layout::Integer { .. } => "step",
-        _ => "scale",
-    };
     let mut allowed = vec!["format", "rounding"];
-    let scale = match chosen.layout {
+    let (mut scale, mut overflow) = (1.0, format.overflow);
+    match format.layout {
         Layout::Integer { .. } => {
-            power_of_two(&keys.path(option), &keys.required(option, "a power of two, as 0.03125")?, -48, 48)?
+            let step = keys.required("step", "a power of two, as 0.03125")?;
+            scale = power_of_two(&keys.path("step"), &step, -48, 48)?;
+            allowed.push("step");
         }
-        Layout::Float { .. } => match keys.take(option) {
-            Some(value) => power_of_two(&keys.path(option), &value, -32, 32)?,
-            None => 1.0,
-        },
-        Layout::Identity | Layout::Block { .. } => 1.0,
-    };
-    if !matches!(chosen.layout, Layout::Block { .. }) {
-        allowed.push(option);
+        Layout::Float { max, .. } => {
+            if let Some(value) = keys.take("scale") {
+                // Beyond, the scaled format's largest value would not be an f32.
+                let most = (127 - libm::ilogb(max.into())).min(32);
+                scale = power_of_two(&keys.path("scale"), &value, -32, most)?;
+            }
+            if let Some(value) = keys.take("overflow") {
+                overflow = Overflow::ALL[one_of(&keys.path("overflow"), &value, &Overflow::ALL.map(Overflow::name))?];
+            }
+            allowed.extend(["scale", "overflow"]);
+        }
+        Layout::Identity | Layout::Block { .. } => {}
     }
     keys.finish(&allowed)?;
-    Ok(Some(Spec::Format { format: chosen, scale, rounding }))
+    Ok(Some(Spec::Format { format, scale, rounding, overflow }))
 }

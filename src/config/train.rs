@@ -2,19 +2,20 @@
 
 use toml::Value;
 
-use super::{Check, Checkpoints, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Problem, Schedule, Sketch, Sweep, Train};
+use super::{
+    Check, Checkpoints, Draws, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Problem, Schedule, Sketch, Sweep, Train,
+};
 use crate::error::{Error, Result};
 use crate::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
 
 pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
-    if let Some(p) = problems.iter().find(|p| p.sketch == Sketch::None && p.dim > MAX_MODEL) {
+    if let Some(p) = problems.iter().find(|p| !p.is_sketched() && p.dim > MAX_MODEL) {
         return Err(Error::Input(format!(
             "problem.dim = {}: with problem.sketch none M = D, allowed are 1 to {MAX_MODEL}",
             p.dim
         )));
     }
-    let smallest_dim = problems.iter().filter(|p| p.sketch == Sketch::Gaussian).map(|p| p.dim).min();
-    let models = match (keys.take("model"), smallest_dim) {
+    let models = match (keys.take("model"), largest_model(problems)) {
         (Some(_), None) => {
             return Err(Error::Input(
                 "train.model is set but problem.sketch is none: there M = D, remove train.model".into(),
@@ -22,7 +23,7 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         }
         (None, None) => Vec::new(),
         (None, Some(_)) => return Err(Error::Input("train.model is missing: a list of model sizes M".into())),
-        (Some(value), Some(dim)) => grid("train.model", value, 1, u64::from(MAX_MODEL.min(dim)))?,
+        (Some(value), Some(largest)) => grid("train.model", value, 1, largest)?,
     };
     let samples =
         grid("train.samples", keys.required("samples", "a list of data sizes N, as [256, 512]")?, 1, MAX_SAMPLES)?;
@@ -56,6 +57,7 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         "quantized_test",
         "test_samples",
     ])?;
+    fit_files(problems, &samples, quantized_test)?;
     let smallest = samples.iter().copied().min().unwrap_or(1);
     for (&n, &b) in samples.iter().flat_map(|n| batches.iter().map(move |b| (n, b))) {
         if b > smallest {
@@ -81,6 +83,36 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         checkpoints,
         quantized_test,
     })
+}
+
+/// The largest M that every sketch allows: at most D, and at most the rows of a file.
+fn largest_model(problems: &[Problem]) -> Option<u64> {
+    let largest = |problem: &Problem| match &problem.sketch {
+        Sketch::None => None,
+        Sketch::Gaussian { .. } => Some(u64::from(problem.dim)),
+        Sketch::File(input) => Some(u64::from(problem.dim).min(input.shape[0] as u64)),
+    };
+    problems.iter().filter_map(largest).min().map(|most| most.min(u64::from(MAX_MODEL)))
+}
+
+/// Rows of a file are read once, and have no draws of their own to test on.
+fn fit_files(problems: &[Problem], samples: &[u64], quantized_test: Option<u32>) -> Result<()> {
+    for covariates in problems.iter().filter_map(Problem::covariates) {
+        let rows = covariates.training_rows() as u64;
+        if let Some(n) = samples.iter().find(|&&n| n > rows) {
+            return Err(Error::Input(format!(
+                "train.samples = {n}: problem.covariates has {rows} rows for training ({} are held out), each is read once: \
+                 allowed are 1 to {rows}",
+                covariates.held_rows()
+            )));
+        }
+        if quantized_test.is_some() {
+            return Err(Error::Input(
+                "train.quantized_test = true draws test samples: with problem.covariates allowed is false".into(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn checkpoints(value: Option<Value>, samples: &[u64], batches: &[u64]) -> Result<Checkpoints> {
@@ -116,7 +148,7 @@ pub(super) fn sweep(mut keys: Keys) -> Result<Sweep> {
         Some(other) => Check::parse(&other.to_string())?,
     };
     let draws = keys.take("draws").unwrap_or(Value::from("device"));
-    one_of("sweep.draws", &draws, &["device"])?;
+    let draws = [Draws::Device, Draws::Host][one_of("sweep.draws", &draws, &["device", "host"])?];
     keys.finish(&["seeds", "seed", "check", "draws"])?;
-    Ok(Sweep { seeds, seed, check })
+    Ok(Sweep { seeds, seed, check, draws })
 }

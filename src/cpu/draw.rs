@@ -1,61 +1,127 @@
 //! Draws a tile of samples: covariates, labels, quantized data; and the sketch.
 
+use std::sync::Arc;
+
 use multiversion::multiversion;
 
-use super::lanes::{LANES, SLICE, apply, apply_vector, floor48, round_significand, tree, words};
-use crate::format::{Op, class};
+use super::lanes::{LANES, SLICE, apply_vector, floor48, round_significand, tree, words, words_of_pass};
+use crate::config::Sketch;
+use crate::covariates::Covariates;
+use crate::format::Op;
 use crate::normal::normal;
-use crate::random::Purpose;
+use crate::plan::{Feature, SketchDraw};
+use crate::random::{FIRST_TEST, Purpose};
 use crate::row::Counts;
 
-/// What a cohort's draws read; vectors are padded with zeros to whole slices.
+/// What a cohort's samples are made of; vectors are padded with zeros to whole slices.
 pub struct Source {
     pub key: [u32; 4],
     pub dim: usize,
-    pub scales: Vec<f32>,
-    pub target: Vec<f32>,
-    pub noise: f32,
+    pub samples: Samples,
 }
 
-/// x, Qdata(x) for every op, and y of sample `n`. `quantized` holds one padded row per op.
+pub enum Samples {
+    /// Scales s_i, the pieces of w* with the largest first, and the deviation of the label's noise.
+    Normals { scales: Vec<f32>, target: Vec<Vec<f32>>, deviation: f32 },
+    /// Rows of a file; training samples read them in this order.
+    Rows { covariates: Arc<Covariates>, order: Vec<u32> },
+}
+
+impl Source {
+    /// Coordinates rounded up to whole slices.
+    pub fn columns(&self) -> usize {
+        self.dim.next_multiple_of(SLICE)
+    }
+}
+
+/// x into the padded row, and y, of sample `n`; from 2^31 on those that test.
+pub fn sample(source: &Source, n: u32, x: &mut [f32]) -> f32 {
+    covariates(source, n, 0, x);
+    match &source.samples {
+        Samples::Normals { target, deviation, .. } => {
+            let totals = target.iter().rev().map(|piece| product(x, piece));
+            let noise = normal(words(source.key, 0, n, Purpose::LabelNoise as u32)[0][0]);
+            floor48(totals.reduce(|sum, total| sum + total).unwrap_or(0.0) + deviation * noise)
+        }
+        Samples::Rows { covariates, order } => covariates.label(row_of(covariates, order, n)),
+    }
+}
+
+/// Whole slices of x of sample `n`, from column `first` on.
+pub fn covariates(source: &Source, n: u32, first: usize, out: &mut [f32]) {
+    match &source.samples {
+        Samples::Normals { scales, .. } => normals(source.key, &scales[first..][..out.len()], first / SLICE, n, out),
+        Samples::Rows { covariates, order } => {
+            let row = covariates.row(row_of(covariates, order, n));
+            let used = out.len().min(source.dim - first);
+            out[..used].copy_from_slice(&row[first..][..used]);
+            out[used..].fill(0.0);
+        }
+    }
+}
+
+/// The label of sample `n` where it comes from a file.
+pub fn file_label(source: &Source, n: u32) -> Option<f32> {
+    match &source.samples {
+        Samples::Normals { .. } => None,
+        Samples::Rows { covariates, order } => Some(covariates.label(row_of(covariates, order, n))),
+    }
+}
+
+fn row_of(covariates: &Covariates, order: &[u32], n: u32) -> u32 {
+    match n.checked_sub(FIRST_TEST) {
+        None => order[n as usize],
+        Some(k) => covariates.held_row(k as usize),
+    }
+}
+
+/// Drawn covariates of whole slices from number `first` on.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-pub fn sample(source: &Source, ops: &[Op], n: u32, quantized: &mut [&mut [f32]], counts: &mut [Counts]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    for slice in 0..source.scales.len() / SLICE {
-        let drawn = words(source.key, slice, n, Purpose::Covariate as u32);
-        let start = slice * SLICE;
+fn normals(key: [u32; 4], scales: &[f32], first: usize, n: u32, out: &mut [f32]) {
+    for (slice, (scales, out)) in scales.chunks_exact(SLICE).zip(out.chunks_exact_mut(SLICE)).enumerate() {
+        let drawn = words(key, first + slice, n, Purpose::Covariate as u32);
         for (j, drawn) in drawn.iter().enumerate() {
-            let at = start + j * LANES;
-            let (scales, target) = (&source.scales[at..at + LANES], &source.target[at..at + LANES]);
-            let mut x = [0.0f32; LANES];
+            let (scales, out) = (&scales[j * LANES..][..LANES], &mut out[j * LANES..][..LANES]);
             for l in 0..LANES {
-                x[l] = floor48(round_significand(scales[l] * normal(drawn[l]), 16));
-                lanes[l] += x[l] * target[l];
-            }
-            for row in quantized.iter_mut() {
-                row[at..at + LANES].copy_from_slice(&x);
+                out[l] = floor48(round_significand(scales[l] * normal(drawn[l]), 16));
             }
         }
     }
-    for ((op, row), counts) in ops.iter().zip(quantized).zip(counts) {
-        if op.class != class::NONE {
-            apply_vector(op, row, source.dim, source.key, n, counts);
-        }
-    }
-    let noise = normal(words(source.key, 0, n, Purpose::LabelNoise as u32)[0][0]);
-    floor48(tree(lanes) + source.noise * noise)
 }
 
-/// Row `j` of the clean sketch G, padded with zeros.
+/// <x, w> in 32 lanes.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-pub fn sketch_row(key: [u32; 4], j: u32, dim: usize, row: &mut [f32]) {
+fn product(x: &[f32], w: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    for (x, w) in x.as_chunks::<LANES>().0.iter().zip(w.as_chunks::<LANES>().0) {
+        for l in 0..LANES {
+            lanes[l] += x[l] * w[l];
+        }
+    }
+    tree(lanes)
+}
+
+/// Row `j` of the clean sketch, padded with zeros.
+pub fn sketch_row(sketch: &Sketch, draw: &SketchDraw, key: [u32; 4], j: u32, dim: usize, row: &mut [f32]) {
+    match sketch {
+        Sketch::File(input) => {
+            for (value, s) in row.iter_mut().zip(&input.values[j as usize * dim..][..dim]) {
+                *value = floor48(*s);
+            }
+        }
+        _ => drawn_sketch_row(key, draw.pass, j, row),
+    }
+    row[dim..].fill(0.0);
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
+fn drawn_sketch_row(key: [u32; 4], pass: u32, j: u32, row: &mut [f32]) {
     for (slice, chunk) in row.chunks_mut(SLICE).enumerate() {
-        let drawn = words(key, slice, j, Purpose::Sketch as u32);
+        let drawn = words_of_pass(key, slice, j, Purpose::Sketch as u32, pass);
         for (l, value) in chunk.iter_mut().enumerate() {
             *value = floor48(round_significand(normal(drawn[l / LANES][l % LANES]), 8));
         }
     }
-    row[dim..].fill(0.0);
 }
 
 /// Applies an op to one padded vector in place.
@@ -64,20 +130,26 @@ pub fn quantize_row(op: &Op, row: &mut [f32], len: usize, key: [u32; 4], second:
     apply_vector(op, row, len, key, second, counts);
 }
 
-/// z of one sample: scaled projections, then the feature op. `z` is padded.
+/// z of one sample: scaled projections with the closed tail, then the feature op. `z` is padded.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-pub fn feature(op: &Op, scale: f32, projected: &[f32], z: &mut [f32], key: [u32; 4], n: u32, counts: &mut Counts) {
+pub fn feature(feature: &Feature, projected: &[f32], z: &mut [f32], key: [u32; 4], n: u32, counts: &mut Counts) {
     let len = projected.len();
-    for (z, p) in z.iter_mut().zip(projected) {
-        *z = floor48(p * scale);
-    }
+    z[..len].copy_from_slice(projected);
     z[len..].fill(0.0);
-    let words = [0; LANES];
-    if op.class == class::NONE {
-        for lanes in z.as_chunks_mut::<LANES>().0 {
-            apply(op, lanes, &words, counts);
-        }
-    } else {
-        apply_vector(op, z, len, key, n, counts);
+    if feature.factor.is_set() {
+        apply_vector(&feature.factor, z, len, key, n, &mut Counts::default());
     }
+    for z in z.iter_mut() {
+        *z = floor48(*z * feature.scale);
+    }
+    if feature.tail != 0.0 {
+        for (slice, chunk) in z.chunks_mut(SLICE).enumerate() {
+            let drawn = words(key, slice, n, Purpose::Tail as u32);
+            for (l, z) in chunk.iter_mut().enumerate() {
+                *z = floor48(*z + feature.tail * normal(drawn[l / LANES][l % LANES]));
+            }
+        }
+    }
+    // Rounds, or stores with the floor; clears what the tail put behind the end.
+    apply_vector(&feature.op, z, len, key, n, counts);
 }

@@ -3,7 +3,7 @@
 //! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
 
 use crate::codec::{FLOOR, block_scale};
-use crate::format::{Op, class};
+use crate::format::{Law, Op, class};
 use crate::normal::normal;
 use crate::random::threefry4x32;
 use crate::row::Counts;
@@ -13,25 +13,31 @@ pub const LANES: usize = 32;
 /// Coordinates that one set of 32 counters serves.
 pub const SLICE: usize = 4 * LANES;
 
+const INFINITY: u32 = 0x7f80_0000;
+
 /// Words of coordinates `SLICE * slice ..`: row j, lane l belongs to coordinate SLICE slice + 32 j + l.
 #[inline(always)]
 pub fn words(key: [u32; 4], slice: usize, second: u32, purpose: u32) -> [[u32; LANES]; 4] {
+    words_of_pass(key, slice, second, purpose, 0)
+}
+
+/// [`words`] of another pass.
+#[inline(always)]
+pub fn words_of_pass(key: [u32; 4], slice: usize, second: u32, purpose: u32, pass: u32) -> [[u32; LANES]; 4] {
     // Four arrays, not one of four rows: those the compiler fills with scatters.
     let (mut a, mut b, mut c, mut d) = ([0; LANES], [0; LANES], [0; LANES], [0; LANES]);
     for l in 0..LANES {
-        [a[l], b[l], c[l], d[l]] = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, 0]);
+        [a[l], b[l], c[l], d[l]] = threefry4x32(key, [(slice * LANES + l) as u32, second, purpose, pass]);
     }
     [a, b, c, d]
 }
 
-/// Words of coordinate 0 of 32 consecutive samples.
+/// Word of one coordinate.
 #[inline(always)]
-fn scalar_words(key: [u32; 4], first: u32, purpose: u32) -> [u32; LANES] {
-    let mut out = [0; LANES];
-    for (l, word) in out.iter_mut().enumerate() {
-        *word = threefry4x32(key, [0, first.wrapping_add(l as u32), purpose, 0])[0];
-    }
-    out
+fn word_of(key: [u32; 4], coordinate: u32, second: u32, purpose: u32) -> u32 {
+    let (slice, within) = (coordinate / SLICE as u32, coordinate % SLICE as u32);
+    let words = threefry4x32(key, [slice * LANES as u32 + within % LANES as u32, second, purpose, 0]);
+    words[within as usize / LANES]
 }
 
 #[inline(always)]
@@ -48,9 +54,9 @@ pub fn round_significand(value: f32, significand: u32) -> f32 {
     f32::from_bits((bits.wrapping_add(half) >> shift) << shift)
 }
 
-/// One element of a fixed or floating grid, finite input: (value, saturated, underflowed).
+/// One element of a fixed or floating grid: (value, saturated, underflowed, nan).
 #[inline(always)]
-fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u32, u32) {
+fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u32, u32, u32) {
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & 0x7fff_ffff, bits & 0x8000_0000);
     let exponent = (magnitude >> 23) as i32;
@@ -69,14 +75,24 @@ fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u3
     let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift as i32) << 23);
     let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
     let over = rounded > max;
+    let nan = magnitude > INFINITY || over && op.overflows != 0;
     let kept = if over { max } else { rounded };
-    let out = if kept == 0 { 0 } else { sign | kept };
-    (f32::from_bits(out), u32::from(over), u32::from(kept == 0 && magnitude != 0))
+    let out = if kept == 0 || nan { 0 } else { sign | kept };
+    (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(nan))
 }
 
-/// Applies `op` to 32 elements, one block. `words` is not read by rounding to nearest.
+/// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
 #[inline(always)]
-pub fn apply(op: &Op, values: &mut [f32; LANES], words: &[u32; LANES], counts: &mut Counts) {
+fn deviate(op: &Op, word: u32) -> f32 {
+    match op.rounding == Law::TwoPoint as u32 {
+        true => f32::from_bits(0x3f80_0000 | word & 0x8000_0000),
+        false => normal(word),
+    }
+}
+
+/// Applies `op` to 32 elements, one block, of which `used` exist. `words` is not read by rounding to nearest.
+#[inline(always)]
+pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
         class::SCALAR => round_lanes(op, values, 0, words, counts),
         class::BLOCK => {
@@ -86,6 +102,9 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], words: &[u32; LANES], counts: &
             }
             if largest == 0 {
                 values.fill(0.0);
+            } else if largest >= INFINITY {
+                values.fill(0.0);
+                counts.nan += used as u64;
             } else {
                 round_lanes(op, values, block_scale(largest, op.emax), words, counts);
             }
@@ -93,7 +112,13 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], words: &[u32; LANES], counts: &
         class::ADDITIVE => {
             let noise = f32::from_bits(op.noise);
             for (value, word) in values.iter_mut().zip(words) {
-                *value = floor48(round_significand(*value + noise * normal(*word), op.significand));
+                *value = floor48(round_significand(*value + noise * deviate(op, *word), op.significand));
+            }
+        }
+        class::RELATIVE => {
+            let noise = f32::from_bits(op.noise);
+            for (value, word) in values.iter_mut().zip(words) {
+                *value = floor48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
             }
         }
         _ => {
@@ -107,45 +132,53 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], words: &[u32; LANES], counts: &
 #[inline(always)]
 fn round_lanes(op: &Op, values: &mut [f32; LANES], scale: i32, words: &[u32; LANES], counts: &mut Counts) {
     let max = op.max_bits.wrapping_add_signed(scale << 23);
-    let (mut saturated, mut underflowed) = (0, 0);
+    let (mut saturated, mut underflowed, mut nan) = (0, 0, 0);
     for (value, word) in values.iter_mut().zip(words) {
-        let (rounded, over, under) = round_value(*value, op, scale, max, *word);
+        let (rounded, over, under, not) = round_value(*value, op, scale, max, *word);
         let bits = rounded.to_bits();
         let units = if bits == 0 { 0 } else { bits.wrapping_add_signed(-(op.unit << 23)) };
         *value = floor48(f32::from_bits(units));
         saturated += over;
         underflowed += under;
+        nan += not;
     }
     counts.saturated += u64::from(saturated);
     counts.underflowed += u64::from(underflowed);
+    counts.nan += u64::from(nan);
 }
 
-#[inline(always)]
-fn draws(op: &Op) -> bool {
-    op.class == class::ADDITIVE || (op.class != class::NONE && op.rounding != 0)
-}
-
-/// Applies `op` to a vector padded to whole slices; elements from `len` on come out as +0.
+/// Applies `op` to a vector padded to whole slices; elements from `len` on come out as +0. A shared draw is that of
+/// coordinate 0.
 #[inline(always)]
 pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+    let shared = if op.shared != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
+    let draws = op.draws() && op.shared == 0;
     for (slice, chunk) in values.chunks_mut(SLICE).enumerate() {
-        let words = if draws(op) { words(key, slice, second, op.purpose) } else { [[0; LANES]; 4] };
-        for (row, words) in chunk.as_chunks_mut::<LANES>().0.iter_mut().zip(&words) {
-            apply(op, row, words, counts);
+        let words = if draws { words(key, slice, second, op.purpose) } else { [[shared; LANES]; 4] };
+        for (k, (row, words)) in chunk.as_chunks_mut::<LANES>().0.iter_mut().zip(&words).enumerate() {
+            let used = len.saturating_sub(slice * SLICE + k * LANES).min(LANES);
+            apply(op, row, used, words, counts);
         }
     }
     values[len..].fill(0.0);
 }
 
-/// Applies `op` to one value per sample, samples `first ..`; blocks run along the samples.
+/// Applies `op` to one value per sample, samples `first ..`, each with the word of its `coordinate`; blocks run along
+/// the samples. A shared draw is that of the first sample.
 #[inline(always)]
-pub fn apply_samples(op: &Op, values: &mut [f32], key: [u32; 4], first: u32, counts: &mut Counts) {
+pub fn apply_samples(op: &Op, values: &mut [f32], coordinate: u32, key: [u32; 4], first: u32, counts: &mut Counts) {
     for (index, chunk) in values.chunks_mut(LANES).enumerate() {
-        let first = first + (index * LANES) as u32;
-        let words = if draws(op) { scalar_words(key, first, op.purpose) } else { [0; LANES] };
+        let mut words = [0; LANES];
+        if op.draws() {
+            let from = first.wrapping_add((index * LANES) as u32);
+            for (l, word) in words.iter_mut().enumerate() {
+                let sample = if op.shared != 0 { first } else { from.wrapping_add(l as u32) };
+                *word = word_of(key, coordinate, sample, op.purpose);
+            }
+        }
         let mut lanes = [0.0; LANES];
         lanes[..chunk.len()].copy_from_slice(chunk);
-        apply(op, &mut lanes, &words, counts);
+        apply(op, &mut lanes, chunk.len(), &words, counts);
         chunk.copy_from_slice(&lanes[..chunk.len()]);
     }
 }

@@ -7,15 +7,15 @@ pub mod train;
 
 use rayon::prelude::*;
 
-use crate::config::Sketch;
-use crate::format::{Op, class};
-use crate::plan::{Cohort, Plan, Point};
+use crate::codec::piece;
+use crate::format::Op;
+use crate::plan::{Cohort, Pair, Plan, Point, SketchDraw};
 use crate::problem;
 use crate::random::Stream;
 use crate::reference::RawRow;
 use crate::row::{Counts, Site};
-use draw::Source;
-use lanes::SLICE;
+use draw::{Samples, Source};
+use lanes::{SLICE, floor48};
 use project::Panels;
 use train::{Batch, Run};
 
@@ -42,15 +42,25 @@ pub enum Fault {
 /// A drawn, projected and quantized tile of samples.
 pub struct Tile {
     pub y: Vec<f32>,
+    /// Per feature: its pair.
+    pairs: Vec<usize>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
     /// Per feature: vectors padded to whole slices, and counts, sample by sample.
     pub features: Vec<(Vec<f32>, Vec<Counts>)>,
 }
 
+impl Tile {
+    /// Whether a format made a value of feature vector `feature` of sample `s`, or of its x, infinite or NaN.
+    pub fn has_nan(&self, feature: usize, s: usize) -> bool {
+        self.features[feature].1[s].nan + self.data[self.pairs[feature]][s].nan > 0
+    }
+}
+
 /// The quantized sketch of a pair.
 struct Projector {
-    panels: Option<Panels>,
+    /// One per piece of G; none without a sketch.
+    panels: Vec<Panels>,
     /// Counts of the sketch site, row by row.
     rows: Vec<Counts>,
 }
@@ -60,25 +70,42 @@ pub fn execute(plan: &Plan, cohorts: &[Cohort], fault: Option<Fault>) -> Vec<Vec
     cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, fault)).collect()
 }
 
-/// The clean sketch of a cohort, row-major with D columns (empty without a sketch).
-pub fn clean_sketch(point: &Point, stream: &Stream) -> Vec<f32> {
-    if point.problem.sketch == Sketch::None {
-        return Vec::new();
-    }
+/// One draw of the clean sketch, row-major with D columns.
+pub fn clean_sketch(point: &Point, draw: &SketchDraw, stream: &Stream) -> Vec<f32> {
+    unpadded(point, &padded_sketch(point, draw, &Op::none(), stream.key()).0)
+}
+
+/// The sketch as the features of a pair see it, row-major with D columns.
+pub fn quantized_sketch(point: &Point, pair: usize, stream: &Stream) -> Vec<f32> {
+    let Pair { sketch, draw, .. } = &point.pairs[pair];
+    unpadded(point, &padded_sketch(point, &point.sketches[*draw], sketch, stream.key()).0)
+}
+
+fn unpadded(point: &Point, sketch: &[f32]) -> Vec<f32> {
     let dim = point.problem.dim as usize;
-    let mut sketch = vec![0.0; dim * point.model as usize];
-    sketch.par_chunks_mut(dim).enumerate().for_each(|(j, row)| {
-        let mut padded = vec![0.0; dim.next_multiple_of(SLICE)];
-        draw::sketch_row(stream.key(), j as u32, dim, &mut padded);
-        row.copy_from_slice(&padded[..dim]);
+    sketch.chunks(dim.next_multiple_of(SLICE)).flat_map(|row| &row[..dim]).copied().collect()
+}
+
+/// Qsketch(G) with rows padded to whole slices, and the counts of each row.
+fn padded_sketch(point: &Point, draw: &SketchDraw, op: &Op, key: [u32; 4]) -> (Vec<f32>, Vec<Counts>) {
+    let dim = point.problem.dim as usize;
+    let columns = dim.next_multiple_of(SLICE);
+    let mut sketch = vec![0.0; columns * draw.rows as usize];
+    let mut rows = vec![Counts::default(); draw.rows as usize];
+    sketch.par_chunks_mut(columns).zip(&mut rows).enumerate().for_each(|(j, (row, counts))| {
+        let j = j as u32;
+        draw::sketch_row(&point.problem.sketch, draw, key, j, dim, row);
+        if op.is_set() {
+            // A shared draw serves the whole of G.
+            draw::quantize_row(op, row, dim, key, if op.shared != 0 { 0 } else { j }, counts);
+        }
     });
-    sketch
+    (sketch, rows)
 }
 
 fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> {
     let point = &plan.points[cohort.point];
-    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
-    let source = source(point, &stream);
+    let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
     let projectors = projectors(point, &source);
     let mut runs: Vec<(Run, Vec<RawRow>)> = point
         .trajectories
@@ -104,10 +131,34 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> 
     runs.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
-/// Samples `start .. end` of a cohort, drawn, projected and quantized.
-pub fn samples(plan: &Plan, cohort: Cohort, range: (u64, u64)) -> Vec<Tile> {
-    let point = &plan.points[cohort.point];
-    let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
+/// Counts of the sketch site of a pair over all its rows.
+pub fn sketch_counts(point: &Point, pair: usize, stream: &Stream) -> Counts {
+    let Pair { sketch, draw, .. } = &point.pairs[pair];
+    match point.sketches.get(*draw) {
+        Some(draw) if sketch.is_set() => sum(padded_sketch(point, draw, sketch, stream.key()).1.iter()),
+        _ => Counts::default(),
+    }
+}
+
+/// Counts of the data site of a pair, and of a feature, over all samples.
+pub fn data_counts(tiles: &[Tile], pair: usize) -> Counts {
+    sum(tiles.iter().flat_map(|tile| &tile.data[pair]))
+}
+
+pub fn feature_counts(tiles: &[Tile], feature: usize) -> Counts {
+    sum(tiles.iter().flat_map(|tile| &tile.features[feature].1))
+}
+
+fn sum<'a>(counts: impl Iterator<Item = &'a Counts>) -> Counts {
+    counts.fold(Counts::default(), |mut sum, counts| {
+        sum += *counts;
+        sum
+    })
+}
+
+/// Samples `start .. end` of one seed index, drawn, projected and quantized.
+pub fn samples(seed: u64, point: &Point, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
+    let source = source(point, &Stream::new(seed, seed_index));
     tiles(point, &source, &projectors(point, &source), range, None)
 }
 
@@ -126,96 +177,114 @@ fn tiles(
         .collect()
 }
 
-fn source(point: &Point, stream: &Stream) -> Source {
-    let dim = point.problem.dim as usize;
+/// What the samples of one seed index are made of.
+pub fn source(point: &Point, stream: &Stream) -> Source {
+    let (problem, dim) = (&point.problem, point.problem.dim as usize);
     let pad = |mut values: Vec<f32>| {
         values.resize(dim.next_multiple_of(SLICE), 0.0);
         values
     };
-    Source {
-        key: stream.key(),
-        dim,
-        scales: pad(problem::spectrum(&point.problem).scales),
-        target: pad(problem::target(&point.problem, stream)),
-        noise: point.problem.noise as f32,
-    }
+    let samples = match problem.covariates() {
+        Some(covariates) => Samples::Rows { covariates: covariates.clone(), order: covariates.order(stream) },
+        None => {
+            let eigenvalues = problem::eigenvalues(problem);
+            let target = problem::target(problem, &eigenvalues, stream).into_iter().map(pad).collect();
+            let deviation = problem::label_deviation(problem, point.tail);
+            Samples::Normals { scales: pad(eigenvalues.scales), target, deviation }
+        }
+    };
+    Source { key: stream.key(), dim, samples }
 }
 
 fn projectors(point: &Point, source: &Source) -> Vec<Projector> {
-    if point.problem.sketch == Sketch::None {
-        return point.pairs.iter().map(|_| Projector { panels: None, rows: Vec::new() }).collect();
-    }
-    let columns = source.scales.len();
-    let project = |op: &Op| {
-        let mut sketch = vec![0.0; columns * point.model as usize];
-        let mut rows = vec![Counts::default(); point.model as usize];
-        sketch.par_chunks_mut(columns).zip(&mut rows).enumerate().for_each(|(j, (row, counts))| {
-            draw::sketch_row(source.key, j as u32, source.dim, row);
-            if op.class != class::NONE {
-                draw::quantize_row(op, row, source.dim, source.key, j as u32, counts);
-            }
-        });
-        Projector { panels: Some(Panels::new(&sketch, columns)), rows }
+    let project = |pair: &Pair| {
+        let Some(draw) = point.sketches.get(pair.draw) else {
+            return Projector { panels: Vec::new(), rows: Vec::new() };
+        };
+        let (mut rest, rows) = padded_sketch(point, draw, &pair.sketch, source.key);
+        let panels = pieces(&mut rest, &pair.cuts.g).map(|piece| Panels::new(&piece, source.columns())).collect();
+        Projector { panels, rows }
     };
-    point.pairs.iter().map(|pair| project(&pair.sketch)).collect()
+    point.pairs.iter().map(project).collect()
+}
+
+/// The values cut into pieces of so many significant bits; one piece is all of them as they are.
+fn pieces<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = Vec<f32>> + 'a {
+    bits.iter().map(|&width| match bits.len() {
+        1 => rest.to_vec(),
+        _ => rest.iter_mut().map(|rest| piece(rest, width)).collect(),
+    })
 }
 
 fn tile(point: &Point, source: &Source, projectors: &[Projector], first: u64, end: u64, fault: Option<Fault>) -> Tile {
-    let (count, columns) = ((end - first) as usize, source.scales.len());
-    let ops: Vec<Op> = point.pairs.iter().map(|pair| pair.data).collect();
-    let mut x = vec![vec![0.0f32; count * columns]; ops.len()];
-    let mut data = vec![vec![Counts::default(); count]; ops.len()];
+    let (count, columns) = ((end - first) as usize, source.columns());
+    let mut x = vec![0.0f32; count * columns];
     let mut y = Vec::with_capacity(count);
-    for s in 0..count {
-        let mut rows: Vec<&mut [f32]> = x.iter_mut().map(|x| &mut x[s * columns..][..columns]).collect();
-        let mut counts = vec![Counts::default(); ops.len()];
-        let n = first + s as u64;
-        y.push(draw::sample(source, &ops, n as u32, &mut rows, &mut counts));
+    for (n, x) in (first..).zip(x.chunks_mut(columns)) {
+        y.push(draw::sample(source, n as u32, x));
         if let Some(Fault::Draw { sample, coordinate, bit }) = fault
             && sample == n
         {
-            rows[0][coordinate] = f32::from_bits(rows[0][coordinate].to_bits() ^ (1 << bit));
-        }
-        for (data, counts) in data.iter_mut().zip(counts) {
-            data[s] = counts;
+            x[coordinate] = f32::from_bits(x[coordinate].to_bits() ^ (1 << bit));
         }
     }
-    let model = point.model as usize;
-    let projected: Vec<Vec<f32>> = projectors
-        .iter()
-        .zip(x)
-        .map(|(projector, x)| match &projector.panels {
-            Some(panels) => {
-                let mut out = vec![0.0; count * model];
-                panels.project(&x, &mut out);
-                if let Some(Fault::Projection { sample, row, bit }) = fault
-                    && (first..end).contains(&sample)
-                {
-                    let p = &mut out[(sample - first) as usize * model + row];
-                    *p = f32::from_bits(p.to_bits() ^ (1 << bit));
+    let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
+    let projected: Vec<Vec<f32>> = (0..point.pairs.len())
+        .map(|p| {
+            let op = &point.pairs[p].data;
+            let mut quantized = x.clone();
+            if op.is_set() {
+                for ((n, x), counts) in (first..).zip(quantized.chunks_mut(columns)).zip(&mut data[p]) {
+                    draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
                 }
-                out
             }
-            None => x.chunks(columns).flat_map(|row| row[..model].iter().copied()).collect(),
+            let mut out = project(point, p, &projectors[p], quantized, columns);
+            if let Some(Fault::Projection { sample, row, bit }) = fault
+                && (first..end).contains(&sample)
+            {
+                let p = &mut out[(sample - first) as usize * point.rows(p) as usize + row];
+                *p = f32::from_bits(p.to_bits() ^ (1 << bit));
+            }
+            out
         })
         .collect();
     let features = point
         .features
         .iter()
         .map(|feature| {
-            let m = feature.model as usize;
+            let (m, rows) = (feature.model as usize, point.rows(feature.pair) as usize);
             let width = m.next_multiple_of(SLICE);
             let mut z = vec![0.0; count * width];
             let mut counts = vec![Counts::default(); count];
             for s in 0..count {
-                let p = &projected[feature.pair][s * model..][..m];
+                let p = &projected[feature.pair][s * rows..][..m];
                 let (z, n) = (&mut z[s * width..][..width], (first + s as u64) as u32);
-                draw::feature(&feature.op, feature.scale, p, z, source.key, n, &mut counts[s]);
+                draw::feature(feature, p, z, source.key, n, &mut counts[s]);
             }
             (z, counts)
         })
         .collect();
-    Tile { y, data, features }
+    Tile { y, pairs: point.features.iter().map(|feature| feature.pair).collect(), data, features }
+}
+
+/// p of every sample of a tile, the smallest product of pieces first; x itself without a sketch.
+fn project(point: &Point, pair: usize, projector: &Projector, mut x: Vec<f32>, columns: usize) -> Vec<f32> {
+    let rows = point.rows(pair) as usize;
+    if projector.panels.is_empty() {
+        return x.chunks(columns).flat_map(|row| &row[..rows]).copied().collect();
+    }
+    let cuts = &point.pairs[pair].cuts;
+    let count = x.len() / columns;
+    let cut: Vec<Vec<f32>> = match cuts.x.len() {
+        1 => vec![x],
+        _ => pieces(&mut x, &cuts.x).collect(),
+    };
+    let mut out = vec![0.0; count * rows];
+    for &(i, j) in cuts.products.iter().rev() {
+        projector.panels[j].project(&cut[i], &mut out);
+    }
+    out.iter_mut().for_each(|p| *p = floor48(*p));
+    out
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -234,21 +303,22 @@ fn train_block(
     let (model, batch) = (trajectory.model as usize, u64::from(trajectory.batch));
     let (width, tile_size) = (model.next_multiple_of(SLICE), tile_samples(point.problem.dim));
     let mut y = vec![0.0; batch as usize];
-    let mut z: Vec<&[f32]> = Vec::with_capacity(batch as usize);
+    let mut z: [Vec<&[f32]>; 2] = Default::default();
     let mut first = start;
     while first < end.min(trajectory.samples) {
         if run.diverged_at.is_none() {
-            z.clear();
+            z.iter_mut().for_each(Vec::clear);
             for b in 0..batch {
                 let offset = (first + b - start) as usize;
                 let (tile, s) = (offset / tile_size, offset % tile_size);
                 let (vectors, counts) = &tiles[tile].features[trajectory.feature];
-                z.push(&vectors[s * width..][..width]);
+                z[0].push(&vectors[s * width..][..width]);
+                z[1].push(&tiles[tile].features[trajectory.gradient_feature].0[s * width..][..width]);
                 y[b as usize] = tiles[tile].y[s];
                 run.counts[Site::Data as usize] += tiles[tile].data[feature.pair][s];
                 run.counts[Site::Feature as usize] += counts[s];
             }
-            run.step(trajectory, key, &Batch { first: first as u32, z: &z, y: &y }, fault);
+            run.step(trajectory, key, &Batch { first: first as u32, z: &z[0], gradient_z: &z[1], y: &y }, fault);
         }
         first += batch;
         if trajectory.rows.binary_search(&first).is_ok() {

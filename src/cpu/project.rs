@@ -2,7 +2,7 @@
 
 use multiversion::{multiversion, target::target_cfg_f};
 
-use super::lanes::{SLICE, floor48};
+use super::lanes::SLICE;
 
 /// Rows of G per panel, samples per register tile.
 pub const ROWS: usize = 16;
@@ -30,7 +30,8 @@ impl Panels {
         Panels { data, columns, rows }
     }
 
-    /// p of every sample: `x` is sample-major with padded rows, `out` sample-major with `rows` values each.
+    /// Adds the products of every sample to `out`: `x` is sample-major with padded rows, `out` sample-major with
+    /// `rows` values each.
     pub fn project(&self, x: &[f32], out: &mut [f32]) {
         for (index, panel) in self.data.chunks(self.columns * ROWS).enumerate() {
             let first = index * ROWS;
@@ -42,7 +43,7 @@ impl Panels {
                 for (s, totals) in totals.iter().take(count).enumerate() {
                     let row = &mut out[(group * SAMPLES + s) * self.rows + first..][..used];
                     for (out, total) in row.iter_mut().zip(totals) {
-                        *out = floor48(*total);
+                        *out += *total;
                     }
                 }
             }

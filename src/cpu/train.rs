@@ -20,18 +20,24 @@ pub struct Run {
     lo: Vec<f32>,
     activations: Vec<f32>,
     labels: Vec<f32>,
+    /// z as Z^T r reads it, sample by sample, where feature_grad rounds it.
+    gradient_z: Vec<f32>,
     /// Lane sums of a dot product.
     lanes: Vec<f32>,
     average: bool,
     pub update: u64,
+    /// Values counted as `nan` before the open batch.
+    nan: u64,
     pub diverged_at: Option<u64>,
     pub counts: [Counts; SITES],
 }
 
-/// One batch: `z` holds a padded feature vector per sample.
+/// One batch: a padded feature vector per sample.
 pub struct Batch<'a> {
     pub first: u32,
     pub z: &'a [&'a [f32]],
+    /// The features that Z^T r reads, before feature_grad rounds them.
+    pub gradient_z: &'a [&'a [f32]],
     pub y: &'a [f32],
 }
 
@@ -47,9 +53,11 @@ impl Run {
             lo: zeros(),
             activations: vec![0.0; trajectory.batch as usize],
             labels: vec![0.0; trajectory.batch as usize],
+            gradient_z: Vec::new(),
             lanes: vec![0.0; LANES],
             average,
             update: 0,
+            nan: 0,
             diverged_at: None,
             counts: Default::default(),
         }
@@ -69,6 +77,11 @@ impl Run {
             }
         }
         self.update += 1;
+        self.nan = self.not_numbers();
+    }
+
+    fn not_numbers(&self) -> u64 {
+        self.counts.iter().map(|counts| counts.nan).sum()
     }
 
     pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> RawRow {
@@ -97,7 +110,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     let model = trajectory.model as usize;
     // Vectors are used up to the last lane group that holds an element.
     let used = model.next_multiple_of(LANES);
-    let [label, parameter, activation, gradient, weight] = &trajectory.ops;
+    let [label, parameter, activation, gradient, weight, feature_grad] = &trajectory.ops;
     let t = run.update as u32;
 
     if parameter.class != class::NONE {
@@ -111,7 +124,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     }
     run.labels.copy_from_slice(batch.y);
     let site = |op: &Op, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
-        apply_samples(op, values, key, batch.first, &mut counts[site as usize]);
+        apply_samples(op, values, 0, key, batch.first, &mut counts[site as usize]);
     };
     site(label, Site::Label, &mut run.labels, &mut run.counts);
     site(activation, Site::Activation, &mut run.activations, &mut run.counts);
@@ -121,7 +134,14 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     site(gradient, Site::Gradient, &mut run.activations, &mut run.counts);
 
     let c = f32::from_bits(trajectory.step.to_bits() - ((t / trajectory.stage) << 23));
-    advance(&run.v[..used], &mut run.next[..used], batch.z, &run.activations, c);
+    if feature_grad.class == class::NONE {
+        advance(&run.v[..used], &mut run.next[..used], batch.gradient_z, &run.activations, c);
+    } else {
+        let counts = &mut run.counts[Site::FeatureGrad as usize];
+        round_gradient_features(feature_grad, &mut run.gradient_z, batch, model, key, counts);
+        let rounded: Vec<&[f32]> = run.gradient_z.chunks(batch.gradient_z[0].len()).collect();
+        advance(&run.v[..used], &mut run.next[..used], &rounded, &run.activations, c);
+    }
     if weight.class == class::NONE {
         for v in &mut run.next[..used] {
             *v = floor48(*v);
@@ -134,7 +154,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     for v in &run.next[..used] {
         largest = largest.max(v.to_bits() & 0x7fff_ffff);
     }
-    if largest >= DIVERGED {
+    if largest >= DIVERGED || run.not_numbers() > run.nan {
         run.diverged_at = Some(run.update);
         return;
     }
@@ -148,6 +168,33 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
         }
     }
     std::mem::swap(&mut run.v, &mut run.next);
+}
+
+/// z as Z^T r reads it. Blocks run along the batch.
+#[inline(always)]
+fn round_gradient_features(
+    op: &Op,
+    out: &mut Vec<f32>,
+    batch: &Batch,
+    model: usize,
+    key: [u32; 4],
+    counts: &mut Counts,
+) {
+    out.clear();
+    batch.gradient_z.iter().for_each(|z| out.extend_from_slice(z));
+    let (width, size) = (batch.gradient_z[0].len(), batch.gradient_z.len());
+    if op.class != class::BLOCK {
+        for (z, n) in out.chunks_mut(width).zip(batch.first..) {
+            apply_vector(op, z, model, key, n, counts);
+        }
+        return;
+    }
+    let mut column = vec![0.0; size];
+    for j in 0..model {
+        column.iter_mut().enumerate().for_each(|(b, z)| *z = out[b * width + j]);
+        apply_samples(op, &mut column, j as u32, key, batch.first, counts);
+        column.iter().enumerate().for_each(|(b, z)| out[b * width + j] = *z);
+    }
 }
 
 /// next = fl(v + fl(c g)), g summed over the batch in order, starting from the first product. Plain passes over

@@ -16,17 +16,24 @@ struct Prefix {
 }
 
 impl Prefix {
-    fn read(context: &Context, layout: &Layout, ops: &[Op], buffer: &Buffer, samples: usize) -> Result<Prefix> {
-        let row = 3 * u64::from(layout.samples);
+    /// `stride`: words of a sample's counts.
+    fn read(
+        context: &Context,
+        layout: &Layout,
+        ops: &[Op],
+        (buffer, stride): (&Buffer, usize),
+        samples: usize,
+    ) -> Result<Prefix> {
+        let row = stride as u64 * u64::from(layout.samples);
         let slots = u64::from(layout.slots);
         let mut sums = Vec::new();
         for (item, op) in (0..).zip(ops) {
-            if op.counted == 0 {
+            if !op.is_counted() {
                 sums.push(Vec::new());
                 continue;
             }
             let words = context.read(&[(buffer, item * slots * row, slots * row)])?;
-            sums.push(words.chunks(row as usize).map(|words| running(words, samples)).collect());
+            sums.push(words.chunks(row as usize).map(|words| running(words, stride, samples)).collect());
         }
         Ok(Prefix { sums })
     }
@@ -40,10 +47,10 @@ fn counts_of(words: &[u32]) -> Counts {
     Counts { saturated: words[0].into(), underflowed: words[1].into(), nan: words[2].into() }
 }
 
-fn running(words: &[u32], samples: usize) -> Vec<Counts> {
+fn running(words: &[u32], stride: usize, samples: usize) -> Vec<Counts> {
     let mut sum = Counts::default();
     let mut sums = vec![sum];
-    for words in words.chunks(3).take(samples) {
+    for words in words.chunks(stride).take(samples) {
         sum += counts_of(words);
         sums.push(sum);
     }
@@ -72,14 +79,14 @@ impl<'a> Shared<'a> {
         let words = 3 * u64::from(point.model);
         let slots = u64::from(layout.slots);
         for (item, op) in (0..).zip(&layout.sketch_ops) {
-            let counted = op.counted != 0 && layout.sketched;
+            let counted = op.op.is_counted() && layout.sketched;
             let pieces = [(&stream.sketch_counts, item * slots * words, slots * words)];
             let read = if counted { context.read(&pieces)? } else { Vec::new() };
-            sketch.push(read.chunks(words as usize).map(|words| running(words, point.model as usize)).collect());
+            sketch.push(read.chunks(words as usize).map(|words| running(words, 3, point.model as usize)).collect());
         }
         let zero = vec![(Counts::default(), Counts::default()); layout.slots as usize];
-        let counted = layout.data_ops.iter().any(|op| op.counted != 0)
-            || point.features.iter().any(|feature| feature.op.counted != 0);
+        let counted = layout.data_ops.iter().any(|op| op.op.is_counted())
+            || point.features.iter().any(|feature| feature.op.is_counted());
         let (data, feature) = (Prefix { sums: Vec::new() }, Prefix { sums: Vec::new() });
         let before = vec![zero; point.trajectories.len()];
         Ok(Shared { layout, point, before, sketch, data, feature, first: 0, samples: 0, counted })
@@ -89,10 +96,11 @@ impl<'a> Shared<'a> {
     pub fn start_block(&mut self, context: &Context, stream: &Stream, first: u64, samples: u64) -> Result<()> {
         (self.first, self.samples) = (first, samples);
         if self.counted {
-            let ops: Vec<Op> = self.point.features.iter().map(|feature| feature.op).collect();
+            let data: Vec<Op> = self.layout.data_ops.iter().map(|op| op.op).collect();
+            let features: Vec<Op> = self.point.features.iter().map(|feature| feature.op).collect();
             let n = samples as usize;
-            self.data = Prefix::read(context, self.layout, &self.layout.data_ops, &stream.data_counts, n)?;
-            self.feature = Prefix::read(context, self.layout, &ops, &stream.feature_counts, n)?;
+            self.data = Prefix::read(context, self.layout, &data, (&stream.data_counts, 3), n)?;
+            self.feature = Prefix::read(context, self.layout, &features, (&stream.feature_counts, 4), n)?;
         }
         Ok(())
     }
@@ -117,7 +125,7 @@ impl<'a> Shared<'a> {
         // The samples of the update that diverged are counted, later ones are not.
         let limit = diverged_at.map_or(seen, |update| seen.min((update + 1) * u64::from(t.batch)));
         let n = limit.saturating_sub(self.first).min(self.samples);
-        let op = self.layout.pairs[self.point.features[t.feature].pair].0 as usize;
+        let op = self.layout.pairs[self.point.features[t.feature].pair].data as usize;
         data += self.data.first(op, slot, n);
         feature += self.feature.first(t.feature, slot, n);
         (data, feature)
@@ -129,7 +137,7 @@ impl<'a> Shared<'a> {
         let (data, feature) = self.data_and_feature(run, slot, seen, diverged_at);
         counts[Site::Data as usize] += data;
         counts[Site::Feature as usize] += feature;
-        let op = self.layout.pairs[self.point.features[t.feature].pair].1 as usize;
+        let op = self.layout.pairs[self.point.features[t.feature].pair].sketch as usize;
         if let Some(sums) = self.sketch[op].get(slot) {
             counts[Site::Sketch as usize] += sums[t.model as usize];
         }

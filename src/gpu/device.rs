@@ -80,6 +80,11 @@ impl Context {
         filled(&self.device, label, words)
     }
 
+    /// Puts words into a buffer, after everything submitted before.
+    pub fn write(&self, buffer: &Buffer, words: &[u32]) {
+        self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+    }
+
     fn pipeline(&self, kernel: Kernel, variant: Variant) -> Arc<Pipeline> {
         let mut pipelines = locked(&self.pipelines);
         pipelines.entry((kernel, variant)).or_insert_with(|| Arc::new(build(&self.device, &kernel, variant))).clone()

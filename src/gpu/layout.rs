@@ -6,8 +6,10 @@ use crate::error::{Error, Result};
 use crate::format::{Op, class};
 use crate::plan::Point;
 
-/// Words of the counters of a run's state: 5 sites x 3, a low and a high word for each of 32 lanes.
-pub const COUNTER_WORDS: u32 = 15 * 64;
+/// Words of the counters of a run's state: 6 sites x 3, a low and a high word for each of 32 lanes.
+pub const COUNTER_WORDS: u32 = 18 * 64;
+/// Words behind them: whether each lane met a nan in the open update.
+pub const NAN_WORDS: u32 = 32;
 /// Columns of the projection that lie on the device at a time, at most.
 const PANEL: u64 = 16_384;
 const MAX_GROUPS: u64 = 65_535;
@@ -45,6 +47,38 @@ impl Default for Tuning {
     }
 }
 
+/// An operation on x or on G, and the pieces that its results are cut into.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CutOp {
+    pub op: Op,
+    /// Index into [`Point::sketches`]; 0 for x.
+    pub draw: usize,
+    pub pieces: u32,
+    /// Significant bits of each piece.
+    pub bits: u32,
+    /// Index of the first piece.
+    pub first: u32,
+}
+
+impl CutOp {
+    /// The parameters of a kernel that applies it.
+    pub fn words(&self) -> impl Iterator<Item = u32> {
+        let op: Vec<u32> = bytemuck::cast_slice(&[self.op]).to_vec();
+        op.into_iter().chain([self.pieces, self.bits])
+    }
+}
+
+/// Where a pair finds its operands and its products.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PairAt {
+    /// Operation on covariates, and on the sketch.
+    pub data: u32,
+    pub sketch: u32,
+    /// Index of its first product, and how many it has.
+    pub first: u32,
+    pub products: u32,
+}
+
 /// Shapes of the buffers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
@@ -57,10 +91,16 @@ pub struct Layout {
     pub stride: u32,
     pub sketched: bool,
     /// Distinct operations on covariates, and on the sketch.
-    pub data_ops: Vec<Op>,
-    pub sketch_ops: Vec<Op>,
-    /// Data and sketch operation of each pair.
-    pub pairs: Vec<(u32, u32)>,
+    pub data_ops: Vec<CutOp>,
+    pub sketch_ops: Vec<CutOp>,
+    pub pairs: Vec<PairAt>,
+    /// Piece of x, piece of G, rows of G: what each projection multiplies.
+    pub products: Vec<[u32; 3]>,
+    /// Pieces of w*.
+    pub target_pieces: u32,
+    /// Words that the host fills with covariates, and with the sketch.
+    pub uploaded_x: u64,
+    pub uploaded_g: u64,
     /// First word of each feature in z, and the words of all.
     pub z_at: Vec<u64>,
     pub z_words: u64,
@@ -72,12 +112,43 @@ pub struct Layout {
     columns: u64,
 }
 
-fn position(list: &mut Vec<Op>, op: Op) -> u32 {
-    let found = list.iter().position(|have| *have == op);
-    found.unwrap_or_else(|| {
-        list.push(op);
+/// Index of the operation with these cuts, added where it is new.
+fn position(list: &mut Vec<CutOp>, op: Op, draw: usize, cuts: &[u32]) -> usize {
+    let pieces = cuts.len() as u32;
+    // A single piece is the value as it is.
+    let bits = if pieces == 1 { 24 } else { cuts[0] };
+    let same = |have: &CutOp| (have.op, have.draw, have.pieces, have.bits) == (op, draw, pieces, bits);
+    list.iter().position(same).unwrap_or_else(|| {
+        list.push(CutOp { op, draw, pieces, bits, first: pieces_of(list) });
         list.len() - 1
-    }) as u32
+    })
+}
+
+fn pieces_of(list: &[CutOp]) -> u32 {
+    list.iter().map(|op| op.pieces).sum()
+}
+
+/// What the pairs multiply.
+#[derive(Default)]
+struct Operands {
+    data: Vec<CutOp>,
+    sketch: Vec<CutOp>,
+    pairs: Vec<PairAt>,
+    products: Vec<[u32; 3]>,
+}
+
+fn operands(point: &Point) -> Operands {
+    let mut all = Operands::default();
+    for (index, pair) in point.pairs.iter().enumerate() {
+        let data = position(&mut all.data, pair.data, 0, &pair.cuts.x);
+        let sketch = position(&mut all.sketch, pair.sketch, pair.draw, &pair.cuts.g);
+        let (x, g, first) = (all.data[data].first, all.sketch[sketch].first, all.products.len() as u32);
+        let rows = point.rows(index);
+        all.products.extend(pair.cuts.products.iter().map(|&(i, j)| [x + i as u32, g + j as u32, rows]));
+        let products = all.products.len() as u32 - first;
+        all.pairs.push(PairAt { data: data as u32, sketch: sketch as u32, first, products });
+    }
+    all
 }
 
 /// First word of each item, and the sum.
@@ -99,26 +170,22 @@ fn batches_lcm(point: &Point) -> u64 {
 
 impl Layout {
     fn new(point: &Point, slots: u64, samples: u64, limits: Limits, tuning: Tuning) -> Layout {
-        let sketched = point.problem.sketch == Sketch::Gaussian;
-        let (mut data_ops, mut sketch_ops) = (Vec::new(), Vec::new());
-        let pairs: Vec<(u32, u32)> = point
-            .pairs
-            .iter()
-            .map(|pair| (position(&mut data_ops, pair.data), position(&mut sketch_ops, pair.sketch)))
-            .collect();
+        let sketched = point.problem.is_sketched();
+        let Operands { data: data_ops, sketch: sketch_ops, pairs, products } = operands(point);
         let columns = u64::from(point.problem.dim);
         let stride = columns.div_ceil(128) * 128;
-        let row_bytes = data_ops.len() as u64 * slots * samples * 4;
+        let x_rows = u64::from(pieces_of(&data_ops)) + u64::from(point.uploads);
+        let row_bytes = x_rows * slots * samples * 4;
         let affordable = limits.binding.min(limits.total / 4) / row_bytes;
         let cells = slots * samples;
-        let by_project = PROJECT_WORK / (cells * pairs.len() as u64 * u64::from(point.model));
+        let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick) / 128 * 128;
         let panel = if sketched { widest.max(128) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
         let run_words: Vec<u64> =
-            point.trajectories.iter().map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS)).collect();
+            point.trajectories.iter().map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS + NAN_WORDS)).collect();
         let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
         Layout {
             slots: slots as u32,
@@ -129,6 +196,10 @@ impl Layout {
             data_ops,
             sketch_ops,
             pairs,
+            products,
+            target_pieces: point.problem.target_pieces(),
+            uploaded_x: if point.uploads { cells * u64::from(panel) } else { 0 },
+            uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) { u64::from(point.model) * columns } else { 0 },
             z_at,
             z_words,
             state_at,
@@ -144,7 +215,7 @@ impl Layout {
     }
 
     pub fn g_words(&self) -> u64 {
-        self.sketch_ops.len() as u64 * u64::from(self.slots) * self.rows * u64::from(self.stride)
+        u64::from(pieces_of(&self.sketch_ops)) * u64::from(self.slots) * self.rows * u64::from(self.stride)
     }
 
     pub fn sketch_count_words(&self) -> u64 {
@@ -152,7 +223,7 @@ impl Layout {
     }
 
     pub fn x_words(&self) -> u64 {
-        self.data_ops.len() as u64 * self.cells() * u64::from(self.panel)
+        u64::from(pieces_of(&self.data_ops)) * self.cells() * u64::from(self.panel)
     }
 
     pub fn data_count_words(&self) -> u64 {
@@ -160,7 +231,7 @@ impl Layout {
     }
 
     pub fn lane_words(&self) -> u64 {
-        32 * self.cells()
+        32 * u64::from(self.target_pieces) * self.cells()
     }
 
     pub fn label_words(&self) -> u64 {
@@ -168,11 +239,11 @@ impl Layout {
     }
 
     pub fn p_words(&self) -> u64 {
-        self.pairs.len() as u64 * self.cells() * self.rows
+        self.products.len() as u64 * self.cells() * self.rows
     }
 
     pub fn feature_count_words(&self) -> u64 {
-        3 * self.z_at.len() as u64 * self.cells()
+        4 * self.z_at.len() as u64 * self.cells()
     }
 
     pub fn status_words(&self) -> u64 {
@@ -180,7 +251,7 @@ impl Layout {
     }
 
     pub fn scale_words(&self) -> u64 {
-        self.columns * (1 + u64::from(self.slots))
+        self.columns * (1 + u64::from(self.slots) * u64::from(self.target_pieces))
     }
 
     /// Bytes of the largest buffer, and of all.
@@ -198,6 +269,8 @@ impl Layout {
             self.state_words,
             self.status_words(),
             self.scale_words(),
+            self.uploaded_x,
+            self.uploaded_g,
         ];
         (4 * words.iter().max().expect("a list of buffers"), 4 * words.iter().sum::<u64>())
     }
@@ -206,11 +279,11 @@ impl Layout {
         let (largest, total) = self.bytes();
         let (slots, samples) = (u64::from(self.slots), u64::from(self.samples));
         // Many cohorts at once are worth it only while a dispatch stays short.
-        let work = slots * samples * self.pairs.len() as u64 * self.rows * u64::from(self.panel);
+        let work = slots * samples * self.products.len() as u64 * self.rows * u64::from(self.panel);
         if slots > 1 && work > 2 * PROJECT_WORK {
             return false;
         }
-        let groups = [samples, slots * self.pairs.len() as u64, self.z_at.len() as u64, self.state_at.len() as u64];
+        let groups = [samples, slots * self.products.len() as u64, self.z_at.len() as u64, self.state_at.len() as u64];
         largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= MAX_GROUPS)
     }
 }

@@ -12,6 +12,7 @@ mod probe;
 pub mod shader;
 mod stream;
 mod train;
+mod upload;
 mod wave;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -24,12 +24,12 @@ const TREE: Part = ("tree", include_str!("../../shaders/tree.wgsl"));
 pub const SKETCH: Kernel = Kernel {
     name: "sketch",
     parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("sketch", include_str!("../../shaders/sketch.wgsl"))],
-    read_only: &[false, false],
+    read_only: &[true, false, false],
 };
 pub const DRAW: Kernel = Kernel {
     name: "draw",
     parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("draw", include_str!("../../shaders/draw.wgsl"))],
-    read_only: &[true, false, false, false, false],
+    read_only: &[true, true, false, false, false, false],
 };
 pub const PROJECT: Kernel = Kernel {
     name: "project",
@@ -39,12 +39,12 @@ pub const PROJECT: Kernel = Kernel {
 pub const FEATURE: Kernel = Kernel {
     name: "feature",
     parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("feature", include_str!("../../shaders/feature.wgsl"))],
-    read_only: &[true, false, false],
+    read_only: &[true, true, true, false, false],
 };
 pub const TRAIN: Kernel = Kernel {
     name: "train",
     parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("train", include_str!("../../shaders/train.wgsl"))],
-    read_only: &[true, true, false, false],
+    read_only: &[true, true, true, false, false],
 };
 pub const PROBE: Kernel = Kernel {
     name: "probe",

@@ -1,18 +1,22 @@
 //! The stream of a wave: sketch once, then blocks of covariates, labels, projections and features.
 
+use std::sync::mpsc::Receiver;
+
 use wgpu::Buffer;
 
 use super::device::{Context, header};
-use super::layout::{Layout, Tuning};
+use super::layout::{CutOp, Layout, Tuning};
 use super::shader::{DRAW, FEATURE, PROJECT, SKETCH, Variant};
-use crate::error::Result;
+use super::upload::Panel;
+use crate::config::Sketch;
+use crate::error::{Error, Result};
 use crate::format::Op;
-use crate::plan::{Plan, Point};
+use crate::plan::{Plan, Point, SketchDraw};
 use crate::problem;
 use crate::random::Stream as Words;
 
 /// Operations of one dispatch of draw or sketch: their counters lie in workgroup memory.
-const OPS: usize = 32;
+pub const OPS: usize = 32;
 
 /// Buffers and shapes of a wave.
 pub struct Stream<'a> {
@@ -20,10 +24,12 @@ pub struct Stream<'a> {
     variant: Variant,
     pub layout: &'a Layout,
     point: &'a Point,
-    tuning: Tuning,
+    pub tuning: Tuning,
     seed: u64,
     seeds: &'a [u32],
+    uploads: Receiver<Panel>,
     scales: Buffer,
+    uploaded: Buffer,
     g: Buffer,
     x: Buffer,
     lanes: Buffer,
@@ -44,12 +50,13 @@ impl<'a> Stream<'a> {
         (plan, point): (&Plan, &'a Point),
         seeds: &'a [u32],
         tuning: Tuning,
+        uploads: Receiver<Panel>,
     ) -> Result<Stream<'a>> {
-        let seed = plan.config.sweep.seed;
-        let mut scales: Vec<u32> = problem::spectrum(&point.problem).scales.iter().map(|s| s.to_bits()).collect();
+        let (seed, problem) = (plan.config.sweep.seed, &point.problem);
+        let eigenvalues = problem::eigenvalues(problem);
+        let mut scales = eigenvalues.scales.clone();
         for &index in seeds {
-            let target = problem::target(&point.problem, &Words::new(seed, index));
-            scales.extend(target.iter().map(|w| w.to_bits()));
+            scales.extend(problem::target(problem, &eigenvalues, &Words::new(seed, index)).into_iter().flatten());
         }
         let stream = Stream {
             context,
@@ -59,7 +66,9 @@ impl<'a> Stream<'a> {
             tuning,
             seed,
             seeds,
-            scales: context.filled("scales and targets", &scales),
+            uploads,
+            scales: context.filled("scales and targets", bytemuck::cast_slice(&scales)),
+            uploaded: context.buffer("uploaded covariates", layout.uploaded_x),
             g: context.buffer("G", layout.g_words()),
             x: context.buffer("x", layout.x_words()),
             lanes: context.buffer("label lanes", layout.lane_words()),
@@ -76,33 +85,46 @@ impl<'a> Stream<'a> {
         Ok(stream)
     }
 
-    /// Chunks of at most [`OPS`] operations: (index of the first, the chunk).
-    fn chunks(ops: &[Op]) -> impl Iterator<Item = (u32, &[Op])> {
-        ops.chunks(OPS).enumerate().map(|(chunk, ops)| ((chunk * OPS) as u32, ops))
-    }
-
     /// Columns per dispatch, so that no invocation loops too long.
-    fn columns(&self, limit: u64, ops: usize) -> u64 {
-        let slice = 6 + 9 * ops.min(OPS) as u64;
-        limit.min((self.tuning.loops / slice).max(1) * 128)
+    fn columns(&self, limit: u64, ops: &[CutOp]) -> u64 {
+        let work: u64 = ops.iter().take(OPS).map(|op| 9 + 4 * u64::from(op.pieces)).sum();
+        limit.min((self.tuning.loops / (14 + work)).max(1) * 128)
     }
 
     fn sketch(&self) -> Result<()> {
-        let (layout, rows) = (self.layout, self.point.model);
-        let stride = u64::from(layout.stride);
-        let width = self.columns(stride.min(self.tuning.panel), layout.sketch_ops.len());
+        let layout = self.layout;
+        let uploaded = match &self.point.problem.sketch {
+            Sketch::File(input) => {
+                let rows = &input.values[..layout.uploaded_g as usize];
+                self.context.filled("uploaded sketch", bytemuck::cast_slice(rows))
+            }
+            _ => self.context.buffer("uploaded sketch", 0),
+        };
+        for (index, draw) in self.point.sketches.iter().enumerate() {
+            for (at, ops) in chunks(&layout.sketch_ops) {
+                for (first, ops) in runs(ops, index) {
+                    self.sketch_ops(draw, at + first, ops, &uploaded)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `ops` of one draw, the first of which has number `index`.
+    fn sketch_ops(&self, draw: &SketchDraw, index: u32, ops: &[CutOp], uploaded: &Buffer) -> Result<()> {
+        let (layout, stride) = (self.layout, u64::from(self.layout.stride));
+        let width = self.columns(stride.min(self.tuning.panel), ops);
         for first in (0..stride).step_by(width as usize) {
             let panel = width.min(stride - first) as u32;
-            for (index, ops) in Self::chunks(&layout.sketch_ops) {
-                let mut params = header(self.seed);
-                let (count, seeds_at) = (ops.len() as u32, 16 + 12 * ops.len() as u32);
-                params.extend([self.point.problem.dim, first as u32, panel, layout.stride, rows, layout.slots]);
-                params.extend([count, 16, seeds_at, u32::from(first == 0), 0, 0, index]);
-                params.extend_from_slice(bytemuck::cast_slice(ops));
-                params.extend_from_slice(self.seeds);
-                let buffers = [&self.g, &self.sketch_counts];
-                self.context.dispatch((SKETCH, self.variant), &params, &buffers, [rows, layout.slots, 1])?;
-            }
+            let mut params = header(self.seed);
+            let seeds_at = 17 + (Op::WORDS + 2) * ops.len() as u32;
+            params.extend([self.point.problem.dim, first as u32, panel, layout.stride, self.point.model]);
+            params.extend([layout.slots, ops.len() as u32, 17, seeds_at, u32::from(first == 0), draw.pass]);
+            params.extend([u32::from(layout.uploaded_g > 0), index, ops[0].first]);
+            params.extend(ops.iter().flat_map(CutOp::words));
+            params.extend_from_slice(self.seeds);
+            let buffers = [uploaded, &self.g, &self.sketch_counts];
+            self.context.dispatch((SKETCH, self.variant), &params, &buffers, [draw.rows, layout.slots, 1])?;
         }
         Ok(())
     }
@@ -113,6 +135,9 @@ impl<'a> Stream<'a> {
         let panel = u64::from(self.layout.panel);
         for at in (0..stride).step_by(panel as usize) {
             let width = panel.min(stride - at);
+            if self.point.uploads {
+                self.upload()?;
+            }
             self.draw(first, samples, at, width)?;
             if self.layout.sketched {
                 self.project(samples, at, width)?;
@@ -121,18 +146,30 @@ impl<'a> Stream<'a> {
         self.feature(first, samples)
     }
 
+    fn upload(&self) -> Result<()> {
+        let panel = self.uploads.recv().map_err(|_| Error::Other("the host stopped drawing covariates".into()))?;
+        self.context.write(&self.uploaded, bytemuck::cast_slice(&panel.x));
+        if !panel.labels.is_empty() {
+            self.context.write(&self.labels, bytemuck::cast_slice(&panel.labels));
+        }
+        Ok(())
+    }
+
     fn draw(&self, first: u64, samples: u64, at: u64, width: u64) -> Result<()> {
-        let layout = self.layout;
+        let (layout, problem) = (self.layout, &self.point.problem);
         let last = at + width == u64::from(layout.stride);
-        for (index, ops) in Self::chunks(&layout.data_ops) {
+        let deviation = problem::label_deviation(problem, self.point.tail);
+        for (index, ops) in chunks(&layout.data_ops) {
             let mut params = header(self.seed);
-            let (count, seeds_at) = (ops.len() as u32, 17 + 12 * ops.len() as u32);
-            params.extend([self.point.problem.dim, at as u32, width as u32, first as u32, layout.samples]);
-            params.extend([layout.slots, count, 17, seeds_at, u32::from(at == 0), u32::from(last)]);
-            params.extend([(self.point.problem.noise as f32).to_bits(), index, u32::from(index == 0)]);
-            params.extend_from_slice(bytemuck::cast_slice(ops));
+            let seeds_at = 19 + (Op::WORDS + 2) * ops.len() as u32;
+            let labels = if index == 0 { layout.target_pieces } else { 0 };
+            params.extend([problem.dim, at as u32, width as u32, first as u32, layout.samples]);
+            params.extend([layout.slots, ops.len() as u32, 19, seeds_at, u32::from(at == 0), u32::from(last)]);
+            params.extend([deviation.to_bits(), index, labels, ops[0].first, u32::from(self.point.uploads)]);
+            params.extend(ops.iter().flat_map(CutOp::words));
             params.extend_from_slice(self.seeds);
-            let buffers = [&self.scales, &self.x, &self.lanes, &self.labels, &self.data_counts];
+            let buffers =
+                [&self.scales, &self.uploaded, &self.x, &self.lanes, &self.labels, &self.data_counts];
             self.context.dispatch((DRAW, self.variant), &params, &buffers, [samples as u32, layout.slots, 1])?;
         }
         Ok(())
@@ -140,12 +177,11 @@ impl<'a> Stream<'a> {
 
     fn project(&self, samples: u64, at: u64, width: u64) -> Result<()> {
         let (layout, rows) = (self.layout, self.point.model);
-        let last = at + width == u64::from(layout.stride);
         let mut params = header(self.seed);
         params.extend([width as u32 / 4, at as u32 / 4, layout.stride / 4, layout.samples, rows, layout.slots]);
-        params.extend([u32::from(at == 0), u32::from(last), 12]);
-        params.extend(layout.pairs.iter().flat_map(|&(data, sketch)| [data, sketch]));
-        let groups = [rows.div_ceil(32), samples.div_ceil(32) as u32, layout.slots * layout.pairs.len() as u32];
+        params.extend([u32::from(at == 0), 11]);
+        params.extend(layout.products.iter().flatten());
+        let groups = [rows.div_ceil(32), samples.div_ceil(32) as u32, layout.slots * layout.products.len() as u32];
         self.context.dispatch((PROJECT, self.variant), &params, &[&self.x, &self.g, &self.p], groups)
     }
 
@@ -153,16 +189,36 @@ impl<'a> Stream<'a> {
         let (layout, features) = (self.layout, &self.point.features);
         let (source, stride) = if layout.sketched { (&self.p, self.point.model) } else { (&self.x, layout.stride) };
         let mut params = header(self.seed);
-        let seeds_at = 9 + 16 * features.len() as u32;
-        params.extend([stride, first as u32, layout.samples, layout.slots, seeds_at, 9]);
+        let seeds_at = 10 + (8 + 2 * Op::WORDS) * features.len() as u32;
+        params.extend([stride, first as u32, layout.samples, layout.slots, seeds_at, 10, self.point.model]);
         for (feature, &at) in features.iter().zip(&layout.z_at) {
-            // Without a sketch the covariates take the place of the projections, by data operation.
-            let pair = if layout.sketched { feature.pair as u32 } else { layout.pairs[feature.pair].0 };
-            params.extend([pair, feature.model, feature.scale.to_bits(), at as u32]);
-            params.extend_from_slice(bytemuck::cast_slice(&[feature.op]));
+            let pair = &layout.pairs[feature.pair];
+            // Without a sketch the covariates take the place of the projections.
+            let data = &layout.data_ops[pair.data as usize];
+            let (product, products) = if layout.sketched { (pair.first, pair.products) } else { (data.first, 1) };
+            params.extend([product, products, feature.model, feature.scale.to_bits(), feature.tail.to_bits()]);
+            params.push(at as u32);
+            // A nan is made by formats that overflow, and by none other.
+            let sketch = &layout.sketch_ops[pair.sketch as usize];
+            let marked = |op: &CutOp, index: u32| if op.op.overflows != 0 { index + 1 } else { 0 };
+            params.extend([marked(data, pair.data), marked(sketch, pair.sketch)]);
+            params.extend_from_slice(bytemuck::cast_slice(&[feature.factor, feature.op]));
         }
         params.extend_from_slice(self.seeds);
         let groups = [samples as u32, layout.slots, features.len() as u32];
-        self.context.dispatch((FEATURE, self.variant), &params, &[source, &self.z, &self.feature_counts], groups)
+        let buffers = [source, &self.data_counts, &self.sketch_counts, &self.z, &self.feature_counts];
+        self.context.dispatch((FEATURE, self.variant), &params, &buffers, groups)
     }
+}
+
+/// Chunks of at most [`OPS`] operations: (index of the first, the chunk).
+fn chunks(ops: &[CutOp]) -> impl Iterator<Item = (u32, &[CutOp])> {
+    ops.chunks(OPS).enumerate().map(|(chunk, ops)| ((chunk * OPS) as u32, ops))
+}
+
+/// Consecutive operations of one draw: (index of the first, the operations).
+fn runs(ops: &[CutOp], draw: usize) -> impl Iterator<Item = (u32, &[CutOp])> {
+    let groups = ops.chunk_by(|a, b| a.draw == b.draw);
+    let at = groups.scan(0, |at, group| Some((std::mem::replace(at, *at + group.len() as u32), group)));
+    at.filter(move |(_, group)| group[0].draw == draw)
 }

@@ -3,7 +3,7 @@
 use wgpu::Buffer;
 
 use super::device::{Context, header};
-use super::layout::{COUNTER_WORDS, Layout, Tuning};
+use super::layout::{COUNTER_WORDS, Layout, NAN_WORDS, Tuning};
 use super::shader::{MODEL_SIZES, TRAIN, Variant};
 use super::stream::Stream;
 use crate::config::MAX_MODEL;
@@ -62,7 +62,8 @@ fn unit_cost(t: &Trajectory, unit: u64) -> u64 {
     } else if unit == batch {
         batch.div_ceil(32)
     } else {
-        batch
+        // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
+        2 * batch
     };
     1 + own + once + last
 }
@@ -75,7 +76,7 @@ fn overhead(t: &Trajectory) -> u64 {
 /// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
 fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> u64 {
     let (per_update, batch, rounds) = (units(t), u64::from(t.batch), u64::from(t.model).div_ceil(32));
-    let update_cost = batch * (1 + rounds) + rounds + 1 + batch.div_ceil(32) + rounds * (1 + batch) + 2 * rounds;
+    let update_cost = batch * (1 + rounds) + rounds + 1 + batch.div_ceil(32) + rounds * (1 + 2 * batch) + 2 * rounds;
     let mut left = loops.saturating_sub(overhead(t));
     let mut done = 0;
     while progress.update < target {
@@ -149,18 +150,18 @@ impl<'a> Training<'a> {
             if runs == 0 {
                 return Ok(());
             }
-            let buffers = [&stream.z, &stream.labels, &self.state, &self.status];
+            let buffers = [&stream.z, &stream.labels, &stream.feature_counts, &self.state, &self.status];
             self.context.dispatch((TRAIN, self.variant), &params, &buffers, [runs, self.layout.slots, 1])?;
         }
     }
 
-    /// The 72 words of a run, see shaders/train.wgsl.
+    /// The 92 words of a run, see shaders/train.wgsl.
     fn record(&self, index: usize, t: &Trajectory, start: Progress, count: u64, first: u64) -> Vec<u32> {
         let batch_start = start.update * u64::from(t.batch) - first;
         let mut words = vec![t.model, t.batch, self.layout.z_at[t.feature] as u32, t.stage, t.step.to_bits()];
         words.extend([start.update as u32, start.unit as u32, count as u32]);
         words.extend([self.layout.state_at[index] as u32, self.layout.run_words[index] as u32]);
-        words.extend([index as u32, batch_start as u32]);
+        words.extend([index as u32, batch_start as u32, self.layout.z_at[t.gradient_feature] as u32, t.feature as u32]);
         words.extend_from_slice(bytemuck::cast_slice(&t.ops));
         words
     }
@@ -195,7 +196,7 @@ impl<'a> Training<'a> {
     fn state_of(&self, t: &Trajectory, run: &[u32]) -> RunState {
         let model = t.model as usize;
         let vector = |k: usize| run[k * model..(k + 1) * model].to_vec();
-        let counters = &run[run.len() - COUNTER_WORDS as usize..];
+        let counters = &run[run.len() - (COUNTER_WORDS + NAN_WORDS) as usize..];
         let mut counts = [Counts::default(); SITES];
         for (site, words) in TRAIN_SITES.iter().zip(counters.chunks(3 * 64)) {
             let sum = |kind: usize| {
@@ -222,7 +223,8 @@ mod tests {
                 batch,
                 recipe: 0,
                 feature: 0,
-                ops: [Op::none(); 5],
+                gradient_feature: 0,
+                ops: [Op::none(); 6],
                 step: 0.1,
                 stage: 1,
                 samples: 0,

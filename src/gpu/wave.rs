@@ -1,11 +1,14 @@
 //! One wave: some cohorts of one problem point, block by block.
 
+use std::sync::mpsc::sync_channel;
+
 use super::counts::Shared;
 use super::device::Context;
 use super::layout::{Layout, Tuning};
 use super::shader::Variant;
 use super::stream::Stream;
 use super::train::{RunState, Training};
+use super::upload;
 use crate::cpu::train::fold;
 use crate::error::Result;
 use crate::plan::{Plan, Point};
@@ -20,19 +23,36 @@ pub fn run(
     seeds: &[u32],
     tuning: Tuning,
 ) -> Result<Vec<Vec<RawRow>>> {
-    let stream = Stream::new(context, variant, layout, (plan, point), seeds, tuning)?;
-    let mut training = Training::new(context, variant, layout, (plan, point), seeds, tuning);
-    let mut shared = Shared::new(context, layout, point, &stream)?;
+    let (sender, uploads) = sync_channel(1);
+    std::thread::scope(|scope| {
+        if point.uploads {
+            scope.spawn(move || upload::produce(point, layout, plan.config.sweep.seed, seeds, &sender));
+        }
+        let stream = Stream::new(context, variant, layout, (plan, point), seeds, tuning, uploads)?;
+        blocks(context, variant, (plan, point), seeds, &stream)
+    })
+}
+
+fn blocks(
+    context: &Context,
+    variant: Variant,
+    (plan, point): (&Plan, &Point),
+    seeds: &[u32],
+    stream: &Stream,
+) -> Result<Vec<Vec<RawRow>>> {
+    let layout = stream.layout;
+    let mut training = Training::new(context, variant, layout, (plan, point), seeds, stream.tuning);
+    let mut shared = Shared::new(context, layout, point, stream)?;
     let mut rows = vec![Vec::new(); seeds.len()];
     for first in (0..point.samples).step_by(layout.samples as usize) {
         let samples = u64::from(layout.samples).min(point.samples - first);
         stream.block(first, samples)?;
-        shared.start_block(context, &stream, first, samples)?;
+        shared.start_block(context, stream, first, samples)?;
         for seen in cuts(point, first, samples) {
-            training.run_to(&stream, first, seen)?;
+            training.run_to(stream, first, seen)?;
             collect(&training, &shared, point, seen, &mut rows)?;
         }
-        training.run_to(&stream, first, first + samples)?;
+        training.run_to(stream, first, first + samples)?;
         if shared.counted {
             shared.end_block(&training.diverged()?);
         }

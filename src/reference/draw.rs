@@ -1,8 +1,10 @@
-//! Covariates, labels, quantized data and the quantized sketch. Twin of shaders/draw.wgsl.
+//! Covariates, labels, quantized data and the quantized sketch. Twin of shaders/draw.wgsl and shaders/sketch.wgsl.
 
 use crate::codec::{apply, floor48, round_significand};
+use crate::config::Sketch;
 use crate::format::Op;
 use crate::normal::normal;
+use crate::plan::SketchDraw;
 use crate::problem::sketch_entry;
 use crate::random::{Purpose, Stream};
 use crate::row::Counts;
@@ -16,13 +18,17 @@ pub fn covariate(scales: &[f32], stream: &Stream, n: u32) -> Vec<f32> {
     scales.iter().enumerate().map(element).collect()
 }
 
-/// y = fl(<x, w*> + fl(sigma n)), the dot product in 32 lanes.
-pub fn label(x: &[f32], target: &[f32], noise: f64, stream: &Stream, n: u32) -> f32 {
-    let mut lanes = [0.0f32; 32];
-    for (i, (x, w)) in x.iter().zip(target).enumerate() {
-        lanes[i % 32] += x * w;
-    }
-    let y = tree(lanes) + noise as f32 * normal(stream.word(0, n, Purpose::LabelNoise as u32));
+/// y = fl(<x, w*> + fl(deviation n)): the dot product with each piece of w* in 32 lanes, the smallest total first.
+pub fn label(x: &[f32], target: &[Vec<f32>], deviation: f32, stream: &Stream, n: u32) -> f32 {
+    let totals = target.iter().rev().map(|piece| {
+        let mut lanes = [0.0f32; 32];
+        for (i, (x, w)) in x.iter().zip(piece).enumerate() {
+            lanes[i % 32] += x * w;
+        }
+        tree(lanes)
+    });
+    let product = totals.reduce(|sum, total| sum + total).unwrap_or(0.0);
+    let y = product + deviation * normal(stream.word(0, n, Purpose::LabelNoise as u32));
     f32::from_bits(floor48(y.to_bits()))
 }
 
@@ -43,12 +49,13 @@ pub fn data(op: &Op, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
     (values, counts)
 }
 
-/// Qsketch(G), row by row, with the counts of each row.
-pub fn sketch(op: &Op, stream: &Stream, model: u32, dim: u32) -> (Vec<Vec<f32>>, Vec<Counts>) {
+/// Qsketch(G), row by row, with the counts of each row. A shared draw serves the whole of G.
+pub fn sketch(op: &Op, kind: &Sketch, draw: &SketchDraw, stream: &Stream, dim: u32) -> (Vec<Vec<f32>>, Vec<Counts>) {
     let row = |j: u32| {
-        let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(stream, j, i)).collect();
-        let counts = apply(op, &mut values, |i| stream.word(i as u32, j, op.purpose));
+        let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(kind, stream, draw.pass, j, i)).collect();
+        let second = if op.shared != 0 { 0 } else { j };
+        let counts = apply(op, &mut values, |i| stream.word(i as u32, second, op.purpose));
         (values, counts)
     };
-    (0..model).map(row).unzip()
+    (0..draw.rows).map(row).unzip()
 }

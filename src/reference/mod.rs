@@ -6,10 +6,10 @@ pub mod draw;
 pub mod project;
 pub mod train;
 
-use crate::config::Sketch;
+use crate::covariates::Covariates;
 use crate::plan::{Cohort, Plan, Point};
 use crate::problem;
-use crate::random::Stream;
+use crate::random::{FIRST_TEST, Stream};
 use crate::row::{Counts, SITES, Site};
 use train::State;
 
@@ -41,48 +41,79 @@ pub struct Sample {
 pub struct Source<'a> {
     point: &'a Point,
     stream: Stream,
-    scales: Vec<f32>,
-    target: Vec<f32>,
+    draws: Draws<'a>,
     /// Per pair: the rows of the quantized sketch and their counts.
     sketches: Vec<(Vec<Vec<f32>>, Vec<Counts>)>,
     pairs: Vec<usize>,
     features: Vec<usize>,
 }
 
+/// Where x and y come from.
+enum Draws<'a> {
+    Normals { scales: Vec<f32>, target: Vec<Vec<f32>>, deviation: f32 },
+    Rows { covariates: &'a Covariates, order: Vec<u32> },
+}
+
 impl Source<'_> {
-    /// `wanted` are the trajectories that will read the samples.
-    pub fn new<'a>(plan: &'a Plan, cohort: Cohort, wanted: &[usize]) -> Source<'a> {
-        let point = &plan.points[cohort.point];
-        let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
-        let reads = |f: &usize| wanted.iter().any(|&t| point.trajectories[t].feature == *f);
-        let features: Vec<usize> = (0..point.features.len()).filter(reads).collect();
+    /// `wanted` are the features that will be read.
+    pub fn new<'a>(seed: u64, point: &'a Point, seed_index: u32, wanted: impl Fn(usize) -> bool) -> Source<'a> {
+        let stream = Stream::new(seed, seed_index);
+        let problem = &point.problem;
+        let features: Vec<usize> = (0..point.features.len()).filter(|&f| wanted(f)).collect();
         let used = |p: &usize| features.iter().any(|&f| point.features[f].pair == *p);
         let pairs: Vec<usize> = (0..point.pairs.len()).filter(used).collect();
-        let sketched = point.problem.sketch == Sketch::Gaussian;
         let sketches = (0..point.pairs.len())
-            .map(|p| match pairs.contains(&p) && sketched {
-                true => draw::sketch(&point.pairs[p].sketch, &stream, point.model, point.problem.dim),
+            .map(|p| match pairs.contains(&p) && problem.is_sketched() {
+                true => {
+                    let (op, draw) = (&point.pairs[p].sketch, &point.sketches[point.pairs[p].draw]);
+                    draw::sketch(op, &problem.sketch, draw, &stream, problem.dim)
+                }
                 false => (Vec::new(), Vec::new()),
             })
             .collect();
-        let scales = problem::spectrum(&point.problem).scales;
-        let target = problem::target(&point.problem, &stream);
-        Source { point, stream, scales, target, sketches, pairs, features }
+        let draws = match problem.covariates() {
+            Some(covariates) => Draws::Rows { covariates, order: covariates.order(&stream) },
+            None => {
+                let eigenvalues = problem::eigenvalues(problem);
+                let target = problem::target(problem, &eigenvalues, &stream);
+                let deviation = problem::label_deviation(problem, point.tail);
+                Draws::Normals { scales: eigenvalues.scales, target, deviation }
+            }
+        };
+        Source { point, stream, draws, sketches, pairs, features }
+    }
+
+    /// x and y of sample `n`; from 2^31 on those that test.
+    fn pair(&self, n: u32) -> (Vec<f32>, f32) {
+        match &self.draws {
+            Draws::Normals { scales, target, deviation } => {
+                let x = draw::covariate(scales, &self.stream, n);
+                let y = draw::label(&x, target, *deviation, &self.stream, n);
+                (x, y)
+            }
+            Draws::Rows { covariates, order } => {
+                let row = match n.checked_sub(FIRST_TEST) {
+                    None => order[n as usize],
+                    Some(k) => covariates.held_row(k as usize),
+                };
+                (covariates.row(row).to_vec(), covariates.label(row))
+            }
+        }
     }
 
     /// Draws, projects and quantizes sample `n`.
     pub fn sample(&self, n: u32) -> Sample {
         let (point, stream) = (self.point, &self.stream);
-        let x = draw::covariate(&self.scales, stream, n);
-        let y = draw::label(&x, &self.target, point.problem.noise, stream, n);
+        let (x, y) = self.pair(n);
         let mut projected = vec![Vec::new(); point.pairs.len()];
         let mut data = vec![Counts::default(); point.pairs.len()];
         for &p in &self.pairs {
-            let (quantized, counts) = draw::data(&point.pairs[p].data, &x, stream, n);
+            let pair = &point.pairs[p];
+            let (quantized, counts) = draw::data(&pair.data, &x, stream, n);
             data[p] = counts;
-            projected[p] = match point.problem.sketch {
-                Sketch::Gaussian => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row)).collect(),
-                Sketch::None => quantized,
+            projected[p] = match point.problem.is_sketched() {
+                true => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row, &pair.cuts)).collect(),
+                false => quantized,
             };
         }
         let mut features = vec![(Vec::new(), Counts::default()); point.features.len()];
@@ -91,6 +122,16 @@ impl Source<'_> {
             features[f] = project::feature(feature, &projected[feature.pair], stream, n);
         }
         Sample { y, data, features }
+    }
+
+    /// Counts of the sketch site over the rows that a feature reads.
+    fn sketch_counts(&self, feature: usize) -> Counts {
+        let feature = &self.point.features[feature];
+        let mut sum = Counts::default();
+        for counts in self.sketches[feature.pair].1.iter().take(feature.model as usize) {
+            sum += *counts;
+        }
+        sum
     }
 }
 
@@ -108,14 +149,11 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
-    let source = Source::new(plan, cohort, &wanted);
+    let reads = |f: usize| wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f));
+    let source = Source::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {
-        let trajectory = &point.trajectories[t];
-        let pair = point.features[trajectory.feature].pair;
-        for counts in source.sketches[pair].1.iter().take(trajectory.model as usize) {
-            states[t].counts[Site::Sketch as usize] += *counts;
-        }
+        states[t].counts[Site::Sketch as usize] = source.sketch_counts(point.trajectories[t].feature);
     }
     for n in 0..end {
         let sample = source.sample(n as u32);
@@ -124,11 +162,12 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
             if n >= trajectory.samples {
                 continue;
             }
-            let (z, counts) = &sample.features[trajectory.feature];
             if states[t].diverged_at.is_none() {
+                let (z, counts) = &sample.features[trajectory.feature];
+                let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
                 states[t].counts[Site::Data as usize] += sample.data[point.features[trajectory.feature].pair];
                 states[t].counts[Site::Feature as usize] += *counts;
-                states[t].sample(trajectory, &source.stream, n as u32, z, sample.y);
+                states[t].sample(trajectory, &source.stream, n as u32, [z, gradient_z], sample.y);
             }
             if trajectory.rows.binary_search(&(n + 1)).is_ok() {
                 emit(states[t].row(t, n + 1));

@@ -1,15 +1,25 @@
 //! Projection and features. Twin of shaders/project.wgsl and shaders/feature.wgsl.
 
-use crate::codec::{apply, floor48};
+use crate::codec::{apply, floor48, piece};
+use crate::format::Cuts;
+use crate::normal::normal;
 use crate::plan::Feature;
-use crate::random::Stream;
+use crate::random::{Purpose, Stream};
 use crate::row::Counts;
 
 /// Coordinates summed before a slice joins the total.
 pub const SLICE: usize = 128;
 
-/// p = <x, g>: sequential in slices of 128, slices added in order. Products are exact (16 times 8 bits).
-pub fn dot(x: &[f32], g: &[f32]) -> f32 {
+/// p = <x, g>: the exact products of their pieces, each pair of pieces summed on its own, the smallest total first.
+pub fn dot(x: &[f32], g: &[f32], cuts: &Cuts) -> f32 {
+    let (x, g) = (pieces(x, &cuts.x), pieces(g, &cuts.g));
+    let totals = cuts.products.iter().rev().map(|&(i, j)| sum(&x[i], &g[j]));
+    let total = totals.reduce(|sum, total| sum + total).unwrap_or(0.0);
+    f32::from_bits(floor48(total.to_bits()))
+}
+
+/// Sequential in slices of 128, slices added in order.
+fn sum(x: &[f32], g: &[f32]) -> f32 {
     let mut total = 0.0f32;
     for (x, g) in x.chunks(SLICE).zip(g.chunks(SLICE)) {
         let mut slice = 0.0f32;
@@ -18,13 +28,30 @@ pub fn dot(x: &[f32], g: &[f32]) -> f32 {
         }
         total += slice;
     }
-    f32::from_bits(floor48(total.to_bits()))
+    total
 }
 
-/// z_j = Qfeature(fl(p_j scale)) of sample `n`.
+/// The vector cut into pieces of so many significant bits; one piece is the vector itself.
+fn pieces(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
+    if bits.len() == 1 {
+        return vec![values.to_vec()];
+    }
+    let mut rest = values.to_vec();
+    bits.iter().map(|&bits| rest.iter_mut().map(|rest| piece(rest, bits)).collect()).collect()
+}
+
+/// z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))) of sample `n`, f the factor of multiplicative data.
 pub fn feature(feature: &Feature, projected: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
-    let scaled = |p: &f32| f32::from_bits(floor48((p * feature.scale).to_bits()));
-    let mut z: Vec<f32> = projected.iter().take(feature.model as usize).map(scaled).collect();
+    let floor = |value: f32| f32::from_bits(floor48(value.to_bits()));
+    let mut z = projected[..feature.model as usize].to_vec();
+    apply(&feature.factor, &mut z, |j| stream.word(j as u32, n, feature.factor.purpose));
+    for (j, z) in z.iter_mut().enumerate() {
+        *z = floor(*z * feature.scale);
+        if feature.tail != 0.0 {
+            let noise = feature.tail * normal(stream.word(j as u32, n, Purpose::Tail as u32));
+            *z = floor(*z + noise);
+        }
+    }
     let counts = apply(&feature.op, &mut z, |j| stream.word(j as u32, n, feature.op.purpose));
     (z, counts)
 }

@@ -3,12 +3,16 @@
 use super::RawRow;
 use super::draw::tree;
 use crate::codec::{DIVERGED, apply, floor48};
+use crate::format::Op;
 use crate::plan::{TRAIN_SITES, Trajectory};
 use crate::random::Stream;
 use crate::row::{Counts, SITES, Site};
 
 /// Updates whose iterates are summed before the sum joins the average.
 pub const GROUP: u64 = 256;
+
+/// Place of feature_grad in [`TRAIN_SITES`].
+const FEATURE_GRAD: usize = 5;
 
 /// A run between two samples.
 pub struct State {
@@ -17,12 +21,23 @@ pub struct State {
     s: Vec<f32>,
     hi: Vec<f32>,
     lo: Vec<f32>,
-    /// Samples (index, z, y) of the open batch.
-    batch: Vec<(u32, Vec<f32>, f32)>,
+    /// Samples of the open batch.
+    batch: Vec<BatchSample>,
     update: u64,
+    /// Values counted as `nan` before the open batch.
+    nan: u64,
     pub diverged_at: Option<u64>,
     /// In `Site::ALL` order.
     pub counts: [Counts; SITES],
+}
+
+/// A sample of the open batch.
+struct BatchSample {
+    n: u32,
+    /// z as the activation reads it, and as Z^T r does.
+    z: Vec<f32>,
+    gradient_z: Vec<f32>,
+    y: f32,
 }
 
 impl State {
@@ -36,19 +51,25 @@ impl State {
             lo: sums,
             batch: Vec::new(),
             update: 0,
+            nan: 0,
             diverged_at: None,
             counts: Default::default(),
         }
     }
 
-    /// Takes one sample; the last of a batch triggers the update.
-    pub fn sample(&mut self, trajectory: &Trajectory, stream: &Stream, n: u32, z: &[f32], y: f32) {
-        self.batch.push((n, z.to_vec(), y));
+    /// Takes one sample, z as the activation and as Z^T r read it; the last of a batch triggers the update.
+    pub fn sample(&mut self, trajectory: &Trajectory, stream: &Stream, n: u32, z: [&[f32]; 2], y: f32) {
+        self.batch.push(BatchSample { n, z: z[0].to_vec(), gradient_z: z[1].to_vec(), y });
         if self.batch.len() == trajectory.batch as usize {
             self.step(trajectory, stream);
             self.batch.clear();
             self.update += 1;
+            self.nan = self.not_numbers();
         }
+    }
+
+    fn not_numbers(&self) -> u64 {
+        self.counts.iter().map(|counts| counts.nan).sum()
     }
 
     fn apply(
@@ -67,23 +88,24 @@ impl State {
     /// One update on the whole batch.
     fn step(&mut self, trajectory: &Trajectory, stream: &Stream) {
         let t = self.update as u32;
-        let samples: Vec<u32> = self.batch.iter().map(|(n, _, _)| *n).collect();
+        let samples: Vec<u32> = self.batch.iter().map(|sample| sample.n).collect();
         let by_sample = |stream: &Stream, b: usize, purpose: u32| stream.word(0, samples[b], purpose);
         let by_update = |stream: &Stream, j: usize, purpose: u32| stream.word(j as u32, t, purpose);
 
         let mut read = self.v.clone();
         self.apply(trajectory, Site::Parameter, &mut read, by_update, stream);
-        let mut labels: Vec<f32> = self.batch.iter().map(|(_, _, y)| *y).collect();
+        let mut labels: Vec<f32> = self.batch.iter().map(|sample| sample.y).collect();
         self.apply(trajectory, Site::Label, &mut labels, by_sample, stream);
-        let mut activations: Vec<f32> = self.batch.iter().map(|(_, z, _)| dot(z, &read)).collect();
+        let mut activations: Vec<f32> = self.batch.iter().map(|sample| dot(&sample.z, &read)).collect();
         self.apply(trajectory, Site::Activation, &mut activations, by_sample, stream);
         let mut residuals: Vec<f32> = labels.iter().zip(&activations).map(|(y, a)| y - a).collect();
         self.apply(trajectory, Site::Gradient, &mut residuals, by_sample, stream);
 
+        self.round_gradient_features(trajectory, &samples, stream);
         let step = step_size(trajectory, t);
         let mut next = Vec::with_capacity(self.v.len());
         for j in 0..self.v.len() {
-            let mut products = self.batch.iter().zip(&residuals).map(|((_, z, _), r)| z[j] * r);
+            let mut products = self.batch.iter().zip(&residuals).map(|(sample, r)| sample.gradient_z[j] * r);
             let mut g = products.next().unwrap_or(0.0);
             for product in products {
                 g += product;
@@ -93,7 +115,8 @@ impl State {
         }
         self.apply(trajectory, Site::Weight, &mut next, by_update, stream);
 
-        if next.iter().any(|v| v.to_bits() & 0x7fff_ffff >= DIVERGED) {
+        // A value that a format made infinite or NaN stands as +0: the update that read it is not applied.
+        if self.not_numbers() > self.nan || next.iter().any(|v| v.to_bits() & 0x7fff_ffff >= DIVERGED) {
             self.diverged_at = Some(self.update);
             return;
         }
@@ -105,6 +128,24 @@ impl State {
             self.s.fill(0.0);
         }
         self.v = next;
+    }
+
+    /// Rounds z as Z^T r reads it. Blocks run along the batch; a shared draw is one per sample.
+    fn round_gradient_features(&mut self, trajectory: &Trajectory, samples: &[u32], stream: &Stream) {
+        let op = &trajectory.ops[FEATURE_GRAD];
+        if !op.is_set() {
+            return;
+        }
+        for j in 0..self.v.len() {
+            let mut column: Vec<f32> = self.batch.iter().map(|sample| sample.gradient_z[j]).collect();
+            let coordinate = if op.shared != 0 { 0 } else { j as u32 };
+            let own = Op { shared: 0, ..*op };
+            self.counts[Site::FeatureGrad as usize] +=
+                apply(&own, &mut column, |b| stream.word(coordinate, samples[b], op.purpose));
+            for (sample, z) in self.batch.iter_mut().zip(column) {
+                sample.gradient_z[j] = z;
+            }
+        }
     }
 
     pub fn row(&self, trajectory: usize, seen: u64) -> RawRow {

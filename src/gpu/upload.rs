@@ -1,0 +1,55 @@
+//! Covariates that the host hands over panel by panel, one ahead of the device: rows of a file, or its own draws.
+
+use std::sync::mpsc::SyncSender;
+
+use rayon::prelude::*;
+
+use super::layout::Layout;
+use crate::cpu;
+use crate::cpu::draw::{Source, covariates, file_label};
+use crate::plan::Point;
+use crate::random::Stream;
+
+/// One panel of one block.
+pub struct Panel {
+    /// [slot][sample][column of the panel].
+    pub x: Vec<f32>,
+    /// [slot][sample], with the first panel of a block; empty where the device makes the labels.
+    pub labels: Vec<f32>,
+}
+
+/// Sends every panel of every block, in the order in which the device takes them, until nobody receives.
+pub fn produce(point: &Point, layout: &Layout, seed: u64, seeds: &[u32], panels: &SyncSender<Panel>) {
+    let sources: Vec<Source> = seeds.iter().map(|&index| cpu::source(point, &Stream::new(seed, index))).collect();
+    for first in (0..point.samples).step_by(layout.samples as usize) {
+        let samples = u64::from(layout.samples).min(point.samples - first);
+        for at in (0..layout.stride).step_by(layout.panel as usize) {
+            let width = layout.panel.min(layout.stride - at);
+            let panel = panel(layout, &sources, (first, samples), (at as usize, width as usize));
+            if panels.send(panel).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn panel(layout: &Layout, sources: &[Source], (first, samples): (u64, u64), (at, width): (usize, usize)) -> Panel {
+    let rows = layout.samples as usize;
+    let mut x = vec![0.0; sources.len() * rows * width];
+    x.par_chunks_mut(width).enumerate().for_each(|(cell, out)| {
+        let (slot, sample) = (cell / rows, (cell % rows) as u64);
+        if sample < samples {
+            covariates(&sources[slot], (first + sample) as u32, at, out);
+        }
+    });
+    let label = |source: &Source, sample: u64| file_label(source, (first + sample) as u32);
+    let mut labels = Vec::new();
+    if at == 0 {
+        for source in sources {
+            let known: Vec<f32> = (0..samples).filter_map(|sample| label(source, sample)).collect();
+            let missing = if known.is_empty() { 0 } else { rows - known.len() };
+            labels.extend(known.into_iter().chain(std::iter::repeat_n(0.0, missing)));
+        }
+    }
+    Panel { x, labels }
+}
