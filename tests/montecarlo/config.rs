@@ -46,7 +46,7 @@ impl Rule {
 
 impl Case {
     /// The TOML of this case; its files go to `dir`.
-    pub fn config(&self, dir: &Path, seeds: u32) -> String {
+    pub fn config(&self, dir: &Path) -> String {
         let mut text = self.problem(dir);
         let schedule = if self.geometric { "geometric" } else { "constant" };
         let output = if self.average { "average" } else { "last" };
@@ -65,7 +65,7 @@ impl Case {
         for (site, rule) in &self.rules {
             writeln!(text, "{} = {}", site.key(), rule.toml()).unwrap();
         }
-        writeln!(text, "[sweep]\nseeds = {seeds}\nseed = {}", self.seed).unwrap();
+        writeln!(text, "[sweep]\nseeds = {}\nseed = {}", self.trials, self.seed).unwrap();
         text
     }
 

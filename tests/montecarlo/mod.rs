@@ -98,6 +98,8 @@ pub enum Site {
 pub struct Case {
     /// Tells the draws of one test from those of another.
     pub seed: u64,
+    /// Independent trials of the simulation, and seeds of the program.
+    pub trials: usize,
     /// D; with [`Rows`] the number of columns.
     pub dim: usize,
     pub spectrum: Spectrum,
@@ -128,6 +130,7 @@ impl Default for Case {
     fn default() -> Case {
         Case {
             seed: 0,
+            trials: 20_000,
             dim: 32,
             spectrum: Spectrum::Power(2.0),
             target: Target::Gaussian,
@@ -159,10 +162,10 @@ impl Case {
     }
 
     /// The results of independent trials, each in the order of [`Case::columns`].
-    pub fn trials(&self, trials: usize) -> Vec<Vec<f64>> {
+    pub fn simulate(&self) -> Vec<Vec<f64>> {
         let rounders = Rounders::new(&self.rules);
         let draws = Draws::new(self);
-        (0..trials as u64)
+        (0..self.trials as u64)
             .into_par_iter()
             .map(|trial| self.trial(&draws, &rounders, &mut Random::new(self.seed, trial)))
             .collect()

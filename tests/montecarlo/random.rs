@@ -1,4 +1,4 @@
-//! xoshiro256++ (Blackman and Vigna 2019), seeded by SplitMix64; normals by Box and Muller.
+//! xoshiro256++ (Blackman and Vigna 2019), seeded by SplitMix64; normals by Marsaglia's polar method.
 
 pub struct Random {
     state: [u64; 4],
@@ -40,10 +40,15 @@ impl Random {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        let (sin, cos) = (self.uniform() * std::f64::consts::TAU).sin_cos();
-        self.spare = Some(radius * sin);
-        radius * cos
+        loop {
+            let (a, b) = (2.0 * self.uniform() - 1.0, 2.0 * self.uniform() - 1.0);
+            let square = a * a + b * b;
+            if square > 0.0 && square < 1.0 {
+                let factor = (-2.0 * square.ln() / square).sqrt();
+                self.spare = Some(factor * b);
+                return factor * a;
+            }
+        }
     }
 
     /// -1 or 1.

@@ -24,7 +24,7 @@ step_size = [0.1]
 quantized_test = true
 test_samples = 200
 [sweep]
-seeds = 4000
+seeds = 2000
 seed = 41
 "#
     .to_string();
@@ -78,7 +78,7 @@ fn simulated() {
     let rules = |eps| {
         vec![(Site::Data, noise(Law::Multiplicative, eps, true)), (Site::Feature, noise(Law::Relative, eps, false))]
     };
-    let (spectrum, closed, test_samples) = (Spectrum::Power(1.5), true, 32);
-    let case = Case { seed: 42, spectrum, closed, test_samples, rules: rules(0.2), ..Case::default() };
-    agrees_and_not_with(&case, &Case { rules: rules(0.4), ..case.clone() });
+    let (spectrum, closed, test_samples) = (Spectrum::Power(1.5), true, 24);
+    let case = Case { seed: 42, spectrum, closed, test_samples, step: 0.05, rules: rules(0.1), ..Case::default() };
+    agrees_and_not_with(&case, &Case { rules: rules(0.2), ..case.clone() });
 }
