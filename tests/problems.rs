@@ -271,8 +271,8 @@ fn noisy_data() {
 #[test]
 fn weights_that_stagnate() {
     let case = Case {
-        seed: 20,
-        trials: 8000,
+        seed: 25,
+        trials: 16000,
         dim: 8,
         model: 8,
         spectrum: Spectrum::Exponential(0.1),
