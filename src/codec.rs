@@ -116,7 +116,8 @@ pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts
     for (index, chunk) in values.chunks_mut(block).enumerate() {
         let largest = chunk.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
         for (k, value) in chunk.iter_mut().enumerate() {
-            let (bits, flags) = apply_one(op, value.to_bits(), largest, || word(if op.shared != 0 { 0 } else { index * block + k }));
+            let (bits, flags) =
+                apply_one(op, value.to_bits(), largest, || word(if op.shared != 0 { 0 } else { index * block + k }));
             *value = f32::from_bits(bits);
             counts += tally(flags);
         }

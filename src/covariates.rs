@@ -70,13 +70,24 @@ impl Covariates {
             )));
         }
         labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
+        Ok(Covariates::new(x, labels, permuted, held_out, standardize))
+    }
+
+    /// `x` has at least two rows, `labels` one for each.
+    pub fn new(x: Input, labels: Input, permuted: bool, held_out: f64, standardize: bool) -> Covariates {
+        let (rows, dim) = (x.shape[0], x.shape[1]);
         let (training, held) = parts(rows, held_out, permuted);
         let values = prepared(&x.values, dim, &training, standardize);
-        Ok(Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held })
+        Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held }
     }
 
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Rows of the file that train, ascending.
+    pub fn training(&self) -> &[u32] {
+        &self.training
     }
 
     pub fn training_rows(&self) -> usize {

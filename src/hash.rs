@@ -7,12 +7,17 @@ const PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// FNV-1a 64 of a stream of bytes. It detects differences; it does not resist forgery.
 pub fn fnv1a64(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    bytes.into_iter().fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    fnv1a64_more(OFFSET, bytes)
+}
+
+/// The hash of a stream whose bytes so far hash to `hash`, once `bytes` have followed.
+pub fn fnv1a64_more(hash: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
+    bytes.into_iter().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fnv1a64;
+    use super::{fnv1a64, fnv1a64_more};
 
     // The test vectors of draft-eastlake-fnv, appendix C.
     #[test]
@@ -20,5 +25,10 @@ mod tests {
         assert_eq!(fnv1a64([]), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fnv1a64(*b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fnv1a64(*b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_stream_in_two_parts_hashes_as_one() {
+        assert_eq!(fnv1a64_more(fnv1a64(*b"foo"), *b"bar"), fnv1a64(*b"foobar"));
     }
 }

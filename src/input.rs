@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::Value;
 
 use crate::error::{Error, Result};
+use crate::hash::fnv1a64;
 use crate::keys::{Keys, bad};
 use crate::npy::Npy;
 
@@ -49,7 +50,7 @@ impl Input {
             Error::Input(message) => Error::Input(format!("{name}: {message}")),
             other => other,
         })?;
-        let input = Input { path, hash: npy.hash, shape: npy.shape, values: npy.values.into() };
+        let input = Input { path, hash: npy.hash, shape: npy.shape.clone(), values: npy.into_f32().into() };
         match keys.take(hash) {
             Some(Value::String(stored)) if stored == input.digest() => Ok(input),
             Some(stored) => Err(Error::Input(format!(
@@ -60,6 +61,12 @@ impl Input {
             ))),
             None => Ok(input),
         }
+    }
+
+    /// An array that no file holds.
+    pub fn of(name: &str, shape: Vec<usize>, values: Vec<f32>) -> Input {
+        let hash = fnv1a64(values.iter().flat_map(|value| value.to_le_bytes()));
+        Input { path: PathBuf::from(name), hash, shape, values: values.into() }
     }
 
     /// Refuses another shape; `meaning` says where the allowed one comes from.

@@ -1,9 +1,9 @@
 //! A config says what it means or is refused: by key, by value, and with what is allowed.
 
 use proptest::prelude::*;
-use roundlaw::config::{Check, Checkpoints, Config, Output, Problem, Schedule, Sketch, Target};
+use roundlaw::config::{Check, Checkpoints, Config, Output, Problem, Schedule, Sketch, Spectrum, Tail, Target};
 use roundlaw::error::{Error, exit};
-use roundlaw::format::{Rounding, Spec, format};
+use roundlaw::format::{Law, Noise, Rounding, Spec, format};
 use roundlaw::plan::Plan;
 use roundlaw::resolved;
 use roundlaw::row::{SITES, Site};
@@ -363,7 +363,7 @@ fn numbers_are_finite() {
     // A zero has one sign, so that the same problem has the same rows and the same directory.
     let config = plain(&["problem.noise=-0.0", "problem.spectrum.exponent=-0.0"]);
     assert_eq!(config.problems[0].noise.to_bits(), 0);
-    assert_eq!(config.problems[0].exponent.to_bits(), 0);
+    assert_eq!(config.problems[0].spectrum.exponent().map(f64::to_bits), Some(0));
 }
 
 #[test]
@@ -446,7 +446,7 @@ fn overrides_replace_and_add() {
     assert_eq!(config.sweep.check, Check::Off);
     assert_eq!(config.train.schedule, Schedule::Constant);
     assert_eq!(config.train.outputs, [Output::Average, Output::Last]);
-    assert_eq!(config.problems[0].exponent, 1.5);
+    assert_eq!(config.problems[0].spectrum, Spectrum::Power { exponent: 1.5 });
     assert_eq!(config.train.models, [16]);
     assert_eq!(plain(&["sweep.check=3"]).sweep.check, Check::Seeds(3));
     assert_eq!(plain(&["sweep.check=all"]).sweep.check, Check::All);
@@ -457,7 +457,8 @@ fn overrides_replace_and_add() {
 #[test]
 fn defaults() {
     let config = plain(&[]);
-    let problem = Problem { dim: 100, exponent: 2.0, target: Target::Gaussian, noise: 1.0, sketch: Sketch::Gaussian };
+    let (spectrum, sketch) = (Spectrum::Power { exponent: 2.0 }, Sketch::Gaussian { nested: true });
+    let problem = Problem { dim: 100, spectrum, target: Target::Gaussian, noise: 1.0, sketch, tail: Tail::Open };
     assert_eq!(config.problems, [problem]);
     assert_eq!(config.train.batches, [1]);
     assert_eq!(config.train.step_sizes, [0.1]);
@@ -495,12 +496,18 @@ fn sites_read_as_the_format_or_law_they_name() {
          weight = { format = \"int8\", step = 0.0625 }\ngradient = { noise = \"additive\", eps = 0.25 }",
     );
     let sites = read(&text, &[]).unwrap().recipes[0].sites;
-    let spec = |name: &str, scale, rounding| Some(Spec::Format { format: format(name).unwrap(), scale, rounding });
+    let spec = |name: &str, scale, rounding| {
+        let format = format(name).unwrap();
+        Some(Spec::Format { format, scale, rounding, overflow: format.overflow })
+    };
     assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
     assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Rounding::NearestEven));
     assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Rounding::Stochastic));
     assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Rounding::NearestEven));
-    assert_eq!(sites[Site::Gradient as usize], Some(Spec::Additive { eps: 0.25 }));
+    assert_eq!(
+        sites[Site::Gradient as usize],
+        Some(Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared: false })
+    );
     assert_eq!(sites[Site::Parameter as usize], None);
 }
 
@@ -508,19 +515,19 @@ fn sites_read_as_the_format_or_law_they_name() {
 fn the_problem_grid_has_its_last_key_fastest() {
     let config =
         plain(&["problem.dim=[100,50]", "problem.target=[{kind=\"ones\"},{kind=\"gaussian\"}]", "problem.noise=[0,2]"]);
-    let points: Vec<_> = config.problems.iter().map(|p| (p.dim, p.target, p.noise)).collect();
-    let (ones, gaussian) = (Target::Ones, Target::Gaussian);
+    let points: Vec<_> = config.problems.iter().map(|p| (p.dim, p.target.canonical(), p.noise)).collect();
+    let (ones, gaussian) = (|| "ones".to_string(), || "gaussian".to_string());
     assert_eq!(
         points,
         [
-            (100, ones, 0.0),
-            (100, ones, 2.0),
-            (100, gaussian, 0.0),
-            (100, gaussian, 2.0),
-            (50, ones, 0.0),
-            (50, ones, 2.0),
-            (50, gaussian, 0.0),
-            (50, gaussian, 2.0),
+            (100, ones(), 0.0),
+            (100, ones(), 2.0),
+            (100, gaussian(), 0.0),
+            (100, gaussian(), 2.0),
+            (50, ones(), 0.0),
+            (50, ones(), 2.0),
+            (50, gaussian(), 0.0),
+            (50, gaussian(), 2.0),
         ]
     );
 }

@@ -1,13 +1,16 @@
 //! The GPU adapter against the scalar reference, bit for bit, on every adapter there is (choose with
 //! VK_DRIVER_FILES and WGPU_BACKEND).
 
+#[allow(dead_code)] // what tests/cpu.rs needs of it
+mod plans;
+
 use std::sync::OnceLock;
 
+use plans::Choices;
 use roundlaw::config::Config;
 use roundlaw::gpu::shader::{KERNELS, MODEL_SIZES, Variant, compose};
 use roundlaw::gpu::{Gpu, Tuning, adapters, difference};
 use roundlaw::plan::Plan;
-use roundlaw::random::Stream;
 use roundlaw::reference;
 
 /// The adapters under test, opened once and self-tested.
@@ -49,90 +52,44 @@ fn same_as_reference(text: &str, block: u64, tuning: Tuning) -> Vec<Vec<referenc
     expected
 }
 
-/// Choices from the words of a counter-based stream.
-struct Choices {
-    stream: Stream,
-    next: u32,
-}
-
-impl Choices {
-    fn new(case: u32) -> Choices {
-        Choices { stream: Stream::new(0x6770_7521, case), next: 0 }
-    }
-
-    fn below(&mut self, n: u32) -> u32 {
-        self.next += 1;
-        ((u64::from(self.stream.word(self.next, 0, 99)) * u64::from(n)) >> 32) as u32
-    }
-
-    fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len() as u32) as usize]
-    }
-
-    fn spec(&mut self) -> String {
-        let rounding = self.one(&["nearest-even", "stochastic"]);
-        let format = match self.below(4) {
-            0 => format!("format = \"e4m3\", scale = {}", self.one(&["1.0", "0.0625", "0.0009765625"])),
-            1 => format!("format = \"int8\", step = {}", self.one(&["0.25", "0.03125", "0.0009765625"])),
-            2 => "format = \"mxfp4\"".to_string(),
-            _ => return format!("{{ noise = \"additive\", eps = {} }}", self.one(&["0.1", "1e-4", "1e-12"])),
-        };
-        format!("{{ {format}, rounding = \"{rounding}\" }}")
-    }
-
-    fn recipe(&mut self, index: u32) -> String {
-        let mut text = format!("[[recipe]]\nname = \"r{index}\"\n");
-        for site in ["data", "sketch", "feature", "label", "parameter", "activation", "gradient", "weight"] {
-            if self.below(3) > 0 {
-                text += &format!("{site} = {}\n", self.spec());
-            }
-        }
-        text
-    }
-}
-
 /// A random config; sizes stay small enough for the scalar reference.
-fn config(choices: &mut Choices) -> String {
-    let sketched = choices.below(6) > 0;
-    let dim = [1 + choices.below(8), 1 + choices.below(140), 100 + choices.below(600)][choices.below(3) as usize];
-    let batch = [1, 1, 2, 3, 5, 32, 33, 64][choices.below(8) as usize];
-    let samples = batch * (1 + choices.below(300 / batch + 1));
-    let (low, high) = (1 + choices.below(dim), 1 + choices.below(dim.min(200)));
+fn config(c: &mut Choices) -> String {
+    let sketched = c.below(6) > 0;
+    let dim = [1 + c.below(8), 1 + c.below(140), 100 + c.below(600)][c.below(3) as usize];
+    let batch = c.pick(&[1, 1, 2, 3, 5, 32, 33, 64]);
+    let samples = batch * (1 + c.below(300 / batch + 1));
+    let (low, high) = (1 + c.below(dim), 1 + c.below(dim.min(200)));
     let (low, high) = (low.min(200).min(high), high.max(low.min(200)));
     let models = if low == high { format!("[{low}]") } else { format!("[{low}, {high}]") };
-    let model = if sketched { format!("model = {models}\n") } else { String::new() };
     let batches = if batch > 1 { format!("[1, {batch}]") } else { "[1]".to_string() };
-    let steps = choices.one(&["[0.05]", "[0.01, 0.2]", "[0.1]", "[200.0]"]);
-    let output = choices.one(&["\"last\"", "\"average\"", "[\"last\", \"average\"]"]);
-    let checkpoints = match choices.below(3) {
+    let checkpoints = match c.below(3) {
         0 => "\"log2\"".to_string(),
-        1 => format!("[{}]", batch * (1 + choices.below(samples / batch))),
+        1 => format!("[{}]", batch * (1 + c.below(samples / batch))),
         _ => "[]".to_string(),
     };
-    let mut text = format!(
-        "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = {} }}\ntarget = {{ kind = \"{}\" }}\n\
-         noise = {}\nsketch = {{ kind = \"{}\" }}\n[train]\n{model}samples = [{samples}]\nbatch = {batches}\n\
-         step_size = {steps}\nschedule = \"{}\"\noutput = {output}\ncheckpoints = {checkpoints}\n\
-         [sweep]\nseeds = {}\nseed = {}\n",
-        choices.one(&["0.0", "0.5", "1.5", "4.0"]),
-        choices.one(&["gaussian", "ones"]),
-        choices.one(&["0.0", "1.0", "0.001"]),
-        if sketched { "gaussian" } else { "none" },
-        choices.one(&["constant", "geometric"]),
-        1 + choices.below(3),
-        choices.below(1 << 30),
-    );
-    for index in 0..1 + choices.below(4) {
-        text += &choices.recipe(index);
+    let mut text = plans::problem_text(c, dim, high, sketched) + "[train]\n";
+    if sketched {
+        text += &format!("model = {models}\n");
     }
-    text
+    text += &format!(
+        "samples = [{samples}]\nbatch = {batches}\nstep_size = {}\nschedule = \"{}\"\noutput = {}\n\
+         checkpoints = {checkpoints}\n[sweep]\nseeds = {}\nseed = {}\ndraws = \"{}\"\n",
+        c.pick(&["[0.05]", "[0.01, 0.2]", "[0.1]", "[200.0]"]),
+        c.pick(&["constant", "geometric"]),
+        c.pick(&["\"last\"", "\"average\"", "[\"last\", \"average\"]"]),
+        1 + c.below(3),
+        c.below(1 << 30),
+        c.pick(&["device", "host"]),
+    );
+    let recipes = 1 + c.below(4);
+    text + &plans::recipes_text(c, recipes, 2)
 }
 
 #[test]
 fn random_plans_give_the_bits_of_the_reference() {
     let (mut rows, mut diverged) = (0, 0);
     for case in 0..40 {
-        let mut choices = Choices::new(case);
+        let mut choices = Choices::new(10_000 + case);
         let text = config(&mut choices);
         let tuning = Tuning {
             loops: [1, 60, 700, 50_000][choices.below(4) as usize],
@@ -168,16 +125,14 @@ fn wide_models_of_random_size_give_the_bits_of_the_reference() {
         let mut choices = Choices::new(case);
         let (low, high) = (1 + choices.below(600), 601 + choices.below(424));
         let (batch, dim) = ([1, 2, 7, 64][choices.below(4) as usize], 1024 + choices.below(200));
-        let (updates, schedule) = (1 + choices.below(5), choices.one(&["constant", "geometric"]));
+        let (updates, schedule) = (1 + choices.below(5), choices.pick(&["constant", "geometric"]));
         let mut text = format!(
             "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = [{low}, {high}]\n\
              samples = [{}]\nbatch = [{batch}]\nstep_size = [0.05]\nschedule = \"{schedule}\"\n\
              output = [\"last\", \"average\"]\n[sweep]\nseeds = 1\nseed = {case}\n",
             batch * updates,
         );
-        for index in 0..2 {
-            text += &choices.recipe(index);
-        }
+        text += &plans::recipes_text(&mut choices, 2, 2);
         same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, slots: 4096 });
     }
 }

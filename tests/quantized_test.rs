@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use roundlaw::config::{Config, Output};
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::quantized_test::TestSet;
 use roundlaw::results::{self, Origin};
+use roundlaw::test_set::TestSet;
 use roundlaw::{cpu, row::Row};
 
 const CONFIG: &str = r#"
@@ -55,7 +55,10 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
         let (mut sum, mut variance) = (0.0, 0.0);
         for seed in &all {
             let (row, norm) = &seed[recipe];
-            sum += row.quantized_test.unwrap() - (row.excess.unwrap() + eps * norm);
+            let expected = row.excess.unwrap() + eps * norm;
+            let exact = row.quantized_test_exact.unwrap();
+            assert!((exact - expected).abs() < 1e-6 * expected, "{exact} and {expected}");
+            sum += row.quantized_test.unwrap() - expected;
             variance += row.quantized_test_se.unwrap().powi(2);
         }
         let z = sum / variance.sqrt();
@@ -73,9 +76,9 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
 #[test]
 fn the_test_samples_are_those_of_the_reference() {
     let plan = plan();
-    let cohort = Cohort { point: 0, seed_index: 5 };
-    let set = TestSet::new(&plan, cohort).unwrap();
-    assert_eq!(set.difference(&plan, cohort), None);
+    let (seed, point) = (plan.config.sweep.seed, &plan.points[0]);
+    let set = TestSet::new(seed, point, 5, 100);
+    assert!(set.difference(seed, point, 5).is_none());
     // Another seed's test set is another one: the comparison can fail.
-    assert!(set.difference(&plan, Cohort { point: 0, seed_index: 6 }).is_some());
+    assert!(set.difference(seed, point, 6).is_some());
 }

@@ -38,19 +38,21 @@ fn scores(case: &Case) -> (f64, f64) {
     let output = if case.output == "last" { Output::Last } else { Output::Average };
     let updates = (case.samples / u64::from(case.batch)) as usize;
     let steps = if case.schedule == "constant" { constant(0.1, updates) } else { geometric(0.1, updates) };
-    let spectrum = problem::spectrum(&point.problem);
+    let spectrum = problem::eigenvalues(&point.problem);
     let differences: Vec<(f64, f64)> = (0..SEEDS)
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort], None).remove(0).remove(0);
             let stream = Stream::new(plan.config.sweep.seed, seed_index);
-            let target: Vec<f64> = problem::target(&point.problem, &stream).iter().map(|w| f64::from(*w)).collect();
+            let target = problem::total(&problem::target(&point.problem, &spectrum, &stream), case.dim as usize);
             let scale = f64::from(case.model).sqrt();
-            let sketch: Vec<f64> = cpu::clean_sketch(point, &stream).iter().map(|g| f64::from(*g) / scale).collect();
+            let sketch: Vec<f64> =
+                cpu::clean_sketch(point, &point.sketches[0], &stream).iter().map(|g| f64::from(*g) / scale).collect();
             let exact = Problem { lambda: &spectrum.lambda, sketch: &sketch, target: &target, noise: 1.0 };
             let training = Training { steps: &steps, batch: case.batch as usize, average: output == Output::Average };
-            let simulated = results::evaluator(&plan, cohort).risk(&results::weights(&raw, trajectory, output)).excess;
+            let judge = results::Judge::new(&plan, cohort);
+            let simulated = judge.risk(&results::weights(&raw, trajectory, output)).unwrap().excess;
             (
                 simulated - expected(&exact, &training, true).excess,
                 simulated - expected(&exact, &training, false).excess,

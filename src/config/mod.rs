@@ -68,7 +68,9 @@ pub enum Target {
     /// Every entry 1.
     Ones,
     /// Normal with lambda_i E w_i^2 = i^-exponent (the source condition), drawn per seed.
-    Source { exponent: f64 },
+    Source {
+        exponent: f64,
+    },
     File(Input),
     /// None: the labels come with the covariates.
     Labels,

@@ -143,13 +143,12 @@ pub fn feature(feature: &Feature, projected: &[f32], z: &mut [f32], key: [u32; 4
         *z = floor48(*z * feature.scale);
     }
     if feature.tail != 0.0 {
-        for (slice, chunk) in z.chunks_mut(SLICE).enumerate() {
+        for (slice, chunk) in z[..len].chunks_mut(SLICE).enumerate() {
             let drawn = words(key, slice, n, Purpose::Tail as u32);
             for (l, z) in chunk.iter_mut().enumerate() {
                 *z = floor48(*z + feature.tail * normal(drawn[l / LANES][l % LANES]));
             }
         }
     }
-    // Rounds, or stores with the floor; clears what the tail put behind the end.
     apply_vector(&feature.op, z, len, key, n, counts);
 }

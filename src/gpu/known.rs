@@ -1,9 +1,12 @@
-//! The known-answer block: a small sweep that every pipeline must repeat bit for bit before it is trusted.
+//! The known-answer blocks: small sweeps that every pipeline must repeat bit for bit before it is trusted.
 
 use super::layout::Tuning;
-use crate::config::Config;
+use crate::config::{Config, Sketch};
 use crate::error::Result;
+use crate::input::Input;
+use crate::normal::normal;
 use crate::plan::{Cohort, Plan};
+use crate::random::{Purpose, Stream};
 use crate::reference::{self, RawRow};
 
 /// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group, and
@@ -69,16 +72,76 @@ seeds = 2
 seed = 20261
 "#;
 
-/// The plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
-pub fn block() -> Result<(Plan, Vec<Cohort>, Tuning)> {
-    let plan = Plan::new(Config::parse(CONFIG, &[])?)?.with_block(201)?;
-    let cohorts = plan.cohorts((0, 1));
-    Ok((plan, cohorts, Tuning { loops: 2000, panel: 256, ..Tuning::default() }))
+/// What the first block leaves out: sketch and covariates of 24 bits, cut into pieces, a target in pieces, noise that
+/// several elements share, features that the gradient reads otherwise, and formats that overflow to infinity.
+const PIECES: &str = r#"
+[problem]
+dim = 150
+spectrum = { kind = "power", exponent = 1.5 }
+target = { kind = "source", exponent = 1.2 }
+sketch = [{ kind = "gaussian", nested = false }, { kind = "gaussian" }]
+tail = "closed"
+[train]
+model = [33, 40]
+samples = [66]
+batch = [3]
+step_size = [0.05]
+[[recipe]]
+name = "shared noise"
+data = { noise = "multiplicative", eps = 0.01 }
+sketch = { noise = "multiplicative", eps = 0.01 }
+feature = { noise = "relative", eps = 0.01, law = "two-point" }
+feature_grad = { format = "mxfp8", rounding = "stochastic" }
+label = { noise = "relative", eps = 0.01, shared_batch = true }
+parameter = { noise = "multiplicative", eps = 0.01 }
+activation = { noise = "additive", eps = 0.01, law = "two-point" }
+gradient = { noise = "relative", eps = 0.01 }
+[[recipe]]
+name = "wide formats"
+data = { noise = "relative", eps = 0.01 }
+feature = "bf16"
+feature_grad = { format = "f16", rounding = "stochastic" }
+gradient = { format = "e4m3", scale = 0.0078125, overflow = "ieee" }
+weight = { format = "f16", rounding = "stochastic" }
+[[recipe]]
+name = "eleven bits"
+data = "f16"
+[sweep]
+seeds = 2
+seed = 20262
+"#;
+
+/// A plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
+pub struct Block {
+    pub plan: Plan,
+    pub cohorts: Vec<Cohort>,
+    pub tuning: Tuning,
+}
+
+/// What every pipeline must repeat.
+pub fn blocks() -> Result<Vec<Block>> {
+    let plans = [Config::parse(CONFIG, &[])?, pieces()?].map(Plan::new);
+    let mut blocks = Vec::new();
+    for (plan, samples) in plans.into_iter().zip([201, 30]) {
+        let plan = plan?.with_block(samples)?;
+        let cohorts = plan.cohorts((0, 1));
+        blocks.push(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 256, ..Tuning::default() } });
+    }
+    Ok(blocks)
+}
+
+/// The second block, one of its sketches a full f32 one as a file would hold it.
+fn pieces() -> Result<Config> {
+    let mut config = Config::parse(PIECES, &[])?;
+    let stream = Stream::new(config.sweep.seed, 0);
+    let entry = |i: u32| normal(stream.word(i, 0, Purpose::Sketch as u32)) * 0.157;
+    config.problems[1].sketch = Sketch::File(Input::of("known answers", vec![40, 150], (0..6000).map(entry).collect()));
+    Ok(config)
 }
 
 /// The answers, by the reference.
-pub fn answers(plan: &Plan, cohorts: &[Cohort]) -> Vec<Vec<RawRow>> {
-    cohorts.iter().map(|&cohort| reference::cohort(plan, cohort, None)).collect()
+pub fn answers(block: &Block) -> Vec<Vec<RawRow>> {
+    block.cohorts.iter().map(|&cohort| reference::cohort(&block.plan, cohort, None)).collect()
 }
 
 /// The first place at which two cohorts' rows differ, in words.

@@ -184,8 +184,11 @@ impl Layout {
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick) / 128 * 128;
         let panel = if sketched { widest.max(128) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
-        let run_words: Vec<u64> =
-            point.trajectories.iter().map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS + NAN_WORDS)).collect();
+        let run_words: Vec<u64> = point
+            .trajectories
+            .iter()
+            .map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS + NAN_WORDS))
+            .collect();
         let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
         Layout {
             slots: slots as u32,
@@ -199,7 +202,11 @@ impl Layout {
             products,
             target_pieces: point.problem.target_pieces(),
             uploaded_x: if point.uploads { cells * u64::from(panel) } else { 0 },
-            uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) { u64::from(point.model) * columns } else { 0 },
+            uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) {
+                u64::from(point.model) * columns
+            } else {
+                0
+            },
             z_at,
             z_words,
             state_at,

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
+use known::Block;
 pub use known::difference;
 pub use layout::Tuning;
 
@@ -29,6 +30,9 @@ use crate::reference::RawRow;
 use device::Context;
 use layout::Limits;
 use shader::{MODEL_SIZES, Variant, train_memory};
+
+/// Rows of each cohort of a block.
+type Answers = Vec<Vec<RawRow>>;
 
 /// An open device with its pipelines.
 pub struct Gpu {
@@ -141,11 +145,11 @@ impl Gpu {
     /// Runs the known-answer block through every pipeline and compares all bits with the reference. Where the
     /// plain shaders fail and those with a barrier on every accumulator hold, the latter are used from then on.
     pub fn self_test(&self) -> Result<()> {
-        let (plan, cohorts, tuning) = known::block()?;
-        let answers = known::answers(&plan, &cohorts);
+        let blocks = known::blocks()?;
+        let answers: Vec<_> = blocks.iter().map(known::answers).collect();
         let mut first = None;
         for strict in [false, true] {
-            match self.first_difference(&plan, &cohorts, tuning, &answers, strict)? {
+            match self.first_difference(&blocks, &answers, strict)? {
                 None => {
                     self.strict.store(strict, Ordering::Relaxed);
                     return Ok(());
@@ -161,20 +165,15 @@ impl Gpu {
         )))
     }
 
-    fn first_difference(
-        &self,
-        plan: &Plan,
-        cohorts: &[Cohort],
-        tuning: Tuning,
-        answers: &[Vec<RawRow>],
-        strict: bool,
-    ) -> Result<Option<String>> {
+    fn first_difference(&self, blocks: &[Block], answers: &[Answers], strict: bool) -> Result<Option<String>> {
         let sizes = MODEL_SIZES.iter().filter(|&&model| u64::from(train_memory(model)) <= self.limits.workgroup);
         for &model in sizes {
-            let found = self.run(plan, cohorts, tuning, Variant { strict, model })?;
-            for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                if let Some(place) = difference(plan, *cohort, found, expected) {
-                    return Ok(Some(place));
+            for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
+                let found = self.run(plan, cohorts, *tuning, Variant { strict, model })?;
+                for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
+                    if let Some(place) = difference(plan, *cohort, found, expected) {
+                        return Ok(Some(place));
+                    }
                 }
             }
         }

@@ -168,8 +168,7 @@ impl<'a> Stream<'a> {
             params.extend([deviation.to_bits(), index, labels, ops[0].first, u32::from(self.point.uploads)]);
             params.extend(ops.iter().flat_map(CutOp::words));
             params.extend_from_slice(self.seeds);
-            let buffers =
-                [&self.scales, &self.uploaded, &self.x, &self.lanes, &self.labels, &self.data_counts];
+            let buffers = [&self.scales, &self.uploaded, &self.x, &self.lanes, &self.labels, &self.data_counts];
             self.context.dispatch((DRAW, self.variant), &params, &buffers, [samples as u32, layout.slots, 1])?;
         }
         Ok(())

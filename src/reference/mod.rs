@@ -149,7 +149,9 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
-    let reads = |f: usize| wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f));
+    let reads = |f: usize| {
+        wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f))
+    };
     let source = Source::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {

@@ -1,10 +1,17 @@
-//! Random plans that between them use every format, rounding and law at every site.
+//! Random plans that between them use every spectrum, target, sketch, format, rounding and law at every site.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use roundlaw::config::Config;
 use roundlaw::plan::Plan;
 use roundlaw::random::threefry4x32;
 use roundlaw::reference::RawRow;
 use roundlaw::row::Site;
+
+#[path = "../npy_file/mod.rs"]
+#[allow(dead_code)]
+pub mod npy_file;
 
 /// A small generator of choices: case and position name the random word.
 pub struct Choices {
@@ -28,19 +35,110 @@ impl Choices {
     }
 }
 
-fn site_text(c: &mut Choices) -> Option<String> {
-    let rounding = c.pick(&["nearest-even", "stochastic"]);
-    match c.below(5) {
-        0 => None,
-        1 => {
-            Some(format!("{{ format = \"e4m3\", rounding = \"{rounding}\", scale = {} }}", c.pick(&["1.0", "0.0625"])))
-        }
-        2 => {
-            Some(format!("{{ format = \"int8\", rounding = \"{rounding}\", step = {} }}", c.pick(&["0.03125", "0.25"])))
-        }
-        3 => Some(format!("{{ format = \"mxfp4\", rounding = \"{rounding}\" }}")),
-        _ => Some("{ noise = \"additive\", eps = 0.01, law = \"gaussian\" }".into()),
+/// Numbers around 0 of standard deviation about 0.6, of 24 significant bits.
+fn numbers(count: usize, tag: u32) -> Vec<f32> {
+    let number = |i| {
+        let word = threefry4x32([1, 2, 3, tag], [i as u32, 0, 0, 0])[0];
+        (word >> 8) as f32 / 8_388_608.0 - 1.0
+    };
+    (0..count).map(number).collect()
+}
+
+/// A .npy file of that shape, written once for every process.
+pub fn file(name: &str, shape: &[usize], values: &[f32]) -> PathBuf {
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("inputs");
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join(format!("{name}-{shape:?}-{}.npy", std::process::id()));
+    static LOCK: OnceLock<std::sync::Mutex<()>> = OnceLock::new();
+    let _guard = LOCK.get_or_init(Default::default).lock();
+    if !path.exists() {
+        std::fs::write(&path, npy_file::f32_file(1, shape, values)).unwrap();
     }
+    path
+}
+
+fn random_file(name: &str, shape: &[usize], tag: u32) -> String {
+    file(name, shape, &numbers(shape.iter().product(), tag)).display().to_string()
+}
+
+/// The `[problem]` section; M is at most `rows` where the sketch comes from a file.
+pub fn problem_text(c: &mut Choices, dim: u32, rows: u32, sketched: bool) -> String {
+    let (d, rows) = (dim as usize, rows as usize);
+    let sketch = match (sketched, c.below(4)) {
+        (false, _) => "none\"".to_string(),
+        (true, 0) => format!("file\", path = \"{}\"", random_file("sketch", &[rows, d], 1)),
+        (true, 1) => "gaussian\", nested = false".to_string(),
+        (true, _) => "gaussian\"".to_string(),
+    };
+    let sketch = format!("sketch = {{ kind = \"{sketch} }}\n");
+    if c.below(6) == 0 {
+        let (x, y) = (random_file("covariates", &[2400, d], 2), random_file("labels", &[2400], 3));
+        return format!(
+            "[problem]\n{sketch}covariates = {{ path = \"{x}\", labels = \"{y}\", order = \"{}\", held_out = 0.01, \
+             standardize = {} }}\n",
+            c.pick(&["file", "permuted"]),
+            c.pick(&["true", "false"])
+        );
+    }
+    let (spectrum, summable) = match c.below(6) {
+        0 => ("kind = \"exponential\", rate = 0.05".to_string(), true),
+        1 => ("kind = \"logarithmic\", exponent = 2.0".to_string(), true),
+        2 => {
+            let squares: Vec<f32> = numbers(d, 4).iter().map(|x| x * x).collect();
+            (format!("kind = \"file\", path = \"{}\"", file("spectrum", &[d], &squares).display()), false)
+        }
+        _ => {
+            let exponent = c.pick(&["0.5", "1.0", "1.5", "2.0"]);
+            (format!("kind = \"power\", exponent = {exponent}"), exponent > "1.0")
+        }
+    };
+    let target = match c.below(5) {
+        0 => "kind = \"ones\"".to_string(),
+        1 => "kind = \"source\", exponent = 1.5".to_string(),
+        2 => format!("kind = \"file\", path = \"{}\"", random_file("target", &[d], 5)),
+        _ => "kind = \"gaussian\"".to_string(),
+    };
+    let tail = if summable && sketched && c.below(3) == 0 { "closed" } else { "open" };
+    let noise = c.pick(&["0.0", "1.0", "0.001"]);
+    format!(
+        "[problem]\ndim = {dim}\nspectrum = {{ {spectrum} }}\ntarget = {{ {target} }}\nnoise = {noise}\n{sketch}tail = \"{tail}\"\n"
+    )
+}
+
+/// What a recipe asks for at a site.
+pub fn site_text(c: &mut Choices, site: Site) -> String {
+    let rounding = c.pick(&["nearest-even", "stochastic"]);
+    if c.below(3) == 0 {
+        let noise = c.pick(&["additive", "relative", "multiplicative"]);
+        let (law, eps) = (c.pick(&["gaussian", "two-point"]), c.pick(&["0.01", "0.1", "1e-12"]));
+        let shared = if site.is_scalar() { c.pick(&[", shared_batch = true", ""]) } else { "" };
+        return format!("{{ noise = \"{noise}\", eps = {eps}, law = \"{law}\"{shared} }}");
+    }
+    let format = match c.below(10) {
+        0 | 1 => format!("format = \"e4m3\", scale = {}", c.pick(&["1.0", "0.0625", "0.0009765625"])),
+        2 => "format = \"e4m3\", overflow = \"ieee\", scale = 0.00048828125".to_string(),
+        3 => format!("format = \"e5m2\", scale = {}", c.pick(&["1.0", "0.0009765625"])),
+        4 => format!("format = \"{}\"", c.pick(&["bf16", "f16"])),
+        5 => format!("format = \"int8\", step = {}", c.pick(&["0.03125", "0.25", "0.0009765625"])),
+        6 => format!("format = \"int4\", step = {}", c.pick(&["0.25", "0.0078125"])),
+        7 => format!("format = \"{}\"", c.pick(&["mxfp8", "mxfp8-e5m2"])),
+        _ => "format = \"mxfp4\"".to_string(),
+    };
+    format!("{{ {format}, rounding = \"{rounding}\" }}")
+}
+
+/// Recipes that set each site with probability `set` of 4.
+pub fn recipes_text(c: &mut Choices, count: u32, set: u32) -> String {
+    let mut text = String::new();
+    for index in 0..count {
+        text += &format!("[[recipe]]\nname = \"r{index}\"\n");
+        for site in Site::ALL {
+            if c.below(4) < set {
+                text += &format!("{} = {}\n", site.name(), site_text(c, site));
+            }
+        }
+    }
+    text
 }
 
 /// Plan number `case`.
@@ -60,7 +158,6 @@ pub fn random_config(case: u64) -> String {
     let dim = if case % 20 == 7 { 1024 } else { dim };
     let mut chosen: Vec<u32> = (0..2).map(|_| c.pick(&models)).filter(|m| *m <= dim).collect();
     chosen.push(1 + c.below(dim.min(64)));
-    chosen.dedup();
     chosen.sort_unstable();
     chosen.dedup();
     let batch = c.pick(&[1, 1, 2, 3, 5, 31, 32, 33, 64]);
@@ -69,29 +166,16 @@ pub fn random_config(case: u64) -> String {
     let samples = if long == updates { vec![batch * updates] } else { vec![batch * updates, batch * long] };
     let schedule = c.pick(&["constant", "geometric"]);
     let step = if c.below(6) == 0 { "1e6" } else { c.pick(&["0.1", "0.03125", "0.4"]) };
-    let mut text = format!(
-        "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = {} }}\ntarget = {{ kind = \"{}\" }}\nnoise = {}\n",
-        c.pick(&["1.0", "1.5", "2.0"]),
-        c.pick(&["gaussian", "ones"]),
-        c.pick(&["0.0", "1.0"]),
-    );
-    if unsketched {
-        text += "sketch = { kind = \"none\" }\n[train]\n";
-    } else {
-        text += &format!("[train]\nmodel = {chosen:?}\n");
+    let mut text = problem_text(c, dim, *chosen.last().unwrap(), !unsketched);
+    text += "[train]\n";
+    if !unsketched {
+        text += &format!("model = {chosen:?}\n");
     }
     text += &format!(
         "samples = {samples:?}\nbatch = [{batch}]\nstep_size = [{step}]\nschedule = \"{schedule}\"\n\
          output = [\"last\", \"average\"]\ncheckpoints = \"log2\"\n"
     );
-    for recipe in 0..3 {
-        text += &format!("[[recipe]]\nname = \"r{recipe}\"\n");
-        for site in Site::ALL.into_iter().filter(|site| *site != Site::FeatureGrad) {
-            if let Some(format) = site_text(c) {
-                text += &format!("{} = {format}\n", site.name());
-            }
-        }
-    }
+    text += &recipes_text(c, 3, 3);
     text + &format!("[sweep]\nseeds = 3\nseed = {case}\n")
 }
 
@@ -103,8 +187,12 @@ pub fn assert_same(plan: &Plan, case: u64, expected: &[RawRow], actual: &[RawRow
         let same = |name: &str, e: &[u32], a: &[u32]| {
             assert_eq!(e.len(), a.len(), "{place}: length of {name}");
             if let Some(j) = (0..e.len()).find(|&j| e[j] != a[j]) {
-                let trajectory = &plan.points[0].trajectories;
-                panic!("{place}: {name}[{j}] is {:08x}, not {:08x}\n{:?}", a[j], e[j], trajectory);
+                let t = &plan.points[0].trajectories;
+                let recipe = &plan.config.recipes[t[0].recipe];
+                panic!(
+                    "{place}: {name}[{j}] is {:08x}, not {:08x}\n{recipe:?}\n{:?}",
+                    a[j], e[j], plan.points[0].problem
+                );
             }
         };
         same("v", &e.v, &a.v);
