@@ -60,6 +60,23 @@ fn the_configs_in_the_pages_are_accepted() {
     assert!(count > 0);
 }
 
+#[test]
+fn every_config_of_the_directory_is_shown_and_accepted() {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("configs")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.ends_with(".npy") {
+            continue;
+        }
+        assert!([README, GALLERY].iter().any(|page| page.contains(&format!("configs/{name}"))), "{name}");
+        let text = fs::read_to_string(&path).unwrap();
+        // Covariates come from files that a script writes.
+        if name.ends_with(".toml") && !text.contains("covariates") {
+            Plan::new(Config::load(&path, &[]).unwrap()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+    }
+}
+
 /// Documented keys with their defaults as the table has them.
 fn documented() -> BTreeMap<String, String> {
     let rows = table(CONFIG, "key");
