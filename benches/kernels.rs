@@ -4,11 +4,11 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use roundlaw::config::Config;
+use roundlaw::cpu;
 use roundlaw::cpu::draw::{self, Source};
 use roundlaw::cpu::project::Panels;
 use roundlaw::cpu::train::{Batch, Run};
 use roundlaw::plan::Plan;
-use roundlaw::problem;
 use roundlaw::random::Stream;
 use roundlaw::row::Counts;
 
@@ -25,18 +25,7 @@ fn plan(model: u32, site: &str) -> Plan {
 }
 
 fn source(plan: &Plan) -> Source {
-    let (point, stream) = (&plan.points[0], Stream::new(0, 0));
-    let pad = |mut values: Vec<f32>| {
-        values.resize(PADDED, 0.0);
-        values
-    };
-    Source {
-        key: stream.key(),
-        dim: DIM,
-        scales: pad(problem::spectrum(&point.problem).scales),
-        target: pad(problem::target(&point.problem, &stream)),
-        noise: 1.0,
-    }
+    cpu::source(&plan.points[0], &Stream::new(0, 0))
 }
 
 fn draws(c: &mut Criterion) {
@@ -50,7 +39,11 @@ fn draws(c: &mut Criterion) {
             let mut n = 0;
             b.iter(|| {
                 n += 1;
-                draw::sample(&source, &[op], n, &mut [&mut x], &mut [Counts::default()])
+                let y = draw::sample(&source, n, &mut x);
+                if op.is_set() {
+                    draw::quantize_row(&op, &mut x, DIM, source.key, n, &mut Counts::default());
+                }
+                y
             });
         });
     }
@@ -60,15 +53,16 @@ fn draws(c: &mut Criterion) {
 fn projections(c: &mut Criterion) {
     let mut group = c.benchmark_group("project");
     for model in [32, 128, 512] {
-        let source = source(&plan(model, ""));
+        let plan = plan(model, "");
+        let (source, point) = (source(&plan), &plan.points[0]);
         let mut sketch = vec![0.0; PADDED * model as usize];
         for (j, row) in sketch.chunks_mut(PADDED).enumerate() {
-            draw::sketch_row(source.key, j as u32, DIM, row);
+            draw::sketch_row(&point.problem.sketch, &point.sketches[0], source.key, j as u32, DIM, row);
         }
         let panels = Panels::new(&sketch, PADDED);
         let mut x = vec![0.0; PADDED * SAMPLES];
         for (n, row) in x.chunks_mut(PADDED).enumerate() {
-            draw::sample(&source, &[roundlaw::format::Op::none()], n as u32, &mut [row], &mut [Counts::default()]);
+            draw::sample(&source, n as u32, row);
         }
         let mut out = vec![0.0; SAMPLES * model as usize];
         group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));
@@ -92,7 +86,7 @@ fn training(c: &mut Criterion) {
                 b.iter(|| {
                     // The step size halves with the update number: keep it at the first.
                     run.update = 0;
-                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], y: &[1.0] }, None);
+                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], gradient_z: &[&z], y: &[1.0] }, None);
                 });
             });
         }

@@ -80,26 +80,39 @@ impl Covariates {
             )));
         }
         labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
-        let (training, held) = parts(rows, held_out, permuted);
-        let values = prepared(&x.values, dim, &training, standardize);
-        // A held-out row may be far from a training set of hardly any scatter.
-        if let Some(at) = values.iter().position(|x| !(f64::from(x.abs()) <= MAX_MAGNITUDE)) {
+        let covariates = Covariates::new(x, labels, permuted, held_out, standardize);
+        // A held-out row may be far from training rows of hardly any scatter.
+        let range = -MAX_MAGNITUDE..=MAX_MAGNITUDE;
+        if let Some(at) = covariates.rows.iter().position(|x| !range.contains(&f64::from(*x))) {
             return Err(Error::Input(format!(
                 "{path}: {}, element [{}, {}] is {:e} once it is standardized over the training rows: allowed is a magnitude \
                  of at most 2^20",
-                x.path.display(),
+                covariates.x.path.display(),
                 at / dim,
                 at % dim,
-                values[at]
+                covariates.rows[at]
             )));
         }
+        Ok(covariates)
+    }
+
+    /// `x` has at least two rows, `labels` one for each.
+    pub fn new(x: Input, labels: Input, permuted: bool, held_out: f64, standardize: bool) -> Covariates {
+        let (rows, dim) = (x.shape[0], x.shape[1]);
+        let (training, held) = parts(rows, held_out, permuted);
+        let values = prepared(&x.values, dim, &training, standardize);
         // The file's own values are not read again.
         let x = Input { values: Arc::new([]), ..x };
-        Ok(Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held })
+        Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held }
     }
 
     pub fn dim(&self) -> usize {
         self.dim
+    }
+
+    /// Rows of the file that train, ascending.
+    pub fn training(&self) -> &[u32] {
+        &self.training
     }
 
     pub fn training_rows(&self) -> usize {

@@ -21,6 +21,7 @@ pub mod gpu;
 pub mod hash;
 pub mod input;
 mod keys;
+mod measured;
 pub mod normal;
 pub mod npy;
 pub mod plan;

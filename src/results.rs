@@ -136,6 +136,14 @@ pub fn rows(plan: &Plan, cohort: Cohort, raw: &[RawRow], checked: bool, origin: 
     rows
 }
 
+/// Rows that one seed index of a trajectory comes to.
+pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
+    let of_cell = |&(_, samples): &(u64, u64)| {
+        trajectory.rows.iter().filter(|&&seen| due(plan, trajectory, samples, seen)).count()
+    };
+    trajectory.cells.iter().map(of_cell).sum::<usize>() * plan.config.train.outputs.len()
+}
+
 /// Whether the cell of `samples` has a row after `seen`.
 fn due(plan: &Plan, trajectory: &Trajectory, samples: u64, seen: u64) -> bool {
     seen == samples

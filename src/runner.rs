@@ -80,12 +80,12 @@ fn cells_of(plan: &Plan, point: usize) -> u64 {
 
 /// Cohorts of the shard that no part holds yet.
 fn missing(plan: &Plan, store: &Store, shard: (u32, u32)) -> Result<Vec<Cohort>> {
-    let done = store.done_seeds()?;
     let first_cell: Vec<u64> = (0..plan.points.len())
         .map(|point| plan.cells.iter().position(|cell| cell.problem == point).unwrap_or(0) as u64)
         .collect();
+    let done = store.done_seeds(&first_cell)?;
     let mut cohorts = plan.cohorts(shard);
-    cohorts.retain(|cohort| !done.contains_key(&(first_cell[cohort.point], cohort.seed_index)));
+    cohorts.retain(|cohort| !done.contains(&(first_cell[cohort.point], cohort.seed_index)));
     Ok(cohorts)
 }
 
@@ -99,9 +99,9 @@ fn wave_cohorts(plan: &Plan, fits: usize) -> usize {
 fn part_cohorts(plan: &Plan, wave: usize) -> usize {
     let cost = estimate::cost(plan);
     let points = plan.points.len() as f64;
-    let rows: u64 =
-        plan.points.iter().flat_map(|p| &p.trajectories).map(|t| (t.rows.len() * t.cells.len()) as u64).sum();
-    let by_rows = PART_ROWS as f64 * points / (rows.max(1) as f64);
+    let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
+    let rows: usize = trajectories.map(|trajectory| results::rows_of(plan, trajectory)).sum();
+    let by_rows = PART_ROWS as f64 * points / rows.max(1) as f64;
     let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
     (by_rows.min(by_time) as usize).max(1).next_multiple_of(wave)
 }

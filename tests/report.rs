@@ -5,9 +5,24 @@ use std::path::{Path, PathBuf};
 
 use roundlaw::error::Error;
 use roundlaw::report;
-use roundlaw::report::series::{Axis, Panel, panels};
+use roundlaw::report::series::{Axis, Panel};
 use roundlaw::row::{Counts, Row, SITES};
 use serde_json::{Map, json};
+
+#[path = "report/best.rs"]
+mod best;
+#[path = "report/counters.rs"]
+mod counters;
+#[path = "report/errors.rs"]
+mod errors;
+#[path = "report/names.rs"]
+mod names;
+#[path = "report/risks.rs"]
+mod risks;
+#[path = "report/spectrum.rs"]
+mod spectrum;
+#[path = "report/stored.rs"]
+mod stored;
 
 /// A finished run of the recipe; `run_id` and `cell` follow from the rest.
 fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> Row {
@@ -24,6 +39,7 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
         spectrum: "power".into(),
         spectrum_exponent: Some(1.5),
         target: "gaussian".into(),
+        target_exponent: None,
         noise: 0.1,
         sketch_kind: "gaussian".into(),
         sampling: "fresh".into(),
@@ -41,6 +57,9 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
         approximation: None,
         quantized_test: None,
         quantized_test_se: None,
+        quantized_test_exact: None,
+        held_out: None,
+        held_out_se: None,
         diverged_at: risk.is_none().then_some(17),
         counts,
         v_digest: "0".repeat(16),
@@ -73,15 +92,22 @@ fn power_law(recipe: &str, models: &[u32], samples: &[u64], seeds: u32) -> Vec<R
     rows
 }
 
+/// The rows in key order, as a store gives them.
+fn in_order(rows: &[Row]) -> impl Iterator<Item = Result<Row, Error>> {
+    let mut rows = rows.to_vec();
+    rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+    rows.into_iter().map(Ok)
+}
+
 fn panels_of(rows: &[Row]) -> Vec<Panel> {
-    panels(&rows.iter().collect::<Vec<_>>())
+    report::panels(in_order(rows)).unwrap()
 }
 
 fn write(dir: &Path, rows: &[Row]) -> Vec<PathBuf> {
     let mut provenance = Map::new();
     provenance.insert("git <commit>".into(), json!("abc & def"));
     provenance.insert("timings".into(), json!({ "run_s": 1.5 }));
-    report::write(dir, rows, "seed = 7 # <config>\n", &provenance).unwrap()
+    report::write(dir, in_order(rows), "seed = 7 # <config>\n", &provenance).unwrap()
 }
 
 fn read(path: &Path) -> String {
@@ -175,7 +201,7 @@ fn one_diverged_run_takes_the_mean_away_and_is_counted() {
     write(dir.path(), &rows);
     let csv = read(&dir.path().join("figures/panel-1-model.csv"));
     let line = csv.lines().nth(3).unwrap();
-    assert!(line.ends_with(",model,1000,r,64,,,4,0.25,,"), "{line}");
+    assert!(line.ends_with(",model,1000,r,64,,,4,0.25,,,reducible,"), "{line}");
     assert!(read(&dir.path().join("figures/panel-1-model.svg")).contains("\n1/4\n</text>"));
     let html = read(&dir.path().join("report.html"));
     assert!(html.contains("<td class=\"n\">1/4</td><td class=\"n\">99</td>"));
@@ -243,9 +269,9 @@ fn the_page_says_what_the_checks_bound() {
 
 #[test]
 fn files_are_well_formed_whatever_the_grid() {
-    let header = "output,dim,spectrum,spectrum_exponent,target,noise,sketch_kind,sampling,tail,\
+    let header = "output,dim,spectrum,spectrum_exponent,target,target_exponent,noise,sketch_kind,sampling,tail,\
         batch,step_size,schedule,axis,held,recipe,x,mean,se,runs,diverged_fraction,\
-        local_slope,local_slope_se";
+        local_slope,local_slope_se,risk,chosen_step_size";
     let odd = |risk| vec![row("r", 16, 100, 0, risk), row("r", 32, 100, 0, Some(1.0))];
     let mut without_risk = odd(Some(1.0));
     without_risk.iter_mut().for_each(|row| row.reducible = None);
@@ -277,7 +303,7 @@ fn files_are_well_formed_whatever_the_grid() {
                 }
                 "csv" => {
                     assert_eq!(text.lines().next(), Some(header));
-                    assert!(text.lines().all(|l| l.split(',').count() == 22));
+                    assert!(text.lines().all(|l| l.split(',').count() == 25));
                 }
                 _ => assert!(text.contains("Panel 1")),
             }
@@ -292,9 +318,9 @@ fn unfinished_rows_are_left_out() {
         row.seen = 10;
     }
     let dir = tempfile::tempdir().unwrap();
-    let result = report::write(dir.path(), &rows, "", &Map::new());
+    let result = report::write(dir.path(), in_order(&rows), "", &Map::new());
     assert!(matches!(result, Err(Error::Input(_))));
-    assert!(matches!(report::write(dir.path(), &[], "", &Map::new()), Err(Error::Input(_))));
+    assert!(matches!(report::write(dir.path(), in_order(&[]), "", &Map::new()), Err(Error::Input(_))));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
@@ -302,11 +328,11 @@ fn unfinished_rows_are_left_out() {
 fn settings_split_panels_and_the_same_rows_give_the_same_report() {
     let mut rows = power_law("r", &[16, 32], &[1000], 3);
     let mut other = power_law("r", &[16, 32], &[1000], 3);
-    other.iter_mut().for_each(|row| row.step_size = 0.2);
+    other.iter_mut().for_each(|row| row.batch = 2);
     rows.extend(other);
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let texts = dirs.each_ref().map(|dir| read(&write(dir.path(), &rows)[0]));
     assert_eq!(texts[0], texts[1]);
-    assert!(texts[0].contains("Panel 2: step_size 0.2"));
+    assert!(texts[0].contains("Panel 2: batch 2"));
     assert_eq!(panels_of(&rows)[0].charts[0].axis, Axis::Model);
 }

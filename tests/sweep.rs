@@ -102,8 +102,14 @@ impl Place {
     #[track_caller]
     fn rows(&self, text: &str, out: &str, args: &[&str]) -> Vec<Row> {
         succeeded(&self.sweep(text, out, args));
-        store::read_rows(&self.path(out)).unwrap()
+        stored(&self.path(out))
     }
+}
+
+/// Everything stored in a directory.
+#[track_caller]
+fn stored(dir: &Path) -> Vec<Row> {
+    store::rows(dir).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn run(args: &[&str]) -> Output {
@@ -290,7 +296,7 @@ fn a_finished_sweep_is_not_run_again() {
     for (path, bytes) in before {
         assert!(after[&path] == bytes, "{} was rewritten with other bytes", path.display());
     }
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place.path("out"));
     // Two outputs, at the checkpoint and at the end.
     assert_eq!(rows.len(), 224 * 2 * 2);
     assert!(rows.iter().all(|row| row.checked == "exact"));
@@ -303,10 +309,10 @@ fn shards_give_the_rows_of_the_whole() {
     let whole = place.rows(TINY, "whole", &[]);
     for shard in ["0/2", "1/2"] {
         succeeded(&place.sweep(TINY, "two", &["--shard", shard]));
-        let seeds: Vec<u32> = store::read_rows(&place.path("two")).unwrap().iter().map(|row| row.seed_index).collect();
+        let seeds: Vec<u32> = stored(&place.path("two")).iter().map(|row| row.seed_index).collect();
         assert_eq!(seeds.contains(&1), shard == "1/2", "shard i/n has the seed indices i modulo n");
     }
-    assert_eq!(store::read_rows(&place.path("two")).unwrap(), whole);
+    assert_eq!(stored(&place.path("two")), whole);
     // All seven of them at once in one directory.
     let config = place.config(TINY);
     std::thread::scope(|scope| {
@@ -317,7 +323,7 @@ fn shards_give_the_rows_of_the_whole() {
         }
     });
     assert_eq!(store::parts(&place.path("seven")).unwrap().len(), 7);
-    let seven = store::read_rows(&place.path("seven")).unwrap();
+    let seven = stored(&place.path("seven"));
     assert_eq!(store::digest(&seven), store::digest(&whole));
     // The directory is finished whichever way it is asked for.
     let again = place.sweep(TINY, "seven", &[]);
@@ -407,7 +413,7 @@ fn threads_change_no_bit() {
     for threads in ["1", "2", "5"] {
         succeeded(&place.sweep_on(threads, TINY, threads, &[]));
     }
-    let rows = |threads: &str| store::read_rows(&place.path(threads)).unwrap();
+    let rows = |threads: &str| stored(&place.path(threads));
     assert_eq!(rows("1"), rows("2"));
     assert_eq!(rows("1"), rows("5"));
 }
@@ -419,14 +425,14 @@ fn a_deleted_part_is_computed_again() {
     let text = many_parts(3, "[0.0, 1.0]");
     succeeded(&place.sweep_on("1", &text, "out", &[]));
     let out = place.path("out");
-    let rows = store::read_rows(&out).unwrap();
+    let rows = stored(&out);
     assert_eq!(store::parts(&out).unwrap().len(), 6);
     for deleted in [&[4][..], &[1], &[0, 2, 5], &[0, 1, 2, 3, 4, 5]] {
         let parts = store::parts(&out).unwrap();
         deleted.iter().for_each(|&index: &usize| fs::remove_file(&parts[index]).unwrap());
-        assert!(store::read_rows(&out).unwrap().len() < rows.len());
+        assert!(stored(&out).len() < rows.len());
         succeeded(&place.sweep_on("1", &text, "out", &[]));
-        assert_eq!(store::read_rows(&out).unwrap(), rows, "without parts {deleted:?}");
+        assert_eq!(stored(&out), rows, "without parts {deleted:?}");
     }
 }
 

@@ -92,11 +92,14 @@ fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
 
 /// Compares with the rows of the directory; a difference is exit code 3.
 fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
-    let stored = store::read_rows(dir)?;
+    let Some(run) = rows.first().map(|row| row.run_id) else {
+        return Ok(());
+    };
+    let stored = store::rows_of_run(dir, run)?.collect::<Result<Vec<Row>>>()?;
     let mut compared = 0;
     for row in rows {
-        let key = |r: &Row| (r.run_id, r.seen, r.output.clone());
-        let Some(have) = stored.iter().find(|have| key(have) == key(row)) else {
+        let same = |have: &&Row| (have.seen, &have.output) == (row.seen, &row.output);
+        let Some(have) = stored.iter().find(same) else {
             eprintln!("run {} after {} samples, output {}: not stored yet", row.run_id, row.seen, row.output);
             continue;
         };

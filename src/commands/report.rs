@@ -17,7 +17,7 @@ pub fn run(args: &Report) -> Result<()> {
 pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = lock(dir)?;
-    let rows = store::read_rows(dir)?;
+    let rows = store::rows(dir)?;
     let read = |name: &str| {
         let path = dir.join(name);
         std::fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
@@ -26,7 +26,7 @@ pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
         .map_err(|e| Error::Corrupt(format!("{}: {e}", dir.join("manifest.json").display())))?;
     let mut provenance = manifest.as_object().cloned().unwrap_or_default();
     provenance.remove("identity");
-    report::write(dir, &rows, &read("config.toml")?, &provenance)
+    report::write(dir, rows, &read("config.toml")?, &provenance)
 }
 
 /// Waits for whoever writes the report of `dir`; held until the file is dropped.

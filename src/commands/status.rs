@@ -9,14 +9,20 @@ use crate::store;
 
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Status) -> Result<()> {
-    let rows = store::read_rows(&args.dir)?;
+    let stored = store::rows(&args.dir)?;
     let plan = Plan::new(Config::load(&args.dir.join("config.toml"), &[])?)?;
-    let mut runs: Vec<(u64, bool)> = rows.iter().map(|row| (row.run_id, row.checked == "exact")).collect();
-    runs.sort_unstable();
-    runs.dedup();
-    let (done, checked) = (runs.len(), runs.iter().filter(|(_, exact)| *exact).count());
-    let digest = store::digest(&rows);
-    let (all, rows) = (plan.runs(), rows.len());
+    let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
+    let stored = stored.inspect(|row| {
+        let Ok(row) = row else { return };
+        rows += 1;
+        // The rows of a run come together, and were checked together.
+        if last.replace(row.run_id) != Some(row.run_id) {
+            done += 1;
+            checked += u64::from(row.checked == "exact");
+        }
+    });
+    let digest = store::digest_of(stored)?;
+    let all = plan.runs();
     if args.json {
         let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
         print(&document.to_string());

@@ -7,7 +7,7 @@ use crate::cli::Sweep;
 use crate::config::{Check, Config};
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::{estimate, resolved, runner, warnings};
+use crate::{estimate, measured, resolved, runner, warnings};
 
 pub fn run(args: &Sweep) -> Result<()> {
     let mut config = Config::load(&args.config, &args.set)?;
@@ -26,6 +26,7 @@ pub fn run(args: &Sweep) -> Result<()> {
     let origin = adapter.origin();
     eprintln!("{} runs on {}", plan.runs(), origin.adapter);
     let summary = runner::sweep(&plan, &settings, &args.out, shard, &adapter, &stop)?;
+    measured::write(&plan, &args.out)?;
     super::report::write(&args.out)?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     eprintln!(

@@ -1,10 +1,7 @@
 //! Bootstrap over seeds. Every point uses the same resampled seeds, so that quantities built from
 //! several points, such as slopes, stay paired.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::random::threefry4x32;
-use crate::row::Row;
 
 /// Bootstrap resamples behind every standard error.
 pub const RESAMPLES: u32 = 1000;
@@ -12,26 +9,34 @@ pub const RESAMPLES: u32 = 1000;
 const KEY: [u32; 4] = [0x626f_6f74, 0x7374_7261, 0x7073_6565, 0x6473_0000];
 
 /// `RESAMPLES` draws, with replacement, of as many seeds as there are.
+#[derive(Clone, Debug)]
 pub struct Resamples {
+    /// Ascending.
+    seeds: Vec<u32>,
+    /// Places in `seeds`.
     draws: Vec<Vec<u32>>,
 }
 
 impl Resamples {
-    pub fn new(rows: &[&Row]) -> Self {
-        let seeds: BTreeSet<u32> = rows.iter().map(|row| row.seed_index).collect();
-        let seeds: Vec<u32> = seeds.into_iter().collect();
-        let draws = (0..RESAMPLES)
-            .map(|resample| (0..seeds.len()).map(|i| seeds[pick(resample, i, seeds.len())]).collect())
-            .collect();
-        Self { draws }
+    /// Seeds ascending, each once.
+    pub fn new(seeds: Vec<u32>) -> Self {
+        let n = seeds.len();
+        let draws = (0..RESAMPLES).map(|resample| (0..n).map(|i| pick(resample, i, n)).collect()).collect();
+        Self { seeds, draws }
     }
 
     /// The mean of each resample; NaN where none of its seeds has a value.
-    pub fn means(&self, values: &BTreeMap<u32, f64>) -> Vec<f64> {
+    pub fn means(&self, values: &[(u32, f64)]) -> Vec<f64> {
+        let mut by_place = vec![None; self.seeds.len()];
+        for (seed, value) in values {
+            if let Ok(place) = self.seeds.binary_search(seed) {
+                by_place[place] = Some(*value);
+            }
+        }
         let mean = |draw: &Vec<u32>| {
             let (sum, n) = draw
                 .iter()
-                .filter_map(|seed| values.get(seed))
+                .filter_map(|place| by_place[*place as usize])
                 .fold((0.0, 0_u32), |(sum, n), value| (sum + value, n + 1));
             sum / f64::from(n)
         };
@@ -39,10 +44,10 @@ impl Resamples {
     }
 }
 
-/// Index below `n`; the product with a 32-bit word is biased by less than n / 2^32.
-fn pick(resample: u32, i: usize, n: usize) -> usize {
+/// Place below `n`; the product with a 32-bit word is biased by less than n / 2^32.
+fn pick(resample: u32, i: usize, n: usize) -> u32 {
     let word = threefry4x32(KEY, [i as u32, resample, 0, 0])[0];
-    ((u64::from(word) * n as u64) >> 32) as usize
+    ((u64::from(word) * n as u64) >> 32) as u32
 }
 
 /// Standard deviation over the resamples, times sqrt(n / (n - 1)).

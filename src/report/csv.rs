@@ -2,9 +2,22 @@
 
 use super::series::{Chart, Panel, SETTINGS};
 
-/// Columns after the panel's settings. `held` is the value of the variable that is not `axis`.
-pub const COLUMNS: [&str; 10] =
-    ["axis", "held", "recipe", "x", "mean", "se", "runs", "diverged_fraction", "local_slope", "local_slope_se"];
+/// Columns after the panel's settings. `held` is the value of the variable that is not `axis`; `chosen_step_size`
+/// is empty but where the panel chooses.
+pub const COLUMNS: [&str; 12] = [
+    "axis",
+    "held",
+    "recipe",
+    "x",
+    "mean",
+    "se",
+    "runs",
+    "diverged_fraction",
+    "local_slope",
+    "local_slope_se",
+    "risk",
+    "chosen_step_size",
+];
 
 /// A header line, then the points by recipe and x. Numbers that do not exist are empty.
 pub fn csv(panel: &Panel, chart: &Chart) -> String {
@@ -23,6 +36,8 @@ pub fn csv(panel: &Panel, chart: &Chart) -> String {
                 point.diverged_fraction().to_string(),
                 number(point.slope),
                 number(point.slope_se),
+                chart.risk.name().to_string(),
+                number(point.step_size),
             ];
             text += &line(panel.settings.iter().cloned().chain(values));
         }

@@ -1,17 +1,19 @@
-//! Scaling series: mean reducible risk against M and against N, with bootstrap standard errors.
+//! Scaling series: mean risk against M and against N, with standard errors over seeds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::bootstrap::{Resamples, standard_error};
-use crate::row::Row;
+use super::best;
+use super::cells::{Cell, Cells, Group, Key};
+use super::errors::{Errors, Estimate};
 
 /// The settings that tell panels apart, in column order.
-pub const SETTINGS: [&str; 12] = [
+pub const SETTINGS: [&str; 13] = [
     "output",
     "dim",
     "spectrum",
     "spectrum_exponent",
     "target",
+    "target_exponent",
     "noise",
     "sketch_kind",
     "sampling",
@@ -20,6 +22,8 @@ pub const SETTINGS: [&str; 12] = [
     "step_size",
     "schedule",
 ];
+/// Place of the step size among them.
+pub const STEP_SIZE: usize = 11;
 
 /// What a series is drawn against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,11 +54,43 @@ impl Axis {
     }
 
     /// The variable drawn, and the one held at its largest value.
-    fn split(self, row: &Row) -> (u64, u64) {
+    fn split(self, (_, model, samples): Key) -> (u64, u64) {
         match self {
-            Axis::Model => (u64::from(row.model), row.samples),
-            Axis::Samples => (row.samples, u64::from(row.model)),
+            Axis::Model => (u64::from(model), samples),
+            Axis::Samples => (samples, u64::from(model)),
         }
+    }
+}
+
+/// Which risk a panel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Risk {
+    Reducible,
+    /// Mean squared error on held-out rows: shown where no run has a reducible risk, as for a user's data.
+    HeldOut,
+}
+
+impl Risk {
+    /// Column name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Risk::Reducible => "reducible",
+            Risk::HeldOut => "held_out",
+        }
+    }
+
+    /// The risk as the axis of a figure names it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Risk::Reducible => "reducible risk",
+            Risk::HeldOut => "held-out risk",
+        }
+    }
+
+    /// The risk that runs of these groups have.
+    pub fn of(groups: &[&Group]) -> Risk {
+        let has = |risk| groups.iter().flat_map(|group| group.runs()).any(|run| run.risk(risk).is_some());
+        if !has(Risk::Reducible) && has(Risk::HeldOut) { Risk::HeldOut } else { Risk::Reducible }
     }
 }
 
@@ -62,7 +98,7 @@ impl Axis {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
     pub x: u64,
-    /// Mean reducible risk over the seeds; `None` where any run diverged.
+    /// Mean risk over the seeds; `None` where any run diverged.
     pub mean: Option<f64>,
     /// Standard error of the mean; `None` with fewer than two seeds.
     pub se: Option<f64>,
@@ -72,6 +108,8 @@ pub struct Point {
     /// d log risk / d log x from the previous point to this one.
     pub slope: Option<f64>,
     pub slope_se: Option<f64>,
+    /// The step size chosen for this point, where the panel chooses one.
+    pub step_size: Option<f64>,
 }
 
 impl Point {
@@ -93,124 +131,160 @@ pub struct Series {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     pub axis: Axis,
+    pub risk: Risk,
     /// Value of the other variable, its largest in the panel.
     pub held: u64,
     pub series: Vec<Series>,
 }
 
-/// All that shares every setting but M, N and the recipe.
+/// Quantized test features of one recipe, at the largest M and N of its panel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestLine {
+    pub recipe: String,
+    pub model: u32,
+    pub samples: u64,
+    pub runs: usize,
+    pub diverged: usize,
+    /// Mean over the seeds of the excess estimated from test samples; `None` where any run diverged.
+    pub mean: Option<f64>,
+    pub se: Option<f64>,
+    /// Mean of the exact values, where every run has one.
+    pub exact: Option<f64>,
+    /// Mean difference of the two over its standard error over seeds.
+    pub z: Option<f64>,
+}
+
+/// All that shares every setting but M, N and the recipe, or these and the step size.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
     /// Values in `SETTINGS` order.
     pub settings: Vec<String>,
+    /// The step sizes among which each point has its best, ascending; empty where there is but the one in the
+    /// settings.
+    pub best_of: Vec<f64>,
+    pub risk: Risk,
     /// In `Axis::ALL` order.
     pub charts: Vec<Chart>,
+    pub tests: Vec<TestLine>,
 }
 
-fn settings(row: &Row) -> Vec<String> {
-    vec![
-        row.output.clone(),
-        row.dim.to_string(),
-        row.spectrum.clone(),
-        row.spectrum_exponent.map(|e| e.to_string()).unwrap_or_default(),
-        row.target.clone(),
-        row.noise.to_string(),
-        row.sketch_kind.clone(),
-        row.sampling.clone(),
-        row.tail.clone(),
-        row.batch.to_string(),
-        row.step_size.to_string(),
-        row.schedule.clone(),
-    ]
+/// The risks behind a point, and the runs they are of.
+#[derive(Clone, Debug, Default)]
+pub struct Sample {
+    /// Of the runs that did not diverge, by ascending seed.
+    pub values: Vec<(u32, f64)>,
+    pub runs: usize,
+    pub diverged: usize,
+    pub step_size: Option<f64>,
 }
 
-/// Recipes in order of first appearance.
-pub fn recipes<'a>(rows: &[&'a Row]) -> Vec<&'a str> {
-    let mut seen = BTreeSet::new();
-    rows.iter().map(|row| row.recipe.as_str()).filter(|name| seen.insert(*name)).collect()
-}
-
-/// Groups final rows (`seen == samples`) into panels, in order of first appearance.
-pub fn panels(rows: &[&Row]) -> Vec<Panel> {
-    let recipes = recipes(rows);
-    let mut order: Vec<(Vec<String>, Vec<&Row>)> = Vec::new();
-    let mut index: BTreeMap<Vec<String>, usize> = BTreeMap::new();
-    for &row in rows {
-        let key = settings(row);
-        let at = *index.entry(key.clone()).or_insert_with(|| {
-            order.push((key, Vec::new()));
-            order.len() - 1
-        });
-        order[at].1.push(row);
-    }
-    order
-        .into_iter()
-        .map(|(settings, rows)| {
-            let resamples = Resamples::new(&rows);
-            let charts = Axis::ALL.iter().map(|&a| chart(&rows, &recipes, a, &resamples)).collect();
-            Panel { settings, charts }
-        })
-        .collect()
-}
-
-fn chart(rows: &[&Row], recipes: &[&str], axis: Axis, resamples: &Resamples) -> Chart {
-    let held = rows.iter().map(|row| axis.split(row).1).max().unwrap_or(0);
-    // recipe -> x -> seed -> row: a seed counts once even if its row is given twice.
-    let mut cells: BTreeMap<usize, BTreeMap<u64, BTreeMap<u32, &Row>>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| axis.split(row).1 == held) {
-        if let Some(style) = recipes.iter().position(|name| *name == row.recipe) {
-            let points = cells.entry(style).or_default();
-            points.entry(axis.split(row).0).or_default().entry(row.seed_index).or_insert(row);
+impl Sample {
+    /// The runs of a cell whose seed is wanted.
+    pub fn of(cell: &Cell, risk: Risk, wanted: impl Fn(u32) -> bool) -> Sample {
+        let mut sample = Sample::default();
+        for run in cell.runs.iter().filter(|run| wanted(run.seed)) {
+            sample.runs += 1;
+            sample.diverged += usize::from(run.diverged);
+            sample.values.extend(run.risk(risk).map(|value| (run.seed, value)));
         }
+        sample
+    }
+
+    /// Whether every run has a risk.
+    pub fn is_whole(&self) -> bool {
+        self.values.len() == self.runs
+    }
+}
+
+/// Panels in order of first appearance, then those of the best step sizes.
+pub(super) fn panels(cells: &Cells) -> Vec<Panel> {
+    let mut panels: Vec<Panel> = cells.groups.iter().map(|group| panel(group, &cells.recipes)).collect();
+    panels.extend(best::panels(cells));
+    panels
+}
+
+fn panel(group: &Group, recipes: &[String]) -> Panel {
+    let risk = Risk::of(&[group]);
+    let errors = Errors::new(group.runs().map(|run| run.seed));
+    let sample = |key: Key| group.cells.get(&key).map(|cell| Sample::of(cell, risk, |_| true)).unwrap_or_default();
+    let keys: Vec<Key> = group.cells.keys().copied().collect();
+    let charts = Axis::ALL.iter().map(|&axis| chart(&keys, recipes, axis, risk, &errors, &sample)).collect();
+    Panel { settings: group.settings.clone(), best_of: Vec::new(), risk, charts, tests: tests(group, recipes) }
+}
+
+/// The chart of the cells with these keys along one axis.
+pub fn chart(
+    keys: &[Key],
+    recipes: &[String],
+    axis: Axis,
+    risk: Risk,
+    errors: &Errors,
+    sample: &impl Fn(Key) -> Sample,
+) -> Chart {
+    let held = keys.iter().map(|&key| axis.split(key).1).max().unwrap_or(0);
+    let mut cells: BTreeMap<usize, BTreeMap<u64, Key>> = BTreeMap::new();
+    for &key in keys.iter().filter(|&&key| axis.split(key).1 == held) {
+        cells.entry(key.0).or_default().insert(axis.split(key).0, key);
     }
     let series = cells
         .into_iter()
-        .map(|(style, points)| Series {
-            recipe: recipes[style].to_string(),
+        .map(|(style, cells)| Series {
+            recipe: recipes[style].clone(),
             style,
-            points: points_of(&points, resamples),
+            points: points(cells.into_iter().map(|(x, key)| (x, sample(key))), errors),
         })
         .collect();
-    Chart { axis, held, series }
+    Chart { axis, risk, held, series }
 }
 
-/// The points of one recipe; risks are those of the runs that did not diverge, by seed.
-fn points_of(cells: &BTreeMap<u64, BTreeMap<u32, &Row>>, resamples: &Resamples) -> Vec<Point> {
-    let mut points: Vec<Point> = Vec::with_capacity(cells.len());
-    let mut means_before: Vec<f64> = Vec::new();
-    for (&x, seeds) in cells {
-        let risks: BTreeMap<u32, f64> = seeds
-            .iter()
-            .filter(|(_, row)| row.diverged_at.is_none())
-            .filter_map(|(&seed, row)| Some((seed, row.reducible?)))
-            .collect();
-        let runs = seeds.len();
-        let mean = finite(risks.values().sum::<f64>() / runs as f64).filter(|_| risks.len() == runs);
-        let means = if mean.is_some() { resamples.means(&risks) } else { Vec::new() };
-        let (slope, slope_se) = match points.last() {
-            Some(before) => {
-                let run = (x as f64 / before.x as f64).ln();
-                let slope = before.mean.zip(mean).and_then(|(from, to)| local_slope(from, to, run));
-                let slopes: Vec<f64> =
-                    means_before.iter().zip(&means).filter_map(|(&from, &to)| local_slope(from, to, run)).collect();
-                (slope, slope.and_then(|_| standard_error(&slopes, runs.min(before.runs))))
-            }
-            None => (None, None),
-        };
-        let diverged = seeds.values().filter(|row| row.diverged_at.is_some()).count();
-        let se = mean.and_then(|_| standard_error(&means, runs));
-        points.push(Point { x, mean, se, runs, diverged, slope, slope_se });
-        means_before = means;
+/// The points of one recipe, by ascending x.
+fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<Point> {
+    let mut points = Vec::new();
+    let mut before: Option<(u64, Estimate)> = None;
+    for (x, sample) in samples {
+        let Sample { runs, diverged, step_size, .. } = sample;
+        let estimate = if sample.is_whole() { errors.estimate(sample.values) } else { None };
+        let (mut slope, mut slope_se) = (None, None);
+        if let (Some((x_before, from)), Some(to)) = (&before, &estimate) {
+            let run = (x as f64 / *x_before as f64).ln();
+            slope = local_slope(from.mean, to.mean, run);
+            slope_se = slope.and_then(|_| errors.of_slope(from, to, run));
+        }
+        let mean = estimate.as_ref().map(|e| e.mean);
+        let se = estimate.as_ref().and_then(|e| errors.of_mean(e));
+        points.push(Point { x, mean, se, runs, diverged, slope, slope_se, step_size });
+        before = estimate.map(|estimate| (x, estimate));
     }
     points
 }
 
-fn finite(value: f64) -> Option<f64> {
-    Some(value).filter(|v| v.is_finite())
+/// Slope of the risk between two points `run` apart in log x; risks at or below zero have none.
+pub fn local_slope(from: f64, to: f64, run: f64) -> Option<f64> {
+    let slope = (to.ln() - from.ln()) / run;
+    (from > 0.0 && to > 0.0 && run.is_finite() && slope.is_finite()).then_some(slope)
 }
 
-/// Slope of the risk between two points `run` apart in log x; risks at or below zero have none.
-fn local_slope(from: f64, to: f64, run: f64) -> Option<f64> {
-    let positive = from > 0.0 && to > 0.0 && run.is_finite();
-    finite((to.ln() - from.ln()) / run).filter(|_| positive)
+fn tests(group: &Group, recipes: &[String]) -> Vec<TestLine> {
+    let model = group.cells.keys().map(|key| key.1).max().unwrap_or(0);
+    let samples = group.cells.keys().map(|key| key.2).max().unwrap_or(0);
+    let at_largest = group.cells.iter().filter(|(key, _)| (key.1, key.2) == (model, samples));
+    let line = |(key, cell): (&Key, &Cell)| {
+        let test = cell.test.as_deref()?;
+        let runs = cell.runs.len();
+        let sampled = Some(test.sampled).filter(|all| all.n == runs);
+        let exact = sampled.and(Some(test.exact)).filter(|all| all.n == runs);
+        let z = || Some(test.difference.mean / test.difference.standard_error().filter(|se| *se > 0.0)?);
+        Some(TestLine {
+            recipe: recipes[key.0].clone(),
+            model,
+            samples,
+            runs,
+            diverged: cell.runs.iter().filter(|run| run.diverged).count(),
+            mean: sampled.map(|all| all.mean),
+            se: sampled.and_then(|all| all.standard_error()),
+            exact: exact.map(|all| all.mean),
+            z: exact.and_then(|_| z()),
+        })
+    };
+    at_largest.filter_map(line).collect()
 }

@@ -1,21 +1,26 @@
 //! The output directory: who may write into it, what it holds, what is still missing.
 
 mod columns;
+mod digest;
 mod files;
 mod manifest;
 pub mod parquet;
+mod stream;
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-use self::columns::{COLUMNS, Cell};
+pub use self::digest::{digest, digest_of};
+pub use self::files::write_whole;
+use self::parquet::Part;
+use self::stream::key;
+pub use self::stream::{Rows, rows, rows_of_run};
 use crate::error::{Error, Result};
-use crate::hash::fnv1a64;
 use crate::row::Row;
 
 const CONFIG: &str = "config.toml";
@@ -62,23 +67,41 @@ impl Store {
         Ok(store)
     }
 
-    /// Rows stored so far for each (cell, seed_index), by whichever shard.
-    pub fn done_seeds(&self) -> Result<BTreeMap<(u64, u32), u64>> {
-        let mut done = BTreeMap::new();
-        for path in parts(&self.dir)? {
-            let rows = parquet::read_columns(&path, |name| matches!(name, "cell" | "seed_index"))?;
-            for row in rows {
-                *done.entry((row.cell, row.seed_index)).or_insert(0) += 1;
+    /// Which of the cells are stored, by whichever shard, as (cell, seed_index).
+    pub fn done_seeds(&self, cells: &[u64]) -> Result<BTreeSet<(u64, u32)>> {
+        let cells: BTreeSet<u64> = cells.iter().copied().collect();
+        let paths = parts(&self.dir)?;
+        let done = paths.par_iter().map(|path| {
+            let mut done = BTreeSet::new();
+            let mut batches = Part::open(path)?.rows(|name| matches!(name, "cell" | "seed_index"), None, 1024)?;
+            loop {
+                let rows = batches.next_batch()?;
+                if rows.is_empty() {
+                    return Ok(done);
+                }
+                let wanted = rows.iter().filter(|row| cells.contains(&row.cell));
+                done.extend(wanted.map(|row| (row.cell, row.seed_index)));
             }
-        }
-        Ok(done)
+        });
+        done.try_reduce(BTreeSet::new, |mut all, mut more| {
+            all.append(&mut more);
+            Ok(all)
+        })
     }
 
-    /// Writes `part-<name>.parquet`; a part that exists is never written again.
+    /// Writes `part-<name>.parquet` from rows in ascending order of (run_id, seen, output); a part that exists is
+    /// never written again.
     pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
         let path = self.dir.join(format!("part-{name}.parquet"));
         if path.exists() {
             return Err(Error::Other(format!("{} exists already", path.display())));
+        }
+        if let Some(pair) = rows.windows(2).find(|pair| key(&pair[0]) >= key(&pair[1])) {
+            return Err(Error::Other(format!(
+                "{}: the rows of run {} are out of order",
+                path.display(),
+                pair[1].run_id
+            )));
         }
         parquet::write_part_as(&path, &self.tag, rows)
     }
@@ -166,51 +189,4 @@ pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
     names.retain(|name| name.starts_with("part-") && name.ends_with(".parquet"));
     names.sort();
     Ok(names.into_iter().map(|name| dir.join(name)).collect())
-}
-
-fn key(row: &Row) -> (u64, u64, &str) {
-    (row.run_id, row.seen, &row.output)
-}
-
-/// All rows of a directory, sorted by (run_id, seen, output). A key that comes twice is
-/// [`Error::Corrupt`].
-pub fn read_rows(dir: &Path) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for path in parts(dir)? {
-        rows.extend(parquet::read_part(&path)?);
-    }
-    rows.sort_by(|a, b| key(a).cmp(&key(b)));
-    match rows.windows(2).find(|pair| key(&pair[0]) == key(&pair[1])) {
-        None => Ok(rows),
-        Some(pair) => {
-            let (run, seen, output) = key(&pair[0]);
-            Err(Error::Corrupt(format!("{}: run {run} has two rows for seen {seen}, output {output}", dir.display())))
-        }
-    }
-}
-
-/// FNV-1a 64, as 16 hex digits, of the result columns of the rows in key order: equal for equal
-/// results whatever the shards, machines and checks that led to them.
-pub fn digest(rows: &[Row]) -> String {
-    let mut sorted: Vec<_> = rows.iter().collect();
-    sorted.sort_by_key(|row| key(row));
-    let bytes = sorted.into_iter().flat_map(|row| canonical(row).into_bytes());
-    format!("{:016x}", fnv1a64(bytes))
-}
-
-/// A row's result columns as a line. A text is led by its length, so that no two rows share a line.
-fn canonical(row: &Row) -> String {
-    let mut line = String::new();
-    for column in COLUMNS.iter().filter(|c| c.is_result) {
-        let written = match column.get(row) {
-            Cell::Null => write!(line, "null\t"),
-            Cell::U32(value) => write!(line, "{value}\t"),
-            Cell::U64(value) => write!(line, "{value}\t"),
-            Cell::F64(value) => write!(line, "{:016x}\t", value.to_bits()),
-            Cell::Text(value) => write!(line, "{}:{value}\t", value.len()),
-        };
-        written.expect("a String takes whatever is written to it");
-    }
-    line.push('\n');
-    line
 }

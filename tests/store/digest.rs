@@ -8,7 +8,7 @@ use crate::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 34] = [
+const CHANGES: [(&str, Change); 38] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
@@ -18,6 +18,7 @@ const CHANGES: [(&str, Change); 34] = [
     ("spectrum", |r| r.spectrum.push('x')),
     ("spectrum_exponent", |r| r.spectrum_exponent = None),
     ("target", |r| r.target.push('x')),
+    ("target_exponent", |r| r.target_exponent = None),
     ("noise", |r| r.noise = r.noise.next_up()),
     ("sketch_kind", |r| r.sketch_kind.push('x')),
     ("sampling", |r| r.sampling.push('x')),
@@ -35,6 +36,9 @@ const CHANGES: [(&str, Change); 34] = [
     ("approximation", |r| r.approximation = None),
     ("quantized_test", |r| r.quantized_test = None),
     ("quantized_test_se", |r| r.quantized_test_se = None),
+    ("quantized_test_exact", |r| r.quantized_test_exact = None),
+    ("held_out", |r| r.held_out = None),
+    ("held_out_se", |r| r.held_out_se = None),
     ("diverged_at", |r| r.diverged_at = None),
     ("counts", |r| r.counts[SITES - 1] = None),
     ("v_digest", |r| r.v_digest.push('x')),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use roundlaw::store;
 
-use super::{Place, many_parts, refused, succeeded};
+use super::{Place, many_parts, refused, stored, succeeded};
 
 const SEEDS: u32 = 80;
 
@@ -46,7 +46,7 @@ fn an_interrupted_sweep_is_continued() {
         succeeded(&place.sweep_on("1", &text, "out", &[]));
         assert_eq!(parts(&place), SEEDS as usize, "no part is done twice");
         succeeded(&place.sweep_on("1", &text, "whole", &[]));
-        let digest = |name: &str| store::digest(&store::read_rows(&place.path(name)).unwrap());
+        let digest = |name: &str| store::digest(&stored(&place.path(name)));
         assert_eq!(digest("out"), digest("whole"));
     }
 }

@@ -17,7 +17,7 @@ fn swept() -> (Place, String) {
 #[test]
 fn stored_rows_agree() {
     let (place, dir) = swept();
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place.path("out"));
     for run_id in (0..64).step_by(7).chain([63]) {
         let output = run(&["replay", &dir, "--run", &run_id.to_string()]);
         let (stdout, errors) = (String::from_utf8(output.stdout.clone()).unwrap(), stderr(&output));
@@ -54,7 +54,8 @@ fn runs_out_of_range_are_refused() {
 fn an_altered_row_is_found() {
     let (place, dir) = swept();
     let part = store::parts(&place.path("out")).unwrap().remove(0);
-    let rows = parquet::read_part(&part).unwrap();
+    let rows = stored(&place.path("out"));
+    assert_eq!(store::parts(&place.path("out")).unwrap().len(), 1);
     let nudge = |value: &mut Option<f64>| *value = value.map(|v| f64::from_bits(v.to_bits() ^ 1));
     type Alteration<'a> = (&'a str, &'a dyn Fn(&mut Row));
     let alterations: [Alteration; 8] = [
@@ -119,7 +120,7 @@ fn diverged_runs_have_no_risk_and_agree() {
 fn a_trace_has_a_line_per_update() {
     let (place, dir) = swept();
     let trace = place.path("trace.csv");
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place.path("out"));
     for (samples, batch) in [(32, 1), (32, 2), (64, 1), (64, 2)] {
         let row = rows
             .iter()

@@ -1,0 +1,78 @@
+//! The measured spectrum of covariates from a file: eigenvalues of their second-moment matrix.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use faer::{Mat, Side};
+
+use crate::covariates::Covariates;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::store::write_whole;
+
+/// Rows that are read, and the largest matrix that is diagonalised.
+const ROWS: usize = 16_384;
+const SIZE: usize = 2048;
+
+/// Writes `spectrum-<k>.csv` for the k-th problem point from 1 on whose covariates come from a file: `index` from 1,
+/// `eigenvalue` descending. Files that are there already are left: they depend on the inputs alone.
+pub fn write(plan: &Plan, dir: &Path) -> Result<()> {
+    let mut written: Vec<&Covariates> = Vec::new();
+    for covariates in plan.points.iter().filter_map(|point| point.problem.covariates()) {
+        if written.iter().any(|have| *have == covariates.as_ref()) {
+            continue;
+        }
+        written.push(covariates);
+        let path = dir.join(format!("spectrum-{}.csv", written.len()));
+        if path.exists() {
+            continue;
+        }
+        let mut text = String::from("index,eigenvalue\n");
+        for (index, eigenvalue) in (1..).zip(eigenvalues(covariates)?) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{index},{eigenvalue:e}");
+        }
+        write_whole(&path, "spectrum", |file| {
+            std::io::Write::write_all(file, text.as_bytes()).map_err(Error::io(&path))
+        })?;
+    }
+    Ok(())
+}
+
+/// Eigenvalues, descending, of the second-moment matrix (1/n) X^T X of the first n = 16,384 training rows at most,
+/// as the runs read them. With more than 2048 columns, those of the first 2048 rows: the non-zero ones are also the
+/// eigenvalues of the smaller matrix (1/n) X X^T.
+pub fn eigenvalues(covariates: &Covariates) -> Result<Vec<f64>> {
+    let tall = covariates.dim() <= SIZE;
+    let n = covariates.training_rows().min(if tall { ROWS } else { SIZE });
+    let rows = covariates.training();
+    let x = Mat::from_fn(n, covariates.dim(), |k, i| f64::from(covariates.row(rows[k])[i]));
+    let gram = if tall { x.transpose() * &x } else { &x * x.transpose() };
+    let eigenvalues = gram
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|e| Error::Other(format!("the eigenvalues of the covariates were not found: {e:?}")))?;
+    // Rounding may leave a zero eigenvalue just below 0.
+    Ok(eigenvalues.iter().rev().map(|eigenvalue| (eigenvalue / n as f64).max(0.0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::Input;
+
+    #[test]
+    fn eigenvalues_of_two_orthogonal_directions() {
+        // Rows (3, 4) and (4, -3), in turns: second moments with the eigenvalues 25/2 each; the first twice: 25 and 0.
+        let of = |rows: &[[f32; 2]]| {
+            let values: Vec<f32> = rows.iter().flatten().copied().collect();
+            let x = Input::of("x", vec![rows.len(), 2], values);
+            let labels = Input::of("y", vec![rows.len()], vec![0.0; rows.len()]);
+            eigenvalues(&Covariates::new(x, labels, false, 0.3, false)).unwrap()
+        };
+        let close = |found: Vec<f64>, expected: [f64; 2]| {
+            assert!(found.iter().zip(expected).all(|(found, e)| (found - e).abs() < 1e-12), "{found:?}");
+        };
+        close(of(&[[3.0, 4.0], [4.0, -3.0], [9.0, 9.0]]), [12.5, 12.5]);
+        close(of(&[[3.0, 4.0], [3.0, 4.0], [9.0, 9.0]]), [25.0, 0.0]);
+    }
+}

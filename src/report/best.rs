@@ -1,0 +1,70 @@
+//! Each point at its own best step size: chosen on one half of the seeds, reported on the other.
+//!
+//! The least of several noisy means is biased low. Seeds that had no say in the choice are not.
+
+use std::collections::BTreeSet;
+
+use super::cells::{Cells, Group, Key};
+use super::errors::Errors;
+use super::series::{Axis, Panel, Risk, STEP_SIZE, Sample, chart};
+
+/// One panel for all groups that differ in the step size alone, where there are two step sizes or more, and seeds
+/// for both halves.
+pub fn panels(cells: &Cells) -> Vec<Panel> {
+    let mut families: Vec<(Vec<&str>, Vec<&Group>)> = Vec::new();
+    for group in &cells.groups {
+        let shared = group.without_step_size();
+        match families.iter_mut().find(|(other, _)| *other == shared) {
+            Some((_, family)) => family.push(group),
+            None => families.push((shared, vec![group])),
+        }
+    }
+    families.into_iter().filter_map(|(_, family)| panel(family, &cells.recipes)).collect()
+}
+
+fn panel(mut family: Vec<&Group>, recipes: &[String]) -> Option<Panel> {
+    family.sort_by(|a, b| a.step_size.total_cmp(&b.step_size));
+    let has = |half: fn(u32) -> bool| family.iter().flat_map(|group| group.runs()).any(|run| half(run.seed));
+    if family.len() < 2 || !has(chooses) || !has(reports) {
+        return None;
+    }
+    let risk = Risk::of(&family);
+    let errors = Errors::new(family.iter().flat_map(|group| group.runs()).map(|run| run.seed).filter(|s| reports(*s)));
+    let keys: BTreeSet<Key> = family.iter().flat_map(|group| group.cells.keys().copied()).collect();
+    let keys: Vec<Key> = keys.into_iter().collect();
+    let sample = |key: Key| best(&family, key, risk);
+    let charts = Axis::ALL.iter().map(|&axis| chart(&keys, recipes, axis, risk, &errors, &sample)).collect();
+    let mut settings = family.first()?.settings.clone();
+    settings[STEP_SIZE] = "best".into();
+    Some(Panel { settings, best_of: family.iter().map(|g| g.step_size).collect(), risk, charts, tests: Vec::new() })
+}
+
+fn chooses(seed: u32) -> bool {
+    seed.is_multiple_of(2)
+}
+
+fn reports(seed: u32) -> bool {
+    !chooses(seed)
+}
+
+/// The odd seeds at the step size of the lowest mean risk over the even seeds, the smaller one of equals. A step
+/// size with a diverged run among the even seeds is not eligible; where none is, the even seeds of all step sizes,
+/// without a risk.
+fn best(family: &[&Group], key: Key, risk: Risk) -> Sample {
+    let mut chosen: Option<(f64, &Group)> = None;
+    let mut tried = Sample::default();
+    for group in family {
+        let Some(cell) = group.cells.get(&key) else { continue };
+        let even = Sample::of(cell, risk, chooses);
+        tried.runs += even.runs;
+        tried.diverged += even.diverged;
+        let mean = even.values.iter().map(|(_, value)| value).sum::<f64>() / even.values.len() as f64;
+        let better = chosen.is_none_or(|(least, _)| mean < least);
+        if even.is_whole() && mean.is_finite() && better {
+            chosen = Some((mean, *group));
+        }
+    }
+    let Some((_, group)) = chosen else { return tried };
+    let odd = group.cells.get(&key).map(|cell| Sample::of(cell, risk, reports)).unwrap_or_default();
+    Sample { step_size: Some(group.step_size), ..odd }
+}

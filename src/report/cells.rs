@@ -1,0 +1,170 @@
+//! What the figures need of the stored rows, gathered row by row: sixteen bytes a run.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::series::{Risk, SETTINGS, STEP_SIZE};
+use crate::row::Row;
+
+/// Recipe (place in [`Cells::recipes`]), model size and samples.
+pub type Key = (usize, u32, u64);
+
+/// One final row of a cell.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// The reducible risk, or the held-out risk where there is none; NaN for neither.
+    value: f64,
+    pub seed: u32,
+    pub diverged: bool,
+    held_out: bool,
+}
+
+impl Run {
+    fn new(row: &Row) -> Run {
+        let held_out = row.reducible.is_none() && row.held_out.is_some();
+        let value = row.reducible.or(row.held_out).unwrap_or(f64::NAN);
+        Run { value, seed: row.seed_index, diverged: row.diverged_at.is_some(), held_out }
+    }
+
+    /// The run's risk of this kind; `None` for a diverged run.
+    pub fn risk(&self, risk: Risk) -> Option<f64> {
+        let is_it = self.held_out == (risk == Risk::HeldOut) && !self.diverged && !self.value.is_nan();
+        is_it.then_some(self.value)
+    }
+}
+
+/// Mean and scatter of values met one by one (Welford).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moments {
+    pub n: usize,
+    pub mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    pub fn add(&mut self, value: f64) {
+        self.n += 1;
+        let off = value - self.mean;
+        self.mean += off / self.n as f64;
+        self.squares += off * (value - self.mean);
+    }
+
+    /// Standard error of the mean; `None` with fewer than two values.
+    pub fn standard_error(&self) -> Option<f64> {
+        let n = self.n as f64;
+        (self.n > 1).then(|| (self.squares / (n - 1.0) / n).sqrt()).filter(|se| se.is_finite())
+    }
+}
+
+/// The excess on quantized test features over the seeds of a cell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct QuantizedTest {
+    pub sampled: Moments,
+    pub exact: Moments,
+    /// Sampled less exact, seed by seed.
+    pub difference: Moments,
+}
+
+/// The final rows of one recipe, model size and number of samples.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// Ascending in the seed, each seed once.
+    pub runs: Vec<Run>,
+    pub test: Option<Box<QuantizedTest>>,
+}
+
+impl Cell {
+    fn add(&mut self, row: &Row) {
+        // Rows come by seed; one given twice counts once.
+        if self.runs.last().is_some_and(|last| last.seed == row.seed_index) {
+            return;
+        }
+        self.runs.push(Run::new(row));
+        let Some(sampled) = row.quantized_test else { return };
+        let test = self.test.get_or_insert_default();
+        test.sampled.add(sampled);
+        if let Some(exact) = row.quantized_test_exact {
+            test.exact.add(exact);
+            test.difference.add(sampled - exact);
+        }
+    }
+}
+
+/// All that shares every setting but M, N and the recipe.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Values in `SETTINGS` order.
+    pub settings: Vec<String>,
+    pub step_size: f64,
+    pub cells: BTreeMap<Key, Cell>,
+}
+
+impl Group {
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.cells.values().flat_map(|cell| &cell.runs)
+    }
+
+    /// Every setting but the step size.
+    pub fn without_step_size(&self) -> Vec<&str> {
+        let others = self.settings.iter().enumerate().filter(|(i, _)| *i != STEP_SIZE);
+        others.map(|(_, value)| value.as_str()).collect()
+    }
+}
+
+/// The final rows of a directory.
+#[derive(Debug, Default)]
+pub struct Cells {
+    /// In order of first appearance.
+    pub recipes: Vec<String>,
+    /// In order of first appearance.
+    pub groups: Vec<Group>,
+    places: HashMap<Vec<String>, usize>,
+    recipe_places: HashMap<String, usize>,
+}
+
+impl Cells {
+    /// Takes a row; rows come with the seeds of each cell ascending, as a store gives them. Rows before the end of
+    /// their run (`seen` < `samples`) are left out.
+    pub fn add(&mut self, row: &Row) {
+        if row.seen != row.samples {
+            return;
+        }
+        let recipe = match self.recipe_places.get(&row.recipe) {
+            Some(place) => *place,
+            None => {
+                self.recipe_places.insert(row.recipe.clone(), self.recipes.len());
+                self.recipes.push(row.recipe.clone());
+                self.recipes.len() - 1
+            }
+        };
+        let settings = settings(row);
+        let group = match self.places.get(&settings) {
+            Some(place) => *place,
+            None => {
+                self.places.insert(settings.clone(), self.groups.len());
+                self.groups.push(Group { settings, step_size: row.step_size, cells: BTreeMap::new() });
+                self.groups.len() - 1
+            }
+        };
+        self.groups[group].cells.entry((recipe, row.model, row.samples)).or_default().add(row);
+    }
+}
+
+fn settings(row: &Row) -> Vec<String> {
+    let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    let values: [String; SETTINGS.len()] = [
+        row.output.clone(),
+        row.dim.to_string(),
+        row.spectrum.clone(),
+        number(row.spectrum_exponent),
+        row.target.clone(),
+        number(row.target_exponent),
+        row.noise.to_string(),
+        row.sketch_kind.clone(),
+        row.sampling.clone(),
+        row.tail.clone(),
+        row.batch.to_string(),
+        row.step_size.to_string(),
+        row.schedule.clone(),
+    ];
+    values.into()
+}

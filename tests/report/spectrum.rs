@@ -1,0 +1,76 @@
+//! Measured spectra are drawn and fitted, or refused by name.
+
+use super::*;
+use roundlaw::report::spectrum::read as spectra;
+
+fn power(n: u32, exponent: f64) -> String {
+    let lines = (1..=n).map(|i| format!("{i},{}\n", f64::from(i).powf(exponent)));
+    format!("index,eigenvalue\n{}", lines.collect::<String>())
+}
+
+fn report(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    report::write(dir, in_order(&power_law("r", &[16, 32], &[1000], 2)), "", &Map::new())
+}
+
+#[test]
+fn a_power_law_has_its_slope() {
+    let dir = tempfile::tempdir().unwrap();
+    for (k, text) in [(10, power(5000, -1.25)), (2, power(40, -0.5)), (3, power(1, 1.0)), (4, "x".into())] {
+        let name = if text == "x" { "spectrum-x.csv".into() } else { format!("spectrum-{k}.csv") };
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let found = spectra(dir.path()).unwrap();
+    assert_eq!(found.iter().map(|s| s.number).collect::<Vec<_>>(), [2, 3, 10]);
+    assert!((found[0].slope().unwrap() + 0.5).abs() < 1e-12);
+    assert_eq!((found[1].slope(), found[2].fitted_to()), (None, 2500));
+    assert!((found[2].slope().unwrap() + 1.25).abs() < 1e-12);
+
+    let paths = report(dir.path()).unwrap();
+    let html = read(&paths[0]);
+    assert!(html.contains("<h2>Measured spectrum</h2>"));
+    assert!(html.contains("least squares over indices 2 to 2500: −1.250 (descriptive"));
+    for k in [2, 3, 10] {
+        assert_balanced(&read(&dir.path().join(format!("figures/spectrum-{k}.svg"))));
+        let csv = read(&dir.path().join(format!("figures/spectrum-{k}.csv")));
+        assert_eq!(csv, read(&dir.path().join(format!("spectrum-{k}.csv"))));
+    }
+    assert_eq!(paths.len(), 1 + 4 + 6);
+}
+
+#[test]
+fn eigenvalues_at_zero_are_counted_not_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("spectrum-1.csv"), "index,eigenvalue\n1,2.0\n2,1.0\n3,0.0\n4,-1e-18\n").unwrap();
+    let html = read(&report(dir.path()).unwrap()[0]);
+    assert!(html.contains("4 eigenvalues.") && html.contains("Not drawn: 2 eigenvalues not above zero."));
+    fs::write(dir.path().join("spectrum-1.csv"), "index,eigenvalue\n1,0\n").unwrap();
+    let paths = report(dir.path()).unwrap();
+    assert!(read(&paths[5]).contains("no eigenvalue above zero"));
+}
+
+#[test]
+fn malformed_spectra_are_corrupt() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spectrum-7.csv");
+    let head = "index,eigenvalue\n";
+    for (text, what) in [
+        (String::new(), "first line"),
+        ("index;eigenvalue\n1;2\n".into(), "first line"),
+        (head.into(), "no eigenvalue"),
+        (format!("{head}0,1.0\n"), "the index must be 1"),
+        (format!("{head}1,3.0\n3,1.0\n"), "line 3"),
+        (format!("{head}1,1.0\n2,1.5\n"), "descend"),
+        (format!("{head}1,NaN\n"), "finite"),
+        (format!("{head}1,inf\n"), "finite"),
+        (format!("{head}1,1.0,2.0\n"), "finite"),
+        (format!("{head}1,1.0\n\n2,0.5\n"), "two fields"),
+    ] {
+        fs::write(&path, &text).unwrap();
+        let error = report(dir.path()).unwrap_err();
+        assert!(matches!(error, Error::Corrupt(_)), "{text}: {error}");
+        assert!(error.to_string().contains("spectrum-7.csv") && error.to_string().contains(what), "{text}: {error}");
+    }
+    fs::write(&path, [0xff, 0xfe, 0]).unwrap();
+    assert!(matches!(report(dir.path()), Err(Error::Corrupt(_))));
+    assert!(!dir.path().join("report.html").exists());
+}

@@ -1,0 +1,39 @@
+//! The report of a directory is that of its rows, whatever parts they lie in, and fails where they do.
+
+use super::*;
+use roundlaw::store;
+use roundlaw::store::parquet::write_part;
+
+#[test]
+fn a_directory_gives_the_report_of_its_rows() {
+    let mut rows = power_law("r", &[16, 32], &[1000, 2000], 5);
+    rows.extend(power_law("other", &[16, 32], &[1000, 2000], 5));
+    for (row, cell) in rows.iter_mut().zip(0..) {
+        row.cell = cell / 5;
+        row.run_id = u64::from(row.seed_index) * 8 + row.cell;
+    }
+    rows.sort_by_key(|row| row.run_id);
+    let dir = tempfile::tempdir().unwrap();
+    for (name, seeds) in [("b", [0, 3]), ("a", [1, 4]), ("c", [2, 2])] {
+        let part: Vec<Row> = rows.iter().filter(|row| seeds.contains(&row.seed_index)).cloned().collect();
+        write_part(&dir.path().join(format!("part-{name}.parquet")), &part).unwrap();
+    }
+    assert_eq!(report::panels(store::rows(dir.path()).unwrap()).unwrap(), panels_of(&rows));
+    let stored = report::write(dir.path(), store::rows(dir.path()).unwrap(), "", &Map::new()).unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let given = report::write(other.path(), in_order(&rows), "", &Map::new()).unwrap();
+    for (stored, given) in stored.iter().zip(&given) {
+        assert_eq!(read(stored), read(given));
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_ends_the_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rows = power_law("r", &[16], &[1000], 3);
+    rows.sort_by_key(|row| std::cmp::Reverse(row.run_id));
+    write_part(&dir.path().join("part-a.parquet"), &rows).unwrap();
+    let result = report::write(dir.path(), store::rows(dir.path()).unwrap(), "", &Map::new());
+    assert!(matches!(result, Err(Error::Corrupt(_))));
+    assert!(!dir.path().join("report.html").exists() && !dir.path().join("figures").exists());
+}
