@@ -246,7 +246,8 @@ fn every_warning_is_documented() {
         "{}\n[[recipe]]\nname = \"b\"\nsketch = \"bf16\"
 gradient = {{ format = \"f16\", scale = 0.0000152587890625 }}
 feature = {{ format = \"e4m3\", scale = 4096.0 }}\nweight = {{ format = \"int8\", step = 0.001953125 }}
-label = {{ format = \"int4\", step = 0.125 }}\nparameter = {{ format = \"int4\", step = 0.0625 }}",
+label = {{ format = \"int4\", step = 0.125 }}\nparameter = {{ format = \"int4\", step = 0.0625 }}
+[[recipe]]\nname = \"c\"\nlabel = {{ format = \"e4m3\", scale = 0.0009765625, overflow = \"ieee\" }}",
         keys::PLAIN.replace("samples = 64", "samples = 64\nstep_size = 4.0")
     );
     let plan = Plan::new(Config::parse(&regret, &[]).unwrap()).unwrap();
