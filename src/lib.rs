@@ -33,6 +33,7 @@ pub mod reference;
 pub mod report;
 pub mod resolved;
 pub mod results;
+pub mod risk;
 pub mod row;
 pub mod runner;
 pub mod store;

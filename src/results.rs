@@ -6,9 +6,10 @@ use crate::exact_test::ExactTest;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Point, Trajectory};
-use crate::problem::{self, Eigenvalues, Evaluator, Risk};
+use crate::problem::{self, Eigenvalues};
 use crate::random::Stream;
 use crate::reference::RawRow;
+use crate::risk::{Evaluator, Risk};
 use crate::row::{Row, SITES, STREAM_VERSION, Site};
 use crate::test_set::{Difference, TestSet};
 

@@ -1,8 +1,9 @@
 //! The factor form of the risk agrees with the direct form sum_i lambda_i ((S^T v)_i - w*_i)^2.
 
 use roundlaw::config::{Problem, Sketch, Spectrum, Tail, Target};
-use roundlaw::problem::{Eigenvalues, Evaluator, eigenvalues};
+use roundlaw::problem::{Eigenvalues, eigenvalues};
 use roundlaw::random::threefry4x32;
+use roundlaw::risk::Evaluator;
 
 const OPEN: (f64, f64) = (0.0, 0.0);
 

@@ -1,0 +1,201 @@
+//! What the cells of one problem point share, and the trajectories that they come to.
+
+use std::collections::HashMap;
+
+use super::{Cell, Feature, Pair, Point, SketchDraw, TRAIN_SITES, Trajectory, models};
+use crate::codec::floor48;
+use crate::config::{Checkpoints, Config, Draws, Problem, Schedule, Sketch, Tail};
+use crate::error::{Error, Result};
+use crate::format::{Cuts, Op};
+use crate::problem::{sketch_norm, tail};
+use crate::row::Site;
+
+/// The last closed tail: its sums take a moment, and points that differ in noise and sketch are neighbours.
+#[derive(Default)]
+pub(super) struct Tails<'a>(Option<(&'a Problem, (f64, f64))>);
+
+impl<'a> Tails<'a> {
+    pub(super) fn of(&mut self, problem: &'a Problem) -> (f64, f64) {
+        if problem.tail == Tail::Open {
+            return (0.0, 0.0);
+        }
+        let same = |have: &Problem| {
+            (have.dim, &have.spectrum, &have.target) == (problem.dim, &problem.spectrum, &problem.target)
+        };
+        match self.0 {
+            Some((have, sums)) if same(have) => sums,
+            _ => {
+                let sums = tail(problem);
+                self.0 = Some((problem, sums));
+                sums
+            }
+        }
+    }
+}
+
+/// The point of the cells `first ..`, which are all of its; `tail` is that of its problem.
+pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tail: (f64, f64)) -> Result<Point> {
+    let problem = config.problems[cells[0].problem].clone();
+    let samples = config.train.samples.iter().copied().max().unwrap_or(1);
+    let models = models(config, &problem);
+    let model = models.iter().copied().max().unwrap_or(1);
+    let sketches = match problem.sketch {
+        Sketch::None => Vec::new(),
+        Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
+        _ => vec![SketchDraw { pass: 0, rows: model }],
+    };
+    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
+    let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
+    let mut point = Point { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
+    let mut known = Known::default();
+    for (id, cell) in (first..).zip(cells) {
+        add_cell(config, &mut point, &mut known, id, cell)?;
+    }
+    for trajectory in &mut point.trajectories {
+        trajectory.cells.sort_by_key(|&(_, n)| n);
+        trajectory.samples = trajectory.cells.last().map_or(0, |&(_, n)| n);
+        trajectory.rows = rows_due(config, trajectory);
+    }
+    Ok(point)
+}
+
+/// The place of a pair. Models are the slowest key, so pairs of one draw are neighbours.
+fn find_pair(pairs: &mut Vec<Pair>, pair: Pair) -> usize {
+    let own = pairs.iter().rev().take_while(|have| have.draw == pair.draw).position(|have| *have == pair);
+    match own {
+        Some(behind) => pairs.len() - 1 - behind,
+        None => {
+            pairs.push(pair);
+            pairs.len() - 1
+        }
+    }
+}
+
+/// What a point has so far, by what tells it apart: grids of many cells are planned in a moment.
+#[derive(Default)]
+struct Known {
+    /// By (M, recipe): the features that activations and Z^T r read.
+    features: HashMap<(u32, usize), (usize, usize)>,
+    /// By pair, M, factor and format; scale and tail follow from these.
+    places: HashMap<(usize, u32, Op, Op), usize>,
+    /// By M, B, recipe, step, stage and, where N shapes the schedule, N.
+    trajectories: HashMap<(u32, u32, usize, u32, u32, u64), usize>,
+}
+
+impl Known {
+    fn place(&mut self, point: &mut Point, feature: Feature) -> usize {
+        let key = (feature.pair, feature.model, feature.factor, feature.op);
+        *self.places.entry(key).or_insert_with(|| {
+            point.features.push(feature);
+            point.features.len() - 1
+        })
+    }
+
+    fn features(&mut self, config: &Config, point: &mut Point, cell: &Cell) -> Result<(usize, usize)> {
+        if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
+            return Ok(*known);
+        }
+        let op = |site: Site| op(config, point, cell, site);
+        let (ops, grids) = ([Site::Data, Site::Sketch, Site::Feature].map(op), point.problem.grids());
+        let (data, gradient_is_set) = (op(Site::Data), op(Site::FeatureGrad).is_set());
+        let feature = feature(point, cell.model, ops);
+        if feature.scale < libm::ldexp(1.0, -48) as f32 {
+            return Err(Error::Input(format!(
+                "recipe {:?}, data.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+                config.recipes[cell.recipe].name,
+                libm::ldexp(1.0, data.unit),
+                cell.model
+            )));
+        }
+        // What feature_grad rounds are the features before any rounding of their own.
+        let plain = Feature { op: Op::new(None, Site::Feature, grids), ..feature };
+        let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
+        self.features.insert((cell.model, cell.recipe), places);
+        Ok(places)
+    }
+}
+
+fn op(config: &Config, point: &Point, cell: &Cell, site: Site) -> Op {
+    Op::new(config.recipes[cell.recipe].sites[site as usize].as_ref(), site, point.problem.grids())
+}
+
+fn add_cell(config: &Config, point: &mut Point, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
+    let (feature, gradient_feature) = known.features(config, point, cell)?;
+    let (step, stage) = schedule(config, cell)?;
+    // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
+    let shaping = if config.train.schedule == Schedule::Constant { 0 } else { cell.samples };
+    let key = (cell.model, cell.batch, cell.recipe, step.to_bits(), stage, shaping);
+    let slot = *known.trajectories.entry(key).or_insert_with(|| {
+        let ops = TRAIN_SITES.map(|site| op(config, point, cell, site));
+        point.trajectories.push(Trajectory {
+            model: cell.model,
+            batch: cell.batch,
+            recipe: cell.recipe,
+            feature,
+            gradient_feature,
+            ops,
+            step,
+            stage,
+            samples: 0,
+            rows: Vec::new(),
+            cells: Vec::new(),
+        });
+        point.trajectories.len() - 1
+    });
+    point.trajectories[slot].cells.push((id, cell.samples));
+    Ok(())
+}
+
+/// The features of one model size under the operations at data, sketch and feature.
+pub(super) fn feature(point: &mut Point, model: u32, [data, sketch, op]: [Op; 3]) -> Feature {
+    let grids = point.problem.grids();
+    let unset = |site: Site| Op::new(None, site, grids);
+    let sketched = point.problem.is_sketched();
+    let sketch = if sketched { sketch } else { unset(Site::Sketch) };
+    // One factor for all of x multiplies the projections: the covariates stay as they are.
+    let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
+    let draw = point.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0);
+    let cuts = match sketched {
+        true => Cuts::new(data.precision(grids.0), sketch.precision(grids.1)),
+        false => Cuts::whole(),
+    };
+    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, cuts });
+    let unit = libm::ldexp(1.0, data.unit);
+    let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
+    let tail = f32::from_bits(floor48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
+    Feature { pair, model, factor: Op { significand: 24, ..factor }, op, scale, tail }
+}
+
+/// Step of update 0 and updates between halvings.
+fn schedule(config: &Config, cell: &Cell) -> Result<(f32, u32)> {
+    let updates = (cell.samples / u64::from(cell.batch)) as f64;
+    let step = cell.step_size / f64::from(cell.batch);
+    let stage = match config.train.schedule {
+        Schedule::Constant => u32::MAX,
+        Schedule::Geometric if updates < 2.0 => 1,
+        Schedule::Geometric => (updates / libm::log2(updates)).ceil() as u32,
+    };
+    let halvings = ((updates - 1.0) / f64::from(stage)).floor() as i32;
+    if libm::ldexp(step, -halvings) < libm::ldexp(1.0, -48) {
+        return Err(Error::Input(format!(
+            "train.step_size = {}: with batch {} and {} samples the last step over the batch is below 2^-48; \
+             allowed are larger steps, smaller batches or fewer samples",
+            cell.step_size, cell.batch, cell.samples
+        )));
+    }
+    Ok((step as f32, stage))
+}
+
+fn rows_due(config: &Config, trajectory: &Trajectory) -> Vec<u64> {
+    let mut rows: Vec<u64> = trajectory.cells.iter().map(|&(_, n)| n).collect();
+    match &config.train.checkpoints {
+        Checkpoints::At(points) => rows.extend(points.iter().filter(|&&n| n <= trajectory.samples)),
+        Checkpoints::Log2 => {
+            let powers = std::iter::successors(Some(u64::from(trajectory.batch)), |n| n.checked_mul(2));
+            rows.extend(powers.take_while(|&n| n < trajectory.samples));
+        }
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    rows
+}
