@@ -94,9 +94,10 @@ pub fn difference(expected: &RawRow, actual: &RawRow) -> Option<Difference> {
 /// Redoes a cohort with the reference. `Ok(None)`: every bit agrees.
 pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -> Result<Option<Mismatch>> {
     if let Some(difference) = sketch_difference(plan, cohort).or_else(|| test_difference(plan, cohort)) {
-        let run_id = plan.run_id(cohort.seed_index, 0);
+        let cell = first_cell(plan, cohort);
+        let run_id = plan.run_id(cohort.seed_index, cell);
         let seed_index = cohort.seed_index;
-        return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen: 0, first_update: None, difference }));
+        return Ok(Some(Mismatch { run_id, cell, seed_index, seen: 0, first_update: None, difference }));
     }
     let expected = reference::cohort(plan, cohort, None);
     if rows.len() > expected.len() {
@@ -105,9 +106,10 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -
         let seen = extra.unwrap_or(&rows[expected.len()]).seen;
         let (expected, actual) = (format!("{:#x}", expected.len()), format!("{:#x}", rows.len()));
         let difference = Difference { place: "number of rows".into(), index: 0, expected, actual };
-        let run_id = plan.run_id(cohort.seed_index, 0);
+        let cell = first_cell(plan, cohort);
+        let run_id = plan.run_id(cohort.seed_index, cell);
         let seed_index = cohort.seed_index;
-        return Ok(Some(Mismatch { run_id, cell: 0, seed_index, seen, first_update: None, difference }));
+        return Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update: None, difference }));
     }
     for (index, e) in expected.iter().enumerate() {
         let missing = RawRow { v: Vec::new(), ..e.clone() };
@@ -127,6 +129,12 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[RawRow], adapter: &Adapter) -
         return Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }));
     }
     Ok(None)
+}
+
+/// Stands for the cohort where a difference belongs to no cell.
+fn first_cell(plan: &Plan, cohort: Cohort) -> u64 {
+    let cells = plan.points[cohort.point].trajectories.iter().flat_map(|trajectory| &trajectory.cells);
+    cells.map(|&(cell, _)| cell).min().unwrap_or(0)
 }
 
 /// The clean sketches that the risks are computed from, against the scalar draws.

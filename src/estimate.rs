@@ -1,8 +1,12 @@
 //! What a plan will cost.
 
+use std::collections::BTreeMap;
+
+use crate::config::Sketch;
 use crate::cpu::tile_samples;
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Pair, Plan, Point};
+use crate::plan::{Cohort, Feature, Pair, Plan, Point};
+use crate::row::Counts;
 
 /// Work and time of one seed index over all problem points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,6 +21,8 @@ pub struct Cost {
     pub reference_seconds_per_seed: f64,
 }
 
+/// Bytes of the counters of one vector.
+const COUNTS: u64 = size_of::<Counts>() as u64;
 /// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference.
 const FAST: [f64; 3] = [1.3, 0.02, 1.5];
 const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
@@ -25,7 +31,9 @@ const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
 pub fn cost(plan: &Plan) -> Cost {
     let mut cost = Cost::default();
     for point in &plan.points {
-        let (d, n) = (f64::from(point.problem.dim), point.samples as f64);
+        let measured = measured_samples(plan, point);
+        // Test samples and held-out rows are drawn and projected as the others are.
+        let (d, n) = (f64::from(point.problem.dim), (point.samples + measured) as f64);
         let words = 1.0 + point.pairs.iter().filter(|pair| pair.data.is_set()).count() as f64;
         cost.draws += n * d * words;
         for draw in &point.sketches {
@@ -40,6 +48,9 @@ pub fn cost(plan: &Plan) -> Cost {
         for trajectory in &point.trajectories {
             let sites = trajectory.ops.iter().filter(|op| op.is_set()).count() as f64;
             cost.steps += trajectory.samples as f64 * f64::from(trajectory.model) * (1.0 + sites);
+            // Every row reads every sample that measures it.
+            let rows = trajectory.rows.len() * plan.config.train.outputs.len();
+            cost.steps += rows as f64 * measured as f64 * f64::from(trajectory.model);
         }
         for feature in &point.features {
             cost.steps += n * f64::from(feature.model);
@@ -49,21 +60,48 @@ pub fn cost(plan: &Plan) -> Cost {
     Cost { seconds_per_seed: time(FAST), reference_seconds_per_seed: time(SCALAR), ..cost }
 }
 
+/// Samples that measure a risk: those of the quantized test, or the held-out rows of a file.
+fn measured_samples(plan: &Plan, point: &Point) -> u64 {
+    let test = u64::from(plan.config.train.quantized_test.unwrap_or(0));
+    point.problem.covariates().map_or(test, |covariates| covariates.held_rows() as u64)
+}
+
 /// Bytes of one cohort in flight, and of a whole sweep with `threads` cohorts at once.
 pub fn memory(plan: &Plan, threads: u64) -> (u64, u64) {
-    let test = u64::from(plan.config.train.quantized_test.unwrap_or(0));
-    let cohort = plan.points.iter().map(|point| cohort_bytes(point, test)).max().unwrap_or(0);
+    let cohort = plan.points.iter().map(|point| cohort_bytes(plan, point)).max().unwrap_or(0);
     // Every cohort is listed, and so is every seed that is checked.
     let listed = plan.points.len() as u64 * u64::from(plan.config.sweep.seeds) * size_of::<Cohort>() as u64
         + u64::from(plan.checked_count()) * 32;
-    (cohort, cohort.saturating_mul(threads).saturating_add(listed))
+    (cohort, cohort.saturating_mul(threads).saturating_add(listed).saturating_add(file_bytes(plan)))
 }
 
-fn cohort_bytes(point: &Point, test_samples: u64) -> u64 {
+/// Bytes of the users' arrays, which all cohorts share.
+fn file_bytes(plan: &Plan) -> u64 {
+    let mut files = BTreeMap::new();
+    for problem in plan.points.iter().map(|point| &point.problem) {
+        if let Some(covariates) = problem.covariates() {
+            let rows = (covariates.training_rows() + covariates.held_rows()) as u64;
+            files.insert(covariates.x.hash, 4 * rows * (u64::from(problem.dim) + 1));
+        }
+        if let Sketch::File(input) = &problem.sketch {
+            files.insert(input.hash, 4 * input.values.len() as u64);
+        }
+    }
+    files.values().sum()
+}
+
+fn cohort_bytes(plan: &Plan, point: &Point) -> u64 {
     let (d, m) = (u64::from(point.problem.dim), u64::from(point.model));
+    let measured = measured_samples(plan, point);
     let rows: u64 = point.trajectories.iter().map(|t| 3 * 4 * u64::from(t.model) * t.rows.len() as u64).sum();
-    let features: u64 =
-        point.features.iter().map(|f| (4 * u64::from(f.model) + 12) * (point.block + test_samples)).sum();
+    // Vectors are padded to slices of 128; every one has counts, and so has every pair's x.
+    let vector = |f: &Feature| 4 * u64::from(f.model).next_multiple_of(128) + COUNTS;
+    let of_features = point.features.iter().map(vector).sum::<u64>() + COUNTS * point.pairs.len() as u64;
+    let (clean, features) = match point.problem.covariates() {
+        // Held-out rows are measured on features of their own.
+        Some(_) => (point.clean().features.iter().map(vector).sum::<u64>() * measured, of_features * point.block),
+        None => (0, of_features * (point.block + measured)),
+    };
     let state: u64 = point.trajectories.iter().map(|t| 24 * u64::from(t.model)).sum();
     let pairs = point.pairs.len() as u64;
     // G as packed pieces of every pair, each once more while it is cut, and the clean one; Gram and factor.
@@ -75,11 +113,12 @@ fn cohort_bytes(point: &Point, test_samples: u64) -> u64 {
         false => 0,
     };
     let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
-    let files = point.problem.covariates().map_or(0, |c| 4 * d * (c.training_rows() + c.held_rows()) as u64);
+    // The closed form of the quantized test keeps the sketch of every pair.
+    let exact = if plan.config.train.quantized_test.is_some() && point.problem.is_sketched() { pairs * m * d * 4 } else { 0 };
     let pieces: u64 = point.pairs.iter().map(|pair| pair.cuts.x.len() as u64).sum();
     let tile = (1 + pieces) * 4 * d * tile_samples(point.problem.dim) as u64;
     let projected = pairs * m * 4 * point.block;
-    [16 * d, files, tile, rows, features, state, sketch, gram, projected]
+    [16 * d, clean, exact, tile, rows, features, state, sketch, gram, projected]
         .iter()
         .fold(0, |sum, part| u64::saturating_add(sum, *part))
 }
@@ -93,8 +132,8 @@ pub fn fits(plan: &Plan, threads: u64) -> Result<()> {
     }
     let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
     Err(Error::Input(format!(
-        "problem.dim and train.model need {:.1} GiB ({:.1} GiB per cohort, {threads} at once, with sweep.seeds = {}), the \
-         machine has {:.1} GiB: allowed are smaller problem.dim, train.model or sweep.seeds, or RAYON_NUM_THREADS=1",
+        "problem.dim, train.model and train.test_samples need {:.1} GiB ({:.1} GiB per cohort, {threads} at once, with sweep.seeds = {}), the \
+         machine has {:.1} GiB: allowed are smaller ones, or RAYON_NUM_THREADS=1",
         gib(total),
         gib(cohort),
         plan.config.sweep.seeds,

@@ -57,8 +57,14 @@ impl Keys {
     }
 }
 
+/// Values of one list.
+const MAX_VALUES: usize = 4096;
+
 /// A list that is neither empty nor holds a value twice.
 pub fn from_list(key: &str, list: Vec<Value>) -> Result<Vec<Value>> {
+    if list.len() > MAX_VALUES {
+        return Err(Error::Input(format!("{key} holds {} values: allowed are up to {MAX_VALUES}", list.len())));
+    }
     if list.is_empty() {
         return Err(Error::Input(format!("{key} = []: at least one value is needed")));
     }

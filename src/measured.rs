@@ -16,7 +16,7 @@ const SIZE: usize = 2048;
 
 /// Writes `spectrum-<k>.csv` for the k-th problem point from 1 on whose covariates come from a file: `index` from 1,
 /// `eigenvalue` descending. Files that are there already are left: they depend on the inputs alone.
-pub fn write(plan: &Plan, dir: &Path) -> Result<()> {
+pub fn write(plan: &Plan, dir: &Path, shard: (u32, u32)) -> Result<()> {
     let mut written: Vec<&Covariates> = Vec::new();
     for covariates in plan.points.iter().filter_map(|point| point.problem.covariates()) {
         if written.iter().any(|have| *have == covariates.as_ref()) {
@@ -28,23 +28,23 @@ pub fn write(plan: &Plan, dir: &Path) -> Result<()> {
             continue;
         }
         let mut text = String::from("index,eigenvalue\n");
-        for (index, eigenvalue) in (1..).zip(eigenvalues(covariates)?) {
+        for (index, eigenvalue) in (1..).zip(eigenvalues(covariates, ROWS)?) {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{index},{eigenvalue:e}");
         }
-        write_whole(&path, "spectrum", |file| {
+        write_whole(&path, &format!("{}-of-{}", shard.0, shard.1), |file| {
             std::io::Write::write_all(file, text.as_bytes()).map_err(Error::io(&path))
         })?;
     }
     Ok(())
 }
 
-/// Eigenvalues, descending, of the second-moment matrix (1/n) X^T X of the first n = 16,384 training rows at most,
-/// as the runs read them. With more than 2048 columns, those of the first 2048 rows: the non-zero ones are also the
+/// Eigenvalues, descending, of the second-moment matrix (1/n) X^T X of the first n training rows, at most `most`, as
+/// the runs read them. With more than 2048 columns n is at most 2048, or `most`: the non-zero ones are also the
 /// eigenvalues of the smaller matrix (1/n) X X^T.
-pub fn eigenvalues(covariates: &Covariates) -> Result<Vec<f64>> {
-    let tall = covariates.dim() <= SIZE;
-    let n = covariates.training_rows().min(if tall { ROWS } else { SIZE });
+pub fn eigenvalues(covariates: &Covariates, most: usize) -> Result<Vec<f64>> {
+    let tall = covariates.dim() <= SIZE.min(most);
+    let n = covariates.training_rows().min(if tall { most } else { SIZE.min(most) });
     let rows = covariates.training();
     let x = Mat::from_fn(n, covariates.dim(), |k, i| f64::from(covariates.row(rows[k])[i]));
     let gram = if tall { x.transpose() * &x } else { &x * x.transpose() };
@@ -67,7 +67,7 @@ mod tests {
             let values: Vec<f32> = rows.iter().flatten().copied().collect();
             let x = Input::of("x", vec![rows.len(), 2], values);
             let labels = Input::of("y", vec![rows.len()], vec![0.0; rows.len()]);
-            eigenvalues(&Covariates::new(x, labels, false, 0.3, false)).unwrap()
+            eigenvalues(&Covariates::new(x, labels, false, 0.3, false), ROWS).unwrap()
         };
         let close = |found: Vec<f64>, expected: [f64; 2]| {
             assert!(found.iter().zip(expected).all(|(found, e)| (found - e).abs() < 1e-12), "{found:?}");

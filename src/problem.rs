@@ -26,8 +26,16 @@ pub fn eigenvalues(problem: &Problem) -> Eigenvalues {
     Eigenvalues { lambda, scales }
 }
 
-/// The first `count` of the eigenvalues and the sum of all, without holding them.
+/// The `count` largest eigenvalues and the sum of all, without holding those of a formula; for covariates from a file
+/// the largest mean squares of their columns.
 pub fn leading_eigenvalues(problem: &Problem, count: usize) -> (Vec<f64>, f64) {
+    if matches!(problem.spectrum, Spectrum::File(_) | Spectrum::Covariates(_)) {
+        let mut all = eigenvalues(problem).lambda;
+        all.sort_by(|a, b| b.total_cmp(a));
+        let trace = all.iter().sum();
+        all.truncate(count);
+        return (all, trace);
+    }
     let mut first = Vec::new();
     let sum = spectrum(problem).map(|value| eigenvalue(value).0).inspect(|lambda| {
         if first.len() < count {
@@ -125,7 +133,10 @@ fn logarithmic_tail(d: f64, e: f64) -> f64 {
 pub fn label_deviation(problem: &Problem, tail: (f64, f64)) -> f32 {
     match problem.tail {
         Tail::Open => problem.noise as f32,
-        Tail::Closed => (problem.noise * problem.noise + tail.1).sqrt() as f32,
+        Tail::Closed => {
+            let deviation = (problem.noise * problem.noise + tail.1).sqrt() as f32;
+            f32::from_bits(floor48(deviation.to_bits()))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::random::Stream;
 use crate::reference::RawRow;
 use crate::risk::{Evaluator, Risk};
 use crate::row::{Row, SITES, STREAM_VERSION, Site};
-use crate::test_set::{Difference, TestSet};
+use crate::test_set::{Difference, Measured, TestSet};
 
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,13 @@ impl Judge<'_> {
         Some(self.evaluator(v.len())?.risk(v))
     }
 
+    /// Mean squared error of the weights `v` on the held-out rows of a file; `None` where there are none.
+    pub fn held_out(&self, v: &[f64]) -> Option<Measured> {
+        let (set, clean) = self.held_out.as_ref()?;
+        let own = clean.features.iter().position(|feature| feature.model as usize == v.len())?;
+        set.measure(own, v)
+    }
+
     /// The judge of seed index 0 without test samples; `None` where the truth is not known.
     pub fn of_optimum<'a>(plan: &'a Plan, point: &'a Point) -> Option<Judge<'a>> {
         let stream = Stream::new(plan.config.sweep.seed, 0);
@@ -95,12 +102,9 @@ impl Judge<'_> {
 
     /// Writes every risk of the weights `v` into the row.
     fn fill(&self, row: &mut Row, trajectory: &Trajectory, v: &[f64]) {
-        if let Some((set, clean)) = &self.held_out {
-            let own = clean.features.iter().position(|feature| feature.model == trajectory.model);
-            let measured = own.and_then(|feature| set.measure(feature, v));
-            row.held_out = measured.map(|measured| measured.mean);
-            row.held_out_se = measured.and_then(|measured| measured.error);
-        }
+        let measured = self.held_out(v);
+        row.held_out = measured.map(|measured| measured.mean);
+        row.held_out_se = measured.and_then(|measured| measured.error);
         let Some(risk) = self.risk(v) else { return };
         row.excess = Some(risk.excess);
         row.reducible = Some(risk.reducible);

@@ -69,6 +69,11 @@ pub struct Counts {
     pub nan: u64,
 }
 
+impl Counts {
+    /// Share of saturated values above which a recipe is warned of, in `plan` and in the report.
+    pub const HEAVY: f64 = 0.01;
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Counts) {
         self.saturated += other.saturated;

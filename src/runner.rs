@@ -75,7 +75,7 @@ pub fn sweep(
 }
 
 fn cells_of(plan: &Plan, point: usize) -> u64 {
-    plan.cells.iter().filter(|cell| cell.problem == point).count() as u64
+    plan.points[point].trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum()
 }
 
 /// Cohorts of the shard that no part holds yet.

@@ -4,6 +4,7 @@ mod pilot;
 
 use crate::config::Sketch;
 use crate::format::{Layout, Range, Spec};
+use crate::measured;
 use crate::plan::{Plan, Point, SketchDraw};
 use crate::problem::leading_eigenvalues;
 use crate::results::Judge;
@@ -15,6 +16,8 @@ const PLAN_WORK: f64 = 1e10;
 /// The same for a transcendental function, as an eigenvalue or a share takes, and for a normal draw.
 const FUNCTION: f64 = 100.0;
 const DRAW: f64 = 4.0;
+/// Rows of a file that tell its largest eigenvalues well enough for a warning.
+const MEASURED: usize = 512;
 /// Warnings that are spelled out.
 const SPELLED: usize = 50;
 
@@ -46,7 +49,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
             warnings.extend(step_warnings(plan, &features));
         }
         warnings.extend(weight_warnings(plan, point));
-        warnings.extend(pilot::warnings(plan, point));
+        warnings.extend(pilot::warnings(plan, index));
         spectrum = Some(features);
     }
     warnings.sort();
@@ -62,7 +65,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
 /// What the features of one spectrum are like.
 struct Features<'a> {
     of: &'a Point,
-    /// The largest eigenvalues of H, as many as the largest M; all of them without a sketch.
+    /// The largest eigenvalues of H, as many as the largest M; those measured of a file; all of them without a sketch.
     leading: Vec<f64>,
     /// Sum of all, a closed tail included.
     trace: f64,
@@ -70,7 +73,11 @@ struct Features<'a> {
 
 impl<'a> Features<'a> {
     fn new(point: &'a Point) -> Features<'a> {
-        let (leading, trace) = leading_eigenvalues(&point.problem, point.model as usize);
+        let (mut leading, trace) = leading_eigenvalues(&point.problem, point.model as usize);
+        if let Some(measured) = point.problem.covariates().and_then(|c| measured::eigenvalues(c, MEASURED).ok()) {
+            leading = measured;
+            leading.resize(point.model as usize, 0.0);
+        }
         Features { of: point, leading, trace: trace + point.tail.0 }
     }
 

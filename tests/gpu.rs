@@ -157,6 +157,19 @@ fn averages_fold_every_256_updates() {
 }
 
 #[test]
+fn long_dispatches_end_before_the_loops_of_any_driver_do() {
+    for (model, batch, samples) in [(128, 1, 4096), (5, 1, 6000), (33, 8, 8192), (1024, 2, 512)] {
+        let text = format!(
+            "[problem]\ndim = 1024\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = [{model}]\n\
+             samples = [{samples}]\nbatch = [{batch}]\nstep_size = [0.02]\n[sweep]\nseeds = 1\n\
+             [[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"blocks\"\nparameter = \"mxfp4\"\nfeature_grad = \"mxfp8\"\n\
+             gradient = \"e4m3\"\nweight = {{ format = \"bf16\", rounding = \"stochastic\" }}\n"
+        );
+        same_as_reference(&text, 8192, Tuning::default());
+    }
+}
+
+#[test]
 fn a_plan_that_cannot_fit_is_refused_with_a_way_out() {
     let text = format!(
         "[problem]\ndim = 16777216\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [1024]\n\

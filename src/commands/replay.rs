@@ -60,8 +60,7 @@ fn find(plan: &Plan, run: u64) -> Result<(Cohort, u64)> {
 fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
     let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:e} ({:016x})", v.to_bits()));
     let mut text = format!(
-        "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}\n  excess {}\n  reducible {}\n  \
-         approximation {}\n  v_digest {}\n  diverged_at {}",
+        "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}{}\n  v_digest {}\n  diverged_at {}",
         row.run_id,
         row.cell,
         row.seed_index,
@@ -70,9 +69,7 @@ fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
         row.samples,
         row.seen,
         row.output,
-        number(row.excess),
-        number(row.reducible),
-        number(row.approximation),
+        risks(row).map(|(name, value)| format!("\n  {name} {}", number(value))).concat(),
         row.v_digest,
         row.diverged_at.map_or("null".into(), |t| t.to_string()),
     );
@@ -88,6 +85,20 @@ fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
         }
     }
     text
+}
+
+/// The risks of a row, those that it has not as `None`.
+fn risks(row: &Row) -> [(&'static str, Option<f64>); 8] {
+    [
+        ("excess", row.excess),
+        ("reducible", row.reducible),
+        ("approximation", row.approximation),
+        ("quantized_test", row.quantized_test),
+        ("quantized_test_se", row.quantized_test_se),
+        ("quantized_test_exact", row.quantized_test_exact),
+        ("held_out", row.held_out),
+        ("held_out_se", row.held_out_se),
+    ]
 }
 
 /// Compares with the rows of the directory; a difference is exit code 3.
@@ -127,15 +138,10 @@ fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
 /// The results that differ, each as it is stored and as the reference has it.
 fn differences(stored: &Row, reference: &Row) -> String {
     let results = |row: &Row| {
-        [
-            ("v_digest", row.v_digest.clone()),
-            ("diverged_at", format!("{:?}", row.diverged_at)),
-            ("excess", format!("{:?}", row.excess)),
-            ("reducible", format!("{:?}", row.reducible)),
-            ("approximation", format!("{:?}", row.approximation)),
-        ]
+        let own = [("v_digest", row.v_digest.clone()), ("diverged_at", format!("{:?}", row.diverged_at))];
+        own.into_iter().chain(risks(row).map(|(name, value)| (name, format!("{value:?}"))))
     };
-    let pairs = results(stored).into_iter().zip(results(reference)).filter(|(have, want)| have != want);
+    let pairs = results(stored).zip(results(reference)).filter(|(have, want)| have != want);
     let texts: Vec<String> = pairs.map(|((name, have), (_, want))| format!("{name} is {have}, not {want}")).collect();
     if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
 }
@@ -151,14 +157,16 @@ fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> R
     point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
     let judge = Judge::new(plan, cohort);
     let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
-    let mut written = writeln!(file, "update,seen,excess,reducible,diverged");
+    let mut written = writeln!(file, "update,seen,excess,reducible,held_out,diverged");
     reference::each(&dense, cohort, None, |state| {
-        let risk = judge.risk(&results::weights(&state, &full, Output::Last));
+        let v = results::weights(&state, &full, Output::Last);
+        let (risk, held_out) = (judge.risk(&v), judge.held_out(&v).map(|measured| measured.mean));
         let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
         let (excess, reducible) = (number(risk.map(|r| r.excess)), number(risk.map(|r| r.reducible)));
+        let held_out = number(held_out);
         let (update, diverged) = (state.seen / batch - 1, state.diverged_at.is_some());
         if written.is_ok() {
-            written = writeln!(file, "{update},{},{excess},{reducible},{diverged}", state.seen);
+            written = writeln!(file, "{update},{},{excess},{reducible},{held_out},{diverged}", state.seen);
         }
     });
     written.and_then(|()| file.flush()).map_err(Error::io(path))

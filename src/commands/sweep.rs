@@ -26,7 +26,7 @@ pub fn run(args: &Sweep) -> Result<()> {
     let origin = adapter.origin();
     eprintln!("{} runs on {}", plan.runs(), origin.adapter);
     let summary = runner::sweep(&plan, &settings, &args.out, shard, &adapter, &stop)?;
-    measured::write(&plan, &args.out)?;
+    measured::write(&plan, &args.out, shard)?;
     super::report::write(&args.out)?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     eprintln!(

@@ -131,31 +131,6 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> 
     runs.into_iter().flat_map(|(_, rows)| rows).collect()
 }
 
-/// Counts of the sketch site of a pair over all its rows.
-pub fn sketch_counts(point: &Point, pair: usize, stream: &Stream) -> Counts {
-    let Pair { sketch, draw, .. } = &point.pairs[pair];
-    match point.sketches.get(*draw) {
-        Some(draw) if sketch.is_set() => sum(padded_sketch(point, draw, sketch, stream.key()).1.iter()),
-        _ => Counts::default(),
-    }
-}
-
-/// Counts of the data site of a pair, and of a feature, over all samples.
-pub fn data_counts(tiles: &[Tile], pair: usize) -> Counts {
-    sum(tiles.iter().flat_map(|tile| &tile.data[pair]))
-}
-
-pub fn feature_counts(tiles: &[Tile], feature: usize) -> Counts {
-    sum(tiles.iter().flat_map(|tile| &tile.features[feature].1))
-}
-
-fn sum<'a>(counts: impl Iterator<Item = &'a Counts>) -> Counts {
-    counts.fold(Counts::default(), |mut sum, counts| {
-        sum += *counts;
-        sum
-    })
-}
-
 /// Samples `start .. end` of one seed index, drawn, projected and quantized.
 pub fn samples(seed: u64, point: &Point, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
     let source = source(point, &Stream::new(seed, seed_index));

@@ -7,7 +7,7 @@ use wgpu::{
     BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
     Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePipeline,
     ComputePipelineDescriptor, Device, MapMode, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    ShaderModuleDescriptor, ShaderSource, ShaderStages, SubmissionIndex,
 };
 
 use super::shader::{Kernel, Variant, compose};
@@ -32,6 +32,8 @@ pub struct Context {
     normal_table: Buffer,
     pipelines: Mutex<HashMap<(Kernel, Variant), Arc<Pipeline>>>,
     trouble: Arc<Mutex<Trouble>>,
+    /// The last dispatch.
+    submitted: Mutex<Option<SubmissionIndex>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -50,7 +52,7 @@ impl Context {
             locked(&seen).error.get_or_insert(error.to_string());
         }));
         let normal_table = filled(&device, "normal table", &TABLE);
-        Context { device, queue, normal_table, pipelines: Mutex::default(), trouble }
+        Context { device, queue, normal_table, pipelines: Mutex::default(), trouble, submitted: Mutex::default() }
     }
 
     /// The first error since the device was opened, if any.
@@ -78,6 +80,18 @@ impl Context {
 
     pub fn filled(&self, label: &str, words: &[u32]) -> Buffer {
         filled(&self.device, label, words)
+    }
+
+    /// The last dispatch so far, for [`Context::wait_for`].
+    pub fn submitted(&self) -> Option<SubmissionIndex> {
+        locked(&self.submitted).clone()
+    }
+
+    /// Waits until the device is done with that dispatch.
+    pub fn wait_for(&self, submission: SubmissionIndex) -> Result<()> {
+        let polled = self.device.poll(PollType::Wait { submission_index: Some(submission), timeout: None });
+        self.check()?;
+        polled.map(|_| ()).map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))
     }
 
     /// Puts words into a buffer, after everything submitted before.
@@ -115,7 +129,7 @@ impl Context {
             pass.set_bind_group(0, &group, &[]);
             pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         }
-        self.queue.submit([encoder.finish()]);
+        *locked(&self.submitted) = Some(self.queue.submit([encoder.finish()]));
         Ok(())
     }
 

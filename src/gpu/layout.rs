@@ -1,6 +1,7 @@
 //! What a wave of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
 use super::shader::{MODEL_SIZES, train_memory};
+use super::stream::OPS;
 use crate::config::{MAX_MODEL, Sketch};
 use crate::error::{Error, Result};
 use crate::format::{Op, class};
@@ -181,7 +182,13 @@ impl Layout {
         let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
-        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick) / 128 * 128;
+        // Loop iterations of a slice of 128 columns in the draw kernel.
+        let per_op = |op: &CutOp| 9 + 4 * u64::from(op.pieces);
+        let slice = 14
+            + 4 * u64::from(point.problem.target_pieces())
+            + data_ops.chunks(OPS).map(|ops| ops.iter().map(per_op).sum::<u64>()).max().unwrap_or(0);
+        let short = (tuning.loops / slice).max(1) * 128;
+        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short) / 128 * 128;
         let panel = if sketched { widest.max(128) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
         let run_words: Vec<u64> = point

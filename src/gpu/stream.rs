@@ -1,8 +1,9 @@
 //! The stream of a wave: sketch once, then blocks of covariates, labels, projections and features.
 
+use std::cell::RefCell;
 use std::sync::mpsc::Receiver;
 
-use wgpu::Buffer;
+use wgpu::{Buffer, SubmissionIndex};
 
 use super::device::{Context, header};
 use super::layout::{CutOp, Layout, Tuning};
@@ -28,6 +29,8 @@ pub struct Stream<'a> {
     seed: u64,
     seeds: &'a [u32],
     uploads: Receiver<Panel>,
+    /// The last dispatch before the last upload.
+    in_flight: RefCell<Option<SubmissionIndex>>,
     scales: Buffer,
     uploaded: Buffer,
     g: Buffer,
@@ -53,10 +56,13 @@ impl<'a> Stream<'a> {
         uploads: Receiver<Panel>,
     ) -> Result<Stream<'a>> {
         let (seed, problem) = (plan.config.sweep.seed, &point.problem);
-        let eigenvalues = problem::eigenvalues(problem);
-        let mut scales = eigenvalues.scales.clone();
-        for &index in seeds {
-            scales.extend(problem::target(problem, &eigenvalues, &Words::new(seed, index)).into_iter().flatten());
+        let mut scales = vec![0.0; problem.dim as usize];
+        if problem.covariates().is_none() {
+            let eigenvalues = problem::eigenvalues(problem);
+            scales.copy_from_slice(&eigenvalues.scales);
+            for &index in seeds {
+                scales.extend(problem::target(problem, &eigenvalues, &Words::new(seed, index)).into_iter().flatten());
+            }
         }
         let stream = Stream {
             context,
@@ -67,6 +73,7 @@ impl<'a> Stream<'a> {
             seed,
             seeds,
             uploads,
+            in_flight: RefCell::default(),
             scales: context.filled("scales and targets", bytemuck::cast_slice(&scales)),
             uploaded: context.buffer("uploaded covariates", layout.uploaded_x),
             g: context.buffer("G", layout.g_words()),
@@ -147,6 +154,10 @@ impl<'a> Stream<'a> {
     }
 
     fn upload(&self) -> Result<()> {
+        // Two panels in flight: the device reads one while the next is on its way, and no more pile up.
+        if let Some(earlier) = self.in_flight.replace(self.context.submitted()) {
+            self.context.wait_for(earlier)?;
+        }
         let panel = self.uploads.recv().map_err(|_| Error::Other("the host stopped drawing covariates".into()))?;
         self.context.write(&self.uploaded, bytemuck::cast_slice(&panel.x));
         if !panel.labels.is_empty() {

@@ -15,6 +15,9 @@ const NEVER: u32 = u32::MAX;
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
 const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
+/// Loops in the branches that a unit does not take. A compiler that masks lanes instead of jumping runs each of them
+/// once: llvmpipe does, and counts it towards its limit.
+const IDLE: u64 = 10;
 /// Words read back at once, about.
 const READ_WORDS: u64 = 1 << 24;
 
@@ -63,9 +66,9 @@ fn unit_cost(t: &Trajectory, unit: u64) -> u64 {
         batch.div_ceil(32)
     } else {
         // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
-        2 * batch
+        3 * batch
     };
-    1 + own + once + last
+    1 + IDLE + own + once + last
 }
 
 /// Loop iterations of a dispatch outside of its units.
@@ -76,7 +79,9 @@ fn overhead(t: &Trajectory) -> u64 {
 /// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
 fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> u64 {
     let (per_update, batch, rounds) = (units(t), u64::from(t.batch), u64::from(t.model).div_ceil(32));
-    let update_cost = batch * (1 + rounds) + rounds + 1 + batch.div_ceil(32) + rounds * (1 + 2 * batch) + 2 * rounds;
+    let scalars = 1 + IDLE + batch.div_ceil(32);
+    let gradient = 1 + IDLE + 3 * batch;
+    let update_cost = batch * (1 + IDLE + rounds) + rounds + scalars + rounds * gradient + 2 * rounds;
     let mut left = loops.saturating_sub(overhead(t));
     let mut done = 0;
     while progress.update < target {

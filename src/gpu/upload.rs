@@ -2,6 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 use super::layout::Layout;
@@ -20,6 +21,12 @@ pub struct Panel {
 
 /// Sends every panel of every block, in the order in which the device takes them, until nobody receives.
 pub fn produce(point: &Point, layout: &Layout, seed: u64, seeds: &[u32], panels: &SyncSender<Panel>) {
+    // A pool of its own: every thread of the shared one may be waiting for the device that waits for these panels.
+    let Ok(pool) = ThreadPoolBuilder::new().build() else { return };
+    pool.install(|| produce_all(point, layout, seed, seeds, panels));
+}
+
+fn produce_all(point: &Point, layout: &Layout, seed: u64, seeds: &[u32], panels: &SyncSender<Panel>) {
     let sources: Vec<Source> = seeds.iter().map(|&index| cpu::source(point, &Stream::new(seed, index))).collect();
     for first in (0..point.samples).step_by(layout.samples as usize) {
         let samples = u64::from(layout.samples).min(point.samples - first);

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::row::{Counts, Row, SITES, Site};
 
-/// Share of saturated values at a site beyond which the report warns.
-const WARNING_SHARE: f64 = 0.01;
 
 /// The runs of one cell.
 #[derive(Clone, Debug)]
@@ -108,7 +106,7 @@ impl Summary {
                 Some((recipe.as_str(), site, total.share(total.counts.saturated)))
             })
         });
-        all.filter(|(_, _, share)| *share > WARNING_SHARE).collect()
+        all.filter(|(_, _, share)| *share > Counts::HEAVY).collect()
     }
 
     /// Upper 95 % confidence bound of the rate of wrong runs, given that none of the `checked`
