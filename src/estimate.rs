@@ -114,7 +114,8 @@ fn cohort_bytes(plan: &Plan, point: &Point) -> u64 {
     };
     let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
     // The closed form of the quantized test keeps the sketch of every pair.
-    let exact = if plan.config.train.quantized_test.is_some() && point.problem.is_sketched() { pairs * m * d * 4 } else { 0 };
+    let exact =
+        if plan.config.train.quantized_test.is_some() && point.problem.is_sketched() { pairs * m * d * 4 } else { 0 };
     let pieces: u64 = point.pairs.iter().map(|pair| pair.cuts.x.len() as u64).sum();
     let tile = (1 + pieces) * 4 * d * tile_samples(point.problem.dim) as u64;
     let projected = pairs * m * 4 * point.block;

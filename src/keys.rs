@@ -58,7 +58,7 @@ impl Keys {
 }
 
 /// Values of one list.
-const MAX_VALUES: usize = 4096;
+const MAX_VALUES: usize = 1 << 14;
 
 /// A list that is neither empty nor holds a value twice.
 pub fn from_list(key: &str, list: Vec<Value>) -> Result<Vec<Value>> {

@@ -201,7 +201,7 @@ fn one_diverged_run_takes_the_mean_away_and_is_counted() {
     write(dir.path(), &rows);
     let csv = read(&dir.path().join("figures/panel-1-model.csv"));
     let line = csv.lines().nth(3).unwrap();
-    assert!(line.ends_with(",model,1000,r,64,,,4,0.25,,,reducible,"), "{line}");
+    assert!(line.ends_with(",model,1000,r,64,,,4,0.25,,,,reducible,"), "{line}");
     assert!(read(&dir.path().join("figures/panel-1-model.svg")).contains("\n1/4\n</text>"));
     let html = read(&dir.path().join("report.html"));
     assert!(html.contains("<td class=\"n\">1/4</td><td class=\"n\">99</td>"));
@@ -271,7 +271,7 @@ fn the_page_says_what_the_checks_bound() {
 fn files_are_well_formed_whatever_the_grid() {
     let header = "output,dim,spectrum,spectrum_exponent,target,target_exponent,noise,sketch_kind,sampling,tail,\
         batch,step_size,schedule,axis,held,recipe,x,mean,se,runs,diverged_fraction,\
-        local_slope,local_slope_se,risk,chosen_step_size";
+        local_slope,local_slope_se,held_out_se,risk,chosen_step_size";
     let odd = |risk| vec![row("r", 16, 100, 0, risk), row("r", 32, 100, 0, Some(1.0))];
     let mut without_risk = odd(Some(1.0));
     without_risk.iter_mut().for_each(|row| row.reducible = None);
@@ -303,7 +303,7 @@ fn files_are_well_formed_whatever_the_grid() {
                 }
                 "csv" => {
                     assert_eq!(text.lines().next(), Some(header));
-                    assert!(text.lines().all(|l| l.split(',').count() == 25));
+                    assert!(text.lines().all(|l| l.split(',').count() == 26));
                 }
                 _ => assert!(text.contains("Panel 1")),
             }

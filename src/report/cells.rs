@@ -70,6 +70,8 @@ pub struct Cell {
     /// Ascending in the seed, each seed once.
     pub runs: Vec<Run>,
     pub test: Option<Box<QuantizedTest>>,
+    /// Standard errors of the held-out risks over the held-out rows.
+    pub held_out_se: Moments,
 }
 
 impl Cell {
@@ -79,6 +81,7 @@ impl Cell {
             return;
         }
         self.runs.push(Run::new(row));
+        row.held_out_se.into_iter().for_each(|error| self.held_out_se.add(error));
         let Some(sampled) = row.quantized_test else { return };
         let test = self.test.get_or_insert_default();
         test.sampled.add(sampled);

@@ -3,8 +3,8 @@
 use super::series::{Chart, Panel, SETTINGS};
 
 /// Columns after the panel's settings. `held` is the value of the variable that is not `axis`; `chosen_step_size`
-/// is empty but where the panel chooses.
-pub const COLUMNS: [&str; 12] = [
+/// is empty but where the panel chooses. `se` is over seeds; `held_out_se` over the held-out rows, which seeds share.
+pub const COLUMNS: [&str; 13] = [
     "axis",
     "held",
     "recipe",
@@ -15,6 +15,7 @@ pub const COLUMNS: [&str; 12] = [
     "diverged_fraction",
     "local_slope",
     "local_slope_se",
+    "held_out_se",
     "risk",
     "chosen_step_size",
 ];
@@ -36,6 +37,7 @@ pub fn csv(panel: &Panel, chart: &Chart) -> String {
                 point.diverged_fraction().to_string(),
                 number(point.slope),
                 number(point.slope_se),
+                number(point.held_out_se),
                 chart.risk.name().to_string(),
                 number(point.step_size),
             ];

@@ -110,6 +110,8 @@ pub struct Point {
     pub slope_se: Option<f64>,
     /// The step size chosen for this point, where the panel chooses one.
     pub step_size: Option<f64>,
+    /// Mean over the runs of the standard error over the held-out rows, which all seeds share.
+    pub held_out_se: Option<f64>,
 }
 
 impl Point {
@@ -176,12 +178,15 @@ pub struct Sample {
     pub runs: usize,
     pub diverged: usize,
     pub step_size: Option<f64>,
+    pub held_out_se: Option<f64>,
 }
 
 impl Sample {
     /// The runs of a cell whose seed is wanted.
     pub fn of(cell: &Cell, risk: Risk, wanted: impl Fn(u32) -> bool) -> Sample {
-        let mut sample = Sample::default();
+        let rows = &cell.held_out_se;
+        let held_out_se = (risk == Risk::HeldOut && rows.n > 0).then_some(rows.mean);
+        let mut sample = Sample { held_out_se, ..Sample::default() };
         for run in cell.runs.iter().filter(|run| wanted(run.seed)) {
             sample.runs += 1;
             sample.diverged += usize::from(run.diverged);
@@ -242,7 +247,7 @@ fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<
     let mut points = Vec::new();
     let mut before: Option<(u64, Estimate)> = None;
     for (x, sample) in samples {
-        let Sample { runs, diverged, step_size, .. } = sample;
+        let Sample { runs, diverged, step_size, held_out_se, .. } = sample;
         let estimate = if sample.is_whole() { errors.estimate(sample.values) } else { None };
         let (mut slope, mut slope_se) = (None, None);
         if let (Some((x_before, from)), Some(to)) = (&before, &estimate) {
@@ -252,7 +257,7 @@ fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<
         }
         let mean = estimate.as_ref().map(|e| e.mean);
         let se = estimate.as_ref().and_then(|e| errors.of_mean(e));
-        points.push(Point { x, mean, se, runs, diverged, slope, slope_se, step_size });
+        points.push(Point { x, mean, se, runs, diverged, slope, slope_se, step_size, held_out_se });
         before = estimate.map(|estimate| (x, estimate));
     }
     points

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::row::{Counts, Row, SITES, Site};
 
-
 /// The runs of one cell.
 #[derive(Clone, Debug)]
 pub struct CellRuns {

@@ -55,7 +55,8 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
         let recipe = &plan.config.recipes[trajectory.recipe];
         for site in Site::ALL {
             let (counts, elements) = (row.counts[site as usize], elements(point, trajectory, site, row.diverged_at));
-            let place = if site.is_scalar() { String::new() } else { format!(" (M = {})", trajectory.model) };
+            let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
+            let place = if shared { String::new() } else { format!(" (M = {})", trajectory.model) };
             let spec = recipe.sites[site as usize].as_ref();
             if let Some(text) = spec.and_then(|spec| message(spec, site, &place, &counts, elements)) {
                 warnings.push(format!("recipe {:?}: {text}", recipe.name));

@@ -28,7 +28,9 @@ fn the_plan_is_one_json_object() {
     assert_eq!(integer("blocks"), 7, "64 samples are one block");
     assert!(integer("bytes") > 0);
     assert!(document["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds < 60.0), "{document}");
-    assert_eq!(document["warnings"], serde_json::json!([]));
+    // Blocks clip their largest values by design, and nothing else here is to be warned of.
+    let warnings = document["warnings"].as_array().unwrap();
+    assert!(warnings.iter().all(|w| w.as_str().is_some_and(|w| w.starts_with("recipe \"blocks\": "))), "{document}");
 }
 
 #[test]
@@ -121,19 +123,17 @@ fn each_warning_has_its_config_and_the_plain_one_none() {
         ),
     ] {
         let found = warnings(&with(recipe), args);
-        assert_eq!(found.len(), 1, "{recipe} {args:?}: {found:?}");
-        assert_eq!(found[0].lines().count(), 1);
-        for part in parts {
-            assert!(found[0].contains(part), "{:?} does not name {part:?}", found[0]);
-        }
+        let named = |warning: &&String| parts.iter().all(|part| warning.contains(part));
+        let Some(own) = found.iter().find(named) else { panic!("{recipe} {args:?}: {found:?} do not name {parts:?}") };
+        assert_eq!(own.lines().count(), 1);
         // A sweep says the same on stderr, and goes on.
         let place = Place::new();
         let output = place.sweep(&with(recipe), "out", &[args, &["--set", "sweep.seeds=1"]].concat());
         succeeded(&output);
-        assert!(stderr(&output).contains(&format!("warning: {}\n", found[0])), "{}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("warning: {own}\n")), "{}", stderr(&output));
         // The text form holds it too.
         let text = run(&[&["plan", &place.config(&with(recipe))], args].concat());
-        assert!(String::from_utf8_lossy(&text.stdout).contains(&format!("warning: {}\n", found[0])));
+        assert!(String::from_utf8_lossy(&text.stdout).contains(&format!("warning: {own}\n")));
     }
 }
 
@@ -155,7 +155,8 @@ fn blocks_set_their_own_scale_and_get_no_hint() {
     let samples = ["--set", "train.samples=64"];
     for format in ["mxfp4", "mxfp8", "mxfp8-e5m2"] {
         for site in ["data", "sketch", "feature", "weight", "parameter"] {
-            assert_eq!(warnings(&with(&format!("{site} = \"{format}\"")), &samples), [""; 0], "{format} at {site}");
+            let found = warnings(&with(&format!("{site} = \"{format}\"")), &samples);
+            assert!(found.iter().all(|warning| !warning.contains("hint")), "{format} at {site}: {found:?}");
         }
     }
     // A label alone in its block is cut wherever its significand is beyond 1.5: every third.

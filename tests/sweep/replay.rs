@@ -130,7 +130,7 @@ fn a_trace_has_a_line_per_update() {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let text = fs::read_to_string(&trace).unwrap();
         let mut lines = text.lines();
-        assert_eq!(lines.next(), Some("update,seen,excess,reducible,diverged"));
+        assert_eq!(lines.next(), Some("update,seen,excess,reducible,held_out,diverged"));
         let lines: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
         assert_eq!(lines.len() as u64, samples / u64::from(batch));
         for (update, line) in lines.iter().enumerate() {

@@ -33,12 +33,18 @@ pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) ->
         );
     }
     text += "</div>\n";
+    if panel.risk == Risk::HeldOut {
+        text += HELD_OUT;
+    }
     for chart in &panel.charts {
         text += &slopes(chart);
     }
     text += &tests(&panel.tests);
     text + "</section>\n"
 }
+
+const HELD_OUT: &str = "<p class=\"note\">Error bars are over seeds: sketches and orders of the rows. All seeds are \
+    measured on the same held-out rows; the error that comes with these is the column held_out_se of the CSV.</p>\n";
 
 const BEST: &str = "<p class=\"note\">Best over step size: for every recipe, M and N the step size is the one with \
     the lowest mean risk over the even seed indices; means, errors and slopes are of the odd seed indices alone, so \
