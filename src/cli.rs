@@ -4,20 +4,40 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-const AFTER: &str = "\
+use crate::format::{FORMATS, Law, Noise, Rounding};
+use crate::row::Site;
+
+/// Examples, what a recipe can hold, and the exit codes.
+fn after() -> String {
+    let formats: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    format!(
+        "\
 Examples:
   roundlaw plan configs/quickstart.toml
   roundlaw sweep configs/quickstart.toml --out out/quickstart
   roundlaw sweep big.toml --out out/big --set sweep.seeds=64 --check all --shard 0/4
   roundlaw replay out/quickstart --run 17
 
+A recipe of a config sets any site to a format or a law:
+  sites    {}
+  formats  {}; rounding {}
+  laws     {}; law {}
+Every key with its default: docs/config.md.
+
 Exit codes: 0 ok, 1 unexpected, 2 usage, config or input, 3 bits differ, 4 no suitable adapter,
 5 incomplete (interrupted; the same command continues), 6 device lost, 7 corrupt or foreign results.
-stdout is data, stderr is progress and messages. NO_COLOR is honoured.";
+stdout is data, stderr is progress and messages. NO_COLOR is honoured.",
+        Site::ALL.map(Site::name).join(", "),
+        formats.join(", "),
+        Rounding::ALL.map(Rounding::name).join(", "),
+        Noise::ALL.map(Noise::name).join(", "),
+        Law::ALL.map(Law::name).join(", "),
+    )
+}
 
 /// Scaling laws for low-precision training, every bit confirmed on the CPU.
 #[derive(Parser, Debug)]
-#[command(version, after_help = AFTER)]
+#[command(version, after_help = after())]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -27,9 +47,9 @@ pub struct Cli {
 pub enum Command {
     /// List adapters, their limits and how their arithmetic behaves.
     Devices(Devices),
-    /// Say what a config will run and cost; run nothing.
+    /// Say what a config will run and cost, and warn of what you would regret; run nothing.
     Plan(PlanArgs),
-    /// Run a config, check it, and write rows and the report.
+    /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
     Sweep(Sweep),
     /// Redo one run with the scalar reference and compare it with the stored rows.
     Replay(Replay),
@@ -48,7 +68,7 @@ pub struct Devices {
 
 #[derive(Args, Debug)]
 pub struct PlanArgs {
-    /// Config file (TOML).
+    /// Config file (TOML); paths in it are relative to its directory.
     pub config: PathBuf,
     /// Override a config key, as sweep.seeds=8 (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -60,7 +80,7 @@ pub struct PlanArgs {
 
 #[derive(Args, Debug)]
 pub struct Sweep {
-    /// Config file (TOML).
+    /// Config file (TOML); paths in it are relative to its directory.
     pub config: PathBuf,
     /// Output directory; an existing one of the same config is continued.
     #[arg(long, value_name = "DIR")]

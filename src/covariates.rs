@@ -10,11 +10,13 @@ use crate::config::MAX_DIM;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::keys::{Keys, bad, number, one_of};
+use crate::npy::MAX_MAGNITUDE;
 use crate::random::{Purpose, Stream};
 
 /// Real data in place of a spectrum and a target.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Covariates {
+    /// The file, without its values.
     pub x: Input,
     pub labels: Input,
     /// Training rows in a random order, another for each seed index; else as they stand in the file.
@@ -29,6 +31,14 @@ pub struct Covariates {
     /// File rows, ascending.
     training: Arc<[u32]>,
     held: Arc<[u32]>,
+}
+
+/// The rows follow from the rest.
+impl PartialEq for Covariates {
+    fn eq(&self, other: &Covariates) -> bool {
+        let settings = |c: &Covariates| (c.permuted, c.held_out, c.standardize);
+        self.x == other.x && self.labels == other.labels && settings(self) == settings(other)
+    }
 }
 
 /// Without the rows: they may be many.
@@ -70,7 +80,20 @@ impl Covariates {
             )));
         }
         labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
-        Ok(Covariates::new(x, labels, permuted, held_out, standardize))
+        let covariates = Covariates::new(x, labels, permuted, held_out, standardize);
+        // A held-out row may be far from a training set of hardly any scatter.
+        let beyond = |x: &f32| !(f64::from(x.abs()) <= MAX_MAGNITUDE);
+        if let Some(at) = covariates.rows.iter().position(beyond) {
+            return Err(Error::Input(format!(
+                "{path}: {}, element [{}, {}] is {:e} once it is standardized over the training rows: allowed is a magnitude \
+                 of at most 2^20",
+                covariates.x.path.display(),
+                at / dim,
+                at % dim,
+                covariates.rows[at]
+            )));
+        }
+        Ok(covariates)
     }
 
     /// `x` has at least two rows, `labels` one for each.
@@ -78,6 +101,8 @@ impl Covariates {
         let (rows, dim) = (x.shape[0], x.shape[1]);
         let (training, held) = parts(rows, held_out, permuted);
         let values = prepared(&x.values, dim, &training, standardize);
+        // The file's own values are not read again.
+        let x = Input { values: Arc::new([]), ..x };
         Covariates { x, labels, permuted, held_out, standardize, dim, rows: values.into(), training, held }
     }
 

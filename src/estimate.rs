@@ -2,7 +2,7 @@
 
 use crate::cpu::tile_samples;
 use crate::error::{Error, Result};
-use crate::plan::{Pair, Plan, Point};
+use crate::plan::{Cohort, Pair, Plan, Point};
 
 /// Work and time of one seed index over all problem points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,7 +53,10 @@ pub fn cost(plan: &Plan) -> Cost {
 pub fn memory(plan: &Plan, threads: u64) -> (u64, u64) {
     let test = u64::from(plan.config.train.quantized_test.unwrap_or(0));
     let cohort = plan.points.iter().map(|point| cohort_bytes(point, test)).max().unwrap_or(0);
-    (cohort, cohort.saturating_mul(threads))
+    // Every cohort is listed, and so is every seed that is checked.
+    let listed = plan.points.len() as u64 * u64::from(plan.config.sweep.seeds) * size_of::<Cohort>() as u64
+        + u64::from(plan.checked_count()) * 32;
+    (cohort, cohort.saturating_mul(threads).saturating_add(listed))
 }
 
 fn cohort_bytes(point: &Point, test_samples: u64) -> u64 {
@@ -90,10 +93,11 @@ pub fn fits(plan: &Plan, threads: u64) -> Result<()> {
     }
     let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
     Err(Error::Input(format!(
-        "problem.dim and train.model need {:.1} GiB ({:.1} GiB per cohort, {threads} at once), the machine has {:.1} GiB: \
-         allowed are smaller problem.dim or train.model, or RAYON_NUM_THREADS=1",
+        "problem.dim and train.model need {:.1} GiB ({:.1} GiB per cohort, {threads} at once, with sweep.seeds = {}), the \
+         machine has {:.1} GiB: allowed are smaller problem.dim, train.model or sweep.seeds, or RAYON_NUM_THREADS=1",
         gib(total),
         gib(cohort),
+        plan.config.sweep.seeds,
         gib(installed)
     )))
 }

@@ -39,27 +39,40 @@ impl PartialEq for Input {
 impl Input {
     /// Reads the file that `key` names, relative to the config's directory; a `hash` beside it must be the file's.
     pub fn take(keys: &mut Keys, key: &str, hash: &str, base: &Path) -> Result<Input> {
+        const ALLOWED: &str = "the path of a .npy file";
         let name = keys.path(key);
-        let value = keys.required(key, "the path of a .npy file")?;
+        let value = keys.required(key, ALLOWED)?;
+        let stored = match keys.take(hash) {
+            None => None,
+            Some(Value::String(stored)) => Some(stored),
+            Some(other) => return Err(bad(&keys.path(hash), &other, "the file's hash as `sweep` stores it")),
+        };
         let Some(path) = value.as_str().filter(|path| !path.is_empty()) else {
-            return Err(bad(&name, &value, "the path of a .npy file"));
+            return Err(bad(&name, &value, ALLOWED));
         };
         let path = base.join(path);
         let path = std::path::absolute(&path).unwrap_or(path);
-        let npy = Npy::read(&path).map_err(|error| match error {
-            Error::Input(message) => Error::Input(format!("{name}: {message}")),
-            other => other,
+        if path.to_str().is_none() {
+            // The stored config could not name it.
+            return Err(Error::Input(format!("{name}: {}: allowed is a path in UTF-8", path.display())));
+        }
+        let npy = Npy::read(&path).map_err(|error| match (error, &stored) {
+            (Error::Input(message), None) => Error::Input(format!("{name}: {message}")),
+            // A config that a sweep stored: the file was there once.
+            (Error::Input(message), Some(stored)) => Error::Input(format!(
+                "{name}: {message}; put the file of hash {stored} back, or correct the path to where it is now"
+            )),
+            (other, _) => other,
         })?;
         let input = Input { path, hash: npy.hash, shape: npy.shape.clone(), values: npy.into_f32().into() };
-        match keys.take(hash) {
-            Some(Value::String(stored)) if stored == input.digest() => Ok(input),
-            Some(stored) => Err(Error::Input(format!(
-                "{name}: {} has changed: its hash is {}, {} says {stored}; restore the file, or remove the key to take it as it is",
+        match stored {
+            Some(stored) if stored != input.digest() => Err(Error::Input(format!(
+                "{name}: {} has changed: its hash is {}, {} says {stored:?}; restore the file, or remove the key to take it as it is",
                 input.path.display(),
                 input.digest(),
                 keys.path(hash)
             ))),
-            None => Ok(input),
+            _ => Ok(input),
         }
     }
 
@@ -85,9 +98,13 @@ impl Input {
         format!("{:016x}", self.hash)
     }
 
+    /// The file's name, without where it lies.
+    pub fn name(&self) -> String {
+        self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
     /// The text of a row's column: the file's name and its hash, not where it lies.
     pub fn canonical(&self) -> String {
-        let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        format!("file {name} {}", self.digest())
+        format!("file {} {}", self.name(), self.digest())
     }
 }

@@ -86,10 +86,13 @@ pub fn set(table: &mut Table, item: &str) -> Result<()> {
     let value = format!("v = {text}")
         .parse::<Table>()
         .ok()
+        // A line break would bring in more keys.
+        .filter(|table| table.len() == 1)
         .and_then(|mut t| t.remove("v"))
         .unwrap_or_else(|| Value::from(text.trim()));
     let mut path: Vec<&str> = key.trim().split('.').collect();
-    if path.iter().any(|part| part.trim().is_empty()) {
+    // No key lies deeper, and dropping a very deep table would exhaust the stack.
+    if path.iter().any(|part| part.trim().is_empty()) || path.len() > 8 {
         return Err(wrong());
     }
     let last = path.pop().ok_or_else(wrong)?;

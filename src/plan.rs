@@ -1,6 +1,6 @@
 //! The plan: which trajectories a config needs, and what cohorts share. Pure data from pure data.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use crate::codec::floor48;
 use crate::config::{Check, Checkpoints, Config, Draws, MAX_BATCH, Output, Problem, Schedule, Sketch};
@@ -16,6 +16,9 @@ pub const TRAIN_SITES: [Site; 6] =
 /// Samples of a block when the batches leave the choice.
 const BLOCK: u64 = 1024;
 const MAX_LCM: u64 = 16_384;
+/// Cells of a plan, and rows of one seed index: what the plan itself holds in memory.
+const MAX_CELLS: u64 = 1 << 20;
+const MAX_ROWS: u64 = 1 << 24;
 
 /// One point of problem x M x N x B x step size x recipe.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -116,10 +119,13 @@ impl Point {
     pub fn clean(&self) -> Point {
         let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
         let mut clean = Point { pairs, features, trajectories, ..self.clone() };
-        for trajectory in &self.trajectories {
+        let mut models: Vec<u32> = self.trajectories.iter().map(|trajectory| trajectory.model).collect();
+        models.sort_unstable();
+        models.dedup();
+        for model in models {
             let unset = [Site::Data, Site::Sketch, Site::Feature].map(|site| Op::new(None, site, self.problem.grids()));
-            let feature = feature(&mut clean, trajectory.model, unset);
-            find_or_push(&mut clean.features, feature);
+            let feature = feature(&mut clean, model, unset);
+            clean.features.push(feature);
         }
         clean
     }
@@ -142,13 +148,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a checked config. Errors: an lcm of batches beyond 16,384, a step that falls below 2^-48.
+    /// Plans a checked config. Errors: an lcm of batches beyond 16,384, a step that falls below 2^-48, a grid of more
+    /// than 2^20 cells or 2^24 rows a seed.
     pub fn new(config: Config) -> Result<Plan> {
+        refuse_many(&config)?;
         let cells = cells(&config);
         let block = block_length(&config.train.batches)?;
-        let mut points = Vec::new();
-        for index in 0..config.problems.len() {
-            points.push(point(&config, index, &cells, block)?);
+        let (mut points, mut first) = (Vec::new(), 0);
+        for own in cells.chunk_by(|a, b| a.problem == b.problem) {
+            points.push(point(&config, first, own, block)?);
+            first += own.len() as u64;
         }
         let average = config.train.outputs.contains(&Output::Average);
         Ok(Plan { config, cells, points, average })
@@ -211,6 +220,26 @@ fn models(config: &Config, problem: &Problem) -> Vec<u32> {
     if problem.is_sketched() { config.train.models.clone() } else { vec![problem.dim] }
 }
 
+fn refuse_many(config: &Config) -> Result<()> {
+    let train = &config.train;
+    let models = |problem: &Problem| if problem.is_sketched() { train.models.len() } else { 1 };
+    let models: u64 = config.problems.iter().map(|problem| models(problem) as u64).sum();
+    let lists = [train.samples.len(), train.batches.len(), train.step_sizes.len(), config.recipes.len()];
+    let cells = lists.iter().fold(models, |cells, length| cells.saturating_mul(*length as u64));
+    let due = match &train.checkpoints {
+        Checkpoints::At(points) => 1 + points.len() as u64,
+        Checkpoints::Log2 => 32,
+    };
+    let rows = cells.saturating_mul(due).saturating_mul(train.outputs.len() as u64);
+    if cells > MAX_CELLS || rows > MAX_ROWS {
+        return Err(Error::Input(format!(
+            "the lists of problem, train and recipe make {cells} cells of {due} rows a seed: allowed are up to {MAX_CELLS} \
+             cells and {MAX_ROWS} rows"
+        )));
+    }
+    Ok(())
+}
+
 fn cells(config: &Config) -> Vec<Cell> {
     let train = &config.train;
     let mut cells = Vec::new();
@@ -255,8 +284,9 @@ fn block_length(batches: &[u32]) -> Result<u64> {
     Ok(BLOCK.max(MAX_BATCH.into()).div_ceil(lcm) * lcm)
 }
 
-fn point(config: &Config, index: usize, cells: &[Cell], block: u64) -> Result<Point> {
-    let problem = config.problems[index].clone();
+/// The point of the cells `first ..`, which are all of its.
+fn point(config: &Config, first: u64, cells: &[Cell], block: u64) -> Result<Point> {
+    let problem = config.problems[cells[0].problem].clone();
     let samples = config.train.samples.iter().copied().max().unwrap_or(1);
     let models = models(config, &problem);
     let model = models.iter().copied().max().unwrap_or(1);
@@ -268,8 +298,9 @@ fn point(config: &Config, index: usize, cells: &[Cell], block: u64) -> Result<Po
     let (tail, pairs, features, trajectories) = (tail(&problem), Vec::new(), Vec::new(), Vec::new());
     let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
     let mut point = Point { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
-    for (id, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.problem == index) {
-        add_cell(config, &mut point, id as u64, cell)?;
+    let mut known = Known::default();
+    for (id, cell) in (first..).zip(cells) {
+        add_cell(config, &mut point, &mut known, id, cell)?;
     }
     for trajectory in &mut point.trajectories {
         trajectory.cells.sort_by_key(|&(_, n)| n);
@@ -279,54 +310,87 @@ fn point(config: &Config, index: usize, cells: &[Cell], block: u64) -> Result<Po
     Ok(point)
 }
 
-fn find_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
-    list.iter().position(|have| *have == item).unwrap_or_else(|| {
-        list.push(item);
-        list.len() - 1
-    })
+/// The place of a pair. Models are the slowest key, so pairs of one draw are neighbours.
+fn find_pair(pairs: &mut Vec<Pair>, pair: Pair) -> usize {
+    let own = pairs.iter().rev().take_while(|have| have.draw == pair.draw).position(|have| *have == pair);
+    match own {
+        Some(behind) => pairs.len() - 1 - behind,
+        None => {
+            pairs.push(pair);
+            pairs.len() - 1
+        }
+    }
 }
 
-fn add_cell(config: &Config, point: &mut Point, id: u64, cell: &Cell) -> Result<()> {
-    let recipe = &config.recipes[cell.recipe];
-    let grids = point.problem.grids();
-    let op = |site: Site| Op::new(recipe.sites[site as usize].as_ref(), site, grids);
-    let feature = feature(point, cell.model, [Site::Data, Site::Sketch, Site::Feature].map(op));
-    if feature.scale < libm::ldexp(1.0, -48) as f32 {
-        let step = libm::ldexp(1.0, op(Site::Data).unit);
-        return Err(Error::Input(format!(
-            "recipe {:?}, data.step = {step:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
-            recipe.name, cell.model
-        )));
+/// What a point has so far, by what tells it apart: grids of many cells are planned in a moment.
+#[derive(Default)]
+struct Known {
+    /// By (M, recipe): the features that activations and Z^T r read.
+    features: HashMap<(u32, usize), (usize, usize)>,
+    /// By pair, M, factor and format; scale and tail follow from these.
+    places: HashMap<(usize, u32, Op, Op), usize>,
+    /// By M, B, recipe, step, stage and, where N shapes the schedule, N.
+    trajectories: HashMap<(u32, u32, usize, u32, u32, u64), usize>,
+}
+
+impl Known {
+    fn place(&mut self, point: &mut Point, feature: Feature) -> usize {
+        let key = (feature.pair, feature.model, feature.factor, feature.op);
+        *self.places.entry(key).or_insert_with(|| {
+            point.features.push(feature);
+            point.features.len() - 1
+        })
     }
-    let ops = TRAIN_SITES.map(op);
-    // What feature_grad rounds are the features before any rounding of their own.
-    let plain = Feature { op: Op::new(None, Site::Feature, grids), ..feature };
-    let gradient = if op(Site::FeatureGrad).is_set() { plain } else { feature };
-    let feature = find_or_push(&mut point.features, feature);
-    let gradient_feature = find_or_push(&mut point.features, gradient);
+
+    fn features(&mut self, config: &Config, point: &mut Point, cell: &Cell) -> Result<(usize, usize)> {
+        if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
+            return Ok(*known);
+        }
+        let op = |site: Site| op(config, point, cell, site);
+        let (ops, grids) = ([Site::Data, Site::Sketch, Site::Feature].map(op), point.problem.grids());
+        let (data, gradient_is_set) = (op(Site::Data), op(Site::FeatureGrad).is_set());
+        let feature = feature(point, cell.model, ops);
+        if feature.scale < libm::ldexp(1.0, -48) as f32 {
+            return Err(Error::Input(format!(
+                "recipe {:?}, data.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+                config.recipes[cell.recipe].name,
+                libm::ldexp(1.0, data.unit),
+                cell.model
+            )));
+        }
+        // What feature_grad rounds are the features before any rounding of their own.
+        let plain = Feature { op: Op::new(None, Site::Feature, grids), ..feature };
+        let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
+        self.features.insert((cell.model, cell.recipe), places);
+        Ok(places)
+    }
+}
+
+fn op(config: &Config, point: &Point, cell: &Cell, site: Site) -> Op {
+    Op::new(config.recipes[cell.recipe].sites[site as usize].as_ref(), site, point.problem.grids())
+}
+
+fn add_cell(config: &Config, point: &mut Point, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
+    let (feature, gradient_feature) = known.features(config, point, cell)?;
     let (step, stage) = schedule(config, cell)?;
-    let trajectory = Trajectory {
-        model: cell.model,
-        batch: cell.batch,
-        recipe: cell.recipe,
-        feature,
-        gradient_feature,
-        ops,
-        step,
-        stage,
-        samples: 0,
-        rows: Vec::new(),
-        cells: Vec::new(),
-    };
     // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
-    let shared = config.train.schedule == Schedule::Constant;
-    let same = |have: &Trajectory| {
-        let bare = Trajectory { cells: Vec::new(), ..have.clone() };
-        bare == trajectory && (shared || have.cells.iter().all(|&(_, n)| n == cell.samples))
-    };
-    let existing = point.trajectories.iter().position(same);
-    let slot = existing.unwrap_or_else(|| {
-        point.trajectories.push(trajectory);
+    let shaping = if config.train.schedule == Schedule::Constant { 0 } else { cell.samples };
+    let key = (cell.model, cell.batch, cell.recipe, step.to_bits(), stage, shaping);
+    let slot = *known.trajectories.entry(key).or_insert_with(|| {
+        let ops = TRAIN_SITES.map(|site| op(config, point, cell, site));
+        point.trajectories.push(Trajectory {
+            model: cell.model,
+            batch: cell.batch,
+            recipe: cell.recipe,
+            feature,
+            gradient_feature,
+            ops,
+            step,
+            stage,
+            samples: 0,
+            rows: Vec::new(),
+            cells: Vec::new(),
+        });
         point.trajectories.len() - 1
     });
     point.trajectories[slot].cells.push((id, cell.samples));
@@ -346,7 +410,7 @@ fn feature(point: &mut Point, model: u32, [data, sketch, op]: [Op; 3]) -> Featur
         true => Cuts::new(data.precision(grids.0), sketch.precision(grids.1)),
         false => Cuts::whole(),
     };
-    let pair = find_or_push(&mut point.pairs, Pair { data, sketch, draw, cuts });
+    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, cuts });
     let unit = libm::ldexp(1.0, data.unit);
     let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
     let tail = f32::from_bits(floor48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));

@@ -18,22 +18,54 @@ pub struct Eigenvalues {
 
 /// lambda_i of the spectrum; for covariates from a file the mean squares of their columns, which no draw uses.
 pub fn eigenvalues(problem: &Problem) -> Eigenvalues {
-    let i = 1..=problem.dim;
-    let values: Vec<f64> = match &problem.spectrum {
-        Spectrum::Power { exponent } => i.map(|i| libm::pow(f64::from(i), -exponent)).collect(),
-        Spectrum::Exponential { rate } => i.map(|i| libm::exp(-rate * f64::from(i - 1))).collect(),
-        Spectrum::Logarithmic { exponent } => i.map(|i| logarithmic(f64::from(i), *exponent)).collect(),
-        Spectrum::File(input) => input.values.iter().map(|lambda| f64::from(*lambda)).collect(),
-        Spectrum::Covariates(covariates) => covariates.second_moments(),
-    };
-    let (mut lambda, mut scales) = (Vec::with_capacity(values.len()), Vec::with_capacity(values.len()));
-    for value in values {
-        let value = round37(value);
-        let scale = f32::from_bits(floor48((value.sqrt() as f32).to_bits()));
+    let dim = problem.dim as usize;
+    let (mut lambda, mut scales) = (Vec::with_capacity(dim), Vec::with_capacity(dim));
+    for value in spectrum(problem) {
+        let (value, scale) = eigenvalue(value);
+        lambda.push(value);
         scales.push(scale);
-        lambda.push(if scale == 0.0 { 0.0 } else { value });
     }
     Eigenvalues { lambda, scales }
+}
+
+/// The first `count` of the eigenvalues and the sum of all, without holding them.
+pub fn leading_eigenvalues(problem: &Problem, count: usize) -> (Vec<f64>, f64) {
+    let mut first = Vec::new();
+    let sum = spectrum(problem).map(|value| eigenvalue(value).0).inspect(|lambda| {
+        if first.len() < count {
+            first.push(*lambda);
+        }
+    });
+    let trace = sum.sum();
+    (first, trace)
+}
+
+/// lambda_1 .. lambda_D before any rounding.
+fn spectrum(problem: &Problem) -> Box<dyn Iterator<Item = f64> + '_> {
+    let numbered = (1..=problem.dim).map(|i| spectrum_at(&problem.spectrum, i));
+    match &problem.spectrum {
+        Spectrum::File(input) => Box::new(input.values.iter().map(|lambda| f64::from(*lambda))),
+        Spectrum::Covariates(covariates) => Box::new(covariates.second_moments().into_iter()),
+        _ => Box::new(numbered),
+    }
+}
+
+/// lambda_i of a spectrum that a formula or a file gives.
+fn spectrum_at(spectrum: &Spectrum, i: u32) -> f64 {
+    match spectrum {
+        Spectrum::Power { exponent } => libm::pow(f64::from(i), -exponent),
+        Spectrum::Exponential { rate } => libm::exp(-rate * f64::from(i - 1)),
+        Spectrum::Logarithmic { exponent } => logarithmic(f64::from(i), *exponent),
+        Spectrum::File(input) => f64::from(input.values[i as usize - 1]),
+        Spectrum::Covariates(_) => 0.0,
+    }
+}
+
+/// lambda_i as the rows know it, and its scale s_i.
+fn eigenvalue(value: f64) -> (f64, f32) {
+    let value = round37(value);
+    let scale = f32::from_bits(floor48((value.sqrt() as f32).to_bits()));
+    (if scale == 0.0 { 0.0 } else { value }, scale)
 }
 
 fn logarithmic(i: f64, exponent: f64) -> f64 {
@@ -62,7 +94,7 @@ pub fn tail(problem: &Problem) -> (f64, f64) {
     let explained = match &problem.target {
         Target::Gaussian | Target::Ones => eigenvalues,
         Target::Source { exponent } => power_tail(d, *exponent),
-        Target::File(_) | Target::Labels => 0.0,
+        Target::File(_) | Target::Labels(_) => 0.0,
     };
     (eigenvalues, explained)
 }
@@ -110,22 +142,28 @@ pub fn target(problem: &Problem, eigenvalues: &Eigenvalues, stream: &Stream) -> 
             vec![(0..dim).map(draw).collect()]
         }
         Target::Source { exponent } => {
-            let deviations = source_deviations(&eigenvalues.lambda, *exponent);
-            let draw = |(i, deviation): (usize, f64)| deviation as f32 * normal(word(i));
-            pieces(&deviations.into_iter().enumerate().map(draw).collect::<Vec<f32>>(), &[8; 3])
+            let deviation = |i: usize| source_deviation(i as u32 + 1, eigenvalues.lambda[i], *exponent);
+            let draw = |i: usize| deviation(i) as f32 * normal(word(i));
+            pieces(&(0..dim).map(draw).collect::<Vec<f32>>(), &[8; 3])
         }
         Target::File(input) => pieces(&input.values, &[8; 3]),
-        Target::Labels => Vec::new(),
+        Target::Labels(_) => Vec::new(),
     }
 }
 
-/// Standard deviations of w_i under the source condition lambda_i E w_i^2 = i^-b; 0 where lambda_i is.
-fn source_deviations(lambda: &[f64], b: f64) -> Vec<f64> {
-    let deviation = |(i, lambda): (usize, &f64)| match *lambda {
-        0.0 => 0.0,
-        lambda => (libm::pow((i + 1) as f64, -b) / lambda).sqrt(),
-    };
-    lambda.iter().enumerate().map(deviation).collect()
+/// Standard deviation of w_i under the source condition lambda_i E w_i^2 = i^-b; 0 where lambda_i is.
+fn source_deviation(i: u32, lambda: f64, b: f64) -> f64 {
+    if lambda == 0.0 { 0.0 } else { (libm::pow(f64::from(i), -b) / lambda).sqrt() }
+}
+
+/// The largest of these deviations; without a file, indices a thousandth apart stand for their neighbours, whose
+/// deviations are smooth in i, so that a list of large problems is checked in a moment.
+fn largest_deviation(problem: &Problem, b: f64) -> f64 {
+    let dim = problem.dim;
+    let is_file = matches!(problem.spectrum, Spectrum::File(_));
+    let next = |i: &u32| (*i < dim).then(|| if is_file { i + 1 } else { i.saturating_add(1 + i / 1024).min(dim) });
+    let deviation = |i: u32| source_deviation(i, eigenvalue(spectrum_at(&problem.spectrum, i)).0, b);
+    std::iter::successors(Some(1), next).map(deviation).fold(0.0, f64::max)
 }
 
 /// Each value cut into pieces of so many significant bits.
@@ -154,8 +192,7 @@ pub fn check(problem: &Problem) -> Result<()> {
         ));
     }
     if let Target::Source { exponent } = problem.target {
-        let deviations = source_deviations(&eigenvalues(problem).lambda, exponent);
-        let largest = deviations.iter().copied().fold(0.0, f64::max);
+        let largest = largest_deviation(problem, exponent);
         if largest > libm::ldexp(1.0, 20) {
             return Err(Error::Input(format!(
                 "problem.target.exponent = {exponent}: with this spectrum the largest entry of w* has the standard deviation \

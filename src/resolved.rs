@@ -24,27 +24,40 @@ pub fn to_toml(config: &Config) -> String {
     let sweep = &config.sweep;
     format!(
         "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"{}\"\n",
-        body(config),
+        body(config, stored_path),
         sweep.seeds,
         sweep.seed,
         sweep.draws.name()
     )
 }
 
-/// What an output directory compares: all but seeds, check and draws.
+/// What an output directory compares: all but seeds, check, draws and the places of files.
 pub fn settings(plan: &Plan) -> Result<Settings> {
     let config = &plan.config;
     Ok(Settings {
         config_toml: to_toml(config),
-        identity: format!("{}\nseed = {}\n", body(config), config.sweep.seed),
+        identity: format!("{}\nseed = {}\n", body(config, file_name), config.sweep.seed),
         seeds: config.sweep.seeds,
         stream_version: STREAM_VERSION,
     })
 }
 
-fn body(config: &Config) -> String {
+/// How a text names a file.
+type Name = fn(&Input) -> String;
+
+/// Absolute, so that a stored config finds the file from anywhere.
+fn stored_path(input: &Input) -> String {
+    input.path.to_string_lossy().into_owned()
+}
+
+/// With its hash, what a file counts by: config and data may move together.
+fn file_name(input: &Input) -> String {
+    input.name()
+}
+
+fn body(config: &Config, name: Name) -> String {
     let mut text = String::from("[problem]\n");
-    let mut key = |name: &str, value: &dyn Fn(&Problem) -> Option<String>| {
+    let mut key = |key: &str, value: &dyn Fn(&Problem) -> Option<String>| {
         let mut values: Vec<String> = Vec::new();
         for value in config.problems.iter().filter_map(value) {
             if !values.contains(&value) {
@@ -53,19 +66,19 @@ fn body(config: &Config) -> String {
         }
         if !values.is_empty() {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{name} = [{}]", values.join(", "));
+            let _ = writeln!(text, "{key} = [{}]", values.join(", "));
         }
     };
     // Covariates from files bring their own spectrum, target and noise.
     let drawn = |p: &Problem, value: String| p.covariates().is_none().then_some(value);
     key("dim", &|p| drawn(p, p.dim.to_string()));
-    key("spectrum", &|p| spectrum_text(&p.spectrum));
-    key("target", &|p| target_text(&p.target));
+    key("spectrum", &|p| spectrum_text(&p.spectrum, name));
+    key("target", &|p| target_text(&p.target, name));
     key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
-    key("sketch", &|p| Some(sketch_text(&p.sketch)));
+    key("sketch", &|p| Some(sketch_text(&p.sketch, name)));
     key("sampling", &|_| Some("\"ambient\"".into()));
     key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
-    key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates)));
+    key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates, name)));
     text += "\n[train]\n";
     let train = &config.train;
     if !train.models.is_empty() {
@@ -99,44 +112,43 @@ fn body(config: &Config) -> String {
 }
 
 /// `path = "...", hash = "..."`: where the file lies, and what it held.
-fn input_text(path: &str, hash: &str, input: &Input) -> String {
-    let name = Value::from(input.path.to_string_lossy().into_owned());
-    format!("{path} = {name}, {hash} = \"{}\"", input.digest())
+fn input_text(path: &str, hash: &str, input: &Input, name: Name) -> String {
+    format!("{path} = {}, {hash} = \"{}\"", Value::from(name(input)), input.digest())
 }
 
-fn spectrum_text(spectrum: &Spectrum) -> Option<String> {
+fn spectrum_text(spectrum: &Spectrum, name: Name) -> Option<String> {
     Some(match spectrum {
         Spectrum::Power { exponent } => format!("{{ kind = \"power\", exponent = {exponent:?} }}"),
         Spectrum::Exponential { rate } => format!("{{ kind = \"exponential\", rate = {rate:?} }}"),
         Spectrum::Logarithmic { exponent } => format!("{{ kind = \"logarithmic\", exponent = {exponent:?} }}"),
-        Spectrum::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
+        Spectrum::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
         Spectrum::Covariates(_) => return None,
     })
 }
 
-fn target_text(target: &Target) -> Option<String> {
+fn target_text(target: &Target, name: Name) -> Option<String> {
     Some(match target {
         Target::Gaussian => "{ kind = \"gaussian\" }".into(),
         Target::Ones => "{ kind = \"ones\" }".into(),
         Target::Source { exponent } => format!("{{ kind = \"source\", exponent = {exponent:?} }}"),
-        Target::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
-        Target::Labels => return None,
+        Target::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+        Target::Labels(_) => return None,
     })
 }
 
-fn sketch_text(sketch: &Sketch) -> String {
+fn sketch_text(sketch: &Sketch, name: Name) -> String {
     match sketch {
         Sketch::Gaussian { nested } => format!("{{ kind = \"gaussian\", nested = {nested} }}"),
         Sketch::None => "{ kind = \"none\" }".into(),
-        Sketch::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input)),
+        Sketch::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
     }
 }
 
-fn covariates_text(covariates: &Covariates) -> String {
+fn covariates_text(covariates: &Covariates, name: Name) -> String {
     format!(
         "{{ {}, {}, order = \"{}\", held_out = {:?}, standardize = {} }}",
-        input_text("path", "path_hash", &covariates.x),
-        input_text("labels", "labels_hash", &covariates.labels),
+        input_text("path", "path_hash", &covariates.x, name),
+        input_text("labels", "labels_hash", &covariates.labels, name),
         if covariates.permuted { "permuted" } else { "file" },
         covariates.held_out,
         covariates.standardize

@@ -1,100 +1,170 @@
 //! What in a plan a user would regret.
 
-use crate::codec::apply;
-use crate::config::Problem;
-use crate::cpu;
-use crate::format::{Op, Range, Spec};
-use crate::plan::{Cell, Plan, Point, TRAIN_SITES};
-use crate::problem::eigenvalues;
-use crate::random::Stream;
+mod pilot;
+
+use crate::config::Sketch;
+use crate::format::{Layout, Range, Spec};
+use crate::plan::{Plan, Point, SketchDraw};
+use crate::problem::leading_eigenvalues;
 use crate::results::Judge;
-use crate::row::{Counts, Site};
+use crate::row::Site;
+
+/// Multiply-adds of f64, about 0.3 ns each, that one trial of a point and the warnings of a whole plan may cost.
+const POINT_WORK: f64 = 2e9;
+const PLAN_WORK: f64 = 1e10;
+/// The same for a transcendental function, as an eigenvalue or a share takes, and for a normal draw.
+const FUNCTION: f64 = 100.0;
+const DRAW: f64 = 4.0;
+/// Warnings that are spelled out.
+const SPELLED: usize = 50;
 
 /// What `plan` and `sweep` warn of, one line each.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     let mut warnings = Vec::new();
-    for point in &plan.points {
-        let (data, sketch) = point.problem.grids();
-        for recipe in &plan.config.recipes {
-            for (site, bits, deviation) in [(Site::Data, data, 1.0), (Site::Sketch, sketch, 1.0)] {
-                if let Some(range) = recipe.sites[site as usize].as_ref().and_then(Spec::range)
-                    && finer(&range, bits, deviation)
-                {
-                    warnings.push(format!(
-                        "recipe {:?}: the format at {} is finer than the {bits}-bit grid of the draws and changes little",
-                        recipe.name,
-                        site.name()
-                    ));
-                }
-            }
-            if let Some(range) = recipe.sites[Site::Feature as usize].as_ref().and_then(Spec::range) {
-                let share = share_below(point, range.min_normal);
-                if share > 0.1 {
-                    warnings.push(format!(
-                        "recipe {:?}: {:.0} % of the features at M = {} fall below the format's smallest normal value \
-                         {:e}; hint: scale (or step), as scale = {:e}",
-                        recipe.name,
-                        100.0 * share,
-                        point.model,
-                        range.min_normal,
-                        hinted_scale(point, &range)
-                    ));
-                }
-            }
+    let (mut work, mut spectrum): (f64, Option<Features>) = (0.0, None);
+    for (index, point) in plan.points.iter().enumerate() {
+        // Points that differ in their last keys alone are neighbours and share a spectrum.
+        let known = spectrum.take().filter(|known| known.is_of(point));
+        work += if known.is_none() { FUNCTION * f64::from(point.problem.dim) } else { 0.0 };
+        let train = &plan.config.train;
+        let own = if point.problem.is_sketched() { 1.0 } else { f64::from(point.model) };
+        work += FUNCTION * own * plan.config.recipes.len() as f64;
+        work += (train.step_sizes.len() * train.batches.len()) as f64 * f64::from(point.model);
+        work += pilot::work(point).unwrap_or(0.0) + optimum_work(plan, point).unwrap_or(0.0);
+        if index > 0 && work > PLAN_WORK {
+            warnings.push(format!(
+                "problem: only the first {index} of {} points were looked through for warnings",
+                plan.points.len()
+            ));
+            break;
         }
-        warnings.extend(step_warnings(plan, point));
+        let features = known.unwrap_or_else(|| Features::new(point));
+        warnings.extend(grid_warnings(plan, point));
+        if !matches!(point.problem.sketch, Sketch::File(_)) {
+            // A user's sketch has features of its own deviations.
+            warnings.extend(small_features(plan, point, &features));
+            warnings.extend(step_warnings(plan, &features));
+        }
         warnings.extend(weight_warnings(plan, point));
-        warnings.extend(saturation_warnings(plan, point));
+        warnings.extend(pilot::warnings(plan, point));
+        spectrum = Some(features);
     }
     warnings.sort();
     warnings.dedup();
+    let more = warnings.len().saturating_sub(SPELLED);
+    if more > 0 {
+        warnings.truncate(SPELLED);
+        warnings.push(format!("{more} more warnings are left out"));
+    }
     warnings
 }
 
-fn finer(range: &Range, bits: u32, deviation: f64) -> bool {
-    match range.fixed {
-        true => range.min_normal <= libm::ldexp(deviation, -(bits as i32)),
-        false => range.significand >= bits,
+/// What the features of one spectrum are like.
+struct Features<'a> {
+    of: &'a Point,
+    /// The largest eigenvalues of H, as many as the largest M; all of them without a sketch.
+    leading: Vec<f64>,
+    /// Sum of all, a closed tail included.
+    trace: f64,
+}
+
+impl<'a> Features<'a> {
+    fn new(point: &'a Point) -> Features<'a> {
+        let (leading, trace) = leading_eigenvalues(&point.problem, point.model as usize);
+        Features { of: point, leading, trace: trace + point.tail.0 }
+    }
+
+    fn is_of(&self, point: &Point) -> bool {
+        let (own, other) = (&self.of.problem, &point.problem);
+        (own.dim, &own.spectrum, own.tail) == (other.dim, &other.spectrum, other.tail) && self.of.model == point.model
+    }
+
+    /// Mean share of features |z_j| < `bound`: z is Gaussian of variance tr(H)/M (each its own without a sketch).
+    fn share_below(&self, bound: f64) -> f64 {
+        let below = |variance: f64| if variance > 0.0 { libm::erf(bound / (2.0 * variance).sqrt()) } else { 0.0 };
+        match self.of.problem.is_sketched() {
+            true => below(self.trace / f64::from(self.of.model)),
+            false => self.leading.iter().map(|l| below(*l)).sum::<f64>() / self.leading.len() as f64,
+        }
+    }
+
+    fn deviation(&self) -> f64 {
+        (self.trace / f64::from(self.of.model)).sqrt()
+    }
+
+    /// Eigenvalues of the features' covariance, roughly: lambda_i plus the isotropic share of the rest.
+    fn covariance(&self) -> impl Iterator<Item = f64> + Clone {
+        let rest = match self.of.problem.is_sketched() {
+            true => (self.trace - self.leading.iter().sum::<f64>()).max(0.0) / f64::from(self.of.model),
+            false => 0.0,
+        };
+        self.leading.iter().map(move |l| l + rest)
     }
 }
 
-/// Mean share of features |z_j| < `bound`: z is Gaussian of variance tr(H)/M (each its own without a sketch).
-fn share_below(point: &Point, bound: f64) -> f64 {
-    let below = |variance: f64| libm::erf(bound / (2.0 * variance).sqrt());
-    let lambda = eigenvalues(&point.problem).lambda;
-    match point.problem.is_sketched() {
-        true => below(lambda.iter().sum::<f64>() / f64::from(point.model)),
-        false => lambda.iter().map(|l| below(*l)).sum::<f64>() / lambda.len() as f64,
+/// Formats finer than the grid of what they round.
+fn grid_warnings(plan: &Plan, point: &Point) -> Vec<String> {
+    let (data, sketch) = point.problem.grids();
+    let mut warnings = Vec::new();
+    for recipe in &plan.config.recipes {
+        for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
+            let unused = site == Site::Sketch && !point.problem.is_sketched();
+            if let Some(range) = recipe.sites[site as usize].as_ref().filter(|_| !unused).and_then(Spec::range)
+                && finer(&range, bits)
+            {
+                warnings.push(format!(
+                    "recipe {:?}: the format at {} is finer than the {bits}-bit grid of the draws and changes little",
+                    recipe.name,
+                    site.name()
+                ));
+            }
+        }
     }
+    warnings
 }
 
-/// The power of two that brings the smallest normal value to a tenth of the features' deviation.
-fn hinted_scale(point: &Point, range: &Range) -> f64 {
-    let trace: f64 = eigenvalues(&point.problem).lambda.iter().sum();
-    let deviation = (trace / f64::from(point.model)).sqrt();
-    libm::exp2(libm::floor(libm::log2(0.1 * deviation / range.min_normal)))
+/// A float format that keeps every bit of values between 2^-10 and 2^3, which draws of deviation 1 hardly leave.
+fn finer(range: &Range, bits: u32) -> bool {
+    !range.fixed && range.significand >= bits && range.max >= 8.0 && range.min_normal <= libm::ldexp(1.0, -10)
 }
 
-/// Eigenvalues of the features' covariance, roughly: lambda_i plus the isotropic share of the tail.
-fn feature_spectrum(problem: &Problem, model: u32) -> Vec<f64> {
-    let lambda = eigenvalues(problem).lambda;
-    if !problem.is_sketched() {
-        return lambda;
+fn small_features(plan: &Plan, point: &Point, features: &Features) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for recipe in &plan.config.recipes {
+        let Some(spec) = &recipe.sites[Site::Feature as usize] else { continue };
+        let Some(range) = spec.range() else { continue };
+        let share = features.share_below(range.min_normal);
+        if share > 0.1 {
+            warnings.push(format!(
+                "recipe {:?}: {:.0} % of the features at M = {} fall below the format's smallest normal value {:e}; \
+                 hint: feature.{}",
+                recipe.name,
+                100.0 * share,
+                point.model,
+                range.min_normal,
+                hint(spec, &range, features.deviation())
+            ));
+        }
     }
-    let m = model as usize;
-    let tail: f64 = lambda[m..].iter().sum::<f64>() / m as f64;
-    lambda[..m].iter().map(|l| l + tail).collect()
+    warnings
+}
+
+/// The option that brings the smallest normal value to a tenth of the features' deviation.
+fn hint(spec: &Spec, range: &Range, deviation: f64) -> String {
+    let Spec::Format { format, scale, .. } = spec else { return String::new() };
+    let (key, least) = if matches!(format.layout, Layout::Integer { .. }) { ("step", -48) } else { ("scale", -32) };
+    let exponent = libm::ilogb(*scale) + libm::floor(libm::log2(0.1 * deviation / range.min_normal)) as i32;
+    format!("{key} = {:e}", libm::ldexp(1.0, exponent.max(least)))
 }
 
 /// kappa = sum_i gamma h_i / (B (2 - gamma h_i (1 + 1/B))): mean-square stable iff every term is positive and
 /// the sum is below 1.
-fn step_warnings(plan: &Plan, point: &Point) -> Vec<String> {
-    let h = feature_spectrum(&point.problem, point.model);
+fn step_warnings(plan: &Plan, features: &Features) -> Vec<String> {
     let mut warnings = Vec::new();
     for &gamma in &plan.config.train.step_sizes {
         for &batch in &plan.config.train.batches {
             let b = f64::from(batch);
-            let terms = h.iter().map(|h| gamma * h / (b * (2.0 - gamma * h * (1.0 + 1.0 / b))));
+            let terms = features.covariance().map(|h| gamma * h / (b * (2.0 - gamma * h * (1.0 + 1.0 / b))));
             let kappa: f64 = if terms.clone().all(|t| t >= 0.0) { terms.sum() } else { f64::INFINITY };
             if kappa >= 0.5 {
                 let state = if kappa >= 1.0 { "beyond" } else { "near" };
@@ -108,90 +178,42 @@ fn step_warnings(plan: &Plan, point: &Point) -> Vec<String> {
     warnings
 }
 
-/// A fixed range at the weight or parameter site must hold the optimum v*.
-fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
-    let problem = &point.problem;
-    let limited: Vec<(&str, Site, Range)> = plan
-        .config
-        .recipes
-        .iter()
-        .flat_map(|recipe| [Site::Parameter, Site::Weight].map(|site| (recipe, site)))
+/// Recipes whose fixed range at the weight or parameter site must hold the optimum v*.
+fn limited(plan: &Plan) -> Vec<(&str, Site, Range)> {
+    let sites =
+        plan.config.recipes.iter().flat_map(|recipe| [Site::Parameter, Site::Weight].map(|site| (recipe, site)));
+    sites
         .filter_map(|(recipe, site)| {
             let range = recipe.sites[site as usize].as_ref().and_then(Spec::range)?;
             Some((recipe.name.as_str(), site, range))
         })
-        .collect();
-    // The optimum of seed 0 stands for the expected one; beyond this size it would cost more than a warning.
-    let work = f64::from(problem.dim) * f64::from(point.model).powi(2);
-    if limited.is_empty() || work > 2e9 {
-        return Vec::new();
-    }
-    let Some(judge) = Judge::of_optimum(plan, point) else { return Vec::new() };
-    let mine = |cell: &&Cell| plan.config.problems[cell.problem] == *problem;
-    let smallest = plan.cells.iter().filter(mine).map(|cell| cell.model).min().unwrap_or(point.model);
+        .collect()
+}
+
+/// Multiply-adds of the optimum; `None` where nothing asks for it, or it costs more than a warning is worth.
+fn optimum_work(plan: &Plan, point: &Point) -> Option<f64> {
+    let rows = |draw: &SketchDraw| f64::from(draw.rows);
+    let entry: f64 = point.sketches.iter().map(|draw| rows(draw) * (DRAW + rows(draw) / 2.0)).sum();
+    let work = f64::from(point.problem.dim) * (FUNCTION + entry);
+    (!limited(plan).is_empty() && work <= POINT_WORK).then_some(work)
+}
+
+/// The optimum of seed index 0 stands for the expected one.
+fn weight_warnings(plan: &Plan, point: &Point) -> Vec<String> {
+    let judge = optimum_work(plan, point).and_then(|_| Judge::of_optimum(plan, point));
+    let Some(judge) = judge else { return Vec::new() };
+    let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
         let largest = judge.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
-        for (name, site, range) in &limited {
+        for (name, site, range) in limited(plan) {
             if largest > range.max {
                 warnings.push(format!(
                     "recipe {name:?}: the largest value of the format at {}, {}, saturates the optimum v* at M = {model} \
-                     (largest entry {largest:.2}); hint: a larger step or scale",
+                     (largest entry {largest:.2}); hint: a larger {}",
                     site.name(),
-                    range.max
-                ));
-            }
-        }
-    }
-    warnings
-}
-
-/// Samples that tell how much a recipe saturates, and the multiply-adds they may cost.
-const PILOT: u64 = 64;
-const PILOT_WORK: f64 = 5e9;
-/// Share of saturated values from which a recipe is warned of.
-const HEAVY: f64 = 0.01;
-
-/// Recipes that clip more than 1 % of what a site sees in the first samples of seed index 0. Activations start at 0
-/// and residuals as the labels, so the latter stand for both.
-fn saturation_warnings(plan: &Plan, point: &Point) -> Vec<String> {
-    let (samples, seed) = (PILOT.min(point.samples), plan.config.sweep.seed);
-    let work = f64::from(point.problem.dim) * f64::from(point.model) * (samples * point.pairs.len() as u64) as f64;
-    if work > PILOT_WORK {
-        return Vec::new();
-    }
-    let tiles = cpu::samples(seed, point, 0, (0, samples));
-    let labels: Vec<f32> = tiles.iter().flat_map(|tile| tile.y.iter().copied()).collect();
-    let stream = Stream::new(seed, 0);
-    let sketches: Vec<Counts> = (0..point.pairs.len()).map(|p| cpu::sketch_counts(point, p, &stream)).collect();
-    let mut warnings = Vec::new();
-    for trajectory in &point.trajectories {
-        let feature = &point.features[trajectory.feature];
-        let entries = u64::from(point.rows(feature.pair)) * u64::from(point.problem.dim);
-        let data = cpu::data_counts(&tiles, feature.pair);
-        let features = cpu::feature_counts(&tiles, trajectory.feature);
-        let scalar = |site: Site| {
-            let op: &Op = &trajectory.ops[TRAIN_SITES.iter().position(|s| *s == site)?];
-            let counts = apply(op, &mut labels.clone(), |b| stream.word(0, b as u32, op.purpose));
-            Some((site, counts, samples))
-        };
-        let seen = [
-            Some((Site::Data, data, samples * u64::from(point.problem.dim))),
-            Some((Site::Sketch, sketches[feature.pair], entries)),
-            Some((Site::Feature, features, samples * u64::from(feature.model))),
-            scalar(Site::Label),
-            scalar(Site::Gradient),
-        ];
-        for (site, counts, elements) in seen.into_iter().flatten() {
-            let share = counts.saturated as f64 / elements.max(1) as f64;
-            if share > HEAVY {
-                warnings.push(format!(
-                    "recipe {:?}: {:.1} % of the values at {} are beyond the format's largest one and saturate (M = {}); \
-                     hint: a larger scale or step",
-                    plan.config.recipes[trajectory.recipe].name,
-                    100.0 * share,
-                    site.name(),
-                    trajectory.model
+                    range.max,
+                    if range.fixed { "step" } else { "scale" }
                 ));
             }
         }

@@ -12,6 +12,8 @@ use roundlaw::store;
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "sweep/files.rs"]
+mod data_files;
 #[cfg(unix)]
 #[path = "sweep/interrupt.rs"]
 mod interrupt;

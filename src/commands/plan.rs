@@ -11,11 +11,13 @@ use crate::warnings;
 pub fn run(args: &PlanArgs) -> Result<()> {
     let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
     let threads = rayon::current_num_threads() as u64;
-    let (cost, warnings) = (estimate::cost(&plan), warnings::warnings(&plan));
+    let (cost, fits) = (estimate::cost(&plan), estimate::fits(&plan, threads));
+    // The warnings try the plan out in small, which takes its memory.
+    let warnings = if fits.is_ok() { warnings::warnings(&plan) } else { Vec::new() };
     let (cohort_bytes, bytes) = estimate::memory(&plan, threads);
     let seeds = u64::from(plan.config.sweep.seeds);
     let cohorts = plan.points.len() as u64 * seeds;
-    let blocks: u64 = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>() * seeds;
+    let blocks = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>().saturating_mul(seeds);
     let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
     let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
@@ -38,7 +40,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     });
     if args.json {
         print(&document.to_string());
-        return estimate::fits(&plan, threads);
+        return fits;
     }
     print(&format!(
         "cells {}, runs {}, cohorts {cohorts} of {} blocks, {trajectories} trajectories\n\
@@ -58,5 +60,5 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     for warning in warnings {
         print(&format!("warning: {warning}"));
     }
-    estimate::fits(&plan, threads)
+    fits
 }

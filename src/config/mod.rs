@@ -5,6 +5,8 @@ mod problem;
 mod recipe;
 mod train;
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,6 +23,14 @@ pub const MAX_DIM: u32 = 1 << 24;
 pub const MAX_MODEL: u32 = 4096;
 pub const MAX_BATCH: u32 = 1024;
 const MAX_SAMPLES: u64 = (1 << 31) - 1;
+/// Points of the product over the `[problem]` keys.
+const MAX_PROBLEMS: usize = 4096;
+const MAX_RECIPES: usize = 4096;
+/// Bytes of a config.
+const MAX_TEXT: u64 = 1 << 24;
+/// Characters of a message, and of a recipe's name.
+const MAX_MESSAGE: usize = 1200;
+const MAX_NAME: usize = 200;
 
 /// A whole config, lists expanded, every value checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,7 +83,7 @@ pub enum Target {
     },
     File(Input),
     /// None: the labels come with the covariates.
-    Labels,
+    Labels(Input),
 }
 
 /// The map from covariates to features.
@@ -213,7 +223,7 @@ impl Target {
             Target::Ones => "ones".into(),
             Target::Source { .. } => "source".into(),
             Target::File(input) => input.canonical(),
-            Target::Labels => "labels".into(),
+            Target::Labels(labels) => format!("labels {}", labels.canonical().trim_start_matches("file ")),
         }
     }
 
@@ -260,7 +270,7 @@ impl Problem {
         match self.target {
             Target::Gaussian | Target::Ones => 1,
             Target::Source { .. } | Target::File(_) => 3,
-            Target::Labels => 0,
+            Target::Labels(_) => 0,
         }
     }
 
@@ -288,8 +298,8 @@ impl Check {
 impl Config {
     /// Reads a config file; the paths in it are relative to its directory.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::Input(format!("config {} cannot be read: {e}", path.display())))?;
+        let text = read_text(path)
+            .map_err(|e| Error::Input(one_line(&format!("config {} cannot be read: {e}", path.display()))))?;
         Config::parse_in(path.parent().unwrap_or(Path::new("")), &text, overrides)
     }
 
@@ -324,8 +334,26 @@ impl Config {
     }
 }
 
-/// A message that quotes keys and values stays one line: control characters are written as escapes.
+/// The text of a file or a pipe, if it is UTF-8 of a sensible length.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?.take(MAX_TEXT + 1).read_to_string(&mut text);
+    if text.len() as u64 > MAX_TEXT {
+        return Err(std::io::Error::other(format!("it is longer than the {MAX_TEXT} bytes allowed")));
+    }
+    read.map(|_| text)
+}
+
+/// A message that quotes keys and values stays one line, with control characters as escapes, and a readable one:
+/// of a long value its beginning is kept, and what the end says is allowed.
 fn one_line(message: &str) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    message.chars().map(escape).collect()
+    let line: String = message.chars().map(escape).collect();
+    let length = line.chars().count();
+    if length <= MAX_MESSAGE {
+        return line;
+    }
+    let start: String = line.chars().take(MAX_MESSAGE / 3).collect();
+    let end: String = line.chars().skip(length - MAX_MESSAGE / 2).collect();
+    format!("{start} ... {end}")
 }

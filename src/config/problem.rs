@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
-use super::{MAX_DIM, Problem, Sketch, Spectrum, Tail, Target};
+use super::{MAX_DIM, MAX_PROBLEMS, Problem, Sketch, Spectrum, Tail, Target};
 use crate::covariates::Covariates;
 use crate::error::{Error, Result};
 use crate::input::Input;
@@ -25,6 +25,7 @@ pub(super) fn problems(mut keys: Keys, base: &Path) -> Result<Vec<Problem>> {
         None => drawn(&mut keys, base)?,
     };
     keys.finish(&KEYS)?;
+    few(&[bases.iter().map(|(_, tails)| tails.len()).sum(), sketches.len()])?;
     let mut points = Vec::new();
     // The tail is the last key but comes with the spectrum: keep it fastest.
     for (problem, tails) in &bases {
@@ -61,6 +62,7 @@ fn drawn(keys: &mut Keys, base: &Path) -> Result<Bases> {
     let tails = distinct("problem.tail", &values(keys, "tail", Value::from("open"))?, |value| {
         Ok([Tail::Open, Tail::Closed][one_of("problem.tail", value, &["open", "closed"])?])
     })?;
+    few(&[dims.len(), spectra.len(), targets.len(), noises.len(), tails.len()])?;
     let mut points = Vec::new();
     for &dim in &dims {
         for spectrum in &spectra {
@@ -98,12 +100,10 @@ fn from_files(keys: &mut Keys, value: Value, base: &Path) -> Result<Bases> {
                 "problem.dim = {dim}: allowed is {columns}, the columns of problem.covariates, or no problem.dim"
             )));
         }
+        let target = Target::Labels(covariates.labels.clone());
         let spectrum = Spectrum::Covariates(Arc::new(covariates));
         let (sketch, tail) = (Sketch::None, Tail::Open);
-        points.push((
-            Problem { dim: columns, spectrum, target: Target::Labels, noise: 0.0, sketch, tail },
-            vec![Tail::Open],
-        ));
+        points.push((Problem { dim: columns, spectrum, target, noise: 0.0, sketch, tail }, vec![tail]));
     }
     Ok(points)
 }
@@ -176,6 +176,17 @@ fn sketch(value: &Value, base: &Path) -> Result<Sketch> {
     };
     keys.finish(allowed)?;
     Ok(sketch)
+}
+
+/// Refuses lists whose product has too many points.
+fn few(lengths: &[usize]) -> Result<()> {
+    let points = lengths.iter().fold(1, |product: usize, length| product.saturating_mul(*length));
+    if points > MAX_PROBLEMS {
+        return Err(Error::Input(format!(
+            "problem has lists whose product is {points} points: allowed are up to {MAX_PROBLEMS}"
+        )));
+    }
+    Ok(())
 }
 
 /// Refuses what does not go together.

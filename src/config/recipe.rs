@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::Recipe;
+use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::error::{Error, Result};
 use crate::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec};
 use crate::keys::{Keys, bad, number, one_of, power_of_two};
@@ -14,12 +14,16 @@ pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
         Some(other) => return Err(bad("recipe", &other, "[[recipe]] tables, each with a name")),
         None => return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into())),
     };
+    if list.len() > MAX_RECIPES {
+        return Err(Error::Input(format!("recipe stands {} times: allowed are up to {MAX_RECIPES}", list.len())));
+    }
     let mut recipes: Vec<Recipe> = Vec::new();
     for item in list {
         let mut keys = Keys::from_value("recipe", item)?;
-        let name = match keys.required("name", "a non-empty text")? {
-            Value::String(name) if !name.trim().is_empty() => name,
-            other => return Err(bad("recipe.name", &other, "a non-empty text")),
+        let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
+        let name = match keys.required("name", &allowed)? {
+            Value::String(name) if !name.trim().is_empty() && name.chars().count() <= MAX_NAME => name,
+            other => return Err(bad("recipe.name", &other, &allowed)),
         };
         if recipes.iter().any(|recipe| recipe.name == name) {
             return Err(Error::Input(format!("recipe.name = {name:?} stands twice: names must differ")));

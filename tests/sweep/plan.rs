@@ -48,31 +48,77 @@ fn constant_steps_share_trajectories() {
     assert_eq!(document(TINY, &["--set", "train.schedule=constant"])["trajectories"], 16 * 7, "N are prefixes");
 }
 
+const PLAIN: &str =
+    "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 32\n";
+
+fn with(recipe: &str) -> String {
+    format!("{PLAIN}[[recipe]]\nname = \"suspect\"\n{recipe}\n")
+}
+
+#[track_caller]
+fn warnings(text: &str, args: &[&str]) -> Vec<String> {
+    let list = document(text, args)["warnings"].as_array().unwrap().clone();
+    list.iter().map(|line| line.as_str().unwrap().to_string()).collect()
+}
+
 #[test]
 fn each_warning_has_its_config_and_the_plain_one_none() {
-    let plain =
-        "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 32\n";
-    let with = |recipe: &str| format!("{plain}[[recipe]]\nname = \"suspect\"\n{recipe}\n");
-    let warnings = |text: &str, args: &[&str]| -> Vec<String> {
-        let list = document(text, args)["warnings"].as_array().unwrap().clone();
-        list.iter().map(|line| line.as_str().unwrap().to_string()).collect()
-    };
     assert_eq!(warnings(&with(""), &[]), [""; 0]);
     for (recipe, args, parts) in [
-        ("sketch = { format = \"int8\", step = 0.001953125 }", &[][..], &["suspect", "sketch", "finer", "8-bit"][..]),
-        ("data = { format = \"int8\", step = 7.62939453125e-6 }", &[], &["suspect", "data", "finer", "16-bit"]),
+        ("sketch = \"bf16\"", &[][..], &["suspect", "sketch", "finer", "8-bit"][..]),
+        ("sketch = { format = \"f16\", rounding = \"stochastic\" }", &[], &["suspect", "sketch", "finer", "8-bit"]),
         (
             "feature = { format = \"int8\", step = 1.0 }",
             &[],
-            &["suspect", "features", "M = 4", "below", "hint", "scale"],
+            &["suspect", "features", "M = 4", "below", "step = 6.25e-2"],
         ),
+        ("feature = { format = \"e4m3\", scale = 64.0 }", &[], &["features", "below", "hint: feature.scale = 4e0"]),
         ("", &["--set", "train.step_size=1.5"], &["train.step_size = 1.5", "stability", "kappa"]),
         (
             "weight = { format = \"int8\", step = 0.0009765625 }",
             &[],
-            &["suspect", "weight", "saturates", "0.124", "hint"],
+            &["suspect", "weight", "saturates", "0.124", "hint: a larger step"],
         ),
-        ("parameter = { format = \"e4m3\", scale = 0.0000152587890625 }", &[], &["suspect", "parameter", "saturates"]),
+        (
+            "parameter = { format = \"e4m3\", scale = 0.0000152587890625 }",
+            &[],
+            &["suspect", "parameter", "saturates", "hint: a larger scale"],
+        ),
+        (
+            "data = { format = \"int8\", step = 7.62939453125e-6 }",
+            &[],
+            &["suspect", "values at data are beyond", "saturate; hint: a larger data.step"],
+        ),
+        (
+            "sketch = { format = \"int4\", step = 0.125 }",
+            &[],
+            &["values at sketch are beyond", "saturate; hint: a larger sketch.step"],
+        ),
+        (
+            "feature = { format = \"e4m3\", scale = 0.0009765625 }",
+            &[],
+            &["values at feature (M = 4) are beyond", "hint: a larger feature.scale"],
+        ),
+        (
+            "label = { format = \"e5m2\", scale = 0.0000152587890625 }",
+            &[],
+            &["values at label are beyond", "hint: a larger label.scale"],
+        ),
+        (
+            "gradient = { format = \"int8\", step = 0.00390625 }",
+            &[],
+            &["values at gradient are beyond", "hint: a larger gradient.step"],
+        ),
+        (
+            "feature = { format = \"f16\", scale = 0.0000152587890625 }",
+            &[],
+            &["values at feature (M = 4) overflow", "diverges", "hint: a larger feature.scale"],
+        ),
+        (
+            "label = { format = \"e4m3\", scale = 0.0009765625, overflow = \"ieee\" }",
+            &[],
+            &["values at label overflow", "diverges", "hint: a larger label.scale"],
+        ),
     ] {
         let found = warnings(&with(recipe), args);
         assert_eq!(found.len(), 1, "{recipe} {args:?}: {found:?}");
@@ -92,12 +138,49 @@ fn each_warning_has_its_config_and_the_plain_one_none() {
 }
 
 #[test]
+fn a_hint_that_is_followed_ends_its_warning() {
+    for (recipe, hinted) in [
+        ("feature = { format = \"int8\", step = HERE }", "16.0"),
+        ("feature = { format = \"e4m3\", scale = HERE }", "4096.0"),
+        ("feature = { format = \"e5m2\", scale = HERE }", "65536.0"),
+    ] {
+        let found = warnings(&with(&recipe.replace("HERE", hinted)), &[]);
+        let hint = found[0].rsplit(" = ").next().unwrap().to_string();
+        assert_eq!(warnings(&with(&recipe.replace("HERE", &hint)), &[]), [""; 0], "{found:?}");
+    }
+}
+
+#[test]
+fn blocks_set_their_own_scale_and_get_no_hint() {
+    let samples = ["--set", "train.samples=64"];
+    for format in ["mxfp4", "mxfp8", "mxfp8-e5m2"] {
+        for site in ["data", "sketch", "feature", "weight", "parameter"] {
+            assert_eq!(warnings(&with(&format!("{site} = \"{format}\"")), &samples), [""; 0], "{format} at {site}");
+        }
+    }
+    // A label alone in its block is cut wherever its significand is beyond 1.5: every third.
+    for (site, batch) in [("label", 1), ("gradient", 1)] {
+        let found = warnings(
+            &with(&format!("{site} = \"mxfp4\"")),
+            &[&samples[..], &["--set", &format!("train.batch={batch}")]].concat(),
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].contains(&format!("values at {site} are beyond")) && found[0].ends_with("saturate"),
+            "{found:?}"
+        );
+    }
+    assert_eq!(warnings(&with("label = \"mxfp4\""), &[&samples[..], &["--set", "train.batch=32"]].concat()), [""; 0]);
+}
+
+#[test]
 fn sizes_beyond_memory_are_refused_with_the_memory_needed() {
     let text = TINY.replace("model = [3, 5]", "model = 4096").replace("dim = 24", "dim = 16777216");
     let place = Place::new();
     // G once in f32, and once more for each quantized pair of data and sketch.
     let output = plan(&text, &["--set", "recipe=[{name=\"fp32\"}]"]);
     refused(&output, 2, &["problem.dim", "train.model", "GiB", "512."]);
+    refused(&output, 2, &["sweep.seeds = 7"]);
     assert!(output.stdout.is_empty() || serde_json::from_slice::<Value>(&output.stdout).is_ok());
     refused(&place.sweep(&text, "out", &[]), 2, &["problem.dim", "train.model", "GiB"]);
     assert!(!place.path("out").exists());

@@ -1,0 +1,229 @@
+//! Formats and laws, each with its own options.
+
+use super::*;
+
+/// Every format, as messages list them.
+pub const FORMAT_NAMES: &str = "fp32, bf16, f16, e5m2, e4m3, int8, int4, mxfp8, mxfp8-e5m2, mxfp4";
+
+#[track_caller]
+fn values_refused(site: &str, table: &[(&str, &[&str])]) {
+    for (value, parts) in table {
+        let text = message(&with_recipe(&format!("{site} = {value}")), &[]);
+        names(&text, parts);
+        names(&text, &["\"a\"", site]);
+    }
+}
+
+#[track_caller]
+fn spec_of(site: Site, value: &str) -> Option<Spec> {
+    read(&with_recipe(&format!("{} = {value}", site.name())), &[]).unwrap_or_else(|e| panic!("{e}")).recipes[0].sites
+        [site as usize]
+}
+
+#[test]
+fn formats_take_their_own_options() {
+    values_refused(
+        "weight",
+        &[
+            ("\"fp4\"", &["weight.format = \"fp4\"", FORMAT_NAMES]),
+            ("\"E4M3\"", &["weight.format = \"E4M3\"", FORMAT_NAMES]),
+            ("{ scale = 2 }", &["weight.format", "missing", FORMAT_NAMES]),
+            ("{ format = \"fp32\", scale = 2 }", &["weight.scale", "allowed are format"]),
+            ("{ format = \"fp32\", rounding = \"stochastic\" }", &["weight.rounding", "allowed are format"]),
+            ("{ format = \"e4m3\", rounding = \"up\" }", &["weight.rounding = \"up\"", "nearest-even, stochastic"]),
+            ("{ format = \"e4m3\", rounding = true }", &["weight.rounding = true", "nearest-even, stochastic"]),
+            ("{ format = \"e4m3\", eps = 0.1 }", &["weight.eps", "format, rounding, scale, overflow"]),
+        ],
+    );
+}
+
+#[test]
+fn integers_have_a_step_and_nothing_of_a_float() {
+    for format in ["int8", "int4"] {
+        let with = |options: &str| format!("{{ format = \"{format}\"{options} }}");
+        values_refused(
+            "weight",
+            &[
+                (&format!("\"{format}\""), &["weight.step", "missing", "power of two"]),
+                (&with(", scale = 2"), &["weight.step", "missing", "power of two"]),
+                (&with(", step = 0.5, scale = 2"), &["weight.scale", "format, rounding, step"]),
+                (&with(", step = 0.5, overflow = \"ieee\""), &["weight.overflow", "format, rounding, step"]),
+                (&with(", step = 0.1"), &["weight.step = 0.1", "power of two from 2^-48 to 2^48"]),
+                (&with(", step = 0"), &["weight.step = 0", "power of two"]),
+                (&with(", step = -2.0"), &["weight.step = -2.0", "power of two"]),
+                (&with(", step = inf"), &["weight.step = inf", "power of two"]),
+                (&with(", step = nan"), &["weight.step = nan", "power of two"]),
+                (&with(", step = 1e-15"), &["weight.step", "power of two"]),
+                (&with(", step = 1.7763568394002505e-15"), &["weight.step", "2^-48"]),
+                (&with(", step = 562949953421312"), &["weight.step = 562949953421312", "2^48"]),
+                (&with(", step = \"0.5\""), &["weight.step = \"0.5\"", "power of two"]),
+            ],
+        );
+        for exponent in [-48, 0, 48] {
+            let step = 2f64.powi(exponent);
+            let spec = spec_of(Site::Weight, &with(&format!(", step = {step:?}")));
+            assert!(matches!(spec, Some(Spec::Format { scale, .. }) if scale == step), "{format} {exponent}: {spec:?}");
+        }
+    }
+}
+
+#[test]
+fn a_float_scale_keeps_the_largest_value_an_f32() {
+    // Largest exponents: bf16 has that of f32 itself.
+    for (format, most) in [("bf16", 0), ("f16", 32), ("e5m2", 32), ("e4m3", 32)] {
+        let with = |exponent: i32| format!("{{ format = \"{format}\", scale = {:?} }}", 2f64.powi(exponent));
+        let range = format!("a power of two from 2^-32 to 2^{most}");
+        values_refused(
+            "weight",
+            &[
+                (&with(most + 1), &["weight.scale", &range]),
+                (&with(-33), &["weight.scale", &range]),
+                (&format!("{{ format = \"{format}\", scale = 3 }}"), &["weight.scale = 3", &range]),
+                (&format!("{{ format = \"{format}\", scale = 0.0 }}"), &["weight.scale = 0.0", &range]),
+                (&format!("{{ format = \"{format}\", scale = [1] }}"), &["weight.scale = [1]", &range]),
+                (
+                    &format!("{{ format = \"{format}\", step = 2 }}"),
+                    &["weight.step", "format, rounding, scale, overflow"],
+                ),
+            ],
+        );
+        for exponent in [-32, 0, most] {
+            let range = spec_of(Site::Weight, &with(exponent)).unwrap().range().unwrap();
+            assert!(range.max <= f64::from(f32::MAX), "{format} times 2^{exponent}: {range:?}");
+        }
+    }
+}
+
+#[test]
+fn floats_saturate_or_overflow_each_with_its_default() {
+    for (format, default) in [("bf16", "ieee"), ("f16", "ieee"), ("e5m2", "saturate"), ("e4m3", "saturate")] {
+        let plain = spec_of(Site::Label, &format!("\"{format}\""));
+        for overflow in ["saturate", "ieee"] {
+            let spec = spec_of(Site::Label, &format!("{{ format = \"{format}\", overflow = \"{overflow}\" }}"));
+            let Some(Spec::Format { overflow: read, .. }) = spec else { panic!("{spec:?}") };
+            assert_eq!(read, if overflow == "ieee" { Overflow::Ieee } else { Overflow::Saturate });
+            assert_eq!(spec == plain, overflow == default, "{format} {overflow}");
+            // The row tells what is not the default.
+            let option = if overflow == default { String::new() } else { format!(" overflow={overflow}") };
+            assert_eq!(spec.unwrap().canonical(), format!("{format}{option}"));
+        }
+        for wrong in ["\"wrap\"", "true", "\"\""] {
+            let value = format!("{{ format = \"{format}\", overflow = {wrong} }}");
+            let parts = [&format!("label.overflow = {wrong}")[..], "saturate, ieee"];
+            values_refused("label", &[(&value, &parts)]);
+        }
+    }
+}
+
+#[test]
+fn blocks_have_no_scale_step_or_overflow_of_their_own() {
+    for format in ["mxfp8", "mxfp8-e5m2", "mxfp4"] {
+        for option in ["scale = 2", "step = 0.5", "overflow = \"ieee\"", "block = 16"] {
+            let key = option.split(' ').next().unwrap();
+            let value = format!("{{ format = \"{format}\", {option} }}");
+            values_refused("feature", &[(&value, &[&format!("feature.{key}"), "allowed are format, rounding"])]);
+        }
+        let spec = spec_of(Site::Feature, &format!("\"{format}\"")).unwrap();
+        assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even")));
+    }
+}
+
+#[test]
+fn laws_take_a_variance_and_a_distribution() {
+    values_refused(
+        "weight",
+        &[
+            ("{ noise = \"drift\", eps = 0.1 }", &["weight.noise = \"drift\"", "additive, relative, multiplicative"]),
+            ("{ noise = 0.1 }", &["weight.noise = 0.1", "additive, relative, multiplicative"]),
+            ("{ noise = \"additive\" }", &["weight.eps", "missing", "0.01"]),
+            ("{ noise = \"relative\", eps = 0 }", &["weight.eps = 0", "number from"]),
+            ("{ noise = \"multiplicative\", eps = 1e-30 }", &["weight.eps", "number from"]),
+            ("{ noise = \"additive\", eps = 1e7 }", &["weight.eps = 10000000.0", "to 1e6"]),
+            ("{ noise = \"additive\", eps = nan }", &["weight.eps = nan", "number from"]),
+            ("{ noise = \"additive\", eps = \"0.1\" }", &["weight.eps = \"0.1\"", "number from"]),
+            (
+                "{ noise = \"relative\", eps = 0.1, law = \"cauchy\" }",
+                &["weight.law = \"cauchy\"", "gaussian, two-point"],
+            ),
+            ("{ noise = \"additive\", eps = 0.1, format = \"e4m3\" }", &["weight.format", "noise, eps, law"]),
+            ("{ noise = \"additive\", eps = 0.1, rounding = \"stochastic\" }", &["weight.rounding", "noise, eps, law"]),
+            ("{ noise = \"additive\", eps = 0.1, scale = 2 }", &["weight.scale", "noise, eps, law"]),
+        ],
+    );
+    for (noise, kind) in
+        [("additive", Noise::Additive), ("relative", Noise::Relative), ("multiplicative", Noise::Multiplicative)]
+    {
+        for (law, drawn) in [("gaussian", Law::Gaussian), ("two-point", Law::TwoPoint)] {
+            for site in Site::ALL {
+                let spec = spec_of(site, &format!("{{ noise = \"{noise}\", eps = 0.25, law = \"{law}\" }}")).unwrap();
+                assert_eq!(spec, Spec::Noise { noise: kind, eps: 0.25, law: drawn, shared: false });
+                assert_eq!((spec.canonical(), spec.rounding()), (format!("{noise} eps=0.25 law={law}"), None));
+            }
+        }
+    }
+}
+
+#[test]
+fn only_scalar_sites_share_a_draw_over_the_batch() {
+    for site in Site::ALL {
+        let name = site.name();
+        let value = |shared: &str| format!("{{ noise = \"additive\", eps = 0.25, shared_batch = {shared} }}");
+        if [Site::Label, Site::Activation, Site::Gradient].contains(&site) {
+            for shared in [true, false] {
+                let expected = Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared };
+                assert_eq!(spec_of(site, &value(&shared.to_string())), Some(expected));
+            }
+            values_refused(name, &[(&value("1"), &[&format!("{name}.shared_batch = 1"), "true, false"])]);
+        } else {
+            values_refused(
+                name,
+                &[(&value("true"), &[&format!("{name}.shared_batch"), "allowed are noise, eps, law"])],
+            );
+        }
+    }
+    values_refused(
+        "label",
+        &[("{ format = \"e4m3\", shared_batch = true }", &["label.shared_batch", "format, rounding, scale, overflow"])],
+    );
+}
+
+#[test]
+fn integer_data_keep_a_step_that_survives_the_sketch() {
+    // 2^-48 over sqrt 4 is below the smallest operand.
+    let step = |exponent: i32| format!("data = {{ format = \"int8\", step = {:?} }}", 2f64.powi(exponent));
+    names(&message(&with_recipe(&step(-47)), &[]), &["\"a\"", "data.step", "train.model = 8", "2^-48", "larger steps"]);
+    assert!(read(&with_recipe(&step(-46)), &[]).is_ok());
+}
+
+#[test]
+fn names_are_short_and_few() {
+    let named = |length: usize| read(PLAIN, &[&format!("recipe=[{{name={:?}}}]", "é".repeat(length))]);
+    assert_eq!(named(200).unwrap().recipes[0].name.chars().count(), 200);
+    names(&line(named(201)), &["recipe.name", "at most 200 characters"]);
+    let many = |count: usize| (0..count).map(|i| format!("[[recipe]]\nname = \"r{i}\"\n")).collect::<String>();
+    assert_eq!(read(&with_recipe(&many(4095)), &[]).unwrap().recipes.len(), 4096);
+    names(&message(&with_recipe(&many(4096)), &[]), &["recipe", "4097", "up to 4096"]);
+}
+
+#[test]
+fn sites_read_as_the_format_or_law_they_name() {
+    let text = with_recipe(
+        "data = \"fp32\"\nfeature = \"e4m3\"\nfeature_grad = \"bf16\"\nlabel = { format = \"mxfp4\", rounding = \"stochastic\" }\n\
+         weight = { format = \"int8\", step = 0.0625 }\ngradient = { noise = \"additive\", eps = 0.25 }",
+    );
+    let sites = read(&text, &[]).unwrap().recipes[0].sites;
+    let spec = |name: &str, scale, rounding| {
+        let format = format(name).unwrap();
+        Some(Spec::Format { format, scale, rounding, overflow: format.overflow })
+    };
+    assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
+    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Rounding::NearestEven));
+    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Rounding::NearestEven));
+    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Rounding::Stochastic));
+    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Rounding::NearestEven));
+    assert_eq!(
+        sites[Site::Gradient as usize],
+        Some(Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared: false })
+    );
+    assert_eq!(sites[Site::Parameter as usize], None);
+}

@@ -1,0 +1,166 @@
+//! The resolved config is the same config.
+
+use super::*;
+
+fn resolves_to_itself(config: &Config, what: &str) {
+    let text = resolved::to_toml(config);
+    let again = Config::parse(&text, &[]).unwrap_or_else(|e| panic!("{what}: {e}\n{text}"));
+    assert_eq!(&again, config, "{what}:\n{text}");
+    assert_eq!(resolved::to_toml(&again), text, "{what}");
+}
+
+#[test]
+fn the_resolved_config_parses_back() {
+    for case in 0..300 {
+        resolves_to_itself(&plans::random(case).config, &format!("random config {case}"));
+    }
+    for text in [QUICKSTART, include_str!("../../configs/smoke.toml"), PLAIN] {
+        resolves_to_itself(&read(text, &[]).unwrap(), "config");
+    }
+    for set in [
+        &["problem.noise=[1e-13,1e6,0,3]", "problem.dim=[30,20]", "problem.spectrum.exponent=16"][..],
+        &["train.step_size=[1e-12,0.1,0.3333333333333333,1048576]", "train.schedule=constant"],
+        &["train.checkpoints=[64,1]", "train.output=[\"average\",\"last\"]", "sweep.check=7"],
+        &["train.checkpoints=log2", "sweep.seed=9223372036854775807", "sweep.seeds=2147483647", "sweep.check=off"],
+        &["problem.target=[{kind=\"ones\"},{kind=\"gaussian\"}]", "problem.sketch=[{kind=\"gaussian\"}]"],
+        &["problem.spectrum=[{kind=\"exponential\",rate=0.1},{kind=\"logarithmic\",exponent=1.5}]", "sweep.draws=host"],
+        &["problem.target={kind=\"source\",exponent=1.5}", "problem.tail=[\"closed\",\"open\"]"],
+        &["problem.sketch=[{kind=\"gaussian\",nested=false},{kind=\"none\"},{kind=\"gaussian\"}]"],
+        &["train.quantized_test=true", "train.test_samples=2"],
+    ] {
+        resolves_to_itself(&plain(set), &format!("{set:?}"));
+    }
+    for name in [
+        "\"q\\\" \\\\ 'x'\"",
+        "\"a\\nb\\r\\n\\tc\"",
+        "'''\"\"\"'''",
+        "\"\\u0000\\u001b\"",
+        "\"résumé 数\"",
+        "\" pad \"",
+    ] {
+        let config = read(PLAIN, &[&format!("recipe=[{{name={name}}}]")]).unwrap();
+        resolves_to_itself(&config, name);
+    }
+    for scale in [-32, 32, 0] {
+        let scale = 2f64.powi(scale);
+        let lines = format!(
+            "data = {{ format = \"e4m3\", scale = {scale:?} }}\nweight = {{ format = \"int8\", step = {scale:?} }}"
+        );
+        resolves_to_itself(&read(&with_recipe(&lines), &[]).unwrap(), &lines);
+    }
+}
+
+#[test]
+fn every_option_of_a_recipe_parses_back() {
+    let mut lines = String::new();
+    for (index, value) in [
+        "{ format = \"bf16\", overflow = \"saturate\", scale = 0.5 }",
+        "{ format = \"f16\", rounding = \"stochastic\", scale = 4294967296.0 }",
+        "{ format = \"e5m2\", overflow = \"ieee\" }",
+        "{ format = \"e4m3\", overflow = \"ieee\", scale = 2.3283064365386963e-10 }",
+        "{ format = \"int4\", step = 281474976710656 }",
+        "{ format = \"mxfp8\", rounding = \"stochastic\" }",
+        "\"mxfp8-e5m2\"",
+        "\"fp32\"",
+        "{ noise = \"relative\", eps = 0.1, law = \"two-point\" }",
+        "{ noise = \"multiplicative\", eps = 1e-28 }",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        lines += &format!("[[recipe]]\nname = \"r{index}\"\n");
+        Site::ALL.iter().for_each(|site| lines += &format!("{} = {value}\n", site.name()));
+    }
+    let shared = "{ noise = \"additive\", eps = 0.25, law = \"two-point\", shared_batch = true }";
+    lines += &format!("[[recipe]]\nname = \"shared\"\nlabel = {shared}\nactivation = {shared}\ngradient = {shared}\n");
+    resolves_to_itself(&read(&with_recipe(&lines), &[]).unwrap(), &lines);
+}
+
+/// A config that names every kind of file, with the places of the files.
+fn with_files(place: &Place) -> [String; 3] {
+    place.file("lambda.npy", &[100], |i| 1.0 / (1.0 + i as f32));
+    place.file("w.npy", &[100], |i| i as f32 - 50.0);
+    place.file("s.npy", &[8, 100], |i| (i % 7) as f32);
+    ["spectrum=lambda", "target=w", "sketch=s"].map(|pair| {
+        let (key, name) = pair.split_once('=').unwrap();
+        format!("problem.{key}={{kind=\"file\",path=\"{name}.npy\"}}")
+    })
+}
+
+#[test]
+fn files_are_stored_by_absolute_path_and_hash() {
+    let place = Place::new();
+    let set = with_files(&place);
+    let config = place.accepted(PLAIN, &set.each_ref().map(String::as_str));
+    resolves_to_itself(&config, "files");
+    let text = resolved::to_toml(&config);
+    for name in ["lambda.npy", "w.npy", "s.npy"] {
+        let hash = roundlaw::hash::fnv1a64(fs::read(place.path(name)).unwrap());
+        names(&text, &[&format!("path = \"{}\", hash = \"{hash:016x}\"", place.path(name).display())]);
+    }
+    // Every one of them is refused once it has changed, and where it is gone.
+    for (key, name) in [("spectrum", "lambda.npy"), ("target", "w.npy"), ("sketch", "s.npy")] {
+        let bytes = fs::read(place.path(name)).unwrap();
+        let mut changed = bytes.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(place.path(name), changed).unwrap();
+        let key = format!("problem.{key}.path");
+        names(&message(&text, &[]), &[&key, name, "has changed", "hash"]);
+        fs::remove_file(place.path(name)).unwrap();
+        names(&message(&text, &[]), &[&key, name, "No such file", "back", "correct the path"]);
+        fs::write(place.path(name), bytes).unwrap();
+    }
+    resolves_to_itself(&config, "files again");
+}
+
+#[test]
+fn covariates_are_stored_with_both_hashes() {
+    let place = Place::new();
+    place.file("x \"1\".npy", &[40, 5], |i| i as f32);
+    place.file("y.npy", &[40], |i| i as f32);
+    let text = "[problem]\ncovariates = { path = 'x \"1\".npy', labels = \"y.npy\", order = \"permuted\", held_out = 0.25 }\n\
+                [train]\nmodel = [2]\nsamples = [16]\n[[recipe]]\nname = \"a\"\n";
+    let config = place.accepted(text, &["problem.covariates.standardize=true"]);
+    resolves_to_itself(&config, "covariates");
+    let stored = resolved::to_toml(&config);
+    for (key, name) in [("path", "x \"1\".npy"), ("labels", "y.npy")] {
+        let bytes = fs::read(place.path(name)).unwrap();
+        let mut changed = bytes.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        fs::write(place.path(name), changed).unwrap();
+        names(
+            &message(&stored, &[]),
+            &[&format!("problem.covariates.{key}"), name, "has changed", &format!("{key}_hash")],
+        );
+        fs::write(place.path(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn the_identity_is_the_content_of_files_not_their_place() {
+    let identity = |place: &Place| {
+        let set = with_files(place);
+        let config = place.accepted(PLAIN, &set.each_ref().map(String::as_str));
+        resolved::settings(&Plan::new(config).unwrap()).unwrap().identity
+    };
+    let (here, there) = (Place::new(), Place::new());
+    assert_eq!(identity(&here), identity(&there));
+    assert!(!identity(&here).contains(here.0.path().to_str().unwrap()));
+    names(&identity(&here), &["lambda.npy", "w.npy", "s.npy"]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig {
+        cases: 400, failure_persistence: None, ..proptest::prelude::ProptestConfig::default()
+    })]
+
+    #[test]
+    fn random_configs_parse_back(case in 300u64..1_000_000) {
+        let text = plans::random_config(case);
+        match read(&text, &[]) {
+            Ok(config) => resolves_to_itself(&config, &format!("random config {case}")),
+            // A source target on a steep spectrum may leave the range.
+            Err(error) => names(&error.to_string(), &["problem.target.exponent", "2^20"]),
+        }
+    }
+}
