@@ -272,9 +272,9 @@ fn noisy_data() {
 fn weights_that_stagnate() {
     let case = Case {
         seed: 25,
-        trials: 16000,
-        dim: 8,
-        model: 8,
+        trials: 8000,
+        dim: 4,
+        model: 4,
         spectrum: Spectrum::Exponential(0.1),
         target: Target::Ones,
         noise: 0.02,

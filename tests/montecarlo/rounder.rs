@@ -7,7 +7,7 @@ pub enum Rounder {
     Format {
         /// Every magnitude of the format (of a block's elements), ascending from 0.
         values: Vec<f64>,
-        /// Elements of a block and exponent of its largest element; None: no shared scale.
+        /// Exponent of the largest element under a shared scale; None: no shared scale.
         block: Option<i32>,
         scale: f64,
         stochastic: bool,
