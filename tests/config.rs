@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use roundlaw::config::{Check, Checkpoints, Config, Draws, Output, Problem, Schedule, Sketch, Spectrum, Tail, Target};
 use roundlaw::error::{Error, exit};
-use roundlaw::format::{Law, Noise, Overflow, Rounding, Spec, format};
+use roundlaw::format::{Direction, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec, format};
 use roundlaw::plan::Plan;
 use roundlaw::resolved;
 use roundlaw::row::{SITES, Site};

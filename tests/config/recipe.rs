@@ -212,15 +212,20 @@ fn sites_read_as_the_format_or_law_they_name() {
          weight = { format = \"int8\", step = 0.0625 }\ngradient = { noise = \"additive\", eps = 0.25 }",
     );
     let sites = read(&text, &[]).unwrap().recipes[0].sites;
-    let spec = |name: &str, scale, rounding| {
+    let spec = |name: &str, scale, direction| {
         let format = format(name).unwrap();
-        Some(Spec::Format { format, scale, rounding, overflow: format.overflow })
+        let sharing = match format.layout {
+            Layout::Block { size, .. } => Some(Sharing { size, mode: ScaleMode::Floor }),
+            _ => None,
+        };
+        let rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
+        Some(Spec::Format { format, scale, rounding, overflow: format.overflow, sharing })
     };
     assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
-    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Rounding::NearestEven));
-    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Rounding::NearestEven));
-    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Rounding::Stochastic));
-    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Rounding::NearestEven));
+    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Direction::Stochastic));
+    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Direction::NearestEven));
     assert_eq!(
         sites[Site::Gradient as usize],
         Some(Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared: false })
