@@ -8,6 +8,13 @@ const GROUPS: u32 = 16u;
 var<workgroup> maxima: array<atomic<u32>, 48>;
 var<private> turn: u32 = 0u;
 
+// For kernels whose workgroup memory does not start as zeros; a barrier must follow.
+fn clear_maxima(lane: u32) {
+    for (var i = lane; i < 3u * GROUPS; i += LANES) {
+        atomicStore(&maxima[i], 0u);
+    }
+}
+
 fn offer(group: u32, magnitude: u32) {
     atomicMax(&maxima[GROUPS * turn + group], magnitude);
 }

@@ -29,6 +29,7 @@ const GRADIENT: u32 = 3u;
 const WEIGHT: u32 = 4u;
 const FEATURE_GRAD: u32 = 5u;
 
+// Workgroup memory does not start as zeros here: every word is written before it is read.
 var<workgroup> weights: array<f32, MODEL>;
 var<workgroup> values: array<f32, BATCH>; // activations, then residuals
 var<workgroup> diverged: u32;
@@ -308,6 +309,7 @@ fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     label_row = start;
     sample = params[7] + params[run + 11u];
     update = params[run + 5u];
+    clear_maxima(lane);
     if lane == 0u {
         diverged = status[params[run + 10u] * params[4] + slot];
     }

@@ -20,7 +20,8 @@ Examples:
 
 A recipe of a config sets any site to a format or a law:
   sites    {}
-  formats  {}; rounding {}
+  formats  {}
+  rounding {}
   laws     {}; law {}
 Every key with its default: docs/config.md.
 

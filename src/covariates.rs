@@ -81,9 +81,9 @@ impl Covariates {
         }
         labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
         let covariates = Covariates::new(x, labels, permuted, held_out, standardize);
-        // A held-out row may be far from a training set of hardly any scatter.
-        let beyond = |x: &f32| !(f64::from(x.abs()) <= MAX_MAGNITUDE);
-        if let Some(at) = covariates.rows.iter().position(beyond) {
+        // A held-out row may be far from training rows of hardly any scatter.
+        let range = -MAX_MAGNITUDE..=MAX_MAGNITUDE;
+        if let Some(at) = covariates.rows.iter().position(|x| !range.contains(&f64::from(*x))) {
             return Err(Error::Input(format!(
                 "{path}: {}, element [{}, {}] is {:e} once it is standardized over the training rows: allowed is a magnitude \
                  of at most 2^20",

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use crate::codec::floor48;
-use crate::config::{Check, Checkpoints, Config, Draws, MAX_BATCH, Output, Problem, Schedule, Sketch};
+use crate::config::{Check, Checkpoints, Config, Draws, MAX_BATCH, Output, Problem, Schedule, Sketch, Tail};
 use crate::error::{Error, Result};
 use crate::format::{Cuts, Op};
 use crate::hash::fnv1a64;
@@ -154,9 +154,10 @@ impl Plan {
         refuse_many(&config)?;
         let cells = cells(&config);
         let block = block_length(&config.train.batches)?;
-        let (mut points, mut first) = (Vec::new(), 0);
+        let (mut points, mut first, mut tails) = (Vec::new(), 0, Tails::default());
         for own in cells.chunk_by(|a, b| a.problem == b.problem) {
-            points.push(point(&config, first, own, block)?);
+            let tail = tails.of(&config.problems[own[0].problem]);
+            points.push(point(&config, first, own, block, tail)?);
             first += own.len() as u64;
         }
         let average = config.train.outputs.contains(&Output::Average);
@@ -284,8 +285,31 @@ fn block_length(batches: &[u32]) -> Result<u64> {
     Ok(BLOCK.max(MAX_BATCH.into()).div_ceil(lcm) * lcm)
 }
 
-/// The point of the cells `first ..`, which are all of its.
-fn point(config: &Config, first: u64, cells: &[Cell], block: u64) -> Result<Point> {
+/// The last closed tail: its sums take a moment, and points that differ in noise and sketch are neighbours.
+#[derive(Default)]
+struct Tails<'a>(Option<(&'a Problem, (f64, f64))>);
+
+impl<'a> Tails<'a> {
+    fn of(&mut self, problem: &'a Problem) -> (f64, f64) {
+        if problem.tail == Tail::Open {
+            return (0.0, 0.0);
+        }
+        let same = |have: &Problem| {
+            (have.dim, &have.spectrum, &have.target) == (problem.dim, &problem.spectrum, &problem.target)
+        };
+        match self.0 {
+            Some((have, sums)) if same(have) => sums,
+            _ => {
+                let sums = tail(problem);
+                self.0 = Some((problem, sums));
+                sums
+            }
+        }
+    }
+}
+
+/// The point of the cells `first ..`, which are all of its; `tail` is that of its problem.
+fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tail: (f64, f64)) -> Result<Point> {
     let problem = config.problems[cells[0].problem].clone();
     let samples = config.train.samples.iter().copied().max().unwrap_or(1);
     let models = models(config, &problem);
@@ -295,7 +319,7 @@ fn point(config: &Config, first: u64, cells: &[Cell], block: u64) -> Result<Poin
         Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
         _ => vec![SketchDraw { pass: 0, rows: model }],
     };
-    let (tail, pairs, features, trajectories) = (tail(&problem), Vec::new(), Vec::new(), Vec::new());
+    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
     let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
     let mut point = Point { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
     let mut known = Known::default();

@@ -181,15 +181,22 @@ pub fn total(pieces: &[Vec<f32>], dim: usize) -> Vec<f64> {
     sum
 }
 
-/// Refuses a problem whose numbers leave the range of the arithmetic.
+/// Refuses a problem whose numbers leave the range of the arithmetic; noise and sketch do not matter.
 pub fn check(problem: &Problem) -> Result<()> {
-    let (eigenvalues_beyond, explained_beyond) = tail(problem);
-    if !eigenvalues_beyond.is_finite() || !explained_beyond.is_finite() {
+    let (beyond, explained) = tail(problem);
+    if !beyond.is_finite() || !explained.is_finite() {
         return Err(Error::Input(
             "problem.tail = \"closed\" needs a tail with a finite sum: allowed are power and logarithmic spectra of exponent \
              above 1, exponential ones of rate above 0, and source targets of exponent above 1"
                 .into(),
         ));
+    }
+    let deviation = beyond.max(explained).sqrt();
+    if deviation > libm::ldexp(1.0, 20) {
+        return Err(Error::Input(format!(
+            "problem.tail = \"closed\": with this spectrum and target the tail has the standard deviation {deviation:e}, allowed \
+             is up to 2^20: a larger exponent or rate"
+        )));
     }
     if let Target::Source { exponent } = problem.target {
         let largest = largest_deviation(problem, exponent);

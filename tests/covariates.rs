@@ -88,6 +88,10 @@ impl Place {
     }
 }
 
+fn stored(place: &Place, out: &str) -> Vec<Row> {
+    store::rows(&place.path(out)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
 fn held(covariates: &Covariates) -> Vec<u32> {
     (0..covariates.held_rows()).map(|k| covariates.held_row(k)).collect()
 }
@@ -210,7 +214,7 @@ fn the_held_out_column_is_the_mean_squared_error_by_hand() {
     let options = ", order = \"permuted\", held_out = 0.25, standardize = true";
     let covariates = place.covariates(options);
     place.succeeds(&["sweep", "config.toml", "--out", "out", "--adapter", "cpu", "--check", "all"]);
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place, "out");
     // 2 M x 2 N x 2 B x 2 recipes, 3 seeds, 2 outputs.
     assert_eq!(rows.len(), 16 * 3 * 2);
     let sketch = Config::load(&place.path("config.toml"), &[]).unwrap().problems[0].sketch.clone();
@@ -248,10 +252,10 @@ fn a_sweep_on_files_is_checked_resumed_and_replayed() {
     let sweep = ["sweep", "config.toml", "--out", "out", "--adapter", "cpu", "--check", "all"];
     let (_, few) = place.succeeds(&[&sweep[..], &["--set", "sweep.seeds=1"]].concat());
     assert!(few.contains("16 runs in") && few.contains("16 checked"), "{few}");
-    let first = store::read_rows(&place.path("out")).unwrap();
+    let first = stored(&place, "out");
     let (_, rest) = place.succeeds(&sweep);
     assert!(rest.contains("32 runs in") && rest.contains("32 checked"), "{rest}");
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place, "out");
     assert_eq!(rows[..first.len()], first[..]);
     assert!(rows.iter().all(|row| row.checked == "exact" && row.held_out.is_some_and(|e| e.is_finite() && e > 0.0)));
     assert!(
@@ -265,5 +269,5 @@ fn a_sweep_on_files_is_checked_resumed_and_replayed() {
     assert!(none.contains("\n0 runs in"), "{none}");
     // Drawn on the host or the device, on one thread or two: the same rows.
     place.succeeds(&[&sweep[..3], &["host", "--adapter", "cpu", "--set", "sweep.draws=host"]].concat());
-    assert_eq!(store::digest(&store::read_rows(&place.path("host")).unwrap()), store::digest(&rows));
+    assert_eq!(store::digest(&stored(&place, "host")), store::digest(&rows));
 }

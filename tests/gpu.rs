@@ -1,5 +1,5 @@
 //! The GPU adapter against the scalar reference, bit for bit, on every adapter there is (choose with
-//! VK_DRIVER_FILES and WGPU_BACKEND).
+//! VK_DRIVER_FILES and WGPU_BACKEND, or `tests/adapter on NAME cargo test --release --test gpu`).
 
 #[allow(dead_code)] // what tests/cpu.rs needs of it
 mod plans;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use plans::Choices;
 use roundlaw::config::Config;
 use roundlaw::gpu::shader::{KERNELS, MODEL_SIZES, Variant, compose};
-use roundlaw::gpu::{Gpu, Tuning, adapters, difference};
+use roundlaw::gpu::{AdapterInfo, Gpu, Tuning, adapters, difference};
 use roundlaw::plan::Plan;
 use roundlaw::reference;
 
@@ -19,7 +19,8 @@ fn gpus() -> &'static [Gpu] {
     GPUS.get_or_init(|| {
         let found = adapters();
         assert!(!found.is_empty(), "no GPU adapter found: install a driver, mesa-vulkan-drivers has lavapipe");
-        let open = |adapter: &roundlaw::gpu::AdapterInfo| {
+        found.iter().for_each(expected);
+        let open = |adapter: &AdapterInfo| {
             let gpu = Gpu::open(adapter.index).expect("the adapter opens");
             gpu.self_test().expect("the known-answer block holds");
             println!("{}: {}", adapter.name, gpu.fingerprint());
@@ -27,6 +28,14 @@ fn gpus() -> &'static [Gpu] {
         };
         found.iter().map(open).collect()
     })
+}
+
+/// Every word of ROUNDLAW_EXPECT_ADAPTER must occur: a mistaken path must not test another adapter.
+fn expected(adapter: &AdapterInfo) {
+    let AdapterInfo { name, backend, driver, driver_info, .. } = adapter;
+    let found = format!("{backend} {name} {driver} {driver_info}");
+    let words = std::env::var("ROUNDLAW_EXPECT_ADAPTER").unwrap_or_default();
+    assert!(words.split_whitespace().all(|word| found.contains(word)), "found {found:?}, expected {words:?}");
 }
 
 fn plan(text: &str, block: u64) -> Plan {

@@ -60,12 +60,15 @@ seed = 3
 check = "off"
 "#;
 
-/// A config of many rows and little work: on one thread every cohort is a part.
+/// Cells of a cohort of [`many_parts`].
+const CELLS: usize = 225;
+
+/// A config of many rows and little work: on one thread every cohort, of more than 25,000 rows, is a part.
 fn many_parts(seeds: u32, noise: &str) -> String {
-    let samples: Vec<u32> = (1..=450).collect();
+    let samples: Vec<usize> = (1..=CELLS).collect();
     format!(
         "[problem]\ndim = 9\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\nnoise = {noise}\n[train]\nmodel = 2\n\
-         samples = {samples:?}\nschedule = \"constant\"\n[[recipe]]\nname = \"a\"\n\
+         samples = {samples:?}\ncheckpoints = {samples:?}\nschedule = \"constant\"\n[[recipe]]\nname = \"a\"\n\
          [sweep]\nseeds = {seeds}\ncheck = \"off\"\n"
     )
 }

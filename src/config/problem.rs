@@ -67,11 +67,14 @@ fn drawn(keys: &mut Keys, base: &Path) -> Result<Bases> {
     for &dim in &dims {
         for spectrum in &spectra {
             for target in &targets {
-                for &noise in &noises {
-                    let (dim, spectrum, target) = (dim as u32, spectrum.clone(), target.clone());
-                    let point = Problem { dim, spectrum, target, noise, sketch: Sketch::None, tail: Tail::Open };
-                    points.push((point, tails.clone()));
+                let (spectrum, target) = (spectrum.clone(), target.clone());
+                let (dim, sketch, tail) = (dim as u32, Sketch::None, Tail::Open);
+                let point = Problem { dim, spectrum, target, noise: 0.0, sketch, tail };
+                has_shapes(&point)?;
+                for &tail in &tails {
+                    problem::check(&Problem { tail, ..point.clone() })?;
                 }
+                points.extend(noises.iter().map(|&noise| (Problem { noise, ..point.clone() }, tails.clone())));
             }
         }
     }
@@ -189,8 +192,8 @@ fn few(lengths: &[usize]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what does not go together.
-fn fits(point: &Problem) -> Result<()> {
+/// Refuses a spectrum or target from a file that is not of the dimension.
+fn has_shapes(point: &Problem) -> Result<()> {
     let dim = point.dim as usize;
     if let Spectrum::File(input) = &point.spectrum {
         input.expect_shape("problem.spectrum.path", &[dim], "problem.dim eigenvalues")?;
@@ -198,9 +201,15 @@ fn fits(point: &Problem) -> Result<()> {
     if let Target::File(input) = &point.target {
         input.expect_shape("problem.target.path", &[dim], "problem.dim entries of w*")?;
     }
+    Ok(())
+}
+
+/// Refuses a sketch that does not go with the rest.
+fn fits(point: &Problem) -> Result<()> {
     if let Sketch::File(input) = &point.sketch {
         let rows = input.shape.first().copied().unwrap_or(0).max(1);
-        input.expect_shape("problem.sketch.path", &[rows, dim], "rows of S, each of problem.dim columns")?;
+        let meaning = "rows of S, each of problem.dim columns";
+        input.expect_shape("problem.sketch.path", &[rows, point.dim as usize], meaning)?;
     }
     if point.tail == Tail::Closed && point.sketch == Sketch::None {
         return Err(Error::Input(
@@ -208,5 +217,5 @@ fn fits(point: &Problem) -> Result<()> {
                 .into(),
         ));
     }
-    problem::check(point)
+    Ok(())
 }

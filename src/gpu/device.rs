@@ -195,7 +195,10 @@ fn build(device: &Device, kernel: &Kernel, variant: Variant) -> Pipeline {
         layout: Some(&pipeline_layout),
         module: &module,
         entry_point: label,
-        compilation_options: PipelineCompilationOptions::default(),
+        compilation_options: PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: kernel.zeroed,
+            ..Default::default()
+        },
         cache: None,
     });
     Pipeline { pipeline, layout }

@@ -201,7 +201,7 @@ impl Layout {
             pairs,
             products,
             target_pieces: point.problem.target_pieces(),
-            uploaded_x: if point.uploads { cells * u64::from(panel) } else { 0 },
+            uploaded_x: if point.uploads { cells * panel } else { 0 },
             uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) {
                 u64::from(point.model) * columns
             } else {

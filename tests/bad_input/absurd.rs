@@ -106,6 +106,12 @@ fn lists_of_thousands_are_planned_or_refused_in_seconds() {
             true,
         ),
         ("noises", set("dim = 12", format!("dim = 12\nnoise = {}", noises(4096))), true),
+        (
+            "noises of a closed tail",
+            set("{ kind = \"power\", exponent = 1.5 }", "{ kind = \"logarithmic\", exponent = 1.5 }".into())
+                .replace("dim = 12", &format!("dim = 12\ntail = \"closed\"\nnoise = {}", noises(4096))),
+            true,
+        ),
         ("more noises", set("dim = 12", format!("dim = 12\nnoise = {}", noises(10_000))), false),
         ("targets", set("dim = 12", format!("dim = 16777216\ntarget = {}", targets(4000))), true),
         ("checkpoints", set("samples = [16]", format!("samples = [160000]\ncheckpoints = {}", integers(10_000))), true),

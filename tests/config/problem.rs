@@ -80,6 +80,15 @@ fn a_closed_tail_has_a_finite_sum_and_a_sketch() {
     ] {
         assert_eq!(closed(spectrum, target).unwrap().problems[0].tail, Tail::Closed, "{spectrum} {target}");
     }
+    // A finite sum may still be beyond what f32 arithmetic holds.
+    for (spectrum, target) in [
+        ("\"exponential\",rate=1e-300", "\"gaussian\""),
+        ("\"exponential\",rate=1e-13", "\"gaussian\""),
+        ("\"power\",exponent=1.0000000000000002", "\"ones\""),
+        ("\"power\",exponent=2.0", "\"source\",exponent=1.0000000000000002"),
+    ] {
+        names(&line(closed(spectrum, target)), &["problem.tail = \"closed\"", "standard deviation", "up to 2^20"]);
+    }
     let unsketched = PLAIN.replace("model = [4, 8]", "");
     let text = message(&unsketched, &["problem.sketch={kind=\"none\"}", "problem.tail=closed"]);
     names(&text, &["problem.tail = \"closed\"", "problem.sketch none", "allowed is \"open\""]);

@@ -77,7 +77,7 @@ fn config_and_data_may_move_and_the_sweep_continues() {
         let place = Place::new();
         let (here, out) = (project(&place, "here", text), place.path("out"));
         succeeded(&sweep(&here, &out, &["--set", "sweep.seeds=1"]));
-        let few = store::read_rows(&out).unwrap();
+        let few = stored(&out);
         let there = place.path("elsewhere/deep");
         fs::create_dir_all(there.parent().unwrap()).unwrap();
         fs::rename(&here, &there).unwrap();
@@ -88,7 +88,7 @@ fn config_and_data_may_move_and_the_sweep_continues() {
         // The same command on the moved config continues, and stores the new place.
         let more = sweep(&there, &out, &[]);
         succeeded(&more);
-        let rows = store::read_rows(&out).unwrap();
+        let rows = stored(&out);
         assert_eq!(rows[..few.len()], few[..]);
         assert_eq!(rows.len(), 2 * few.len(), "{}", stderr(&more));
         let replayed = replay();
@@ -99,7 +99,7 @@ fn config_and_data_may_move_and_the_sweep_continues() {
         // The rows are those of a sweep that never moved.
         let still = project(&place, "still", text);
         succeeded(&sweep(&still, &place.path("whole"), &[]));
-        assert_eq!(store::digest(&store::read_rows(&place.path("whole")).unwrap()), store::digest(&rows));
+        assert_eq!(store::digest(&stored(&place.path("whole"))), store::digest(&rows));
     }
 }
 
@@ -148,7 +148,7 @@ fn rows_tell_files_by_name_and_content() {
     let place = Place::new();
     let here = project(&place, "here", FILES);
     succeeded(&sweep(&here, &place.path("out"), &[]));
-    let rows = store::read_rows(&place.path("out")).unwrap();
+    let rows = stored(&place.path("out"));
     let hash = |name: &str| roundlaw::hash::fnv1a64(fs::read(here.join("data").join(name)).unwrap());
     assert!(rows.iter().all(|row| row.spectrum == format!("file lambda.npy {:016x}", hash("lambda.npy"))));
     assert!(rows.iter().all(|row| row.target == format!("file w.npy {:016x}", hash("w.npy"))));

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use roundlaw::store;
 
-use super::{Place, many_parts, refused, stored, succeeded};
+use super::{CELLS, Place, many_parts, refused, stored, succeeded};
 
-const SEEDS: u32 = 80;
+const SEEDS: u32 = 12;
 
 /// Parts in a directory that may not exist yet.
 fn parts(place: &Place) -> usize {
@@ -38,8 +38,8 @@ fn an_interrupted_sweep_is_continued() {
         let output = child.wait_with_output().unwrap();
         let done = parts(&place);
         assert!(done >= 3 && done < SEEDS as usize, "{done} parts: the sweep was over before the signal came");
-        let runs = 450 * done;
-        let message = format!("after {runs} of {} runs", 450 * SEEDS);
+        let runs = CELLS * done;
+        let message = format!("after {runs} of {} runs", CELLS * SEEDS as usize);
         refused(&output, 5, &["interrupted", &message, "continues"]);
         assert!(output.stdout.is_empty());
 
