@@ -124,7 +124,7 @@ fn blocks_have_no_scale_step_or_overflow_of_their_own() {
             values_refused("feature", &[(&value, &[&format!("feature.{key}"), "allowed are format, rounding"])]);
         }
         let spec = spec_of(Site::Feature, &format!("\"{format}\"")).unwrap();
-        assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even")));
+        assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even".to_string())));
     }
 }
 
