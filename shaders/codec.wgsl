@@ -16,7 +16,13 @@ const CLASS_RELATIVE: u32 = 4u;
 
 const LAW_TWO_POINT: u32 = 1u;
 
-const OP_WORDS: u32 = 13u;
+const OP_WORDS: u32 = 16u;
+
+const NEAREST_EVEN: u32 = 0u;
+const STOCHASTIC: u32 = 1u;
+const NEAREST_AWAY: u32 = 2u;
+const UP: u32 = 4u;
+const DOWN: u32 = 5u;
 
 struct Op {
     kind: u32,
@@ -32,6 +38,9 @@ struct Op {
     purpose: u32,
     overflows: u32,
     one_draw: u32, // `shared` of the Rust twin, a reserved word here
+    random_shift: u32,
+    zero_mean: u32,
+    scale_add: u32,
 }
 
 struct Rounded {
@@ -44,12 +53,13 @@ fn load_op(at: u32) -> Op {
         params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
         bitcast<i32>(params[at + 5u]), params[at + 6u], params[at + 7u], params[at + 8u],
         bitcast<i32>(params[at + 9u]), params[at + 10u], params[at + 11u], params[at + 12u],
+        params[at + 13u], params[at + 14u], params[at + 15u],
     );
 }
 
 // Whether elements need random words.
 fn draws(op: Op) -> bool {
-    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding != 0u);
+    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding == STOCHASTIC);
 }
 
 // The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
@@ -78,28 +88,59 @@ fn piece(rest: f32, significand: u32) -> f32 {
     return bitcast<f32>(floor48(round_significand(bitcast<u32>(rest), significand)));
 }
 
-fn nearest_even(significand: u32, wide_shift: u32) -> u32 {
-    if wide_shift == 0u {
+// `significand` / 2^shift as a whole number, by the direction of `op`.
+fn round_whole(significand: u32, shift: u32, negative: bool, op: Op, word: u32) -> u32 {
+    if shift == 0u {
         return significand;
     }
-    let shift = min(wide_shift, 25u); // beyond, half a step exceeds every significand
-    let odd = (significand >> shift) & 1u;
-    return (significand + (1u << (shift - 1u)) - 1u + odd) >> shift;
+    let half = min(shift, 25u); // beyond, half a step exceeds every significand
+    let places = min(shift, 31u);
+    let kept = significand >> places;
+    let inexact = select(0u, 1u, (kept << places) != significand);
+    switch op.rounding {
+        case NEAREST_EVEN: {
+            return (significand + (1u << (half - 1u)) - 1u + ((significand >> half) & 1u)) >> half;
+        }
+        case NEAREST_AWAY: {
+            return (significand + (1u << (half - 1u))) >> half;
+        }
+        case UP: {
+            return kept + select(inexact, 0u, negative);
+        }
+        case DOWN: {
+            return kept + select(0u, inexact, negative);
+        }
+        case STOCHASTIC: {
+            return kept + stochastic_carry(significand, shift, op, word);
+        }
+        default: {
+            return kept;
+        }
+    }
 }
 
-// Up with the probability of the discarded fraction, cut to 32 bits.
-fn stochastic(significand: u32, shift: u32, word: u32) -> u32 {
-    var kept = 0u;
-    var discarded = 0u;
-    if shift == 0u {
-        kept = significand;
-    } else if shift < 32u {
-        kept = significand >> shift;
-        discarded = significand << (32u - shift);
-    } else if shift < 56u {
-        discarded = significand >> (shift - 32u);
+// Whether the discarded fraction and the random bits add up to one.
+fn stochastic_carry(significand: u32, shift: u32, op: Op, word: u32) -> u32 {
+    // The fraction's first 32 bits, and the one behind them.
+    var fraction = 0u;
+    var behind = 0u;
+    if shift < 32u {
+        fraction = significand << (32u - shift);
+    } else if shift == 32u {
+        fraction = significand;
+    } else if shift <= 56u {
+        fraction = (significand >> 1u) >> (shift - 33u);
+        behind = (significand >> (shift - 33u)) & 1u;
     }
-    return kept + select(0u, 1u, discarded + word < discarded);
+    let mask = 0xffffffffu << op.random_shift;
+    var first_cut = behind;
+    if op.random_shift != 0u {
+        first_cut = ((fraction >> (op.random_shift - 1u)) & 1u) << op.random_shift;
+    }
+    let cut = fraction & mask;
+    let sum = cut + (word & mask);
+    let late = sum + first_cut * op.zero_mean;
+    return select(0u, 1u, sum < cut || late < sum);
 }
 
 fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
@@ -122,12 +163,7 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     }
     // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
     let shift = u32(max(max(23 - op.mantissa, op.lsb_min + scale + 150 - exponent), 0));
-    var q: u32;
-    if op.rounding == 0u {
-        q = nearest_even(significand, shift);
-    } else {
-        q = stochastic(significand, shift, word);
-    }
+    let q = round_whole(significand, shift, sign != 0u, op, word);
     if q == 0u {
         return Rounded(0u, UNDERFLOWED);
     }
@@ -144,8 +180,8 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     return Rounded(sign | rounded, 0u);
 }
 
-fn block_scale(largest: u32, emax: i32) -> i32 {
-    return clamp(i32(largest >> 23u) - 127 - emax, -127, 127);
+fn block_scale(largest: u32, op: Op) -> i32 {
+    return clamp(i32((largest + op.scale_add) >> 23u) - 127 - op.emax, -127, 127);
 }
 
 // One element; `largest` is the largest magnitude of its block, as bits.
@@ -159,7 +195,7 @@ fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Rounded {
         } else if largest >= 0x7f800000u {
             result = Rounded(0u, NAN);
         } else {
-            result = round_value(bits, op, block_scale(largest, op.emax), word);
+            result = round_value(bits, op, block_scale(largest, op), word);
         }
     } else if op.kind == CLASS_ADDITIVE {
         let noise = opaque(bitcast<f32>(op.noise) * deviate(op, word));

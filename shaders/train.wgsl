@@ -6,7 +6,7 @@
 // may straddle dispatches; what is between two units lies in `state`.
 
 // params: 3 samples of the buffers, 4 slots, 5 first word of the seed indices, 6 first word of the runs,
-// 7 absolute index of sample 0, 8 the average is kept. A run has 92 words: 0 M, 1 B, 2 first word in z, 3 updates
+// 7 absolute index of sample 0, 8 the average is kept. A run has RUN_WORDS words: 0 M, 1 B, 2 first word in z, 3 updates
 // between halvings, 4 f32 step, 5 update, 6 unit of the update, 7 units to do, 8 first word in state, 9 words of
 // a slot's state, 10 index in status, 11 sample at which the batch starts, 12 first word in z as Z^T r reads it,
 // 13 feature, 14 operations: label, parameter, activation, gradient, weight, feature_grad.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::format::{FORMATS, Law, Noise, Rounding};
+use crate::format::{Direction, FORMATS, Law, Noise};
 use crate::row::Site;
 
 /// Examples, what a recipe can hold, and the exit codes.
@@ -30,7 +30,7 @@ Exit codes: 0 ok, 1 unexpected, 2 usage, config or input, 3 bits differ, 4 no su
 stdout is data, stderr is progress and messages. NO_COLOR is honoured.",
         Site::ALL.map(Site::name).join(", "),
         formats.join(", "),
-        Rounding::ALL.map(Rounding::name).join(", "),
+        Direction::ALL.map(Direction::name).join(", "),
         Noise::ALL.map(Noise::name).join(", "),
         Law::ALL.map(Law::name).join(", "),
     )

@@ -1,6 +1,6 @@
 //! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
 
-use crate::format::{Law, Op, class};
+use crate::format::{Direction, Law, Op, class};
 use crate::normal::normal;
 use crate::row::Counts;
 
@@ -68,7 +68,7 @@ pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
     }
     // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
     let shift = (23 - op.mantissa as i32).max(op.lsb_min + scale + 150 - exponent).max(0) as u32;
-    let q = if op.rounding == 0 { nearest_even(significand, shift) } else { stochastic(significand, shift, word) };
+    let q = round_whole(significand, shift, sign != 0, op, word);
     if q == 0 {
         return (0, UNDERFLOWED);
     }
@@ -83,28 +83,53 @@ pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
     }
 }
 
-fn nearest_even(significand: u32, shift: u32) -> u32 {
+/// `significand` / 2^shift as a whole number, by the direction of `op`.
+fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32) -> u32 {
     if shift == 0 {
         return significand;
     }
-    let shift = shift.min(25); // beyond, half a step exceeds every significand
-    let odd = (significand >> shift) & 1;
-    (significand + (1 << (shift - 1)) - 1 + odd) >> shift
+    let half = shift.min(25); // beyond, half a step exceeds every significand
+    let kept = significand >> shift.min(31);
+    let inexact = u32::from(kept << shift.min(31) != significand);
+    match op.rounding {
+        NEAREST_EVEN => (significand + (1 << (half - 1)) - 1 + ((significand >> half) & 1)) >> half,
+        NEAREST_AWAY => (significand + (1 << (half - 1))) >> half,
+        UP => kept + if negative { 0 } else { inexact },
+        DOWN => kept + if negative { inexact } else { 0 },
+        STOCHASTIC => kept + stochastic_carry(significand, shift, op, word),
+        _ => kept,
+    }
 }
 
-fn stochastic(significand: u32, shift: u32, word: u32) -> u32 {
-    let (kept, discarded) = match shift {
-        0 => (significand, 0),
-        1..=31 => (significand >> shift, significand << (32 - shift)),
-        32..=55 => (0, significand >> (shift - 32)),
+const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
+const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
+const UP: u32 = Direction::Up as u32;
+const DOWN: u32 = Direction::Down as u32;
+const STOCHASTIC: u32 = Direction::Stochastic as u32;
+
+/// Whether the discarded fraction and the random bits add up to one. The fraction is cut to as many bits as are
+/// random; the zero-mean variant adds the first bit that was cut.
+fn stochastic_carry(significand: u32, shift: u32, op: &Op, word: u32) -> u32 {
+    // The fraction's first 32 bits, and the one behind them.
+    let (fraction, behind) = match shift {
+        1..=31 => (significand << (32 - shift), 0),
+        32 => (significand, 0),
+        33..=56 => (significand >> (shift - 32), (significand >> (shift - 33)) & 1),
         _ => (0, 0),
     };
-    kept + u32::from(discarded.checked_add(word).is_none())
+    let mask = u32::MAX << op.random_shift;
+    let first_cut = match op.random_shift {
+        0 => behind,
+        cut => ((fraction >> (cut - 1)) & 1) << cut,
+    };
+    let (sum, carry) = (fraction & mask).overflowing_add(word & mask);
+    let (_, late) = sum.overflowing_add(first_cut * op.zero_mean);
+    u32::from(carry | late)
 }
 
-/// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits (OCP MX 1.0, floor).
-pub fn block_scale(largest: u32, emax: i32) -> i32 {
-    ((largest >> 23) as i32 - 127 - emax).clamp(-127, 127)
+/// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits.
+pub fn block_scale(largest: u32, op: &Op) -> i32 {
+    ((largest.wrapping_add(op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127)
 }
 
 /// Applies `op` to a vector in place: element k draws `word(k)`, or every element `word(0)` where the draw is shared;
@@ -128,12 +153,12 @@ pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts
 /// One element of [`apply`]; `largest` is the largest magnitude of its block, as bits.
 pub fn apply_one(op: &Op, bits: u32, largest: u32, word: impl Fn() -> u32) -> Rounded {
     let (rounded, flags) = match op.class {
-        class::SCALAR => round_value(bits, op, 0, if op.rounding == 0 { 0 } else { word() }),
+        class::SCALAR => round_value(bits, op, 0, if op.draws() { word() } else { 0 }),
         class::BLOCK if largest == 0 => (0, 0),
         class::BLOCK if largest >= 0x7f80_0000 => (0, NAN),
         class::BLOCK => {
-            let scale = block_scale(largest, op.emax);
-            round_value(bits, op, scale, if op.rounding == 0 { 0 } else { word() })
+            let scale = block_scale(largest, op);
+            round_value(bits, op, scale, if op.draws() { word() } else { 0 })
         }
         class::ADDITIVE => {
             let noise = f32::from_bits(op.noise) * deviate(op, word());

@@ -7,7 +7,7 @@ use toml::Value;
 use crate::config::{Check, Checkpoints, Config, Output, Problem, Sketch, Spectrum, Target};
 use crate::covariates::Covariates;
 use crate::error::Result;
-use crate::format::{Layout, Spec};
+use crate::format::{Direction, Layout, Spec};
 use crate::input::Input;
 use crate::plan::Plan;
 use crate::row::{STREAM_VERSION, Site};
@@ -161,13 +161,24 @@ fn spec_text(spec: &Spec) -> String {
             let batch = if *shared { ", shared_batch = true" } else { "" };
             format!("{{ noise = \"{}\", eps = {eps:?}, law = \"{}\"{batch} }}", noise.name(), law.name())
         }
-        Spec::Format { format, scale, rounding, overflow } => {
+        Spec::Format { format, scale, rounding, overflow, sharing } => {
             let option = match format.layout {
                 Layout::Integer { .. } => format!(", step = {scale:?}"),
                 Layout::Float { .. } => format!(", scale = {scale:?}, overflow = \"{}\"", overflow.name()),
                 _ => String::new(),
             };
-            format!("{{ format = \"{}\"{option}, rounding = \"{}\" }}", format.name, rounding.name())
+            let blocks = sharing.map_or(String::new(), |sharing| {
+                format!(", block = {}, scale_mode = \"{}\"", sharing.size, sharing.mode.name())
+            });
+            let random = match rounding.direction {
+                Direction::Stochastic => {
+                    let variant = if rounding.zero_mean { "b" } else { "a" };
+                    format!(", bits = {}, variant = \"{variant}\"", rounding.bits)
+                }
+                _ => String::new(),
+            };
+            let direction = rounding.direction.name();
+            format!("{{ format = \"{}\"{option}{blocks}, rounding = \"{direction}\"{random} }}", format.name)
         }
     }
 }

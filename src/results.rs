@@ -194,7 +194,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         schedule: config.train.schedule.name().into(),
         recipe: recipe.name.clone(),
         formats: per_site(&|spec| Some(spec.canonical())),
-        roundings: per_site(&|spec| spec.rounding().map(String::from)),
+        roundings: per_site(&Spec::rounding),
         counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format { .. })).then(Default::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),

@@ -1,11 +1,12 @@
 //! A config says what it means or is refused: by key, by value, and with what is allowed.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use roundlaw::config::{Check, Checkpoints, Config, Draws, Output, Problem, Schedule, Sketch, Spectrum, Tail, Target};
 use roundlaw::error::{Error, exit};
-use roundlaw::format::{Law, Noise, Overflow, Rounding, Spec, format};
+use roundlaw::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec, format};
 use roundlaw::plan::Plan;
 use roundlaw::resolved;
 use roundlaw::row::{SITES, Site};

@@ -9,12 +9,13 @@ use assert_cmd::cargo::CommandCargoExt as _;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use roundlaw::config::Config;
 use roundlaw::error::Error;
-use roundlaw::format::{FORMATS, Format, Layout};
 use roundlaw::plan::Plan;
 use roundlaw::row::Site;
 use roundlaw::warnings::warnings;
-use toml::{Table, Value};
+use toml::Table;
 
+#[path = "docs/formats.rs"]
+mod formats;
 #[path = "docs/keys.rs"]
 mod keys;
 #[path = "docs/page.rs"]
@@ -120,47 +121,6 @@ fn a_key_left_out_has_its_documented_default() {
             tried = true;
         }
         assert!(tried, "{key} was set nowhere");
-    }
-}
-
-fn resolved(format: &str) -> Value {
-    let text = format!(
-        "problem = {{ dim = 8, spectrum = {{ kind = \"power\", exponent = 2.0 }} }}
-train = {{ model = 4, samples = 64 }}
-[[recipe]]
-name = \"a\"
-data = \"{format}\""
-    );
-    let config: Table = roundlaw::resolved::to_toml(&Config::parse(&text, &[]).unwrap()).parse().unwrap();
-    config["recipe"][0]["data"].clone()
-}
-
-#[test]
-fn every_format_is_documented_with_its_grid() {
-    let rows = table(CONFIG, "format");
-    let names: Vec<&str> = rows.iter().map(|row| code(&row[0])).collect();
-    assert_eq!(names, FORMATS.iter().map(|format| format.name).collect::<Vec<_>>());
-    for (row, format) in rows.iter().zip(FORMATS) {
-        let &Format { name, layout, overflow, source } = format;
-        let element = match layout {
-            Layout::Block { element, .. } => *element,
-            other => other,
-        };
-        let number = |text: &str| text.parse::<f64>().unwrap_or_else(|e| panic!("{name}: {text}: {e}"));
-        match element {
-            Layout::Float { mantissa, bias, max } => {
-                assert_eq!(number(&row[2]), f64::from(max), "{name}");
-                assert_eq!(row[3], format!("2^{}", 1 - bias - mantissa as i32), "{name}");
-            }
-            Layout::Integer { bits } => assert_eq!(number(&row[2]), f64::from((1 << (bits - 1)) - 1), "{name}"),
-            Layout::Identity | Layout::Block { .. } => continue,
-        }
-        assert_eq!(code(&row[4]), overflow.name(), "{name}");
-        if let Layout::Float { .. } = layout {
-            assert_eq!(resolved(name)["overflow"].as_str(), Some(code(&row[4])), "{name}");
-        }
-        let head = source.split([',', ' ']).next().unwrap();
-        assert!(row[5].starts_with(head), "{name}: {source}");
     }
 }
 

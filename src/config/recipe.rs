@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::error::{Error, Result};
-use crate::format::{FORMATS, Law, Layout, Noise, Overflow, Rounding, Spec};
+use crate::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec};
 use crate::keys::{Keys, bad, number, one_of, power_of_two};
 use crate::row::{SITES, Site};
 
@@ -84,10 +84,9 @@ fn number_format(mut keys: Keys) -> Result<Option<Spec>> {
         keys.finish(&["format"])?;
         return Ok(None);
     }
-    let rounding = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
-    let rounding = Rounding::ALL[one_of(&keys.path("rounding"), &rounding, &Rounding::ALL.map(Rounding::name))?];
-    let mut allowed = vec!["format", "rounding"];
-    let (mut scale, mut overflow) = (1.0, format.overflow);
+    let mut allowed = vec!["format", "rounding", "bits", "variant"];
+    let rounding = rounding(&mut keys)?;
+    let (mut scale, mut overflow, mut sharing) = (1.0, format.overflow, None);
     match format.layout {
         Layout::Integer { .. } => {
             let step = keys.required("step", "a power of two, as 0.03125")?;
@@ -105,8 +104,48 @@ fn number_format(mut keys: Keys) -> Result<Option<Spec>> {
             }
             allowed.extend(["scale", "overflow"]);
         }
-        Layout::Identity | Layout::Block { .. } => {}
+        Layout::Block { size, .. } => {
+            sharing = Some(block_sharing(&mut keys, size)?);
+            allowed.extend(["block", "scale_mode"]);
+        }
+        Layout::Identity => {}
     }
     keys.finish(&allowed)?;
-    Ok(Some(Spec::Format { format, scale, rounding, overflow }))
+    Ok(Some(Spec::Format { format, scale, rounding, overflow, sharing }))
+}
+
+fn rounding(keys: &mut Keys) -> Result<Rounding> {
+    let direction = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
+    let names = Direction::ALL.map(Direction::name);
+    let direction = Direction::ALL[one_of(&keys.path("rounding"), &direction, &names)?];
+    let mut rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
+    if direction != Direction::Stochastic {
+        for key in ["bits", "variant"] {
+            if let Some(value) = keys.take(key) {
+                return Err(bad(&keys.path(key), &value, "nothing, but with rounding = \"stochastic\""));
+            }
+        }
+        return Ok(rounding);
+    }
+    if let Some(bits) = keys.take("bits") {
+        let known = [8, 16, 32].into_iter().find(|known| bits.as_integer() == Some((*known).into()));
+        rounding.bits = known.ok_or_else(|| bad(&keys.path("bits"), &bits, "8, 16, 32"))?;
+    }
+    if let Some(variant) = keys.take("variant") {
+        rounding.zero_mean = one_of(&keys.path("variant"), &variant, &["a", "b"])? == 1;
+    }
+    Ok(rounding)
+}
+
+fn block_sharing(keys: &mut Keys, size: u32) -> Result<Sharing> {
+    let mut sharing = Sharing { size, mode: ScaleMode::Floor };
+    if let Some(block) = keys.take("block") {
+        let known = [8, 16, 32].into_iter().find(|known| block.as_integer() == Some((*known).into()));
+        sharing.size = known.ok_or_else(|| bad(&keys.path("block"), &block, "8, 16, 32"))?;
+    }
+    if let Some(mode) = keys.take("scale_mode") {
+        let names = ScaleMode::ALL.map(ScaleMode::name);
+        sharing.mode = ScaleMode::ALL[one_of(&keys.path("scale_mode"), &mode, &names)?];
+    }
+    Ok(sharing)
 }

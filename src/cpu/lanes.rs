@@ -3,7 +3,7 @@
 //! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
 
 use crate::codec::{FLOOR, block_scale};
-use crate::format::{Law, Op, class};
+use crate::format::{Direction, Law, Op, class};
 use crate::normal::normal;
 use crate::random::threefry4x32;
 use crate::row::Counts;
@@ -56,21 +56,14 @@ pub fn round_significand(value: f32, significand: u32) -> f32 {
 
 /// One element of a fixed or floating grid: (value, saturated, underflowed, nan).
 #[inline(always)]
-fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u32, u32, u32) {
+fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32) -> (f32, u32, u32, u32) {
+    let max = op.max_bits.wrapping_add_signed(scale << 23);
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & 0x7fff_ffff, bits & 0x8000_0000);
     let exponent = (magnitude >> 23) as i32;
     let significand = (magnitude & 0x7f_ffff) | 0x80_0000;
     let shift = (23 - op.mantissa as i32).max(op.lsb_min + scale + 150 - exponent).max(0) as u32;
-    let q = if op.rounding == 0 {
-        let shift = shift.min(25);
-        let half = (1u32 << shift >> 1).saturating_sub(1) + ((significand >> shift) & u32::from(shift > 0));
-        (significand + half) >> shift
-    } else {
-        // The fraction has 32 bits behind the point of q; the word carries into q with its probability.
-        let fixed = (u64::from(significand) << 32) >> shift.min(63);
-        ((fixed + u64::from(word)) >> 32) as u32
-    };
+    let q = round_whole::<DIRECTION>(significand, shift, sign != 0, op, word);
     // q <= 2^24 converts exactly; the exponent is added in integers.
     let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift as i32) << 23);
     let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
@@ -81,6 +74,39 @@ fn round_value(value: f32, op: &Op, scale: i32, max: u32, word: u32) -> (f32, u3
     (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(nan))
 }
 
+/// `significand` / 2^shift as a whole number.
+#[inline(always)]
+fn round_whole<const DIRECTION: u32>(significand: u32, shift: u32, negative: bool, op: &Op, word: u32) -> u32 {
+    let half = shift.min(25);
+    let (places, kept) = (shift.min(31), significand >> shift.min(31));
+    let inexact = u32::from(kept << places != significand);
+    match DIRECTION {
+        NEAREST_EVEN => {
+            let below = (1u32 << half >> 1).saturating_sub(1) + ((significand >> half) & u32::from(half > 0));
+            (significand + below) >> half
+        }
+        NEAREST_AWAY => (significand + (1u32 << half >> 1)) >> half,
+        UP => kept + if negative { 0 } else { inexact },
+        DOWN => kept + if negative { inexact } else { 0 },
+        STOCHASTIC => {
+            // 33 bits behind the point of q: as many as are random meet them, and the next one where it is asked for.
+            let fixed = (u64::from(significand) << 33) >> shift.min(63);
+            let cut = op.random_shift + 1;
+            let next = (fixed >> (cut - 1)) & u64::from(op.zero_mean);
+            let sum = (fixed >> cut) + u64::from(word >> op.random_shift) + next;
+            (sum >> (33 - cut)) as u32
+        }
+        _ => kept,
+    }
+}
+
+const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
+const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
+const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
+const UP: u32 = Direction::Up as u32;
+const DOWN: u32 = Direction::Down as u32;
+const STOCHASTIC: u32 = Direction::Stochastic as u32;
+
 /// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
 #[inline(always)]
 fn deviate(op: &Op, word: u32) -> f32 {
@@ -90,24 +116,28 @@ fn deviate(op: &Op, word: u32) -> f32 {
     }
 }
 
-/// Applies `op` to 32 elements, one block, of which `used` exist. `words` is not read by rounding to nearest.
+/// Applies `op` to 32 elements, one or several blocks, of which `used` exist. `words` is not read by rounding to nearest.
 #[inline(always)]
 pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
-        class::SCALAR => round_lanes(op, values, 0, words, counts),
+        class::SCALAR => round_in_direction(op, values, &[0; LANES], words, counts),
         class::BLOCK => {
-            let mut largest = 0;
-            for value in values.iter() {
-                largest = largest.max(value.to_bits() & 0x7fff_ffff);
+            let mut scales = [0; LANES];
+            for (block, (values, scales)) in
+                values.chunks_mut(op.block as usize).zip(scales.chunks_mut(op.block as usize)).enumerate()
+            {
+                let mut largest = 0;
+                for value in values.iter() {
+                    largest = largest.max(value.to_bits() & 0x7fff_ffff);
+                }
+                if largest >= INFINITY {
+                    values.fill(0.0);
+                    counts.nan += used.saturating_sub(block * op.block as usize).min(op.block as usize) as u64;
+                }
+                // Any scale leaves zeros as they are.
+                scales.fill(if largest >= INFINITY { 0 } else { block_scale(largest, op) });
             }
-            if largest == 0 {
-                values.fill(0.0);
-            } else if largest >= INFINITY {
-                values.fill(0.0);
-                counts.nan += used as u64;
-            } else {
-                round_lanes(op, values, block_scale(largest, op.emax), words, counts);
-            }
+            round_in_direction(op, values, &scales, words, counts);
         }
         class::ADDITIVE => {
             let noise = f32::from_bits(op.noise);
@@ -129,12 +159,36 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANE
     }
 }
 
+/// One loop for each direction: a choice inside would keep it from becoming vector code.
 #[inline(always)]
-fn round_lanes(op: &Op, values: &mut [f32; LANES], scale: i32, words: &[u32; LANES], counts: &mut Counts) {
-    let max = op.max_bits.wrapping_add_signed(scale << 23);
+fn round_in_direction(
+    op: &Op,
+    values: &mut [f32; LANES],
+    scales: &[i32; LANES],
+    words: &[u32; LANES],
+    counts: &mut Counts,
+) {
+    match op.rounding {
+        NEAREST_EVEN => round_lanes::<NEAREST_EVEN>(op, values, scales, words, counts),
+        NEAREST_AWAY => round_lanes::<NEAREST_AWAY>(op, values, scales, words, counts),
+        UP => round_lanes::<UP>(op, values, scales, words, counts),
+        DOWN => round_lanes::<DOWN>(op, values, scales, words, counts),
+        STOCHASTIC => round_lanes::<STOCHASTIC>(op, values, scales, words, counts),
+        _ => round_lanes::<TOWARD_ZERO>(op, values, scales, words, counts),
+    }
+}
+
+#[inline(always)]
+fn round_lanes<const DIRECTION: u32>(
+    op: &Op,
+    values: &mut [f32; LANES],
+    scales: &[i32; LANES],
+    words: &[u32; LANES],
+    counts: &mut Counts,
+) {
     let (mut saturated, mut underflowed, mut nan) = (0, 0, 0);
-    for (value, word) in values.iter_mut().zip(words) {
-        let (rounded, over, under, not) = round_value(*value, op, scale, max, *word);
+    for ((value, scale), word) in values.iter_mut().zip(scales).zip(words) {
+        let (rounded, over, under, not) = round_value::<DIRECTION>(*value, op, *scale, *word);
         let bits = rounded.to_bits();
         let units = if bits == 0 { 0 } else { bits.wrapping_add_signed(-(op.unit << 23)) };
         *value = floor48(f32::from_bits(units));

@@ -106,6 +106,14 @@ weight = { format = "f16", rounding = "stochastic" }
 [[recipe]]
 name = "eleven bits"
 data = "f16"
+[[recipe]]
+name = "directions"
+data = { format = "mxfp6-e2m3", block = 16, scale_mode = "rceil", rounding = "nearest-away" }
+sketch = { format = "int6", step = 0.125, rounding = "down" }
+feature = { format = "e3m2", scale = 0.015625, rounding = "up" }
+feature_grad = { format = "mxint8", scale_mode = "ceil", rounding = "toward-zero" }
+parameter = { format = "bfp8", block = 8, scale_mode = "even", rounding = "stochastic", bits = 8, variant = "b" }
+weight = { format = "tf32", rounding = "stochastic", bits = 16 }
 [sweep]
 seeds = 2
 seed = 20262

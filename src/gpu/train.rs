@@ -160,7 +160,7 @@ impl<'a> Training<'a> {
         }
     }
 
-    /// The 92 words of a run, see shaders/train.wgsl.
+    /// The words of a run, see shaders/train.wgsl.
     fn record(&self, index: usize, t: &Trajectory, start: Progress, count: u64, first: u64) -> Vec<u32> {
         let batch_start = start.update * u64::from(t.batch) - first;
         let mut words = vec![t.model, t.batch, self.layout.z_at[t.feature] as u32, t.stage, t.step.to_bits()];

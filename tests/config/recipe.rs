@@ -3,7 +3,16 @@
 use super::*;
 
 /// Every format, as messages list them.
-pub const FORMAT_NAMES: &str = "fp32, bf16, f16, e5m2, e4m3, int8, int4, mxfp8, mxfp8-e5m2, mxfp4";
+pub const FORMAT_NAMES: &str = "fp32, tf32, bf16, f16, e5m2, e4m3, e3m2, e2m3, e2m1, int16, int12, int8, int6, int5, \
+                                int4, int3, int2, mxfp8, mxfp8-e5m2, mxfp6-e3m2, mxfp6-e2m3, mxfp4, mxint8, bfp16, \
+                                bfp12, bfp8, bfp6, bfp4";
+
+const DIRECTIONS: &str = "nearest-even, nearest-away, toward-zero, up, down, stochastic";
+
+/// The keys of float, integer and block formats.
+pub const FLOAT_KEYS: &str = "allowed are format, rounding, bits, variant, scale, overflow";
+const INTEGER_KEYS: &str = "allowed are format, rounding, bits, variant, step";
+const BLOCK_KEYS: &str = "allowed are format, rounding, bits, variant, block, scale_mode";
 
 #[track_caller]
 fn values_refused(site: &str, table: &[(&str, &[&str])]) {
@@ -30,24 +39,29 @@ fn formats_take_their_own_options() {
             ("{ scale = 2 }", &["weight.format", "missing", FORMAT_NAMES]),
             ("{ format = \"fp32\", scale = 2 }", &["weight.scale", "allowed are format"]),
             ("{ format = \"fp32\", rounding = \"stochastic\" }", &["weight.rounding", "allowed are format"]),
-            ("{ format = \"e4m3\", rounding = \"up\" }", &["weight.rounding = \"up\"", "nearest-even, stochastic"]),
-            ("{ format = \"e4m3\", rounding = true }", &["weight.rounding = true", "nearest-even, stochastic"]),
-            ("{ format = \"e4m3\", eps = 0.1 }", &["weight.eps", "format, rounding, scale, overflow"]),
+            ("{ format = \"fp32\", bits = 8 }", &["weight.bits", "allowed are format"]),
+            ("{ format = \"fp32\", block = 16 }", &["weight.block", "allowed are format"]),
+            ("{ format = \"e4m3\", rounding = \"nearest\" }", &["weight.rounding = \"nearest\"", DIRECTIONS]),
+            ("{ format = \"e4m3\", rounding = true }", &["weight.rounding = true", DIRECTIONS]),
+            ("{ format = \"e4m3\", eps = 0.1 }", &["weight.eps", FLOAT_KEYS]),
+            ("{ format = \"e4m3\", block = 16 }", &["weight.block", FLOAT_KEYS]),
+            ("{ format = \"e4m3\", scale_mode = \"floor\" }", &["weight.scale_mode", FLOAT_KEYS]),
         ],
     );
 }
 
 #[test]
 fn integers_have_a_step_and_nothing_of_a_float() {
-    for format in ["int8", "int4"] {
+    for format in ["int16", "int12", "int8", "int6", "int5", "int4", "int3", "int2"] {
         let with = |options: &str| format!("{{ format = \"{format}\"{options} }}");
         values_refused(
             "weight",
             &[
                 (&format!("\"{format}\""), &["weight.step", "missing", "power of two"]),
                 (&with(", scale = 2"), &["weight.step", "missing", "power of two"]),
-                (&with(", step = 0.5, scale = 2"), &["weight.scale", "format, rounding, step"]),
-                (&with(", step = 0.5, overflow = \"ieee\""), &["weight.overflow", "format, rounding, step"]),
+                (&with(", step = 0.5, scale = 2"), &["weight.scale", INTEGER_KEYS]),
+                (&with(", step = 0.5, overflow = \"ieee\""), &["weight.overflow", INTEGER_KEYS]),
+                (&with(", step = 0.5, block = 16"), &["weight.block", INTEGER_KEYS]),
                 (&with(", step = 0.1"), &["weight.step = 0.1", "power of two from 2^-48 to 2^48"]),
                 (&with(", step = 0"), &["weight.step = 0", "power of two"]),
                 (&with(", step = -2.0"), &["weight.step = -2.0", "power of two"]),
@@ -69,8 +83,10 @@ fn integers_have_a_step_and_nothing_of_a_float() {
 
 #[test]
 fn a_float_scale_keeps_the_largest_value_an_f32() {
-    // Largest exponents: bf16 has that of f32 itself.
-    for (format, most) in [("bf16", 0), ("f16", 32), ("e5m2", 32), ("e4m3", 32)] {
+    // Largest exponents: tf32 and bf16 have that of f32 itself.
+    for (format, most) in
+        [("tf32", 0), ("bf16", 0), ("f16", 32), ("e5m2", 32), ("e4m3", 32), ("e3m2", 32), ("e2m3", 32), ("e2m1", 32)]
+    {
         let with = |exponent: i32| format!("{{ format = \"{format}\", scale = {:?} }}", 2f64.powi(exponent));
         let range = format!("a power of two from 2^-32 to 2^{most}");
         values_refused(
@@ -81,10 +97,7 @@ fn a_float_scale_keeps_the_largest_value_an_f32() {
                 (&format!("{{ format = \"{format}\", scale = 3 }}"), &["weight.scale = 3", &range]),
                 (&format!("{{ format = \"{format}\", scale = 0.0 }}"), &["weight.scale = 0.0", &range]),
                 (&format!("{{ format = \"{format}\", scale = [1] }}"), &["weight.scale = [1]", &range]),
-                (
-                    &format!("{{ format = \"{format}\", step = 2 }}"),
-                    &["weight.step", "format, rounding, scale, overflow"],
-                ),
+                (&format!("{{ format = \"{format}\", step = 2 }}"), &["weight.step", FLOAT_KEYS]),
             ],
         );
         for exponent in [-32, 0, most] {
@@ -96,7 +109,16 @@ fn a_float_scale_keeps_the_largest_value_an_f32() {
 
 #[test]
 fn floats_saturate_or_overflow_each_with_its_default() {
-    for (format, default) in [("bf16", "ieee"), ("f16", "ieee"), ("e5m2", "saturate"), ("e4m3", "saturate")] {
+    for (format, default) in [
+        ("tf32", "ieee"),
+        ("bf16", "ieee"),
+        ("f16", "ieee"),
+        ("e5m2", "saturate"),
+        ("e4m3", "saturate"),
+        ("e3m2", "saturate"),
+        ("e2m3", "saturate"),
+        ("e2m1", "saturate"),
+    ] {
         let plain = spec_of(Site::Label, &format!("\"{format}\""));
         for overflow in ["saturate", "ieee"] {
             let spec = spec_of(Site::Label, &format!("{{ format = \"{format}\", overflow = \"{overflow}\" }}"));
@@ -115,16 +137,123 @@ fn floats_saturate_or_overflow_each_with_its_default() {
     }
 }
 
+/// Block formats with the elements that share a scale unless a config says otherwise.
+const BLOCKS: [(&str, u32); 11] = [
+    ("mxfp8", 32),
+    ("mxfp8-e5m2", 32),
+    ("mxfp6-e3m2", 32),
+    ("mxfp6-e2m3", 32),
+    ("mxfp4", 32),
+    ("mxint8", 32),
+    ("bfp16", 16),
+    ("bfp12", 16),
+    ("bfp8", 16),
+    ("bfp6", 16),
+    ("bfp4", 16),
+];
+
 #[test]
 fn blocks_have_no_scale_step_or_overflow_of_their_own() {
-    for format in ["mxfp8", "mxfp8-e5m2", "mxfp4"] {
-        for option in ["scale = 2", "step = 0.5", "overflow = \"ieee\"", "block = 16"] {
+    for (format, _) in BLOCKS {
+        for option in ["scale = 2", "step = 0.5", "overflow = \"ieee\""] {
             let key = option.split(' ').next().unwrap();
             let value = format!("{{ format = \"{format}\", {option} }}");
-            values_refused("feature", &[(&value, &[&format!("feature.{key}"), "allowed are format, rounding"])]);
+            values_refused("feature", &[(&value, &[&format!("feature.{key}"), BLOCK_KEYS])]);
         }
         let spec = spec_of(Site::Feature, &format!("\"{format}\"")).unwrap();
-        assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even")));
+        assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even".to_string())));
+    }
+}
+
+#[test]
+fn blocks_have_a_size_and_a_rule_for_their_scale() {
+    let modes = [
+        ("floor", ScaleMode::Floor),
+        ("rceil", ScaleMode::Rceil),
+        ("even", ScaleMode::Even),
+        ("ceil", ScaleMode::Ceil),
+    ];
+    for (format, default) in BLOCKS {
+        let plain = spec_of(Site::Data, &format!("\"{format}\"")).unwrap();
+        for size in [8, 16, 32] {
+            for (name, mode) in modes {
+                let value = format!("{{ format = \"{format}\", block = {size}, scale_mode = \"{name}\" }}");
+                let spec = spec_of(Site::Data, &value).unwrap();
+                let Spec::Format { sharing, .. } = spec else { panic!("{spec:?}") };
+                assert_eq!(sharing, Some(Sharing { size, mode }), "{value}");
+                // The row tells what is not the default.
+                let block = if size == default { String::new() } else { format!(" block={size}") };
+                let rule = if name == "floor" { String::new() } else { format!(" scale_mode={name}") };
+                assert_eq!(spec.canonical(), format!("{format}{block}{rule}"));
+                assert_eq!(spec == plain, size == default && name == "floor", "{value}");
+            }
+        }
+        let with = |option: &str| format!("{{ format = \"{format}\", {option} }}");
+        for wrong in ["0", "4", "12", "64", "-8", "16.0", "\"16\"", "true", "[16]"] {
+            let message = format!("data.block = {wrong}: allowed is 8, 16, 32");
+            values_refused("data", &[(&with(&format!("block = {wrong}")), &[&message])]);
+        }
+        for wrong in ["\"round\"", "\"Floor\"", "\"\"", "0", "false"] {
+            let message = format!("data.scale_mode = {wrong}: allowed is floor, rceil, even, ceil");
+            values_refused("data", &[(&with(&format!("scale_mode = {wrong}")), &[&message])]);
+        }
+    }
+}
+
+/// One format of each kind, with what it needs.
+const KINDS: [&str; 4] =
+    ["format = \"e4m3\"", "format = \"int8\", step = 0.5", "format = \"mxfp4\"", "format = \"bfp8\""];
+
+#[test]
+fn stochastic_rounding_has_a_number_of_bits_and_a_variant() {
+    for kind in KINDS {
+        let with = |options: &str| format!("{{ {kind}, rounding = \"stochastic\"{options} }}");
+        let plain = spec_of(Site::Weight, &with("")).unwrap();
+        for bits in [8, 16, 32] {
+            for (name, zero_mean) in [("a", false), ("b", true)] {
+                let value = with(&format!(", bits = {bits}, variant = \"{name}\""));
+                let spec = spec_of(Site::Weight, &value).unwrap();
+                let Spec::Format { rounding, .. } = spec else { panic!("{spec:?}") };
+                assert_eq!(rounding, Rounding { direction: Direction::Stochastic, bits, zero_mean }, "{value}");
+                // The row tells what is not the default.
+                let count = if bits == 32 { String::new() } else { format!(" bits={bits}") };
+                let variant = if zero_mean { " variant=b" } else { "" };
+                assert_eq!(spec.rounding(), Some(format!("stochastic{count}{variant}")));
+                assert_eq!(spec == plain, bits == 32 && !zero_mean, "{value}");
+            }
+        }
+        for wrong in ["0", "1", "12", "24", "64", "-8", "8.0", "\"8\"", "true"] {
+            let message = format!("weight.bits = {wrong}: allowed is 8, 16, 32");
+            values_refused("weight", &[(&with(&format!(", bits = {wrong}")), &[&message])]);
+        }
+        for wrong in ["\"c\"", "\"B\"", "\"\"", "1", "true"] {
+            let message = format!("weight.variant = {wrong}: allowed is a, b");
+            values_refused("weight", &[(&with(&format!(", variant = {wrong}")), &[&message])]);
+        }
+    }
+}
+
+#[test]
+fn only_stochastic_rounding_draws_bits() {
+    for kind in KINDS {
+        for direction in Direction::ALL {
+            let rounding = format!(", rounding = \"{}\"", direction.name());
+            let spec = spec_of(Site::Weight, &format!("{{ {kind}{rounding} }}")).unwrap();
+            assert_eq!(spec.rounding().as_deref(), Some(direction.name()));
+            let Spec::Format { rounding: read, .. } = spec else { panic!("{spec:?}") };
+            assert_eq!(read, Rounding { direction, ..Rounding::NEAREST_EVEN });
+            if direction == Direction::Stochastic {
+                continue;
+            }
+            let unset = if direction == Direction::NearestEven { "" } else { &rounding };
+            for rounding in [&rounding, unset] {
+                for option in ["bits = 32", "variant = \"a\""] {
+                    let value = format!("{{ {kind}{rounding}, {option} }}");
+                    let parts = [&format!("weight.{option}: allowed is nothing")[..], "rounding = \"stochastic\""];
+                    values_refused("weight", &[(&value, &parts)]);
+                }
+            }
+        }
     }
 }
 
@@ -181,10 +310,7 @@ fn only_scalar_sites_share_a_draw_over_the_batch() {
             );
         }
     }
-    values_refused(
-        "label",
-        &[("{ format = \"e4m3\", shared_batch = true }", &["label.shared_batch", "format, rounding, scale, overflow"])],
-    );
+    values_refused("label", &[("{ format = \"e4m3\", shared_batch = true }", &["label.shared_batch", FLOAT_KEYS])]);
 }
 
 #[test]
@@ -212,15 +338,20 @@ fn sites_read_as_the_format_or_law_they_name() {
          weight = { format = \"int8\", step = 0.0625 }\ngradient = { noise = \"additive\", eps = 0.25 }",
     );
     let sites = read(&text, &[]).unwrap().recipes[0].sites;
-    let spec = |name: &str, scale, rounding| {
+    let spec = |name: &str, scale, direction| {
         let format = format(name).unwrap();
-        Some(Spec::Format { format, scale, rounding, overflow: format.overflow })
+        let sharing = match format.layout {
+            Layout::Block { size, .. } => Some(Sharing { size, mode: ScaleMode::Floor }),
+            _ => None,
+        };
+        let rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
+        Some(Spec::Format { format, scale, rounding, overflow: format.overflow, sharing })
     };
     assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
-    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Rounding::NearestEven));
-    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Rounding::NearestEven));
-    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Rounding::Stochastic));
-    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Rounding::NearestEven));
+    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Direction::Stochastic));
+    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Direction::NearestEven));
     assert_eq!(
         sites[Site::Gradient as usize],
         Some(Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared: false })

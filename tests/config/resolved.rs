@@ -76,6 +76,45 @@ fn every_option_of_a_recipe_parses_back() {
     resolves_to_itself(&read(&with_recipe(&lines), &[]).unwrap(), &lines);
 }
 
+/// Every way to round, as the options of a site.
+fn roundings() -> Vec<String> {
+    let plain = ["nearest-even", "nearest-away", "toward-zero", "up", "down"];
+    let mut texts: Vec<String> = plain.map(|direction| format!("rounding = \"{direction}\"")).to_vec();
+    for bits in [8, 16, 32] {
+        texts.extend(["a", "b"].map(|v| format!("rounding = \"stochastic\", bits = {bits}, variant = \"{v}\"")));
+    }
+    texts
+}
+
+#[test]
+fn every_format_with_every_option_parses_back_and_has_its_own_text() {
+    let mut lines = String::new();
+    let mut count = 0;
+    for format in FORMATS {
+        let options = match format.layout {
+            Layout::Identity => continue,
+            Layout::Float { .. } => vec!["scale = 0.5, overflow = \"ieee\"".into(), "overflow = \"saturate\"".into()],
+            Layout::Integer { .. } => vec!["step = 0.25".into(), "step = 0.5".into()],
+            Layout::Block { .. } => {
+                let modes = ScaleMode::ALL.map(ScaleMode::name);
+                let sharing = |block: u32| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
+                [8, 16, 32].into_iter().flat_map(sharing).collect()
+            }
+        };
+        for (options, rounding) in options.iter().flat_map(|o| roundings().into_iter().map(move |r| (o, r))) {
+            let site = Site::ALL[count % SITES].name();
+            lines += &format!("[[recipe]]\nname = \"r{count}\"\n");
+            lines += &format!("{site} = {{ format = \"{}\", {options}, {rounding} }}\n", format.name);
+            count += 1;
+        }
+    }
+    let config = read(&with_recipe(&lines), &[]).unwrap();
+    resolves_to_itself(&config, "every option");
+    let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.into_iter().flatten());
+    let texts: HashSet<_> = specs.map(|spec| (spec.canonical(), spec.rounding())).collect();
+    assert_eq!(texts.len(), count);
+}
+
 /// A config that names every kind of file, with the places of the files.
 fn with_files(place: &Place) -> [String; 3] {
     place.file("lambda.npy", &[100], |i| 1.0 / (1.0 + i as f32));

@@ -116,6 +116,8 @@ pub fn contexts() -> Vec<Context> {
         "{ format = \"e4m3\" }",
         "{ format = \"int8\", step = 0.25 }",
         "{ format = \"mxfp4\" }",
+        "{ format = \"bfp8\" }",
+        "{ format = \"e4m3\", rounding = \"stochastic\" }",
         "{ noise = \"additive\", eps = 0.01 }",
     ] {
         contexts.push(Context::new("recipe.<site>", &["recipe", "label"], site));

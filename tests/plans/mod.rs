@@ -107,7 +107,11 @@ pub fn problem_text(c: &mut Choices, dim: u32, rows: u32, sketched: bool) -> Str
 
 /// What a recipe asks for at a site.
 pub fn site_text(c: &mut Choices, site: Site) -> String {
-    let rounding = c.pick(&["nearest-even", "stochastic"]);
+    let rounding = match c.below(4) {
+        0 => "nearest-even\"".to_string(),
+        1 => format!("{}\"", c.pick(&["nearest-away", "toward-zero", "up", "down"])),
+        _ => format!("stochastic\", bits = {}, variant = \"{}\"", c.pick(&[8, 16, 32]), c.pick(&["a", "b"])),
+    };
     if c.below(3) == 0 {
         let noise = c.pick(&["additive", "relative", "multiplicative"]);
         let (law, eps) = (c.pick(&["gaussian", "two-point"]), c.pick(&["0.01", "0.1", "1e-12"]));
@@ -117,14 +121,18 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
     let format = match c.below(10) {
         0 | 1 => format!("format = \"e4m3\", scale = {}", c.pick(&["1.0", "0.0625", "0.0009765625"])),
         2 => "format = \"e4m3\", overflow = \"ieee\", scale = 0.00048828125".to_string(),
-        3 => format!("format = \"e5m2\", scale = {}", c.pick(&["1.0", "0.0009765625"])),
-        4 => format!("format = \"{}\"", c.pick(&["bf16", "f16"])),
+        3 => format!("format = \"{}\", scale = {}", c.pick(&["e5m2", "e3m2", "e2m3"]), c.pick(&["1.0", "0.0078125"])),
+        4 => format!("format = \"{}\"", c.pick(&["bf16", "f16", "tf32"])),
         5 => format!("format = \"int8\", step = {}", c.pick(&["0.03125", "0.25", "0.0009765625"])),
-        6 => format!("format = \"int4\", step = {}", c.pick(&["0.25", "0.0078125"])),
-        7 => format!("format = \"{}\"", c.pick(&["mxfp8", "mxfp8-e5m2"])),
-        _ => "format = \"mxfp4\"".to_string(),
+        6 => format!("format = \"{}\", step = {}", c.pick(&["int4", "int2", "int16"]), c.pick(&["0.25", "0.0078125"])),
+        _ => format!(
+            "format = \"{}\", block = {}, scale_mode = \"{}\"",
+            c.pick(&["mxfp8", "mxfp8-e5m2", "mxfp6-e3m2", "mxfp6-e2m3", "mxfp4", "mxint8", "bfp8", "bfp12"]),
+            c.pick(&[8, 16, 32, 32]),
+            c.pick(&["floor", "rceil", "even", "ceil"])
+        ),
     };
-    format!("{{ {format}, rounding = \"{rounding}\" }}")
+    format!("{{ {format}, rounding = \"{rounding} }}")
 }
 
 /// Recipes that set each site with probability `set` of 4.
