@@ -265,20 +265,25 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
+/// The least common multiple of two batches, or of such multiples.
+pub fn lcm(a: u64, b: u64) -> u64 {
+    a / gcd(a, b) * b
+}
+
 fn lcm_of(batches: &[u32]) -> Result<u64> {
-    let mut lcm = 1;
+    let mut all = 1;
     let mut previous = 1;
     for &batch in batches {
-        lcm = lcm / gcd(lcm, batch.into()) * u64::from(batch);
-        if lcm > MAX_LCM {
+        all = lcm(all, batch.into());
+        if all > MAX_LCM {
             return Err(Error::Input(format!(
-                "train.batch holds {previous} and {batch}: the least common multiple of all batches is {lcm}, \
+                "train.batch holds {previous} and {batch}: the least common multiple of all batches is {all}, \
                  allowed is up to {MAX_LCM}"
             )));
         }
         previous = batch;
     }
-    Ok(lcm)
+    Ok(all)
 }
 
 fn block_length(batches: &[u32]) -> Result<u64> {

@@ -4,8 +4,8 @@ use super::shader::{MODEL_SIZES, train_memory};
 use super::stream::OPS;
 use crate::config::{MAX_MODEL, Sketch};
 use crate::error::{Error, Result};
-use crate::format::{Op, class};
-use crate::plan::Point;
+use crate::format::Op;
+use crate::plan::{Point, lcm};
 
 /// Words of the counters of a run's state: 6 sites x 3, a low and a high word for each of 32 lanes.
 pub const COUNTER_WORDS: u32 = 18 * 64;
@@ -160,13 +160,7 @@ fn offsets(words: impl Iterator<Item = u64>) -> (Vec<u64>, u64) {
 }
 
 fn batches_lcm(point: &Point) -> u64 {
-    let gcd = |mut a: u64, mut b: u64| {
-        while b != 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
-    point.trajectories.iter().fold(1, |lcm, t| lcm / gcd(lcm, t.batch.into()) * u64::from(t.batch))
+    point.trajectories.iter().fold(1, |sum, t| lcm(sum, t.batch.into()))
 }
 
 impl Layout {
@@ -316,15 +310,6 @@ fn fit(point: &Point, slots: u64, limits: Limits, tuning: Tuning) -> Option<Layo
 
 /// Refuses what the kernels cannot do, whatever the memory.
 fn refuse(point: &Point, limits: Limits) -> Result<()> {
-    let shared = point.pairs.iter().flat_map(|pair| [pair.data, pair.sketch]);
-    let own = point.trajectories.iter().flat_map(|t| t.ops);
-    let mut ops = shared.chain(point.features.iter().map(|feature| feature.op)).chain(own);
-    if let Some(op) = ops.find(|op| op.class == class::BLOCK && ![8, 16, 32].contains(&op.block)) {
-        return Err(Error::Input(format!(
-            "a format shares a scale among {} elements: GPU adapters allow 8, 16 or 32, `--adapter cpu` any number",
-            op.block
-        )));
-    }
     let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MAX_MODEL };
     let needed = u64::from(train_memory(model));
     if needed > limits.workgroup {

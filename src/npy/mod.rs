@@ -78,22 +78,6 @@ impl Npy {
         Ok(npy)
     }
 
-    /// Refuses every shape but `allowed`: an extent per axis, `None` where any is. `key` says what asks for it, as
-    /// `problem.dim`.
-    pub fn check_shape(&self, allowed: &[Option<usize>], key: &str) -> Result<()> {
-        let fits = |(extent, allowed): (&usize, &Option<usize>)| allowed.is_none_or(|allowed| allowed == *extent);
-        if self.shape.len() == allowed.len() && self.shape.iter().zip(allowed).all(fits) {
-            return Ok(());
-        }
-        let allowed: Vec<String> = allowed.iter().map(|e| e.map_or("any".to_string(), |e| e.to_string())).collect();
-        Err(Error::Input(format!(
-            "{} has shape {:?}: allowed is [{}] ({key})",
-            self.name,
-            self.shape,
-            allowed.join(", ")
-        )))
-    }
-
     /// Refuses the first value that does not fit, by its index; `allowed` says which do, as `a number above 0`.
     pub fn check(&self, allowed: &str, fits: impl Fn(f64) -> bool) -> Result<()> {
         let first = match &self.values {
@@ -114,14 +98,6 @@ impl Npy {
         match self.values {
             Values::F32(values) => values,
             Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
-        }
-    }
-
-    /// The values as float64, exact.
-    pub fn into_f64(self) -> Vec<f64> {
-        match self.values {
-            Values::F32(values) => values.into_iter().map(f64::from).collect(),
-            Values::F64(values) => values,
         }
     }
 }
