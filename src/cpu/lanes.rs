@@ -120,24 +120,19 @@ fn deviate(op: &Op, word: u32) -> f32 {
 #[inline(always)]
 pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
-        class::SCALAR => round_in_direction(op, values, &[0; LANES], words, counts),
+        class::SCALAR => round_in_direction(op, values, |_| 0, words, counts),
+        class::BLOCK if op.block as usize == LANES => {
+            // One scale for all keeps what depends on it out of the loop.
+            let scale = scale_of(op, values, used, counts);
+            round_in_direction(op, values, |_| scale, words, counts);
+        }
         class::BLOCK => {
+            let size = op.block as usize;
             let mut scales = [0; LANES];
-            for (block, (values, scales)) in
-                values.chunks_mut(op.block as usize).zip(scales.chunks_mut(op.block as usize)).enumerate()
-            {
-                let mut largest = 0;
-                for value in values.iter() {
-                    largest = largest.max(value.to_bits() & 0x7fff_ffff);
-                }
-                if largest >= INFINITY {
-                    values.fill(0.0);
-                    counts.nan += used.saturating_sub(block * op.block as usize).min(op.block as usize) as u64;
-                }
-                // Any scale leaves zeros as they are.
-                scales.fill(if largest >= INFINITY { 0 } else { block_scale(largest, op) });
+            for (block, (values, scales)) in values.chunks_mut(size).zip(scales.chunks_mut(size)).enumerate() {
+                scales.fill(scale_of(op, values, used.saturating_sub(block * size).min(size), counts));
             }
-            round_in_direction(op, values, &scales, words, counts);
+            round_in_direction(op, values, |l| scales[l], words, counts);
         }
         class::ADDITIVE => {
             let noise = f32::from_bits(op.noise);
@@ -159,22 +154,38 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANE
     }
 }
 
+/// Exponent of a block's scale. A block with an infinity or a NaN becomes zeros, whose scale does not matter, and its
+/// `used` elements count.
+#[inline(always)]
+fn scale_of(op: &Op, values: &mut [f32], used: usize, counts: &mut Counts) -> i32 {
+    let mut largest = 0;
+    for value in values.iter() {
+        largest = largest.max(value.to_bits() & 0x7fff_ffff);
+    }
+    if largest < INFINITY {
+        return block_scale(largest, op);
+    }
+    values.fill(0.0);
+    counts.nan += used as u64;
+    0
+}
+
 /// One loop for each direction: a choice inside would keep it from becoming vector code.
 #[inline(always)]
 fn round_in_direction(
     op: &Op,
     values: &mut [f32; LANES],
-    scales: &[i32; LANES],
+    scale: impl Fn(usize) -> i32,
     words: &[u32; LANES],
     counts: &mut Counts,
 ) {
     match op.rounding {
-        NEAREST_EVEN => round_lanes::<NEAREST_EVEN>(op, values, scales, words, counts),
-        NEAREST_AWAY => round_lanes::<NEAREST_AWAY>(op, values, scales, words, counts),
-        UP => round_lanes::<UP>(op, values, scales, words, counts),
-        DOWN => round_lanes::<DOWN>(op, values, scales, words, counts),
-        STOCHASTIC => round_lanes::<STOCHASTIC>(op, values, scales, words, counts),
-        _ => round_lanes::<TOWARD_ZERO>(op, values, scales, words, counts),
+        NEAREST_EVEN => round_lanes::<NEAREST_EVEN>(op, values, scale, words, counts),
+        NEAREST_AWAY => round_lanes::<NEAREST_AWAY>(op, values, scale, words, counts),
+        UP => round_lanes::<UP>(op, values, scale, words, counts),
+        DOWN => round_lanes::<DOWN>(op, values, scale, words, counts),
+        STOCHASTIC => round_lanes::<STOCHASTIC>(op, values, scale, words, counts),
+        _ => round_lanes::<TOWARD_ZERO>(op, values, scale, words, counts),
     }
 }
 
@@ -182,13 +193,13 @@ fn round_in_direction(
 fn round_lanes<const DIRECTION: u32>(
     op: &Op,
     values: &mut [f32; LANES],
-    scales: &[i32; LANES],
+    scale: impl Fn(usize) -> i32,
     words: &[u32; LANES],
     counts: &mut Counts,
 ) {
     let (mut saturated, mut underflowed, mut nan) = (0, 0, 0);
-    for ((value, scale), word) in values.iter_mut().zip(scales).zip(words) {
-        let (rounded, over, under, not) = round_value::<DIRECTION>(*value, op, *scale, *word);
+    for (l, (value, word)) in values.iter_mut().zip(words).enumerate() {
+        let (rounded, over, under, not) = round_value::<DIRECTION>(*value, op, scale(l), *word);
         let bits = rounded.to_bits();
         let units = if bits == 0 { 0 } else { bits.wrapping_add_signed(-(op.unit << 23)) };
         *value = floor48(f32::from_bits(units));
