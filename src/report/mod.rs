@@ -27,6 +27,7 @@ use self::spectrum::Spectrum;
 use self::summary::Summary;
 use crate::error::{Error, Result};
 use crate::row::Row;
+use crate::store::write_whole;
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
 /// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run
@@ -115,16 +116,7 @@ pub fn panels(rows: impl IntoIterator<Item = Result<Row>>) -> Result<Vec<Panel>>
     Ok(series::panels(&cells))
 }
 
-/// Writes under a temporary name, then renames: a reader never sees half a file.
+/// The report has one writer at a time: its lock is held.
 fn replace(path: &Path, text: &str) -> Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let temporary = PathBuf::from(name);
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().map_err(Error::io(path))
+    write_whole(path, "report", |file| file.write_all(text.as_bytes()).map_err(Error::io(path)))
 }
