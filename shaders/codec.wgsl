@@ -1,8 +1,13 @@
 // The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of src/codec.rs.
 
-const FLOOR: u32 = 0x27800000u;
-const DIVERGED: u32 = 0x53800000u;
+const SIGN: u32 = 0x80000000u;
 const MAGNITUDE: u32 = 0x7fffffffu;
+const INFINITY: u32 = 0x7f800000u;
+const QUIET: u32 = 0x7fc00000u;
+const LARGEST: u32 = 0x7f7fffffu;
+const SMALLEST_NORMAL: u32 = 0x00800000u;
+const SMALLEST_POWER: u32 = 0x00400000u; // 2^-127
+const NO_CODE: u32 = 0xffffffffu;
 
 const SATURATED: u32 = 1u;
 const UNDERFLOWED: u32 = 2u;
@@ -11,81 +16,274 @@ const NAN: u32 = 4u;
 const CLASS_NONE: u32 = 0u;
 const CLASS_SCALAR: u32 = 1u;
 const CLASS_BLOCK: u32 = 2u;
-const CLASS_ADDITIVE: u32 = 3u;
-const CLASS_RELATIVE: u32 = 4u;
+const CLASS_STEP: u32 = 3u;
+const CLASS_LOGARITHMIC: u32 = 4u;
+const CLASS_TWO_LEVEL: u32 = 5u;
+const CLASS_EXPONENT: u32 = 6u;
+const CLASS_ADDITIVE: u32 = 7u;
+const CLASS_RELATIVE: u32 = 8u;
 
-const LAW_TWO_POINT: u32 = 1u;
-
-const OP_WORDS: u32 = 16u;
+const OVERFLOWS: u32 = 1u;
+const SATFINITE: u32 = 2u;
+const FLUSHES: u32 = 4u;
+const ZERO_MEAN: u32 = 8u;
+const INTEGER: u32 = 16u;
+const ABRUPT: u32 = 32u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;
 const NEAREST_AWAY: u32 = 2u;
 const UP: u32 = 4u;
 const DOWN: u32 = 5u;
+const DITHER: u32 = 6u;
+
+const NAN_CODE: u32 = 1u;
+const IEEE: u32 = 2u;
+
+const OP_WORDS: u32 = 20u;
 
 struct Op {
-    kind: u32,
+    kind: u32, // `class` of the Rust twin, a reserved word here
     rounding: u32,
     mantissa: i32,
     lsb_min: i32,
     max_bits: u32,
+    max_code: u32,
+    min_code: u32,
+    width: u32,
+    specials: u32,
+    policy: u32,
     emax: i32,
     block: u32,
-    noise: u32,
+    scale_add: u32,
+    factor: u32,
+    step: u32,
     significand: u32,
     unit: i32,
     purpose: u32,
-    overflows: u32,
-    one_draw: u32, // `shared` of the Rust twin, a reserved word here
+    one_draw: u32, // `shared`
     random_shift: u32,
-    zero_mean: u32,
-    scale_add: u32,
 }
 
 struct Rounded {
     bits: u32,
+    code: u32,
     flags: u32,
 }
 
 fn load_op(at: u32) -> Op {
     return Op(
         params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
-        bitcast<i32>(params[at + 5u]), params[at + 6u], params[at + 7u], params[at + 8u],
-        bitcast<i32>(params[at + 9u]), params[at + 10u], params[at + 11u], params[at + 12u],
-        params[at + 13u], params[at + 14u], params[at + 15u],
+        params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
+        bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
+        params[at + 15u], bitcast<i32>(params[at + 16u]), params[at + 17u], params[at + 18u], params[at + 19u],
     );
+}
+
+// The scale of a block in a two-level format.
+fn e4m3() -> Op {
+    return Op(
+        CLASS_SCALAR, NEAREST_EVEN, 3, -9, 0x43e00000u, 126u, 126u, 8u, NAN_CODE, 0u, 0, 0u, 0u, 0u, 0u, 4u, 0, 0u, 0u,
+        0u,
+    );
+}
+
+fn has(op: Op, bit: u32) -> bool {
+    return (op.policy & bit) != 0u;
+}
+
+// Whether elements share a scale along the vector.
+fn shares(op: Op) -> bool {
+    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
 }
 
 // Whether elements need random words.
 fn draws(op: Op) -> bool {
-    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && op.rounding == STOCHASTIC);
+    let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
+    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
 }
 
-// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
-fn deviate(op: Op, word: u32) -> f32 {
-    if op.rounding == LAW_TWO_POINT {
-        return bitcast<f32>(0x3f800000u | (word & 0x80000000u));
+// One element; `largest` is the largest magnitude of its block, as bits.
+fn quantize(op: Op, raw: u32, raw_largest: u32, word: u32) -> Rounded {
+    let bits = admitted(op, raw);
+    let largest = admitted(op, raw_largest);
+    if shares(op) && largest >= INFINITY {
+        return Rounded(QUIET, 0u, NAN);
     }
-    return normal_draw(word);
-}
-
-fn floor48(bits: u32) -> u32 {
-    return select(bits, 0u, (bits & MAGNITUDE) < FLOOR);
-}
-
-fn round_significand(bits: u32, p: u32) -> u32 {
-    let shift = 24u - p;
-    if shift == 0u {
-        return bits;
+    switch op.kind {
+        case CLASS_SCALAR: {
+            return round_value(bits, op, 0, word);
+        }
+        case CLASS_BLOCK: {
+            return round_value(bits, op, block_scale(largest, op), word);
+        }
+        case CLASS_STEP: {
+            let codes = round_value(multiply(bits, op.factor), op, 0, word);
+            return Rounded(multiply(codes.bits, op.step), codes.code, codes.flags);
+        }
+        case CLASS_LOGARITHMIC: {
+            return round_logarithmic(bits, op, word);
+        }
+        case CLASS_TWO_LEVEL: {
+            return round_two_level(bits, op, largest, word);
+        }
+        case CLASS_EXPONENT: {
+            return round_exponent(bits, op);
+        }
+        default: {
+            return Rounded(bits, bits, 0u);
+        }
     }
-    let half = (1u << (shift - 1u)) - 1u + ((bits >> shift) & 1u);
-    return ((bits + half) >> shift) << shift;
 }
 
-// The piece of `rest` on `significand` bits; what it leaves is exact.
-fn piece(rest: f32, significand: u32) -> f32 {
-    return bitcast<f32>(floor48(round_significand(bitcast<u32>(rest), significand)));
+// Subnormals and, in blocks, NaN and infinities, as the policy reads them.
+fn admitted(op: Op, bits: u32) -> u32 {
+    let magnitude = bits & MAGNITUDE;
+    if magnitude < SMALLEST_NORMAL && has(op, FLUSHES) {
+        return bits & SIGN;
+    }
+    if magnitude >= INFINITY && shares(op) && has(op, SATFINITE) {
+        return LARGEST | select(0u, bits & SIGN, magnitude == INFINITY);
+    }
+    return bits;
+}
+
+// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a random rounding.
+fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
+    let magnitude = bits & MAGNITUDE;
+    let sign = bits & SIGN;
+    if magnitude > INFINITY {
+        if has(op, SATFINITE) {
+            return saturated(op, 0u, scale);
+        }
+        return not_a_number(op, sign);
+    }
+    if magnitude == INFINITY {
+        return beyond(op, sign, scale);
+    }
+    if magnitude == 0u && op.rounding != DITHER {
+        return zero(op, sign);
+    }
+    let significand = split_significand(magnitude);
+    let exponent = split_exponent(magnitude);
+    // value = significand 2^exponent; q counts steps of 2^(exponent + shift).
+    let fine = op.lsb_min + scale - exponent;
+    let coarse = has(op, ABRUPT) && fine > 23 - op.mantissa;
+    let shift = select(max(max(fine, 23 - op.mantissa), 0), fine + op.mantissa, coarse);
+    let q = round_whole(significand, u32(shift), sign != 0u, op, word);
+    let steps = select(u32(exponent + shift - scale - op.lsb_min), 0u, coarse);
+    let code = select((steps << u32(op.mantissa)) + q, q << u32(op.mantissa), coarse);
+    if code > limit(op, sign) {
+        return beyond(op, sign, scale);
+    }
+    if op.rounding == DITHER {
+        return without_dither(op, sign, q, exponent + shift, word);
+    }
+    if q == 0u {
+        let none = zero(op, sign);
+        return Rounded(none.bits, none.code, UNDERFLOWED);
+    }
+    return finished(op, sign, code, assembled(q, exponent + shift));
+}
+
+// magnitude = significand 2^exponent, the significand of 24 bits; 0 for zero.
+fn split_significand(magnitude: u32) -> u32 {
+    if magnitude >= SMALLEST_NORMAL {
+        return (magnitude & 0x7fffffu) | 0x800000u;
+    }
+    // Zero has 32 leading zeros; shifts are taken modulo 32.
+    return magnitude << (countLeadingZeros(magnitude | 1u) - 8u);
+}
+
+fn split_exponent(magnitude: u32) -> i32 {
+    if magnitude >= SMALLEST_NORMAL {
+        return i32(magnitude >> 23u) - 150;
+    }
+    return select(-149 - i32(countLeadingZeros(magnitude) - 8u), -149, magnitude == 0u);
+}
+
+// The bits of q 2^exponent, which f32 holds or which is too large for it: then infinity.
+fn assembled(q: u32, exponent: i32) -> u32 {
+    if q == 0u {
+        return 0u;
+    }
+    let top = 31u - countLeadingZeros(q);
+    let field = exponent + i32(top) + 127;
+    if field <= 0 {
+        return q << u32(exponent + 149);
+    }
+    if field >= 255 {
+        return INFINITY;
+    }
+    return (u32(field) << 23u) | (((q << (31u - top)) >> 8u) & 0x7fffffu);
+}
+
+// The value of a code without sign, scaled by 2^scale, as bits.
+fn decoded(code: u32, op: Op, scale: i32) -> u32 {
+    let field = code >> u32(op.mantissa);
+    // The codes of a fixed grid are whole numbers.
+    if field == 0u || op.mantissa == 23 {
+        return assembled(code, op.lsb_min + scale);
+    }
+    let significand = (code & ((1u << u32(op.mantissa)) - 1u)) | (1u << u32(op.mantissa));
+    return assembled(significand, op.lsb_min + scale + i32(field) - 1);
+}
+
+// The largest code, without sign, of that sign.
+fn limit(op: Op, sign: u32) -> u32 {
+    return select(op.max_code, op.min_code, sign != 0u);
+}
+
+// A code and the magnitude it stands for, with their sign. Larger values than f32's are lost to it.
+fn finished(op: Op, sign: u32, code: u32, magnitude: u32) -> Rounded {
+    return Rounded(sign | magnitude, signed_code(op, sign, code), select(0u, NAN, magnitude >= INFINITY));
+}
+
+fn signed_code(op: Op, sign: u32, code: u32) -> u32 {
+    let top = 1u << (op.width - 1u);
+    if sign == 0u {
+        return code;
+    }
+    return select(top | code, (0u - code) & (top | (top - 1u)), has(op, INTEGER));
+}
+
+fn zero(op: Op, sign: u32) -> Rounded {
+    let kept = select(sign, 0u, has(op, INTEGER));
+    return Rounded(kept, signed_code(op, kept, 0u), 0u);
+}
+
+fn saturated(op: Op, sign: u32, scale: i32) -> Rounded {
+    let code = limit(op, sign);
+    var magnitude: u32;
+    if op.kind == CLASS_LOGARITHMIC {
+        magnitude = decoded_logarithmic(code, op);
+    } else {
+        magnitude = decoded(code, op, scale);
+    }
+    let rounded = finished(op, sign, code, magnitude);
+    return Rounded(rounded.bits, rounded.code, rounded.flags | SATURATED);
+}
+
+// What lies beyond the largest value.
+fn beyond(op: Op, sign: u32, scale: i32) -> Rounded {
+    if !has(op, OVERFLOWS) {
+        return saturated(op, sign, scale);
+    }
+    if op.specials == IEEE {
+        return finished(op, sign, op.max_code + 1u, INFINITY);
+    }
+    return not_a_number(op, sign);
+}
+
+// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
+fn not_a_number(op: Op, sign: u32) -> Rounded {
+    var code = NO_CODE;
+    if op.specials == IEEE && op.mantissa > 0 {
+        code = signed_code(op, sign, op.max_code + 1u + (1u << u32(op.mantissa - 1)));
+    } else if op.specials == NAN_CODE {
+        code = signed_code(op, sign, op.max_code + 1u);
+    }
+    return Rounded(sign | QUIET, code, NAN);
 }
 
 // `significand` / 2^shift as a whole number, by the direction of `op`.
@@ -110,7 +308,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, op: Op, word: u32) 
         case DOWN: {
             return kept + select(0u, inexact, negative);
         }
-        case STOCHASTIC: {
+        case STOCHASTIC, DITHER: {
             return kept + stochastic_carry(significand, shift, op, word);
         }
         default: {
@@ -139,78 +337,67 @@ fn stochastic_carry(significand: u32, shift: u32, op: Op, word: u32) -> u32 {
     }
     let cut = fraction & mask;
     let sum = cut + (word & mask);
-    let late = sum + first_cut * op.zero_mean;
+    let late = sum + select(0u, first_cut, has(op, ZERO_MEAN));
     return select(0u, 1u, sum < cut || late < sum);
 }
 
-fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
-    let magnitude = bits & MAGNITUDE;
-    let sign = bits & 0x80000000u;
-    if magnitude > 0x7f800000u {
-        return Rounded(0u, NAN);
-    }
-    if magnitude == 0u {
-        return Rounded(0u, 0u);
-    }
-    var exponent = i32(magnitude >> 23u);
-    var significand = magnitude & 0x7fffffu;
-    if exponent == 0 {
-        let up = countLeadingZeros(significand) - 8u;
-        significand <<= up;
-        exponent = 1 - i32(up);
-    } else {
-        significand |= 0x800000u;
-    }
-    // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
-    let shift = u32(max(max(23 - op.mantissa, op.lsb_min + scale + 150 - exponent), 0));
-    let q = round_whole(significand, shift, sign != 0u, op, word);
-    if q == 0u {
-        return Rounded(0u, UNDERFLOWED);
-    }
-    let top = 31u - countLeadingZeros(q);
-    let rounded_exponent = exponent - 23 + i32(shift) + i32(top);
-    let rounded = (u32(rounded_exponent) << 23u) | (((q << (31u - top)) >> 8u) & 0x7fffffu);
-    let largest = op.max_bits + (bitcast<u32>(scale) << 23u);
-    if rounded > largest {
-        if op.overflows != 0u {
-            return Rounded(0u, NAN);
-        }
-        return Rounded(sign | largest, SATURATED);
-    }
-    return Rounded(sign | rounded, 0u);
+// The value q 2^exponent of code q without the random part that was added to it.
+fn without_dither(op: Op, sign: u32, q: u32, exponent: i32, word: u32) -> Rounded {
+    let bits = 32u - op.random_shift;
+    let random = word >> op.random_shift;
+    let parts = i32(q << (bits + 1u)) + (1 << bits) - i32(2u * random + 1u);
+    let turned = select(sign, sign ^ SIGN, parts < 0);
+    let magnitude = assembled(u32(abs(parts)), exponent - i32(bits) - 1);
+    return Rounded(turned | magnitude, signed_code(op, sign, q), 0u);
 }
 
 fn block_scale(largest: u32, op: Op) -> i32 {
-    return clamp(i32((largest + op.scale_add) >> 23u) - 127 - op.emax, -127, 127);
+    let carry = i32((split_significand(largest) + op.scale_add) >> 24u);
+    return clamp(split_exponent(largest) + 23 + carry - op.emax, -127, 127);
 }
 
-// One element; `largest` is the largest magnitude of its block, as bits.
-fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Rounded {
-    var result = Rounded(bits, 0u);
-    if op.kind == CLASS_SCALAR {
-        result = round_value(bits, op, 0, word);
-    } else if op.kind == CLASS_BLOCK {
-        if largest == 0u {
-            result = Rounded(0u, 0u);
-        } else if largest >= 0x7f800000u {
-            result = Rounded(0u, NAN);
-        } else {
-            result = round_value(bits, op, block_scale(largest, op), word);
-        }
-    } else if op.kind == CLASS_ADDITIVE {
-        let noise = opaque(bitcast<f32>(op.noise) * deviate(op, word));
-        let sum = opaque(opaque(bitcast<f32>(bits)) + noise);
-        result.bits = round_significand(bitcast<u32>(sum), op.significand);
-    } else if op.kind == CLASS_RELATIVE {
-        let factor = opaque(1.0 + opaque(bitcast<f32>(op.noise) * deviate(op, word)));
-        let product = opaque(opaque(bitcast<f32>(bits)) * factor);
-        result.bits = round_significand(bitcast<u32>(product), op.significand);
+// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
+fn scale_byte(raw_largest: u32, op: Op) -> u32 {
+    let largest = admitted(op, raw_largest);
+    let two_level = op.kind == CLASS_TWO_LEVEL;
+    if largest >= INFINITY {
+        return select(0xffu, 0x7fu, two_level);
     }
-    let units = select(bitcast<u32>(op.unit) << 23u, 0u, (result.bits & MAGNITUDE) == 0u);
-    return Rounded(floor48(result.bits - units), result.flags);
+    if two_level {
+        return tensor_block_scale(largest, op);
+    }
+    return select(u32(block_scale(largest, op) + 127), 0u, largest == 0u);
 }
 
-// The flags of one element as counts: saturated, underflowed, nan.
-fn tally(flags: u32) -> vec3<u32> {
-    return vec3<u32>(flags & 1u, (flags >> 1u) & 1u, (flags >> 2u) & 1u);
+fn tensor_block_scale(largest: u32, op: Op) -> u32 {
+    return round_value(multiply(largest, op.factor), e4m3(), 0, 0u).code;
+}
+
+fn round_two_level(bits: u32, op: Op, largest: u32, word: u32) -> Rounded {
+    let scale = decoded(tensor_block_scale(largest, op), e4m3(), 0);
+    let element = round_value(multiply(bits, inverse(multiply(scale, op.step))), op, 0, word);
+    let value = multiply(multiply(element.bits, scale), op.step);
+    let lost = (element.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u;
+    let huge = (value & MAGNITUDE) == INFINITY;
+    return Rounded(value, element.code, element.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
+}
+
+// To a power of two: code c stands for 2^(c - 127).
+fn round_exponent(bits: u32, op: Op) -> Rounded {
+    let magnitude = bits & MAGNITUDE;
+    if magnitude > INFINITY && has(op, SATFINITE) {
+        return saturated(op, 0u, 0);
+    }
+    if magnitude > INFINITY || bits > SIGN {
+        return not_a_number(op, 0u);
+    }
+    if magnitude < SMALLEST_POWER {
+        return Rounded(SMALLEST_POWER, 0u, SATURATED);
+    }
+    let inexact = split_significand(magnitude) != 0x800000u;
+    let code = u32(split_exponent(magnitude) + 150) + select(0u, 1u, op.rounding == UP && inexact);
+    if code > op.max_code {
+        return beyond(op, 0u, 0);
+    }
+    return finished(op, 0u, code, assembled(1u, i32(code) - 127));
 }

@@ -2,7 +2,7 @@
 // the low and high word of the seed.
 
 @group(0) @binding(0) var<storage, read> params: array<u32>;
-@group(0) @binding(1) var<storage, read> normal_table: array<u32>;
+@group(0) @binding(1) var<storage, read> tables: array<u32>;
 
 // WGSL lets a compiler fuse a*b + c and re-associate sums. A value that went through this XOR is one it knows
 // nothing about, so the operation before it is rounded on its own.
@@ -38,5 +38,5 @@ fn words_of_pass(seed_index: u32, counter: u32, second: u32, purpose: u32, pass_
 }
 
 fn normal_draw(word: u32) -> f32 {
-    return normal(word, normal_table[normal_index(word)]);
+    return normal(word, tables[normal_index(word)]);
 }

@@ -58,7 +58,7 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
             var total = vec3<u32>(0u);
             for (var j = 0u; j < 4u; j++) {
                 let within = 32u * j + lane;
-                var value = Rounded(0u, 0u);
+                var value = Stored(0u, 0u);
                 if first + within < dim {
                     var largest = 0u;
                     if op.kind == CLASS_BLOCK {

@@ -79,7 +79,7 @@ fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
     return counted(site, apply_one(op, bits, largest, word));
 }
 
-fn counted(site: u32, value: Rounded) -> u32 {
+fn counted(site: u32, value: Stored) -> u32 {
     if alive {
         counts[site] += tally(value.flags);
         poisoned = poisoned || (value.flags & NAN) != 0u;

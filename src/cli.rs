@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::format::{Direction, FORMATS, Law, Noise};
+use crate::format::{Direction, Law, Noise, names};
 use crate::row::Site;
 
 /// Examples, what a recipe can hold, and the exit codes.
 fn after() -> String {
-    let formats: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
     format!(
         "\
 Examples:
@@ -29,7 +28,7 @@ Exit codes: 0 ok, 1 unexpected, 2 usage, config or input, 3 bits differ, 4 no su
 5 incomplete (interrupted; the same command continues), 6 device lost, 7 corrupt or foreign results.
 stdout is data, stderr is progress and messages. NO_COLOR is honoured.",
         Site::ALL.map(Site::name).join(", "),
-        formats.join(", "),
+        names(),
         Direction::ALL.map(Direction::name).join(", "),
         Noise::ALL.map(Noise::name).join(", "),
         Law::ALL.map(Law::name).join(", "),

@@ -1,87 +1,198 @@
 //! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
 
-use crate::format::{Direction, Law, Op, class};
-use crate::normal::normal;
-use crate::row::Counts;
+pub mod logarithmic;
+mod site;
 
-/// Bits of 2^-48: smaller operands become +0, so that every product and sum of a run is a normal f32.
-pub const FLOOR: u32 = 0x2780_0000;
-/// Bits of 2^40: a weight this large means the run has diverged.
-pub const DIVERGED: u32 = 0x5380_0000;
+pub use site::{DIVERGED, FLOOR, apply, apply_one, deviate, floor48, piece, round_significand, tally};
+
+use crate::format::{Direction, Op, Specials, class, policy};
+
+pub const SIGN: u32 = 0x8000_0000;
+pub const MAGNITUDE: u32 = 0x7fff_ffff;
+pub const INFINITY: u32 = 0x7f80_0000;
+pub const QUIET: u32 = 0x7fc0_0000;
+pub const LARGEST: u32 = 0x7f7f_ffff;
+const SMALLEST_NORMAL: u32 = 0x0080_0000;
+/// 2^-127.
+const SMALLEST_POWER: u32 = 0x0040_0000;
+/// The format has no code for this.
+pub const NO_CODE: u32 = u32::MAX;
 
 pub const SATURATED: u32 = 1;
 pub const UNDERFLOWED: u32 = 2;
 pub const NAN: u32 = 4;
 
-/// A rounded value's bits, and which of [`SATURATED`], [`UNDERFLOWED`], [`NAN`] happened.
-pub type Rounded = (u32, u32);
+/// An element of a block that its scale says is NaN.
+const NAN_BLOCK: Rounded = Rounded { bits: QUIET, code: 0, flags: NAN };
 
-/// +0 for magnitudes below 2^-48, else the value.
-pub fn floor48(bits: u32) -> u32 {
-    if bits & 0x7fff_ffff < FLOOR { 0 } else { bits }
+/// What a format makes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounded {
+    /// The value, as f32 bits.
+    pub bits: u32,
+    /// Its code with the sign, or [`NO_CODE`].
+    pub code: u32,
+    /// Which of [`SATURATED`], [`UNDERFLOWED`], [`NAN`] happened.
+    pub flags: u32,
 }
 
-/// Rounds to `p` significant bits, nearest-even (1 <= p <= 24). A carry walks into the exponent.
-pub fn round_significand(bits: u32, p: u32) -> u32 {
-    let shift = 24 - p;
-    if shift == 0 {
-        return bits;
+/// One element; `largest` is the largest magnitude of its block, as bits.
+pub fn quantize(op: &Op, bits: u32, largest: u32, word: u32) -> Rounded {
+    let (bits, largest) = (admitted(op, bits), admitted(op, largest));
+    match op.class {
+        class::SCALAR => round_value(bits, op, 0, word),
+        class::BLOCK | class::TWO_LEVEL if largest >= INFINITY => NAN_BLOCK,
+        class::BLOCK => round_value(bits, op, block_scale(largest, op), word),
+        class::STEP => {
+            let codes = round_value(multiply(bits, op.factor), op, 0, word);
+            Rounded { bits: multiply(codes.bits, op.step), ..codes }
+        }
+        class::LOGARITHMIC => logarithmic::round(bits, op, word),
+        class::TWO_LEVEL => two_level(bits, op, largest, word),
+        class::EXPONENT => round_exponent(bits, op),
+        _ => Rounded { bits, code: bits, flags: 0 },
     }
-    let half = (1 << (shift - 1)) - 1 + ((bits >> shift) & 1);
-    ((bits + half) >> shift) << shift
 }
 
-/// The piece of `rest` on `bits` significant bits; `rest` keeps the exact remainder.
-pub fn piece(rest: &mut f32, bits: u32) -> f32 {
-    let piece = f32::from_bits(floor48(round_significand(rest.to_bits(), bits)));
-    *rest -= piece;
-    piece
-}
-
-/// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
-pub fn deviate(op: &Op, word: u32) -> f32 {
-    match op.rounding == Law::TwoPoint as u32 {
-        true => f32::from_bits(0x3f80_0000 | word & 0x8000_0000),
-        false => normal(word),
+/// Subnormals and, in blocks, NaN and infinities, as the policy reads them.
+fn admitted(op: &Op, bits: u32) -> u32 {
+    let magnitude = bits & MAGNITUDE;
+    match magnitude {
+        0..SMALLEST_NORMAL if op.has(policy::FLUSHES) => bits & SIGN,
+        INFINITY if op.shares() && op.has(policy::SATFINITE) => bits & SIGN | LARGEST,
+        INFINITY.. if op.shares() && op.has(policy::SATFINITE) => LARGEST,
+        _ => bits,
     }
 }
 
-/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a stochastic rounding. What is not a
-/// number, or overflows to infinity, is counted and becomes +0: the run ends before anything reads it.
+/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a random rounding.
 pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
-    let magnitude = bits & 0x7fff_ffff;
-    let sign = bits & 0x8000_0000;
-    if magnitude > 0x7f80_0000 {
-        return (0, NAN);
+    let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
+    if magnitude > INFINITY {
+        return if op.has(policy::SATFINITE) { saturated(op, 0, scale) } else { not_a_number(op, sign) };
     }
-    if magnitude == 0 {
-        return (0, 0);
+    if magnitude == INFINITY {
+        return beyond(op, sign, scale);
     }
-    let mut exponent = (magnitude >> 23) as i32;
-    let mut significand = magnitude & 0x7f_ffff;
-    if exponent == 0 {
-        let up = significand.leading_zeros() - 8;
-        significand <<= up;
-        exponent = 1 - up as i32;
-    } else {
-        significand |= 0x80_0000;
+    if magnitude == 0 && op.rounding != DITHER {
+        return zero(op, sign);
     }
-    // value = significand 2^(exponent - 150); q counts steps of 2^(exponent - 150 + shift).
-    let shift = (23 - op.mantissa as i32).max(op.lsb_min + scale + 150 - exponent).max(0) as u32;
-    let q = round_whole(significand, shift, sign != 0, op, word);
+    let (significand, exponent) = split(magnitude);
+    // value = significand 2^exponent; q counts steps of 2^(exponent + shift).
+    let fine = op.lsb_min + scale - exponent;
+    let coarse = op.has(policy::ABRUPT) && fine > 23 - op.mantissa as i32;
+    let shift = match coarse {
+        true => fine + op.mantissa as i32,
+        false => fine.max(23 - op.mantissa as i32).max(0),
+    };
+    let q = round_whole(significand, shift as u32, sign != 0, op, word);
+    let steps = if coarse { 0 } else { (exponent + shift - scale - op.lsb_min) as u32 };
+    let code = if coarse { q << op.mantissa } else { (steps << op.mantissa) + q };
+    if code > limit(op, sign) {
+        return beyond(op, sign, scale);
+    }
+    if op.rounding == DITHER {
+        return without_dither(op, sign, q, exponent + shift, word);
+    }
     if q == 0 {
-        return (0, UNDERFLOWED);
+        return Rounded { flags: UNDERFLOWED, ..zero(op, sign) };
     }
-    let top = 31 - q.leading_zeros();
-    let rounded_exponent = exponent - 23 + shift as i32 + top as i32;
-    let rounded = ((rounded_exponent as u32) << 23) | (((q << (31 - top)) >> 8) & 0x7f_ffff);
-    let max = op.max_bits.wrapping_add_signed(scale << 23);
-    match rounded > max {
-        false => (sign | rounded, 0),
-        true if op.overflows != 0 => (0, NAN),
-        true => (sign | max, SATURATED),
+    finished(op, sign, code, assembled(q, exponent + shift))
+}
+
+/// magnitude = significand 2^exponent, the significand of 24 bits; 0 for zero.
+fn split(magnitude: u32) -> (u32, i32) {
+    match magnitude {
+        0 => (0, -149),
+        1..SMALLEST_NORMAL => {
+            let up = magnitude.leading_zeros() - 8;
+            (magnitude << up, -149 - up as i32)
+        }
+        _ => (magnitude & 0x7f_ffff | 0x80_0000, (magnitude >> 23) as i32 - 150),
     }
 }
+
+/// The bits of q 2^exponent, which f32 holds or which is too large for it: then infinity.
+fn assembled(q: u32, exponent: i32) -> u32 {
+    if q == 0 {
+        return 0;
+    }
+    let top = 31 - q.leading_zeros() as i32;
+    let field = exponent + top + 127;
+    match field {
+        ..=0 => q << (exponent + 149),
+        1..=254 => ((field as u32) << 23) | (((q << (31 - top)) >> 8) & 0x7f_ffff),
+        _ => INFINITY,
+    }
+}
+
+/// The value of a code without sign, scaled by 2^scale, as bits.
+pub fn decoded(code: u32, op: &Op, scale: i32) -> u32 {
+    let field = code >> op.mantissa;
+    // The codes of a fixed grid are whole numbers.
+    if field == 0 || op.mantissa == 23 {
+        return assembled(code, op.lsb_min + scale);
+    }
+    let significand = code & ((1 << op.mantissa) - 1) | 1 << op.mantissa;
+    assembled(significand, op.lsb_min + scale + field as i32 - 1)
+}
+
+/// The largest code, without sign, of that sign.
+fn limit(op: &Op, sign: u32) -> u32 {
+    if sign != 0 { op.min_code } else { op.max_code }
+}
+
+/// A code and the magnitude it stands for, with their sign. Larger values than f32's are lost to it.
+fn finished(op: &Op, sign: u32, code: u32, magnitude: u32) -> Rounded {
+    let flags = if magnitude >= INFINITY { NAN } else { 0 };
+    Rounded { bits: sign | magnitude, code: signed(op, sign, code), flags }
+}
+
+fn signed(op: &Op, sign: u32, code: u32) -> u32 {
+    let top = 1 << (op.width - 1);
+    match (sign != 0, op.has(policy::INTEGER)) {
+        (false, _) => code,
+        (true, false) => top | code,
+        (true, true) => code.wrapping_neg() & (top | (top - 1)),
+    }
+}
+
+fn zero(op: &Op, sign: u32) -> Rounded {
+    let sign = if op.has(policy::INTEGER) { 0 } else { sign };
+    Rounded { bits: sign, code: signed(op, sign, 0), flags: 0 }
+}
+
+fn saturated(op: &Op, sign: u32, scale: i32) -> Rounded {
+    let code = limit(op, sign);
+    let magnitude = match op.class {
+        class::LOGARITHMIC => logarithmic::decoded(code, op),
+        _ => decoded(code, op, scale),
+    };
+    let rounded = finished(op, sign, code, magnitude);
+    Rounded { flags: rounded.flags | SATURATED, ..rounded }
+}
+
+/// What lies beyond the largest value.
+fn beyond(op: &Op, sign: u32, scale: i32) -> Rounded {
+    match op.specials {
+        _ if !op.has(policy::OVERFLOWS) => saturated(op, sign, scale),
+        IEEE => Rounded { flags: NAN, ..finished(op, sign, op.max_code + 1, INFINITY) },
+        _ => not_a_number(op, sign),
+    }
+}
+
+/// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
+fn not_a_number(op: &Op, sign: u32) -> Rounded {
+    let code = match op.specials {
+        IEEE if op.mantissa > 0 => signed(op, sign, op.max_code + 1 + (1 << (op.mantissa - 1))),
+        NAN_CODE => signed(op, sign, op.max_code + 1),
+        _ => NO_CODE,
+    };
+    Rounded { bits: sign | QUIET, code, flags: NAN }
+}
+
+const IEEE: u32 = Specials::Ieee as u32;
+const NAN_CODE: u32 = Specials::Nan as u32;
 
 /// `significand` / 2^shift as a whole number, by the direction of `op`.
 fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32) -> u32 {
@@ -96,7 +207,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32)
         NEAREST_AWAY => (significand + (1 << (half - 1))) >> half,
         UP => kept + if negative { 0 } else { inexact },
         DOWN => kept + if negative { inexact } else { 0 },
-        STOCHASTIC => kept + stochastic_carry(significand, shift, op, word),
+        STOCHASTIC | DITHER => kept + stochastic_carry(significand, shift, op, word),
         _ => kept,
     }
 }
@@ -106,6 +217,7 @@ const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
 const UP: u32 = Direction::Up as u32;
 const DOWN: u32 = Direction::Down as u32;
 const STOCHASTIC: u32 = Direction::Stochastic as u32;
+const DITHER: u32 = Direction::Dither as u32;
 
 /// Whether the discarded fraction and the random bits add up to one. The fraction is cut to as many bits as are
 /// random; the zero-mean variant adds the first bit that was cut.
@@ -123,62 +235,96 @@ fn stochastic_carry(significand: u32, shift: u32, op: &Op, word: u32) -> u32 {
         cut => ((fraction >> (cut - 1)) & 1) << cut,
     };
     let (sum, carry) = (fraction & mask).overflowing_add(word & mask);
-    let (_, late) = sum.overflowing_add(first_cut * op.zero_mean);
+    let (_, late) = sum.overflowing_add(if op.has(policy::ZERO_MEAN) { first_cut } else { 0 });
     u32::from(carry | late)
+}
+
+/// The value q 2^exponent of code q without the random part that was added to it: of n random bits R, it was
+/// (2 R + 1) / 2^(n + 1) - 1/2 steps.
+fn without_dither(op: &Op, sign: u32, q: u32, exponent: i32, word: u32) -> Rounded {
+    let (bits, random) = (32 - op.random_shift, word >> op.random_shift);
+    let parts = (q << (bits + 1)) as i32 + (1 << bits) - (2 * random + 1) as i32;
+    let turned = if parts < 0 { sign ^ SIGN } else { sign };
+    let magnitude = assembled(parts.unsigned_abs(), exponent - bits as i32 - 1);
+    Rounded { bits: turned | magnitude, code: signed(op, sign, q), flags: 0 }
 }
 
 /// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits.
 pub fn block_scale(largest: u32, op: &Op) -> i32 {
-    ((largest.wrapping_add(op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127)
+    let (significand, exponent) = split(largest);
+    let carry = ((significand + op.scale_add) >> 24) as i32;
+    (exponent + 23 + carry - op.emax).clamp(-127, 127)
 }
 
-/// Applies `op` to a vector in place: element k draws `word(k)`, or every element `word(0)` where the draw is shared;
-/// blocks run along the vector, the last may be shorter. Every result is stored with the floor of 2^-48 and zeros
-/// as +0.
-pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts {
-    let mut counts = Counts::default();
-    let block = if op.class == class::BLOCK { op.block as usize } else { values.len().max(1) };
-    for (index, chunk) in values.chunks_mut(block).enumerate() {
-        let largest = chunk.iter().map(|v| v.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-        for (k, value) in chunk.iter_mut().enumerate() {
-            let (bits, flags) =
-                apply_one(op, value.to_bits(), largest, || word(if op.shared != 0 { 0 } else { index * block + k }));
-            *value = f32::from_bits(bits);
-            counts += tally(flags);
-        }
+/// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
+pub fn scale_byte(largest: u32, op: &Op) -> u32 {
+    let largest = admitted(op, largest);
+    match (op.class, largest) {
+        (class::TWO_LEVEL, INFINITY..) => 0x7f,
+        (class::TWO_LEVEL, _) => tensor_block_scale(largest, op),
+        (_, INFINITY..) => 0xff,
+        (_, 0) => 0,
+        _ => (block_scale(largest, op) + 127) as u32,
     }
-    counts
 }
 
-/// One element of [`apply`]; `largest` is the largest magnitude of its block, as bits.
-pub fn apply_one(op: &Op, bits: u32, largest: u32, word: impl Fn() -> u32) -> Rounded {
-    let (rounded, flags) = match op.class {
-        class::SCALAR => round_value(bits, op, 0, if op.draws() { word() } else { 0 }),
-        class::BLOCK if largest == 0 => (0, 0),
-        class::BLOCK if largest >= 0x7f80_0000 => (0, NAN),
-        class::BLOCK => {
-            let scale = block_scale(largest, op);
-            round_value(bits, op, scale, if op.draws() { word() } else { 0 })
-        }
-        class::ADDITIVE => {
-            let noise = f32::from_bits(op.noise) * deviate(op, word());
-            (round_significand((f32::from_bits(bits) + noise).to_bits(), op.significand), 0)
-        }
-        class::RELATIVE => {
-            let factor = 1.0 + f32::from_bits(op.noise) * deviate(op, word());
-            (round_significand((f32::from_bits(bits) * factor).to_bits(), op.significand), 0)
-        }
-        _ => (bits, 0),
-    };
-    let units = if rounded & 0x7fff_ffff == 0 { 0 } else { op.unit << 23 };
-    (floor48(rounded.wrapping_add_signed(-units)), flags)
+const E4M3: Op = Op {
+    class: class::SCALAR,
+    mantissa: 3,
+    lsb_min: -9,
+    max_bits: 0x43e0_0000,
+    max_code: 126,
+    min_code: 126,
+    width: 8,
+    specials: NAN_CODE,
+    significand: 4,
+    ..Op::none()
+};
+
+/// E4M3 code of the scale of a block in a two-level format.
+fn tensor_block_scale(largest: u32, op: &Op) -> u32 {
+    round_value(multiply(largest, op.factor), &E4M3, 0, 0).code
 }
 
-/// The flags of one element as counts.
-pub fn tally(flags: u32) -> Counts {
-    Counts {
-        saturated: u64::from(flags & SATURATED != 0),
-        underflowed: u64::from(flags & UNDERFLOWED != 0),
-        nan: u64::from(flags & NAN != 0),
+/// The element of a block of scale c in a tensor of scale g: fl(x fl(1/fl(c g))) to the grid, then fl(fl(q c) g)
+/// (NVIDIA Transformer Engine, NVFP4 quantization).
+fn two_level(bits: u32, op: &Op, largest: u32, word: u32) -> Rounded {
+    let scale = decoded(tensor_block_scale(largest, op), &E4M3, 0);
+    let element = round_value(multiply(bits, inverse(multiply(scale, op.step))), op, 0, word);
+    let value = multiply(multiply(element.bits, scale), op.step);
+    let lost = element.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0;
+    let lost = if lost { UNDERFLOWED } else { 0 };
+    let huge = if value & MAGNITUDE == INFINITY { NAN } else { 0 };
+    Rounded { bits: value, flags: element.flags | lost | huge, ..element }
+}
+
+/// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
+fn multiply(a: u32, b: u32) -> u32 {
+    match a & MAGNITUDE {
+        0 | INFINITY.. => a,
+        _ => (f32::from_bits(a) * f32::from_bits(b)).to_bits(),
     }
+}
+
+/// fl(1/a), at most the largest f32, and 0 for 0.
+fn inverse(a: u32) -> u32 {
+    if a == 0 { 0 } else { (1.0 / f32::from_bits(a)).to_bits().min(LARGEST) }
+}
+
+/// To a power of two: code c stands for 2^(c - 127).
+fn round_exponent(bits: u32, op: &Op) -> Rounded {
+    let magnitude = bits & MAGNITUDE;
+    if magnitude > INFINITY && op.has(policy::SATFINITE) {
+        return saturated(op, 0, 0);
+    }
+    // Of what is negative there is no power of two.
+    if magnitude > INFINITY || bits > SIGN {
+        return not_a_number(op, 0);
+    }
+    if magnitude < SMALLEST_POWER {
+        return Rounded { bits: SMALLEST_POWER, code: 0, flags: SATURATED };
+    }
+    let (significand, exponent) = split(magnitude);
+    let code = (exponent + 150) as u32 + u32::from(op.rounding == UP && significand != 0x80_0000);
+    if code > op.max_code { beyond(op, 0, 0) } else { finished(op, 0, code, assembled(1, code as i32 - 127)) }
 }

@@ -17,7 +17,7 @@ pub struct ExactTest {
 
 /// Variance of a law; `None` for a number format.
 fn variance(op: &Op) -> Option<f64> {
-    let e = f64::from(f32::from_bits(op.noise));
+    let e = f64::from(f32::from_bits(op.factor));
     match op.class {
         class::NONE => Some(0.0),
         class::ADDITIVE | class::RELATIVE => Some(e * e),

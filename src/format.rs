@@ -1,41 +1,20 @@
 //! The table of number formats, and what a site of the simulated step does to a value.
 //!
-//! A format is one row of [`FORMATS`]; everything else here is derived from it.
+//! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
+mod cuts;
+mod layout;
 mod op;
+mod rounding;
+mod spec;
 
-pub use op::{Cuts, Op, class};
+use std::sync::LazyLock;
 
-/// How a row of the table lays out its values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Layout {
-    /// Every f32: the site is left as it is.
-    Identity,
-    /// value = (-1)^s 2^(max(E,1) - bias) ((E > 0) + M / 2^mantissa).
-    Float { mantissa: u32, bias: i32, max: f32 },
-    /// value = q step, |q| <= 2^(bits-1) - 1.
-    Integer { bits: u32 },
-    /// `size` consecutive elements share a power of two, by default the floor of the block's largest exponent less
-    /// `emax`. `unit` is the exponent of an integer element's step.
-    Block { element: &'static Layout, unit: i32, emax: i32, size: u32 },
-}
-
-/// What becomes of a value beyond the largest one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// The largest value.
-    Saturate,
-    /// An infinity, or NaN where the format has none: the run diverges at the update that would read it.
-    Ieee,
-}
-
-impl Overflow {
-    pub const ALL: [Overflow; 2] = [Overflow::Saturate, Overflow::Ieee];
-
-    pub fn name(self) -> &'static str {
-        if self == Overflow::Saturate { "saturate" } else { "ieee" }
-    }
-}
+pub use cuts::Cuts;
+pub use layout::{Float, Layout, Specials};
+pub use op::{Op, class, policy};
+pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
+pub use spec::{Law, Noise, Quantizer, Range, Spec, block_name, float_options};
 
 /// One number format.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,15 +28,32 @@ pub struct Format {
     pub source: &'static str,
 }
 
-const E4M3: Layout = Layout::Float { mantissa: 3, bias: 7, max: 448.0 };
-const E5M2: Layout = Layout::Float { mantissa: 2, bias: 15, max: 57344.0 };
-const E3M2: Layout = Layout::Float { mantissa: 2, bias: 3, max: 28.0 };
-const E2M3: Layout = Layout::Float { mantissa: 3, bias: 1, max: 7.5 };
-const E2M1: Layout = Layout::Float { mantissa: 1, bias: 1, max: 6.0 };
-const F16: Layout = Layout::Float { mantissa: 10, bias: 15, max: 65504.0 };
-const BF16: Layout = Layout::Float { mantissa: 7, bias: 127, max: f32::from_bits(0x7f7f_0000) };
-const TF32: Layout = Layout::Float { mantissa: 10, bias: 127, max: f32::from_bits(0x7f7f_e000) };
-const INT8: Layout = Layout::Integer { bits: 8 };
+impl Format {
+    /// How it rounds unless the config says otherwise.
+    pub fn rounding(&self) -> Rounding {
+        match self.layout {
+            Layout::Exponent => Rounding::new(Direction::Down),
+            _ => Rounding::NEAREST_EVEN,
+        }
+    }
+
+    /// Formats without a zero cannot stand at a site.
+    pub fn has_zero(&self) -> bool {
+        self.layout != Layout::Exponent
+    }
+}
+
+/// With the bias of IEEE 754 and subnormal numbers.
+const fn float(exponent: u32, mantissa: u32, specials: Specials) -> Layout {
+    Layout::Float(Float { exponent, mantissa, bias: (1 << (exponent - 1)) - 1, specials, gradual: true })
+}
+
+const E4M3: Layout = float(4, 3, Specials::Nan);
+const E5M2: Layout = float(5, 2, Specials::Ieee);
+const E3M2: Layout = float(3, 2, Specials::None);
+const E2M3: Layout = float(2, 3, Specials::None);
+const E2M1: Layout = float(2, 1, Specials::None);
+const INT8: Layout = Layout::Integer { bits: 8, full: false };
 
 const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
     Format { name, layout, overflow: Overflow::Saturate, source }
@@ -72,7 +68,12 @@ const fn mx(element: &'static Layout, emax: i32) -> Layout {
 }
 
 const fn integer(name: &'static str, bits: u32) -> Format {
-    saturating(name, Layout::Integer { bits }, "two's complement, symmetric, fixed step")
+    saturating(name, Layout::Integer { bits, full: false }, "two's complement times a step")
+}
+
+const fn logarithmic(name: &'static str, bits: u32, roots: u32) -> Format {
+    let layout = Layout::Logarithmic { bits, roots, bias: 1 << (bits - 2) };
+    saturating(name, layout, "logarithmic number system: powers of 2^(1/roots), and zero")
 }
 
 /// `bits` bits with the sign; the largest element of a block keeps them all (block floating point).
@@ -81,25 +82,36 @@ const fn shared_exponent(name: &'static str, element: &'static Layout, bits: i32
     saturating(name, layout, "block floating point: one exponent for a block, symmetric two's complement mantissas")
 }
 
-/// All formats, in the order `--help` and error messages list them.
+/// All formats with a row, in the order `--help` and error messages list them.
 pub const FORMATS: &[Format] = &[
     saturating("fp32", Layout::Identity, "IEEE 754-2019, binary32"),
-    ieee("tf32", TF32, "binary32 with 10 mantissa bits"),
-    ieee("bf16", BF16, "the upper half of binary32"),
-    ieee("f16", F16, "IEEE 754-2019, binary16"),
+    ieee("tf32", float(8, 10, Specials::Ieee), "binary32 with 10 mantissa bits"),
+    ieee("bf16", float(8, 7, Specials::Ieee), "the upper half of binary32"),
+    ieee("f16", float(5, 10, Specials::Ieee), "IEEE 754-2019, binary16"),
     saturating("e5m2", E5M2, "OCP 8-bit Floating Point Specification 1.0, E5M2"),
     saturating("e4m3", E4M3, "OCP 8-bit Floating Point Specification 1.0, E4M3"),
     saturating("e3m2", E3M2, "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
     saturating("e2m3", E2M3, "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
     saturating("e2m1", E2M1, "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),
+    saturating("e8m0", Layout::Exponent, "OCP Microscaling Formats Specification 1.0, E8M0 scale"),
     integer("int16", 16),
+    integer("int15", 15),
+    integer("int14", 14),
+    integer("int13", 13),
     integer("int12", 12),
+    integer("int11", 11),
+    integer("int10", 10),
+    integer("int9", 9),
     integer("int8", 8),
+    integer("int7", 7),
     integer("int6", 6),
     integer("int5", 5),
     integer("int4", 4),
     integer("int3", 3),
     integer("int2", 2),
+    logarithmic("log8", 8, 8),
+    logarithmic("log6", 6, 4),
+    logarithmic("log4", 4, 1),
     saturating("mxfp8", mx(&E4M3, 8), "OCP Microscaling Formats Specification 1.0, MXFP8 with E4M3 elements"),
     saturating("mxfp8-e5m2", mx(&E5M2, 15), "OCP Microscaling Formats Specification 1.0, MXFP8 with E5M2 elements"),
     saturating("mxfp6-e3m2", mx(&E3M2, 4), "OCP Microscaling Formats Specification 1.0, MXFP6 with E3M2 elements"),
@@ -110,236 +122,40 @@ pub const FORMATS: &[Format] = &[
         Layout::Block { element: &INT8, unit: -6, emax: 0, size: 32 },
         "OCP Microscaling Formats Specification 1.0, MXINT8, symmetric",
     ),
-    shared_exponent("bfp16", &Layout::Integer { bits: 16 }, 16),
-    shared_exponent("bfp12", &Layout::Integer { bits: 12 }, 12),
+    saturating(
+        "nvfp4",
+        Layout::TwoLevel { element: &E2M1, size: 16 },
+        "NVIDIA Transformer Engine, NVFP4 block scaling",
+    ),
+    shared_exponent("bfp16", &Layout::Integer { bits: 16, full: false }, 16),
+    shared_exponent("bfp12", &Layout::Integer { bits: 12, full: false }, 12),
     shared_exponent("bfp8", &INT8, 8),
-    shared_exponent("bfp6", &Layout::Integer { bits: 6 }, 6),
-    shared_exponent("bfp4", &Layout::Integer { bits: 4 }, 4),
+    shared_exponent("bfp6", &Layout::Integer { bits: 6, full: false }, 6),
+    shared_exponent("bfp4", &Layout::Integer { bits: 4, full: false }, 4),
 ];
 
-/// The row of that name.
+/// Every `eXmY` without a row, 1 <= X <= 8 and 0 <= Y <= 22, as IEEE 754 would define it for those widths.
+static OTHERS: LazyLock<Vec<Format>> = LazyLock::new(|| {
+    let sizes = (1..=8).flat_map(|exponent| (0..=22).map(move |mantissa| (exponent, mantissa)));
+    let mut formats = Vec::new();
+    for (exponent, mantissa) in sizes {
+        let name = format!("e{exponent}m{mantissa}");
+        if FORMATS.iter().all(|format| format.name != name) {
+            // Leaked once: a format's name lives as long as the table.
+            let name: &'static str = Box::leak(name.into_boxed_str());
+            formats.push(ieee(name, float(exponent, mantissa, Specials::Ieee), "the rules of IEEE 754-2019, 3.4"));
+        }
+    }
+    formats
+});
+
+/// What `--help` and messages allow as a format.
+pub fn names() -> String {
+    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    names.join(", ") + ", or any eXmY with X = 1 to 8 exponent bits and Y = 0 to 22 mantissa bits"
+}
+
+/// The format of that name.
 pub fn format(name: &str) -> Option<&'static Format> {
-    FORMATS.iter().find(|format| format.name == name)
-}
-
-/// How a value between two codes is rounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u32)]
-pub enum Direction {
-    /// To the nearest code, ties to the even one.
-    NearestEven = 0,
-    /// Up in magnitude with the probability of the discarded fraction (IEEE P3109, StochasticA and B).
-    Stochastic = 1,
-    /// To the nearest code, ties away from zero.
-    NearestAway = 2,
-    TowardZero = 3,
-    /// Toward plus infinity.
-    Up = 4,
-    /// Toward minus infinity.
-    Down = 5,
-}
-
-impl Direction {
-    pub const ALL: [Direction; 6] = [
-        Direction::NearestEven,
-        Direction::NearestAway,
-        Direction::TowardZero,
-        Direction::Up,
-        Direction::Down,
-        Direction::Stochastic,
-    ];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Direction::NearestEven => "nearest-even",
-            Direction::NearestAway => "nearest-away",
-            Direction::TowardZero => "toward-zero",
-            Direction::Up => "up",
-            Direction::Down => "down",
-            Direction::Stochastic => "stochastic",
-        }
-    }
-}
-
-/// A direction and, where it is stochastic, how many random bits decide and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rounding {
-    pub direction: Direction,
-    /// Random bits of a stochastic rounding, the top ones of a word: 8, 16 or 32.
-    pub bits: u32,
-    /// StochasticB: half a unit is added to the random bits, which makes the mean error 0; else StochasticA, which
-    /// rounds the discarded fraction down to `bits` bits.
-    pub zero_mean: bool,
-}
-
-impl Rounding {
-    pub const NEAREST_EVEN: Rounding = Rounding { direction: Direction::NearestEven, bits: 32, zero_mean: false };
-
-    /// The text of the column `<site>_rounding`: the direction, then the options that are not defaults.
-    pub fn canonical(&self) -> String {
-        let mut text = self.direction.name().to_string();
-        if self.bits != 32 {
-            text += &format!(" bits={}", self.bits);
-        }
-        if self.zero_mean {
-            text += " variant=b";
-        }
-        text
-    }
-}
-
-/// How a block's largest magnitude A becomes the exponent of its scale, less the element's emax.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScaleMode {
-    /// floor(log2 A) (OCP MX 1.0).
-    Floor,
-    /// The smallest scale with which A does not exceed the element's largest value.
-    Rceil,
-    /// The exponent of A rounded to the element's mantissa, ties up.
-    Even,
-    /// ceil(log2 A).
-    Ceil,
-}
-
-impl ScaleMode {
-    pub const ALL: [ScaleMode; 4] = [ScaleMode::Floor, ScaleMode::Rceil, ScaleMode::Even, ScaleMode::Ceil];
-
-    pub fn name(self) -> &'static str {
-        ["floor", "rceil", "even", "ceil"][self as usize]
-    }
-
-    /// What is added to the bits of A before its exponent is read: a carry makes the exponent one larger. `max_bits`
-    /// are those of the element's largest value, `mantissa` its mantissa bits.
-    fn addend(self, max_bits: u32, mantissa: u32) -> u32 {
-        match self {
-            ScaleMode::Floor => 0,
-            ScaleMode::Rceil => 0x7f_ffff - (max_bits & 0x7f_ffff),
-            ScaleMode::Even => 1 << (22 - mantissa),
-            ScaleMode::Ceil => 0x7f_ffff,
-        }
-    }
-}
-
-/// How a block format shares its scales.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sharing {
-    /// Elements that share a scale: 8, 16 or 32.
-    pub size: u32,
-    pub mode: ScaleMode,
-}
-
-/// How an idealised noise law joins a value u; e = sqrt(eps), n has mean 0 and variance 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noise {
-    /// u + e n, one n per element.
-    Additive,
-    /// u (1 + e n), one n per element.
-    Relative,
-    /// u (1 + e n), one n per vector.
-    Multiplicative,
-}
-
-impl Noise {
-    pub const ALL: [Noise; 3] = [Noise::Additive, Noise::Relative, Noise::Multiplicative];
-
-    pub fn name(self) -> &'static str {
-        ["additive", "relative", "multiplicative"][self as usize]
-    }
-}
-
-/// The distribution of n.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Law {
-    Gaussian = 0,
-    /// +1 or -1, each with probability 1/2.
-    TwoPoint = 1,
-}
-
-impl Law {
-    pub const ALL: [Law; 2] = [Law::Gaussian, Law::TwoPoint];
-
-    pub fn name(self) -> &'static str {
-        ["gaussian", "two-point"][self as usize]
-    }
-}
-
-/// What a recipe asks for at a site.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Spec {
-    /// `scale` is the step of an integer format and the power of two a float format is multiplied by.
-    /// `sharing` says more of a block format, and nothing of the others.
-    Format { format: &'static Format, scale: f64, rounding: Rounding, overflow: Overflow, sharing: Option<Sharing> },
-    /// An idealised law. `shared`: label, activation and gradient draw once per batch, not once per sample.
-    Noise { noise: Noise, eps: f64, law: Law, shared: bool },
-}
-
-impl Spec {
-    /// The text of the column `<site>`: the name, then the options that are not defaults.
-    pub fn canonical(&self) -> String {
-        match self {
-            Spec::Format { format, scale, overflow, sharing, .. } => {
-                let mut text = format.name.to_string();
-                match format.layout {
-                    Layout::Integer { .. } => text += &format!(" step={scale}"),
-                    _ if *scale != 1.0 => text += &format!(" scale={scale}"),
-                    _ => {}
-                }
-                if let (Some(sharing), Layout::Block { size, .. }) = (sharing, format.layout) {
-                    if sharing.size != size {
-                        text += &format!(" block={}", sharing.size);
-                    }
-                    if sharing.mode != ScaleMode::Floor {
-                        text += &format!(" scale_mode={}", sharing.mode.name());
-                    }
-                }
-                if *overflow != format.overflow {
-                    text += &format!(" overflow={}", overflow.name());
-                }
-                text
-            }
-            Spec::Noise { noise, eps, law, shared } => {
-                let batch = if *shared { " shared_batch=true" } else { "" };
-                format!("{} eps={eps} law={}{batch}", noise.name(), law.name())
-            }
-        }
-    }
-
-    /// The text of the column `<site>_rounding`; laws have none.
-    pub fn rounding(&self) -> Option<String> {
-        match self {
-            Spec::Format { rounding, .. } => Some(rounding.canonical()),
-            Spec::Noise { .. } => None,
-        }
-    }
-
-    /// Smallest normal value, largest value and relative precision (significand bits) of a fixed grid.
-    pub fn range(&self) -> Option<Range> {
-        let Spec::Format { format, scale, .. } = self else { return None };
-        let scale = *scale;
-        match format.layout {
-            Layout::Float { mantissa, bias, max } => Some(Range {
-                min_normal: scale * (2f64).powi(1 - bias),
-                max: scale * f64::from(max),
-                significand: mantissa + 1,
-                fixed: false,
-            }),
-            Layout::Integer { bits } => Some(Range {
-                min_normal: scale,
-                max: scale * ((1u32 << (bits - 1)) - 1) as f64,
-                significand: bits - 1,
-                fixed: true,
-            }),
-            _ => None,
-        }
-    }
-}
-
-/// See [`Spec::range`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Range {
-    pub min_normal: f64,
-    pub max: f64,
-    pub significand: u32,
-    pub fixed: bool,
+    FORMATS.iter().chain(OTHERS.iter()).find(|format| format.name == name)
 }

@@ -7,7 +7,7 @@ use toml::Value;
 use crate::config::{Check, Checkpoints, Config, Output, Problem, Sketch, Spectrum, Target};
 use crate::covariates::Covariates;
 use crate::error::Result;
-use crate::format::{Direction, Layout, Spec};
+use crate::format::{Direction, Float, Layout, Quantizer, Spec, WHOLE};
 use crate::input::Input;
 use crate::plan::Plan;
 use crate::row::{STREAM_VERSION, Site};
@@ -161,24 +161,41 @@ fn spec_text(spec: &Spec) -> String {
             let batch = if *shared { ", shared_batch = true" } else { "" };
             format!("{{ noise = \"{}\", eps = {eps:?}, law = \"{}\"{batch} }}", noise.name(), law.name())
         }
-        Spec::Format { format, scale, rounding, overflow, sharing } => {
-            let option = match format.layout {
-                Layout::Integer { .. } => format!(", step = {scale:?}"),
-                Layout::Float { .. } => format!(", scale = {scale:?}, overflow = \"{}\"", overflow.name()),
-                _ => String::new(),
-            };
-            let blocks = sharing.map_or(String::new(), |sharing| {
-                format!(", block = {}, scale_mode = \"{}\"", sharing.size, sharing.mode.name())
-            });
-            let random = match rounding.direction {
-                Direction::Stochastic => {
-                    let variant = if rounding.zero_mean { "b" } else { "a" };
-                    format!(", bits = {}, variant = \"{variant}\"", rounding.bits)
-                }
-                _ => String::new(),
-            };
-            let direction = rounding.direction.name();
-            format!("{{ format = \"{}\"{option}{blocks}, rounding = \"{direction}\"{random} }}", format.name)
+        Spec::Format(quantizer) => quantizer_text(quantizer),
+    }
+}
+
+fn quantizer_text(quantizer: &Quantizer) -> String {
+    let Quantizer { format, layout, scale, rounding, overflow, nan, subnormals, sharing, tensor_scale } = quantizer;
+    let overflow = format!(", overflow = \"{}\"", overflow.name());
+    let mut options = match *layout {
+        Layout::Float(Float { bias, specials, gradual, .. }) => format!(
+            ", scale = {scale:?}, bias = {bias}, specials = \"{}\", gradual_underflow = {gradual}{overflow}",
+            specials.name()
+        ),
+        Layout::Integer { full, .. } => {
+            let step = if sharing.is_some() { "\"absmax\"".to_string() } else { format!("{scale:?}") };
+            format!(", step = {step}, range = \"{}\"", if full { "full" } else { "symmetric" })
+        }
+        Layout::Logarithmic { roots, bias, .. } => format!(", scale = {scale:?}, roots = {roots}, bias = {bias}"),
+        Layout::TwoLevel { .. } => format!(", tensor_scale = {tensor_scale:?}"),
+        Layout::Exponent => overflow,
+        Layout::Identity | Layout::Block { .. } => String::new(),
+    };
+    if let (Some(sharing), Some(_)) = (sharing, layout.block()) {
+        let size = if sharing.size == WHOLE { "\"vector\"".to_string() } else { sharing.size.to_string() };
+        options += &format!(", block = {size}");
+        if let Layout::Block { .. } = layout {
+            options += &format!(", scale_mode = \"{}\"", sharing.mode.name());
         }
     }
+    options += &format!(", nan = \"{}\", subnormals = \"{}\"", nan.name(), subnormals.name());
+    options += &format!(", rounding = \"{}\"", rounding.direction.name());
+    if rounding.direction.is_random() {
+        options += &format!(", bits = {}", rounding.bits);
+    }
+    if rounding.direction == Direction::Stochastic {
+        options += &format!(", variant = \"{}\"", if rounding.zero_mean { "b" } else { "a" });
+    }
+    format!("{{ format = \"{}\"{options} }}", format.name)
 }

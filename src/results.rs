@@ -195,7 +195,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         recipe: recipe.name.clone(),
         formats: per_site(&|spec| Some(spec.canonical())),
         roundings: per_site(&Spec::rounding),
-        counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format { .. })).then(Default::default)),
+        counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format(_))).then(Default::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
         driver: origin.driver.clone(),

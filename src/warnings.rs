@@ -3,7 +3,7 @@
 mod pilot;
 
 use crate::config::Sketch;
-use crate::format::{Layout, Range, Spec};
+use crate::format::{Range, Spec};
 use crate::measured;
 use crate::plan::{Plan, Point, SketchDraw};
 use crate::problem::leading_eigenvalues;
@@ -158,9 +158,9 @@ fn small_features(plan: &Plan, point: &Point, features: &Features) -> Vec<String
 
 /// The option that brings the smallest normal value to a tenth of the features' deviation.
 fn hint(spec: &Spec, range: &Range, deviation: f64) -> String {
-    let Spec::Format { format, scale, .. } = spec else { return String::new() };
-    let (key, least) = if matches!(format.layout, Layout::Integer { .. }) { ("step", -48) } else { ("scale", -32) };
-    let exponent = libm::ilogb(*scale) + libm::floor(libm::log2(0.1 * deviation / range.min_normal)) as i32;
+    let Spec::Format(quantizer) = spec else { return String::new() };
+    let (key, least) = if range.fixed { ("step", -48) } else { ("scale", -32) };
+    let exponent = libm::ilogb(quantizer.scale) + libm::floor(libm::log2(0.1 * deviation / range.min_normal)) as i32;
     format!("{key} = {:e}", libm::ldexp(1.0, exponent.max(least)))
 }
 

@@ -2,6 +2,7 @@
 //! and what is allowed.
 
 mod problem;
+pub mod quantizer;
 mod recipe;
 mod train;
 

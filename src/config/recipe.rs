@@ -2,10 +2,11 @@
 
 use toml::{Table, Value};
 
+use super::quantizer::{boolean, quantizer};
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::error::{Error, Result};
-use crate::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec};
-use crate::keys::{Keys, bad, number, one_of, power_of_two};
+use crate::format::{Law, Layout, Noise, Spec};
+use crate::keys::{Keys, bad, number, one_of};
 use crate::row::{SITES, Site};
 
 pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
@@ -66,86 +67,22 @@ fn law(mut keys: Keys, site: Site, noise: &Value) -> Result<Spec> {
     let mut shared = false;
     if site.is_scalar() {
         allowed.push("shared_batch");
-        shared = match keys.take("shared_batch") {
-            None => false,
-            Some(Value::Boolean(shared)) => shared,
-            Some(other) => return Err(bad(&keys.path("shared_batch"), &other, "true, false")),
-        };
+        if let Some(value) = keys.take("shared_batch") {
+            shared = boolean(&keys, "shared_batch", &value)?;
+        }
     }
     keys.finish(&allowed)?;
     Ok(Spec::Noise { noise, eps, law, shared })
 }
 
-fn number_format(mut keys: Keys) -> Result<Option<Spec>> {
-    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-    let name = keys.required("format", &names.join(", "))?;
-    let format = &FORMATS[one_of(&keys.path("format"), &name, &names)?];
-    if format.layout == Layout::Identity {
-        keys.finish(&["format"])?;
-        return Ok(None);
+fn number_format(keys: Keys) -> Result<Option<Spec>> {
+    let path = keys.path("format");
+    let quantizer = quantizer(keys)?;
+    if !quantizer.format.has_zero() {
+        return Err(Error::Input(format!(
+            "{path} = \"{}\": allowed at a site are formats with a zero; `roundlaw quantize` knows this one",
+            quantizer.format.name
+        )));
     }
-    let mut allowed = vec!["format", "rounding", "bits", "variant"];
-    let rounding = rounding(&mut keys)?;
-    let (mut scale, mut overflow, mut sharing) = (1.0, format.overflow, None);
-    match format.layout {
-        Layout::Integer { .. } => {
-            let step = keys.required("step", "a power of two, as 0.03125")?;
-            scale = power_of_two(&keys.path("step"), &step, -48, 48)?;
-            allowed.push("step");
-        }
-        Layout::Float { max, .. } => {
-            if let Some(value) = keys.take("scale") {
-                // Beyond, the scaled format's largest value would not be an f32.
-                let most = (127 - libm::ilogb(max.into())).min(32);
-                scale = power_of_two(&keys.path("scale"), &value, -32, most)?;
-            }
-            if let Some(value) = keys.take("overflow") {
-                overflow = Overflow::ALL[one_of(&keys.path("overflow"), &value, &Overflow::ALL.map(Overflow::name))?];
-            }
-            allowed.extend(["scale", "overflow"]);
-        }
-        Layout::Block { size, .. } => {
-            sharing = Some(block_sharing(&mut keys, size)?);
-            allowed.extend(["block", "scale_mode"]);
-        }
-        Layout::Identity => {}
-    }
-    keys.finish(&allowed)?;
-    Ok(Some(Spec::Format { format, scale, rounding, overflow, sharing }))
-}
-
-fn rounding(keys: &mut Keys) -> Result<Rounding> {
-    let direction = keys.take("rounding").unwrap_or(Value::from("nearest-even"));
-    let names = Direction::ALL.map(Direction::name);
-    let direction = Direction::ALL[one_of(&keys.path("rounding"), &direction, &names)?];
-    let mut rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
-    if direction != Direction::Stochastic {
-        for key in ["bits", "variant"] {
-            if let Some(value) = keys.take(key) {
-                return Err(bad(&keys.path(key), &value, "nothing, but with rounding = \"stochastic\""));
-            }
-        }
-        return Ok(rounding);
-    }
-    if let Some(bits) = keys.take("bits") {
-        let known = [8, 16, 32].into_iter().find(|known| bits.as_integer() == Some((*known).into()));
-        rounding.bits = known.ok_or_else(|| bad(&keys.path("bits"), &bits, "8, 16, 32"))?;
-    }
-    if let Some(variant) = keys.take("variant") {
-        rounding.zero_mean = one_of(&keys.path("variant"), &variant, &["a", "b"])? == 1;
-    }
-    Ok(rounding)
-}
-
-fn block_sharing(keys: &mut Keys, size: u32) -> Result<Sharing> {
-    let mut sharing = Sharing { size, mode: ScaleMode::Floor };
-    if let Some(block) = keys.take("block") {
-        let known = [8, 16, 32].into_iter().find(|known| block.as_integer() == Some((*known).into()));
-        sharing.size = known.ok_or_else(|| bad(&keys.path("block"), &block, "8, 16, 32"))?;
-    }
-    if let Some(mode) = keys.take("scale_mode") {
-        let names = ScaleMode::ALL.map(ScaleMode::name);
-        sharing.mode = ScaleMode::ALL[one_of(&keys.path("scale_mode"), &mode, &names)?];
-    }
-    Ok(sharing)
+    Ok((quantizer.layout != Layout::Identity).then_some(Spec::Format(quantizer)))
 }

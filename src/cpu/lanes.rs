@@ -2,8 +2,8 @@
 //!
 //! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
 
-use crate::codec::{FLOOR, block_scale};
-use crate::format::{Direction, Law, Op, class};
+use crate::codec::{self, FLOOR, block_scale};
+use crate::format::{Direction, Law, Op, class, policy};
 use crate::normal::normal;
 use crate::random::threefry4x32;
 use crate::row::Counts;
@@ -68,7 +68,7 @@ fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32)
     let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift as i32) << 23);
     let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
     let over = rounded > max;
-    let nan = magnitude > INFINITY || over && op.overflows != 0;
+    let nan = magnitude > INFINITY || over && op.has(policy::OVERFLOWS);
     let kept = if over { max } else { rounded };
     let out = if kept == 0 || nan { 0 } else { sign | kept };
     (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(nan))
@@ -92,7 +92,7 @@ fn round_whole<const DIRECTION: u32>(significand: u32, shift: u32, negative: boo
             // 33 bits behind the point of q: as many as are random meet them, and the next one where it is asked for.
             let fixed = (u64::from(significand) << 33) >> shift.min(63);
             let cut = op.random_shift + 1;
-            let next = (fixed >> (cut - 1)) & u64::from(op.zero_mean);
+            let next = (fixed >> (cut - 1)) & u64::from(op.has(policy::ZERO_MEAN));
             let sum = (fixed >> cut) + u64::from(word >> op.random_shift) + next;
             (sum >> (33 - cut)) as u32
         }
@@ -120,6 +120,12 @@ fn deviate(op: &Op, word: u32) -> f32 {
 #[inline(always)]
 pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
+        class::NONE => {
+            for value in values.iter_mut() {
+                *value = floor48(*value);
+            }
+        }
+        class::SCALAR | class::BLOCK if !is_plain(op) => apply_any(op, values, used, words, counts),
         class::SCALAR => round_in_direction(op, values, |_| 0, words, counts),
         class::BLOCK if op.block as usize == LANES => {
             // One scale for all keeps what depends on it out of the loop.
@@ -135,21 +141,37 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANE
             round_in_direction(op, values, |l| scales[l], words, counts);
         }
         class::ADDITIVE => {
-            let noise = f32::from_bits(op.noise);
+            let noise = f32::from_bits(op.factor);
             for (value, word) in values.iter_mut().zip(words) {
                 *value = floor48(round_significand(*value + noise * deviate(op, *word), op.significand));
             }
         }
         class::RELATIVE => {
-            let noise = f32::from_bits(op.noise);
+            let noise = f32::from_bits(op.factor);
             for (value, word) in values.iter_mut().zip(words) {
                 *value = floor48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
             }
         }
-        _ => {
-            for value in values.iter_mut() {
-                *value = floor48(*value);
-            }
+        _ => apply_any(op, values, used, words, counts),
+    }
+}
+
+/// Whether the loops of this file round like the codec: for grids without the rarer options.
+#[inline(always)]
+fn is_plain(op: &Op) -> bool {
+    let rarer = op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code;
+    !rarer && op.rounding != Direction::Dither as u32
+}
+
+/// Every other format, element by element with the codec itself.
+fn apply_any(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
+    let size = if op.shares() { op.block as usize } else { LANES };
+    for (block, values) in values[..used].chunks_mut(size).enumerate() {
+        let largest = values.iter().map(|value| value.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
+        for (value, word) in values.iter_mut().zip(&words[block * size..]) {
+            let (bits, flags) = codec::apply_one(op, value.to_bits(), largest, *word);
+            *value = f32::from_bits(bits);
+            *counts += codec::tally(flags);
         }
     }
 }

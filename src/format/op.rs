@@ -2,16 +2,42 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Direction, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec};
+use super::{Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Specials, Subnormals};
 use crate::row::Site;
 
 /// What the codec does at a site.
 pub mod class {
     pub const NONE: u32 = 0;
+    /// A float or fixed grid.
     pub const SCALAR: u32 = 1;
+    /// A grid, scaled by the power of two of a block.
     pub const BLOCK: u32 = 2;
-    pub const ADDITIVE: u32 = 3;
-    pub const RELATIVE: u32 = 4;
+    /// Whole numbers behind a multiplication by the reciprocal of a step.
+    pub const STEP: u32 = 3;
+    /// Roots of two.
+    pub const LOGARITHMIC: u32 = 4;
+    /// A grid, scaled by the E4M3 number of a block and the f32 of the tensor.
+    pub const TWO_LEVEL: u32 = 5;
+    /// Powers of two without a zero.
+    pub const EXPONENT: u32 = 6;
+    pub const ADDITIVE: u32 = 7;
+    pub const RELATIVE: u32 = 8;
+}
+
+/// Bits of [`Op::policy`].
+pub mod policy {
+    /// Values beyond the largest one become an infinity or NaN.
+    pub const OVERFLOWS: u32 = 1;
+    /// NaN becomes the largest value; in blocks, NaN and infinities become the largest f32.
+    pub const SATFINITE: u32 = 2;
+    /// Subnormal inputs count as zero.
+    pub const FLUSHES: u32 = 4;
+    /// Half a unit joins the random bits.
+    pub const ZERO_MEAN: u32 = 8;
+    /// Codes are two's complement: there is one zero.
+    pub const INTEGER: u32 = 16;
+    /// Below the smallest normal number lies nothing but zero.
+    pub const ABRUPT: u32 = 32;
 }
 
 /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
@@ -22,34 +48,43 @@ pub struct Op {
     pub class: u32,
     /// `Direction as u32` of a format, `Law as u32` of a noise.
     pub rounding: u32,
-    /// Stored significand bits below the leading one; 23 for a fixed grid.
+    /// Stored significand bits below the leading one; 23 for a fixed grid. Of roots of two: roots per octave.
     pub mantissa: u32,
     /// Exponent of the smallest step: every value is a multiple of 2^lsb_min (2^(lsb_min + s) in a block of scale s).
+    /// Of roots of two: the code of 1.
     pub lsb_min: i32,
     /// f32 bits of the largest magnitude (before a block's scale).
     pub max_bits: u32,
+    /// Codes of the largest magnitude, without sign, of a positive and of a negative number.
+    pub max_code: u32,
+    pub min_code: u32,
+    /// Bits of a code with its sign.
+    pub width: u32,
+    /// `Specials as u32`.
+    pub specials: u32,
+    /// Bits of [`policy`].
+    pub policy: u32,
     /// A block of largest exponent E gets the scale 2^(E - emax).
     pub emax: i32,
     /// Elements that share a scale.
     pub block: u32,
-    /// f32 bits of the standard deviation of a law.
-    pub noise: u32,
-    /// The result of a law is rounded to this many significant bits.
+    /// Added to the significand of a block's largest magnitude before the exponent is read.
+    pub scale_add: u32,
+    /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest magnitude
+    /// to its scale in a two-level format.
+    pub factor: u32,
+    /// f32 bits: the step, or the scale of the tensor.
+    pub step: u32,
+    /// The result has at most this many significant bits; that of a law is rounded to them.
     pub significand: u32,
     /// The result is divided by 2^unit: integer codes, not values, go through the projection.
     pub unit: i32,
     /// Purpose word of the site's random words.
     pub purpose: u32,
-    /// Values beyond the largest one become non-finite.
-    pub overflows: u32,
     /// One draw serves the whole vector, or the whole batch.
     pub shared: u32,
-    /// Places by which a random word is shifted down: it keeps its top bits for a stochastic rounding.
+    /// Places by which a random word is shifted down: it keeps its top bits.
     pub random_shift: u32,
-    /// Half a unit joins the random bits.
-    pub zero_mean: u32,
-    /// Added to the bits of a block's largest magnitude before the exponent is read.
-    pub scale_add: u32,
 }
 
 impl Op {
@@ -57,8 +92,29 @@ impl Op {
     pub const WORDS: u32 = (size_of::<Op>() / 4) as u32;
 
     /// The operation of a site no recipe sets.
-    pub fn none() -> Op {
-        Op { significand: 24, ..Op::zeroed() }
+    pub const fn none() -> Op {
+        Op {
+            class: class::NONE,
+            rounding: 0,
+            mantissa: 0,
+            lsb_min: 0,
+            max_bits: 0,
+            max_code: 0,
+            min_code: 0,
+            width: 32,
+            specials: 0,
+            policy: 0,
+            emax: 0,
+            block: 0,
+            scale_add: 0,
+            factor: 0,
+            step: 0,
+            significand: 24,
+            unit: 0,
+            purpose: 0,
+            shared: 0,
+            random_shift: 0,
+        }
     }
 
     /// The operation of `spec` at `site`; `grids` are the significant bits of a covariate and of the sketch.
@@ -70,7 +126,7 @@ impl Op {
             Some(Spec::Noise { noise, eps, law, shared }) => Op {
                 class: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
                 rounding: *law as u32,
-                noise: (eps.sqrt() as f32).to_bits(),
+                factor: (eps.sqrt() as f32).to_bits(),
                 significand: match site {
                     Site::Data => grids.0,
                     Site::Sketch => grids.1,
@@ -79,26 +135,35 @@ impl Op {
                 shared: u32::from(*shared || *noise == Noise::Multiplicative && !site.is_scalar()),
                 ..none
             },
-            Some(Spec::Format { format, scale, rounding, overflow, sharing }) => {
-                let scale = libm::ilogb(*scale);
-                let overflows = u32::from(*overflow == Overflow::Ieee);
-                let Rounding { direction, bits, zero_mean } = *rounding;
-                let (random_shift, zero_mean) = (32 - bits, u32::from(zero_mean));
-                let op = Op { rounding: direction as u32, overflows, random_shift, zero_mean, ..none };
-                match format.layout {
-                    Layout::Identity => none,
-                    Layout::Block { element, unit, emax, size } => {
-                        let sharing = sharing.unwrap_or(Sharing { size, mode: ScaleMode::Floor });
-                        let op = Op { class: class::BLOCK, emax, block: sharing.size, ..grid(op, element, unit) };
-                        Op { scale_add: sharing.mode.addend(op.max_bits, op.precision(24) - 1), ..op }
-                    }
-                    Layout::Integer { .. } if site == Site::Data => {
-                        Op { unit: scale, ..grid(op, &format.layout, scale) }
-                    }
-                    layout => grid(op, &layout, scale),
-                }
+            Some(Spec::Format(quantizer)) => {
+                let op = Op { purpose, ..Op::of(quantizer) };
+                // A power-of-two step at the covariates leaves the codes to the projection.
+                let codes = op.class == class::SCALAR && op.policy & policy::INTEGER != 0 && site == Site::Data;
+                Op { unit: if codes { op.lsb_min } else { 0 }, ..op }
             }
         }
+    }
+
+    /// The operation of a format outside of any site.
+    pub fn of(quantizer: &Quantizer) -> Op {
+        let rounding = quantizer.rounding;
+        let set = |bit: u32, when: bool| if when { bit } else { 0 };
+        let policy = set(policy::OVERFLOWS, quantizer.overflow == Overflow::Ieee)
+            | set(policy::SATFINITE, quantizer.nan == Nan::Satfinite)
+            | set(policy::FLUSHES, quantizer.subnormals == Subnormals::Flush)
+            // Subtractive dither takes the middle of the interval that the random bits stand for.
+            | set(policy::ZERO_MEAN, rounding.zero_mean || rounding.direction == Direction::Dither);
+        let op = Op {
+            rounding: rounding.direction as u32,
+            random_shift: 32 - rounding.bits,
+            policy,
+            width: quantizer.layout.width(),
+            ..Op::none()
+        };
+        let op = laid_out(op, quantizer);
+        let dithered = rounding.direction == Direction::Dither && op.class == class::SCALAR;
+        // The random bits and the half behind them.
+        Op { significand: op.significand + if dithered { rounding.bits + 1 } else { 0 }, ..op }
     }
 
     pub fn is_set(&self) -> bool {
@@ -107,79 +172,113 @@ impl Op {
 
     /// Formats have counters, laws do not.
     pub fn is_counted(&self) -> bool {
-        self.class == class::SCALAR || self.class == class::BLOCK
+        (class::SCALAR..class::ADDITIVE).contains(&self.class)
+    }
+
+    /// Whether elements share a scale along the vector.
+    pub fn shares(&self) -> bool {
+        self.class == class::BLOCK || self.class == class::TWO_LEVEL
     }
 
     /// Whether elements need random words.
     pub fn draws(&self) -> bool {
-        let stochastic = self.rounding == Direction::Stochastic as u32;
-        matches!(self.class, class::ADDITIVE | class::RELATIVE) || self.is_counted() && stochastic
+        let random = self.rounding == Direction::Stochastic as u32 || self.rounding == Direction::Dither as u32;
+        matches!(self.class, class::ADDITIVE | class::RELATIVE) || self.is_counted() && random
+    }
+
+    /// Whether that bit of [`policy`] is set.
+    pub fn has(&self, bit: u32) -> bool {
+        self.policy & bit != 0
     }
 
     /// Significant bits of a result at `data` or `sketch`, where an unset site leaves `natural` bits.
     pub fn precision(&self, natural: u32) -> u32 {
-        match self.class {
-            class::NONE => natural,
-            class::SCALAR | class::BLOCK if self.mantissa == 23 => {
-                // A fixed grid: as many bits as its largest code.
-                ((self.max_bits >> 23) as i32 - 127 - self.lsb_min + 1) as u32
+        if self.class == class::NONE { natural } else { self.significand }
+    }
+}
+
+/// The words of `op` that the layout decides.
+fn laid_out(op: Op, quantizer: &Quantizer) -> Op {
+    let scale = libm::ilogb(quantizer.scale);
+    match quantizer.layout {
+        Layout::Identity => Op { class: class::NONE, ..op },
+        Layout::Exponent => {
+            let (class, specials) = (class::EXPONENT, Specials::Nan as u32);
+            Op { class, lsb_min: -126, max_code: 254, min_code: 254, specials, ..op }
+        }
+        Layout::Float(float) => minifloat(op, &float, scale),
+        Layout::Integer { bits, full } => match quantizer.sharing {
+            Some(_) => shared(integer(op, bits, full, 0), quantizer, None),
+            None if quantizer.is_power_of_two() => integer(op, bits, full, scale),
+            None => {
+                let step = quantizer.scale as f32;
+                let (factor, step) = ((1.0 / step).to_bits(), step.to_bits());
+                Op { class: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
             }
-            class::SCALAR | class::BLOCK => self.mantissa + 1,
-            _ => self.significand,
-        }
-    }
-}
-
-fn grid(op: Op, layout: &Layout, scale: i32) -> Op {
-    let times_scale = |max: f32| max.to_bits().wrapping_add_signed(scale << 23);
-    match *layout {
-        Layout::Float { mantissa, bias, max } => Op {
-            class: class::SCALAR,
-            mantissa,
-            lsb_min: 1 - bias - mantissa as i32 + scale,
-            max_bits: times_scale(max),
-            ..op
         },
-        Layout::Integer { bits } => Op {
-            class: class::SCALAR,
-            mantissa: 23,
-            lsb_min: scale,
-            max_bits: times_scale(((1u32 << (bits - 1)) - 1) as f32),
-            ..op
-        },
-        Layout::Identity | Layout::Block { .. } => op,
-    }
-}
-
-/// How the operands of a projection are cut into pieces whose products are exact in f32: at most 24 bits together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cuts {
-    /// Significant bits of each piece of x and of G, the largest piece first.
-    pub x: Vec<u32>,
-    pub g: Vec<u32>,
-    /// Pieces (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
-    pub products: Vec<(usize, usize)>,
-}
-
-impl Cuts {
-    /// Nothing to multiply, nothing to cut.
-    pub fn whole() -> Cuts {
-        Cuts { x: vec![24], g: vec![24], products: vec![(0, 0)] }
-    }
-
-    /// For operands of `x` and `g` significant bits, each at most 24.
-    pub fn new(x: u32, g: u32) -> Cuts {
-        let pieces = |bits: u32, width: u32| vec![width.min(bits); bits.div_ceil(width) as usize];
-        if x > 16 && g > 16 {
-            // The product of the two small pieces is below the last bit of the sum.
-            return Cuts { x: vec![12; 2], g: vec![12; 2], products: vec![(0, 0), (0, 1), (1, 0)] };
+        Layout::Logarithmic { bits, roots, bias } => {
+            let max_code = (1 << (bits - 1)) - 1;
+            let one = bias - scale * roots as i32;
+            let (class, significand) = (class::LOGARITHMIC, if roots == 1 { 1 } else { 24 });
+            Op { class, mantissa: roots, lsb_min: one, max_code, min_code: max_code, significand, ..op }
         }
-        let (x, g) = match (x <= 16, x + g <= 24) {
-            (_, true) => (vec![x], vec![g]),
-            (true, _) => (vec![x], pieces(g, 24 - x)),
-            (false, _) => (pieces(x, 24 - g), vec![g]),
-        };
-        let products = (0..x.len()).flat_map(|i| (0..g.len()).map(move |j| (i, j))).collect();
-        Cuts { x, g, products }
+        Layout::Block { element, unit, emax, .. } => match *element {
+            Layout::Float(float) => shared(minifloat(op, &float, 0), quantizer, Some(emax)),
+            Layout::Integer { bits, full } => shared(integer(op, bits, full, unit), quantizer, Some(emax)),
+            _ => op,
+        },
+        Layout::TwoLevel { element, .. } => match *element {
+            Layout::Float(float) => two_level(minifloat(op, &float, 0), quantizer),
+            _ => op,
+        },
     }
+}
+
+fn minifloat(op: Op, float: &Float, scale: i32) -> Op {
+    let max_code = float.max_code();
+    Op {
+        class: class::SCALAR,
+        mantissa: float.mantissa,
+        lsb_min: float.lsb() + scale,
+        max_bits: (libm::ldexp(float.max(), scale) as f32).to_bits(),
+        max_code,
+        min_code: max_code,
+        specials: float.specials as u32,
+        policy: op.policy | if float.gradual { 0 } else { policy::ABRUPT },
+        significand: float.mantissa + 1,
+        ..op
+    }
+}
+
+fn integer(op: Op, bits: u32, full: bool, unit: i32) -> Op {
+    let max_code = (1u32 << (bits - 1)) - 1;
+    Op {
+        class: class::SCALAR,
+        mantissa: 23,
+        lsb_min: unit,
+        max_bits: (libm::ldexp(max_code.into(), unit) as f32).to_bits(),
+        max_code,
+        min_code: max_code + u32::from(full),
+        policy: op.policy | policy::INTEGER,
+        significand: bits - 1,
+        ..op
+    }
+}
+
+/// A grid whose blocks share a power of two; without an `emax` it is that of the largest code.
+fn shared(op: Op, quantizer: &Quantizer, emax: Option<i32>) -> Op {
+    let Some(sharing) = quantizer.sharing else { return op };
+    let emax = emax.unwrap_or((op.max_bits >> 23) as i32 - 127);
+    let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
+    Op { class: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
+}
+
+/// With g the tensor's scale and S = fl(1/g), a block of largest magnitude A gets the E4M3 number nearest fl(A m),
+/// m = fl(S fl(1/6)) (NVIDIA Transformer Engine, NVFP4 quantization).
+fn two_level(op: Op, quantizer: &Quantizer) -> Op {
+    let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
+    let m = (1.0 / g).min(f32::MAX) * (1.0 / 6.0f32);
+    // The E4M3 scale has four bits; the tensor's scale is exact where it is a power of two.
+    let significand = if g.to_bits() << 9 == 0 { op.significand + 4 } else { 24 };
+    Op { class: class::TWO_LEVEL, block, factor: m.to_bits(), step: g.to_bits(), significand, ..op }
 }

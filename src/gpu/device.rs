@@ -11,6 +11,7 @@ use wgpu::{
 };
 
 use super::shader::{Kernel, Variant, compose};
+use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::normal::TABLE;
 
@@ -29,7 +30,7 @@ struct Trouble {
 pub struct Context {
     device: Device,
     queue: Queue,
-    normal_table: Buffer,
+    tables: Buffer,
     pipelines: Mutex<HashMap<(Kernel, Variant), Arc<Pipeline>>>,
     trouble: Arc<Mutex<Trouble>>,
     /// The last dispatch.
@@ -51,8 +52,8 @@ impl Context {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             locked(&seen).error.get_or_insert(error.to_string());
         }));
-        let normal_table = filled(&device, "normal table", &TABLE);
-        Context { device, queue, normal_table, pipelines: Mutex::default(), trouble, submitted: Mutex::default() }
+        let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
+        Context { device, queue, tables, pipelines: Mutex::default(), trouble, submitted: Mutex::default() }
     }
 
     /// The first error since the device was opened, if any.
@@ -116,7 +117,7 @@ impl Context {
         self.check()?;
         let Pipeline { pipeline, layout } = &*self.pipeline(kernel, variant);
         let params = self.filled(kernel.name, params);
-        let all = [&params, &self.normal_table];
+        let all = [&params, &self.tables];
         let bound = all.iter().chain(buffers).zip(0..);
         let entries: Vec<BindGroupEntry> =
             bound.map(|(buffer, binding)| BindGroupEntry { binding, resource: buffer.as_entire_binding() }).collect();

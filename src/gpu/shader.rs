@@ -1,6 +1,6 @@
 //! The list of kernels and the composer that joins their WGSL files.
 
-/// One WGSL file and what it needs. Bindings 0 (parameters) and 1 (table of the normals) are common to all.
+/// One WGSL file and what it needs. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two) are common to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kernel {
     /// File, entry point and label.
@@ -21,36 +21,81 @@ const RANDOM: Part = ("random", include_str!("../../shaders/random.wgsl"));
 const NORMAL: Part = ("normal", include_str!("../../shaders/normal.wgsl"));
 const COMMON: Part = ("common", include_str!("../../shaders/common.wgsl"));
 const CODEC: Part = ("codec", include_str!("../../shaders/codec.wgsl"));
+const PRODUCT: Part = ("product", include_str!("../../shaders/product.wgsl"));
+const LOGARITHMIC: Part = ("logarithmic", include_str!("../../shaders/logarithmic.wgsl"));
+const SITE: Part = ("site", include_str!("../../shaders/site.wgsl"));
 const BLOCK: Part = ("block", include_str!("../../shaders/block.wgsl"));
 const TREE: Part = ("tree", include_str!("../../shaders/tree.wgsl"));
 
 pub const SKETCH: Kernel = Kernel {
     name: "sketch",
-    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("sketch", include_str!("../../shaders/sketch.wgsl"))],
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        SITE,
+        BLOCK,
+        ("sketch", include_str!("../../shaders/sketch.wgsl")),
+    ],
     read_only: &[true, false, false],
     zeroed: true,
 };
 pub const DRAW: Kernel = Kernel {
     name: "draw",
-    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("draw", include_str!("../../shaders/draw.wgsl"))],
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        SITE,
+        BLOCK,
+        TREE,
+        ("draw", include_str!("../../shaders/draw.wgsl")),
+    ],
     read_only: &[true, true, false, false, false, false],
     zeroed: true,
 };
 pub const PROJECT: Kernel = Kernel {
     name: "project",
-    parts: &[RANDOM, NORMAL, COMMON, CODEC, ("project", include_str!("../../shaders/project.wgsl"))],
+    parts: &[RANDOM, NORMAL, COMMON, ("project", include_str!("../../shaders/project.wgsl"))],
     read_only: &[true, true, false],
     zeroed: true,
 };
 pub const FEATURE: Kernel = Kernel {
     name: "feature",
-    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, ("feature", include_str!("../../shaders/feature.wgsl"))],
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        SITE,
+        BLOCK,
+        ("feature", include_str!("../../shaders/feature.wgsl")),
+    ],
     read_only: &[true, true, true, false, false],
     zeroed: true,
 };
 pub const TRAIN: Kernel = Kernel {
     name: "train",
-    parts: &[RANDOM, NORMAL, COMMON, CODEC, BLOCK, TREE, ("train", include_str!("../../shaders/train.wgsl"))],
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        SITE,
+        BLOCK,
+        TREE,
+        ("train", include_str!("../../shaders/train.wgsl")),
+    ],
     read_only: &[true, true, true, false, false],
     zeroed: false,
 };

@@ -11,7 +11,7 @@ use super::shader::{DRAW, FEATURE, PROJECT, SKETCH, Variant};
 use super::upload::Panel;
 use crate::config::Sketch;
 use crate::error::{Error, Result};
-use crate::format::Op;
+use crate::format::{Op, policy};
 use crate::plan::{Plan, Point, SketchDraw};
 use crate::problem;
 use crate::random::Stream as Words;
@@ -210,7 +210,7 @@ impl<'a> Stream<'a> {
             params.push(at as u32);
             // A nan is made by formats that overflow, and by none other.
             let sketch = &layout.sketch_ops[pair.sketch as usize];
-            let marked = |op: &CutOp, index: u32| if op.op.overflows != 0 { index + 1 } else { 0 };
+            let marked = |op: &CutOp, index: u32| if op.op.has(policy::OVERFLOWS) { index + 1 } else { 0 };
             params.extend([marked(data, pair.data), marked(sketch, pair.sketch)]);
             params.extend_from_slice(bytemuck::cast_slice(&[feature.factor, feature.op]));
         }

@@ -82,11 +82,11 @@ fn elements(point: &Point, trajectory: &Trajectory, site: Site, diverged_at: Opt
 
 /// What to say of these counts, if anything.
 fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, elements: u64) -> Option<String> {
-    let Spec::Format { format, .. } = spec else { return None };
+    let Spec::Format(quantizer) = spec else { return None };
     let site = site.name();
-    let hint = match format.layout {
-        Layout::Integer { .. } => format!("; hint: a larger {site}.step"),
-        Layout::Float { .. } => format!("; hint: a larger {site}.scale"),
+    let hint = match quantizer.layout {
+        Layout::Integer { .. } if quantizer.sharing.is_none() => format!("; hint: a larger {site}.step"),
+        Layout::Float(_) | Layout::Logarithmic { .. } => format!("; hint: a larger {site}.scale"),
         // The block's own largest value sets its scale.
         _ => String::new(),
     };

@@ -1,0 +1,124 @@
+// Grids of the roots of two: code c stands for 2^((c - b) / n), with the f32 nearest it. Twin of
+// src/codec/logarithmic.rs.
+
+// Words of the table before the roots.
+const ROOTS: u32 = 1024u;
+
+// Significand of 2^(j/n), and of 2 for j = n.
+fn root(j: u32, n: u32) -> u32 {
+    if j == n {
+        return 1u << 24u;
+    }
+    return tables[ROOTS + n * (n - 1u) / 2u + j];
+}
+
+// The bits of a code's magnitude.
+fn decoded_logarithmic(code: u32, op: Op) -> u32 {
+    if code == 0u {
+        return 0u;
+    }
+    let place = i32(code) - op.lsb_min;
+    // Toward minus infinity: a multiple of n that makes the place positive goes first.
+    let octave = (place + 256 * op.mantissa) / op.mantissa - 256;
+    let j = u32(place - octave * op.mantissa);
+    return (u32(octave + 127) << 23u) | (root(j, u32(op.mantissa)) & 0x7fffffu);
+}
+
+// Rounds one value; a random rounding goes up with the probability of the distance on the line of numbers.
+fn round_logarithmic(bits: u32, op: Op, word: u32) -> Rounded {
+    let magnitude = bits & MAGNITUDE;
+    let sign = bits & SIGN;
+    let n = u32(op.mantissa);
+    if magnitude == 0u {
+        return zero(op, sign);
+    }
+    if magnitude == INFINITY {
+        return beyond(op, sign, 0);
+    }
+    if magnitude > INFINITY {
+        if has(op, SATFINITE) {
+            return saturated(op, 0u, 0);
+        }
+        return not_a_number(op, sign);
+    }
+    let significand = split_significand(magnitude);
+    var j = 0u;
+    if 8u < n && root(8u, n) <= significand { j = 8u; }
+    if j + 4u < n && root(j + 4u, n) <= significand { j += 4u; }
+    if j + 2u < n && root(j + 2u, n) <= significand { j += 2u; }
+    if j + 1u < n && root(j + 1u, n) <= significand { j += 1u; }
+    let octave = split_exponent(magnitude) + 23;
+    let low = octave * op.mantissa + i32(j) + op.lsb_min;
+    var code = 0u;
+    if low >= 1 {
+        let distance = significand - root(j, n);
+        code = u32(low) + goes_up(op, sign, distance, root(j + 1u, n) - root(j, n), 0u, u32(low), word);
+    } else {
+        // Between zero and the smallest number, `down` octaves above.
+        let smallest = decoded_logarithmic(1u, op);
+        let down = u32(i32(smallest >> 23u) - 127 - octave);
+        code = goes_up(op, sign, significand, (smallest & 0x7fffffu) | 0x800000u, down, 0u, word);
+    }
+    if code == 0u {
+        let none = zero(op, sign);
+        return Rounded(none.bits, none.code, UNDERFLOWED);
+    }
+    if code > op.max_code {
+        return beyond(op, sign, 0);
+    }
+    return finished(op, sign, code, decoded_logarithmic(code, op));
+}
+
+// 1 where a value rounds up that lies `distance` / 2^down of the `gap` above `code`.
+fn goes_up(op: Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
+    // Twice the distance stays below 2^25, so seven places decide every comparison.
+    let double = 2u * distance;
+    let scaled = gap << min(down, 7u);
+    var up = false;
+    switch op.rounding {
+        case NEAREST_EVEN: {
+            up = double > scaled || (double == scaled && code % 2u == 1u);
+        }
+        case NEAREST_AWAY: {
+            up = double >= scaled;
+        }
+        case UP: {
+            up = sign == 0u && distance > 0u;
+        }
+        case DOWN: {
+            up = sign != 0u && distance > 0u;
+        }
+        case STOCHASTIC: {
+            up = reaches(op, distance, gap, down, word);
+        }
+        default: {}
+    }
+    return select(0u, 1u, up);
+}
+
+// x 2^places as (high word, low word), for places from -63 to 33.
+fn shifted(x: u32, places: i32) -> vec2<u32> {
+    if places >= 32 {
+        return vec2<u32>(x << u32(places - 32), 0u);
+    }
+    if places > 0 {
+        return vec2<u32>(x >> u32(32 - places), x << u32(places));
+    }
+    return vec2<u32>(0u, select(x >> u32(-places), 0u, places <= -32));
+}
+
+// Whether floor(f 2^n) + R >= 2^n for f = distance / (2^down gap), or floor(f 2^(n+1)) + 2 R + 1 >= 2^(n+1) where the
+// rounding is zero-mean: multiplied out, since whole numbers leave nothing to be rounded.
+fn reaches(op: Op, distance: u32, gap: u32, down: u32, word: u32) -> bool {
+    let zero_mean = has(op, ZERO_MEAN);
+    let places = i32(32u - op.random_shift) + select(0, 1, zero_mean);
+    let reached = shifted(distance, places - i32(min(down, 63u)));
+    // gap times 2^n - R, or times 2^(n+1) - 2 R - 1.
+    var wanted = wide_product(gap, ~word >> op.random_shift);
+    if zero_mean {
+        wanted = vec2<u32>((wanted.x << 1u) | (wanted.y >> 31u), wanted.y << 1u);
+    }
+    let low = wanted.y + gap;
+    let high = wanted.x + select(0u, 1u, low < gap);
+    return reached.x > high || (reached.x == high && reached.y >= low);
+}

@@ -1,0 +1,70 @@
+// What a site of a run does to values: formats and laws, the floor, and the counters. Twin of src/codec/site.rs.
+
+const FLOOR: u32 = 0x27800000u;
+const DIVERGED: u32 = 0x53800000u;
+const LAW_TWO_POINT: u32 = 1u;
+
+// The value a run stores, and what happened to it.
+struct Stored {
+    bits: u32,
+    flags: u32,
+}
+
+// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
+fn deviate(op: Op, word: u32) -> f32 {
+    if op.rounding == LAW_TWO_POINT {
+        return bitcast<f32>(0x3f800000u | (word & SIGN));
+    }
+    return normal_draw(word);
+}
+
+fn floor48(bits: u32) -> u32 {
+    return select(bits, 0u, (bits & MAGNITUDE) < FLOOR);
+}
+
+fn round_significand(bits: u32, p: u32) -> u32 {
+    let shift = 24u - p;
+    if shift == 0u {
+        return bits;
+    }
+    let half = (1u << (shift - 1u)) - 1u + ((bits >> shift) & 1u);
+    return ((bits + half) >> shift) << shift;
+}
+
+// The piece of `rest` on `significand` bits; what it leaves is exact.
+fn piece(rest: f32, significand: u32) -> f32 {
+    return bitcast<f32>(floor48(round_significand(bitcast<u32>(rest), significand)));
+}
+
+// One element and its flags; `largest` is the largest magnitude of its block, as bits.
+fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Stored {
+    switch op.kind {
+        case CLASS_NONE: {
+            return Stored(floor48(bits), 0u);
+        }
+        case CLASS_ADDITIVE: {
+            let noise = opaque(bitcast<f32>(op.factor) * deviate(op, word));
+            let sum = opaque(opaque(bitcast<f32>(bits)) + noise);
+            return Stored(floor48(round_significand(bitcast<u32>(sum), op.significand)), 0u);
+        }
+        case CLASS_RELATIVE: {
+            let factor = opaque(1.0 + opaque(bitcast<f32>(op.factor) * deviate(op, word)));
+            let product = opaque(opaque(bitcast<f32>(bits)) * factor);
+            return Stored(floor48(round_significand(bitcast<u32>(product), op.significand)), 0u);
+        }
+        default: {
+            let rounded = quantize(op, bits, largest, word);
+            // What is not a number is counted and becomes +0: the run ends before anything reads it.
+            if (rounded.bits & MAGNITUDE) >= INFINITY {
+                return Stored(0u, rounded.flags);
+            }
+            let units = select(bitcast<u32>(op.unit) << 23u, 0u, (rounded.bits & MAGNITUDE) == 0u);
+            return Stored(floor48(rounded.bits - units), rounded.flags);
+        }
+    }
+}
+
+// The flags of one element as counts: saturated, underflowed, nan.
+fn tally(flags: u32) -> vec3<u32> {
+    return vec3<u32>(flags & 1u, (flags >> 1u) & 1u, (flags >> 2u) & 1u);
+}

@@ -1,0 +1,93 @@
+//! Grids of the roots of two: code c stands for 2^((c - b) / n), with the f32 nearest it. Twin of
+//! shaders/logarithmic.wgsl.
+
+use std::sync::LazyLock;
+
+use super::{
+    DOWN, INFINITY, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, Rounded, SIGN, STOCHASTIC, UNDERFLOWED, UP, beyond,
+    finished, not_a_number, saturated, split, zero,
+};
+use crate::format::{Op, policy};
+
+/// The most roots per octave.
+pub const MOST: u32 = 16;
+
+/// For n = 1 to [`MOST`] the significands, of 24 bits, of 2^(0/n), ..., 2^((n-1)/n), one list after the other.
+pub static ROOTS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+    let root = |j: u32, n: u32| (libm::exp2(f64::from(j) / f64::from(n)) as f32).to_bits() & 0x7f_ffff | 0x80_0000;
+    (1..=MOST).flat_map(|n| (0..n).map(move |j| root(j, n))).collect()
+});
+
+/// Significand of 2^(j/n), and of 2 for j = n.
+fn root(j: u32, n: u32) -> u32 {
+    if j == n { 1 << 24 } else { ROOTS[(n * (n - 1) / 2 + j) as usize] }
+}
+
+/// The bits of a code's magnitude.
+pub(super) fn decoded(code: u32, op: &Op) -> u32 {
+    if code == 0 {
+        return 0;
+    }
+    let (place, n) = (code as i32 - op.lsb_min, op.mantissa as i32);
+    let (octave, j) = (place.div_euclid(n), place.rem_euclid(n) as u32);
+    (((octave + 127) as u32) << 23) | (root(j, op.mantissa) & 0x7f_ffff)
+}
+
+/// Rounds one value; a random rounding goes up with the probability of the distance on the line of numbers.
+pub(super) fn round(bits: u32, op: &Op, word: u32) -> Rounded {
+    let (magnitude, sign, n) = (bits & MAGNITUDE, bits & SIGN, op.mantissa);
+    match magnitude {
+        0 => return zero(op, sign),
+        INFINITY => return beyond(op, sign, 0),
+        INFINITY.. if op.policy & policy::SATFINITE != 0 => return saturated(op, 0, 0),
+        INFINITY.. => return not_a_number(op, sign),
+        _ => {}
+    }
+    let (significand, exponent) = split(magnitude);
+    let mut j = 0;
+    for step in [8, 4, 2, 1] {
+        if j + step < n && root(j + step, n) <= significand {
+            j += step;
+        }
+    }
+    let octave = exponent + 23;
+    let low = octave * n as i32 + j as i32 + op.lsb_min;
+    let code = if low >= 1 {
+        let distance = significand - root(j, n);
+        low as u32 + goes_up(op, sign, distance, root(j + 1, n) - root(j, n), 0, low as u32, word)
+    } else {
+        // Between zero and the smallest number, `down` octaves above.
+        let smallest = decoded(1, op);
+        let down = (smallest >> 23) as i32 - 127 - octave;
+        goes_up(op, sign, significand, smallest & 0x7f_ffff | 0x80_0000, down as u32, 0, word)
+    };
+    match code {
+        0 => Rounded { flags: UNDERFLOWED, ..zero(op, sign) },
+        _ if code > op.max_code => beyond(op, sign, 0),
+        _ => finished(op, sign, code, decoded(code, op)),
+    }
+}
+
+/// 1 where a value rounds up that lies `distance` / 2^down of the `gap` above `code`.
+fn goes_up(op: &Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
+    // Twice the distance stays below 2^25, so seven places decide every comparison.
+    let (double, scaled) = (2 * distance, gap << down.min(7));
+    u32::from(match op.rounding {
+        NEAREST_EVEN => double > scaled || double == scaled && code % 2 == 1,
+        NEAREST_AWAY => double >= scaled,
+        UP => sign == 0 && distance > 0,
+        DOWN => sign != 0 && distance > 0,
+        STOCHASTIC => reaches(op, distance, gap, down, word),
+        _ => false, // toward zero
+    })
+}
+
+/// Whether floor(f 2^n) + R >= 2^n for f = distance / (2^down gap), or floor(f 2^(n+1)) + 2 R + 1 >= 2^(n+1) where the
+/// rounding is zero-mean: multiplied out, since whole numbers leave nothing to be rounded.
+fn reaches(op: &Op, distance: u32, gap: u32, down: u32, word: u32) -> bool {
+    let n = 32 - op.random_shift;
+    let missing = u64::from(!word >> op.random_shift); // 2^n - 1 - R
+    let zero_mean = op.policy & policy::ZERO_MEAN != 0;
+    let (places, units) = if zero_mean { (n + 1, 2 * missing + 1) } else { (n, missing + 1) };
+    (u64::from(distance) << places) >> down.min(63) >= u64::from(gap) * units
+}

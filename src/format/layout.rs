@@ -1,0 +1,126 @@
+//! How a format lays out its values.
+
+/// How a row of the table lays out its values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Layout {
+    /// Every f32: the site is left as it is.
+    Identity,
+    Float(Float),
+    /// 2^(c - 127) for the codes c = 0 to 254; 255 is NaN. Neither zero nor sign.
+    Exponent,
+    /// value = q step in two's complement. `full`: the most negative code is used.
+    Integer {
+        bits: u32,
+        full: bool,
+    },
+    /// 0, and with a sign the code c >= 1 for 2^((c - bias) / roots).
+    Logarithmic {
+        bits: u32,
+        roots: u32,
+        bias: i32,
+    },
+    /// `size` consecutive elements share a power of two, by default the floor of the block's largest exponent less
+    /// `emax`. `unit` is the exponent of an integer element's step.
+    Block {
+        element: &'static Layout,
+        unit: i32,
+        emax: i32,
+        size: u32,
+    },
+    /// `size` consecutive elements share an E4M3 scale, and all of the tensor an f32.
+    TwoLevel {
+        element: &'static Layout,
+        size: u32,
+    },
+}
+
+/// A sign, `exponent` bits E and `mantissa` bits M: (-1)^s 2^(max(E,1) - bias) ((E > 0) + M / 2^mantissa).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Float {
+    pub exponent: u32,
+    pub mantissa: u32,
+    pub bias: i32,
+    pub specials: Specials,
+    /// Gradual underflow: E = 0 holds the subnormal numbers. Without it E = 0 is zero.
+    pub gradual: bool,
+}
+
+/// What the largest codes stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Specials {
+    /// Every code is a number.
+    None = 0,
+    /// The largest code is NaN.
+    Nan = 1,
+    /// The codes of the largest E are an infinity and NaNs (IEEE 754).
+    Ieee = 2,
+}
+
+impl Specials {
+    pub const ALL: [Specials; 3] = [Specials::None, Specials::Nan, Specials::Ieee];
+
+    pub fn name(self) -> &'static str {
+        ["none", "nan", "ieee"][self as usize]
+    }
+}
+
+impl Float {
+    /// Code of the largest number.
+    pub const fn max_code(&self) -> u32 {
+        let reserved = match self.specials {
+            Specials::None => 0,
+            Specials::Nan => 1,
+            Specials::Ieee => 1 << self.mantissa,
+        };
+        (1 << (self.exponent + self.mantissa)) - 1 - reserved
+    }
+
+    /// The largest number is `(significand, exponent)`: significand 2^exponent.
+    const fn largest(&self) -> (u32, i32) {
+        let code = self.max_code();
+        let (field, fraction) = (code >> self.mantissa, code & ((1 << self.mantissa) - 1));
+        match field {
+            0 => (fraction, self.lsb()),
+            _ => (fraction | 1 << self.mantissa, self.lsb() + field as i32 - 1),
+        }
+    }
+
+    /// Exponent of the smallest step.
+    pub const fn lsb(&self) -> i32 {
+        1 - self.bias - self.mantissa as i32
+    }
+
+    pub fn max(&self) -> f64 {
+        let (significand, exponent) = self.largest();
+        libm::ldexp(significand.into(), exponent)
+    }
+
+    /// The biases with which every number, and every power of two between, is an f32, the largest a normal one.
+    pub fn biases(&self) -> (i32, i32) {
+        let (significand, exponent) = Float { bias: 0, ..*self }.largest();
+        let top = exponent + 31 - significand.leading_zeros() as i32;
+        ((top - 127), (150 - self.mantissa as i32).min(top + 126))
+    }
+}
+
+impl Layout {
+    /// Bits of a code, the sign included; those of an element where elements share a scale.
+    pub fn width(&self) -> u32 {
+        match *self {
+            Layout::Identity => 32,
+            Layout::Float(float) => 1 + float.exponent + float.mantissa,
+            Layout::Exponent => 8,
+            Layout::Integer { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
+            Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => element.width(),
+        }
+    }
+
+    /// Elements that share a scale, unless a recipe says otherwise.
+    pub fn block(&self) -> Option<u32> {
+        match *self {
+            Layout::Block { size, .. } | Layout::TwoLevel { size, .. } => Some(size),
+            _ => None,
+        }
+    }
+}

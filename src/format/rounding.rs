@@ -1,0 +1,191 @@
+//! How a value becomes one of a format's: directions, random bits, and what happens at the edges.
+
+/// How a value between two codes is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+pub enum Direction {
+    /// To the nearest code, ties to the even one.
+    NearestEven = 0,
+    /// Up in magnitude with the probability of the discarded fraction (IEEE P3109, StochasticA and B).
+    Stochastic = 1,
+    /// To the nearest code, ties away from zero.
+    NearestAway = 2,
+    TowardZero = 3,
+    /// Toward plus infinity.
+    Up = 4,
+    /// Toward minus infinity.
+    Down = 5,
+    /// Subtractive dither: the magnitude plus a random part of a step is rounded, and the part taken off again, so
+    /// that the error is uniform and independent of the value.
+    Dither = 6,
+}
+
+impl Direction {
+    pub const ALL: [Direction; 7] = [
+        Direction::NearestEven,
+        Direction::NearestAway,
+        Direction::TowardZero,
+        Direction::Up,
+        Direction::Down,
+        Direction::Stochastic,
+        Direction::Dither,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::NearestEven => "nearest-even",
+            Direction::NearestAway => "nearest-away",
+            Direction::TowardZero => "toward-zero",
+            Direction::Up => "up",
+            Direction::Down => "down",
+            Direction::Stochastic => "stochastic",
+            Direction::Dither => "dither",
+        }
+    }
+
+    /// The abbreviation of the literature, as in the names of the cases that `verify` runs.
+    pub fn abbreviation(self) -> &'static str {
+        match self {
+            Direction::NearestEven => "rne",
+            Direction::NearestAway => "rna",
+            Direction::TowardZero => "rtz",
+            Direction::Up => "ru",
+            Direction::Down => "rd",
+            Direction::Stochastic => "sr",
+            Direction::Dither => "dither",
+        }
+    }
+
+    /// Whether random bits decide.
+    pub fn is_random(self) -> bool {
+        matches!(self, Direction::Stochastic | Direction::Dither)
+    }
+}
+
+/// A direction and, where it is random, how many bits decide and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rounding {
+    pub direction: Direction,
+    /// Random bits, the top ones of a word: 8, 16 or 32.
+    pub bits: u32,
+    /// StochasticB: half a unit is added to the random bits, which makes the mean error 0; else StochasticA, which
+    /// rounds the discarded fraction down to `bits` bits.
+    pub zero_mean: bool,
+}
+
+impl Rounding {
+    pub const NEAREST_EVEN: Rounding = Rounding::new(Direction::NearestEven);
+
+    /// With the defaults of that direction.
+    pub const fn new(direction: Direction) -> Rounding {
+        let bits = if matches!(direction, Direction::Dither) { 8 } else { 32 };
+        Rounding { direction, bits, zero_mean: false }
+    }
+
+    /// The text of the column `<site>_rounding`: the direction, then the options that are not defaults.
+    pub fn canonical(&self) -> String {
+        let mut text = self.direction.name().to_string();
+        if self.bits != Rounding::new(self.direction).bits {
+            text += &format!(" bits={}", self.bits);
+        }
+        if self.zero_mean {
+            text += " variant=b";
+        }
+        text
+    }
+}
+
+/// What becomes of a value beyond the largest one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The largest value.
+    Saturate,
+    /// An infinity, or NaN where the format has none. In a sweep the run diverges at the update that would read it.
+    Ieee,
+}
+
+impl Overflow {
+    pub const ALL: [Overflow; 2] = [Overflow::Saturate, Overflow::Ieee];
+
+    pub fn name(self) -> &'static str {
+        ["saturate", "ieee"][self as usize]
+    }
+}
+
+/// What becomes of NaN, and of a block that holds NaN or an infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nan {
+    /// NaN, where the format has none an f32 one; the whole block is NaN.
+    Propagate,
+    /// The largest value, positive. In a block NaN and infinities count as the largest f32.
+    Satfinite,
+}
+
+impl Nan {
+    pub const ALL: [Nan; 2] = [Nan::Propagate, Nan::Satfinite];
+
+    pub fn name(self) -> &'static str {
+        ["propagate", "satfinite"][self as usize]
+    }
+}
+
+/// What an f32 below 2^-126 counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subnormals {
+    /// Its value.
+    Honour,
+    /// Zero, as on hardware that flushes.
+    Flush,
+}
+
+impl Subnormals {
+    pub const ALL: [Subnormals; 2] = [Subnormals::Honour, Subnormals::Flush];
+
+    pub fn name(self) -> &'static str {
+        ["honour", "flush"][self as usize]
+    }
+}
+
+/// How a block's largest magnitude A becomes the exponent of its scale, less the element's emax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScaleMode {
+    /// floor(log2 A) (OCP MX 1.0).
+    Floor,
+    /// The smallest scale with which A does not exceed the element's largest value.
+    Rceil,
+    /// The exponent of A rounded to the element's mantissa, ties up.
+    Even,
+    /// ceil(log2 A).
+    Ceil,
+}
+
+impl ScaleMode {
+    pub const ALL: [ScaleMode; 4] = [ScaleMode::Floor, ScaleMode::Rceil, ScaleMode::Even, ScaleMode::Ceil];
+
+    pub fn name(self) -> &'static str {
+        ["floor", "rceil", "even", "ceil"][self as usize]
+    }
+
+    /// What is added to the significand of A before its exponent is read: a carry makes the exponent one larger.
+    /// `max_bits` are those of the element's largest value, `mantissa` its mantissa bits.
+    pub(super) fn addend(self, max_bits: u32, mantissa: u32) -> u32 {
+        match self {
+            ScaleMode::Floor => 0,
+            ScaleMode::Rceil => 0x7f_ffff - (max_bits & 0x7f_ffff),
+            ScaleMode::Even => 1 << (22 - mantissa),
+            ScaleMode::Ceil => 0x7f_ffff,
+        }
+    }
+}
+
+/// How elements share scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    /// Elements that share a scale: 8, 16, 32, 64 or [`WHOLE`].
+    pub size: u32,
+    /// Of power-of-two scales.
+    pub mode: ScaleMode,
+}
+
+/// The size of a block that is a whole vector.
+pub const WHOLE: u32 = u32::MAX;
