@@ -3,6 +3,7 @@
 const SIGN: u32 = 0x80000000u;
 const MAGNITUDE: u32 = 0x7fffffffu;
 const INFINITY: u32 = 0x7f800000u;
+const ONE: u32 = 0x3f800000u;
 const QUIET: u32 = 0x7fc00000u;
 const LARGEST: u32 = 0x7f7fffffu;
 const SMALLEST_NORMAL: u32 = 0x00800000u;
@@ -110,30 +111,48 @@ fn quantize(op: Op, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     if shares(op) && largest >= INFINITY {
         return Rounded(QUIET, 0u, NAN);
     }
-    switch op.kind {
-        case CLASS_SCALAR: {
-            return round_value(bits, op, 0, word);
-        }
-        case CLASS_BLOCK: {
-            return round_value(bits, op, block_scale(largest, op), word);
-        }
-        case CLASS_STEP: {
-            let codes = round_value(multiply(bits, op.factor), op, 0, word);
-            return Rounded(multiply(codes.bits, op.step), codes.code, codes.flags);
-        }
-        case CLASS_LOGARITHMIC: {
-            return round_logarithmic(bits, op, word);
-        }
-        case CLASS_TWO_LEVEL: {
-            return round_two_level(bits, op, largest, word);
-        }
-        case CLASS_EXPONENT: {
-            return round_exponent(bits, op);
-        }
-        default: {
-            return Rounded(bits, bits, 0u);
-        }
+    if !EVERY_CLASS {
+        return round_value(bits, op, grid_scale(op, largest), word);
     }
+    if op.kind == CLASS_LOGARITHMIC {
+        return round_logarithmic(bits, op, word);
+    }
+    if op.kind == CLASS_EXPONENT {
+        return round_exponent(bits, op);
+    }
+    if op.kind == CLASS_NONE {
+        return Rounded(bits, bits, 0u);
+    }
+    // One rounding for all grids: what a class multiplies with goes around it.
+    var inner = bits;
+    var block = ONE;
+    if op.kind == CLASS_STEP {
+        inner = multiply(bits, op.factor);
+    }
+    if op.kind == CLASS_TWO_LEVEL {
+        block = decoded(tensor_block_scale(largest, op), e4m3(), 0);
+        inner = multiply(bits, inverse(multiply(block, op.step)));
+    }
+    let rounded = round_value(inner, op, grid_scale(op, largest), word);
+    if op.kind == CLASS_STEP || op.kind == CLASS_TWO_LEVEL {
+        return rescaled(rounded, bits, block, op.step);
+    }
+    return rounded;
+}
+
+fn grid_scale(op: Op, largest: u32) -> i32 {
+    if op.kind == CLASS_BLOCK {
+        return block_scale(largest, op);
+    }
+    return 0;
+}
+
+// A rounded value times the scales that were taken off `bits` before.
+fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
+    let value = multiply(multiply(rounded.bits, block), step);
+    let lost = (rounded.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u;
+    let huge = (value & MAGNITUDE) >= INFINITY;
+    return Rounded(value, rounded.code, rounded.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
 }
 
 // Subnormals and, in blocks, NaN and infinities, as the policy reads them.
@@ -371,15 +390,6 @@ fn scale_byte(raw_largest: u32, op: Op) -> u32 {
 
 fn tensor_block_scale(largest: u32, op: Op) -> u32 {
     return round_value(multiply(largest, op.factor), e4m3(), 0, 0u).code;
-}
-
-fn round_two_level(bits: u32, op: Op, largest: u32, word: u32) -> Rounded {
-    let scale = decoded(tensor_block_scale(largest, op), e4m3(), 0);
-    let element = round_value(multiply(bits, inverse(multiply(scale, op.step))), op, 0, word);
-    let value = multiply(multiply(element.bits, scale), op.step);
-    let lost = (element.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u;
-    let huge = (value & MAGNITUDE) == INFINITY;
-    return Rounded(value, element.code, element.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
 }
 
 // To a power of two: code c stands for 2^(c - 127).

@@ -67,7 +67,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var q = 0u; q < params[9]; q++) {
             let op_at = params[10] + q * DATA_OP_WORDS;
             let op = load_op(op_at);
-            if op.kind == CLASS_BLOCK {
+            if shares(op) {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, x[j] & MAGNITUDE);
                 }
@@ -83,7 +83,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 var value = Stored(0u, 0u);
                 if first + within < dim {
                     var largest = 0u;
-                    if op.kind == CLASS_BLOCK {
+                    if shares(op) {
                         largest = largest_of(within / op.block);
                     }
                     value = apply_one(op, x[j], largest, bits[j]);
@@ -97,7 +97,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 }
             }
             out += params[op_at + OP_WORDS];
-            if op.kind == CLASS_BLOCK {
+            if shares(op) {
                 next_turn();
             }
             if any(total != vec3<u32>(0u)) {

@@ -91,7 +91,7 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
             }
         }
         var largest = 0u;
-        if op.kind == CLASS_BLOCK {
+        if shares(op) {
             largest = lane_block_maximum(op, lane, bits & MAGNITUDE);
         }
         if j < model {

@@ -43,7 +43,7 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         for (var q = 0u; q < params[9]; q++) {
             let op_at = params[10] + q * SKETCH_OP_WORDS;
             let op = load_op(op_at);
-            if op.kind == CLASS_BLOCK {
+            if shares(op) {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, g[j] & MAGNITUDE);
                 }
@@ -61,7 +61,7 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 var value = Stored(0u, 0u);
                 if first + within < dim {
                     var largest = 0u;
-                    if op.kind == CLASS_BLOCK {
+                    if shares(op) {
                         largest = largest_of(within / op.block);
                     }
                     value = apply_one(op, g[j], largest, bits[j]);
@@ -75,7 +75,7 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 }
             }
             out += params[op_at + OP_WORDS];
-            if op.kind == CLASS_BLOCK {
+            if shares(op) {
                 next_turn();
             }
             if any(total != vec3<u32>(0u)) {

@@ -70,7 +70,7 @@ fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
         return floor48(bits);
     }
     var largest = 0u;
-    if op.kind == CLASS_BLOCK {
+    if shares(op) {
         largest = lane_block_maximum(op, lane, select(0u, bits & MAGNITUDE, present));
     }
     if !present {
@@ -215,7 +215,7 @@ fn gradient(k: u32, start: bool) {
         var sum = 0.0;
         var largest = 0u;
         for (var b = 0u; b < batch; b++) {
-            if read.kind == CLASS_BLOCK && b % read.block == 0u {
+            if shares(read) && b % read.block == 0u {
                 largest = batch_block_maximum(read, b, j);
             }
             let product = opaque(gradient_feature(read, b, j, largest) * values[b]);

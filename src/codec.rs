@@ -10,6 +10,7 @@ use crate::format::{Direction, Op, Specials, class, policy};
 pub const SIGN: u32 = 0x8000_0000;
 pub const MAGNITUDE: u32 = 0x7fff_ffff;
 pub const INFINITY: u32 = 0x7f80_0000;
+const ONE: u32 = 0x3f80_0000;
 pub const QUIET: u32 = 0x7fc0_0000;
 pub const LARGEST: u32 = 0x7f7f_ffff;
 const SMALLEST_NORMAL: u32 = 0x0080_0000;
@@ -40,18 +41,34 @@ pub struct Rounded {
 pub fn quantize(op: &Op, bits: u32, largest: u32, word: u32) -> Rounded {
     let (bits, largest) = (admitted(op, bits), admitted(op, largest));
     match op.class {
-        class::SCALAR => round_value(bits, op, 0, word),
-        class::BLOCK | class::TWO_LEVEL if largest >= INFINITY => NAN_BLOCK,
-        class::BLOCK => round_value(bits, op, block_scale(largest, op), word),
-        class::STEP => {
-            let codes = round_value(multiply(bits, op.factor), op, 0, word);
-            Rounded { bits: multiply(codes.bits, op.step), ..codes }
-        }
-        class::LOGARITHMIC => logarithmic::round(bits, op, word),
-        class::TWO_LEVEL => two_level(bits, op, largest, word),
-        class::EXPONENT => round_exponent(bits, op),
-        _ => Rounded { bits, code: bits, flags: 0 },
+        class::BLOCK | class::TWO_LEVEL if largest >= INFINITY => return NAN_BLOCK,
+        class::LOGARITHMIC => return logarithmic::round(bits, op, word),
+        class::EXPONENT => return round_exponent(bits, op),
+        class::NONE => return Rounded { bits, code: bits, flags: 0 },
+        _ => {}
     }
+    // One rounding for all grids: what a class multiplies with goes around it.
+    match op.class {
+        class::BLOCK => round_value(bits, op, block_scale(largest, op), word),
+        class::STEP => rescaled(round_value(multiply(bits, op.factor), op, 0, word), bits, ONE, op.step),
+        class::TWO_LEVEL => {
+            // fl(x fl(1/fl(c g))) to the grid, then fl(fl(q c) g), for the block's scale c and the tensor's scale g
+            // (NVIDIA Transformer Engine, NVFP4 quantization).
+            let block = decoded(tensor_block_scale(largest, op), &E4M3, 0);
+            let inner = multiply(bits, inverse(multiply(block, op.step)));
+            rescaled(round_value(inner, op, 0, word), bits, block, op.step)
+        }
+        _ => round_value(bits, op, 0, word),
+    }
+}
+
+/// A rounded value times the scales that were taken off `bits` before.
+fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
+    let value = multiply(multiply(rounded.bits, block), step);
+    let lost = rounded.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0;
+    let lost = if lost { UNDERFLOWED } else { 0 };
+    let huge = if value & MAGNITUDE >= INFINITY { NAN } else { 0 };
+    Rounded { bits: value, flags: rounded.flags | lost | huge, ..rounded }
 }
 
 /// Subnormals and, in blocks, NaN and infinities, as the policy reads them.
@@ -284,18 +301,6 @@ const E4M3: Op = Op {
 /// E4M3 code of the scale of a block in a two-level format.
 fn tensor_block_scale(largest: u32, op: &Op) -> u32 {
     round_value(multiply(largest, op.factor), &E4M3, 0, 0).code
-}
-
-/// The element of a block of scale c in a tensor of scale g: fl(x fl(1/fl(c g))) to the grid, then fl(fl(q c) g)
-/// (NVIDIA Transformer Engine, NVFP4 quantization).
-fn two_level(bits: u32, op: &Op, largest: u32, word: u32) -> Rounded {
-    let scale = decoded(tensor_block_scale(largest, op), &E4M3, 0);
-    let element = round_value(multiply(bits, inverse(multiply(scale, op.step))), op, 0, word);
-    let value = multiply(multiply(element.bits, scale), op.step);
-    let lost = element.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0;
-    let lost = if lost { UNDERFLOWED } else { 0 };
-    let huge = if value & MAGNITUDE == INFINITY { NAN } else { 0 };
-    Rounded { bits: value, flags: element.flags | lost | huge, ..element }
 }
 
 /// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.

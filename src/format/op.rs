@@ -175,6 +175,11 @@ impl Op {
         (class::SCALAR..class::ADDITIVE).contains(&self.class)
     }
 
+    /// Whether the codec rounds to a grid, or does not round to a format at all.
+    pub fn is_grid(&self) -> bool {
+        !(class::STEP..class::ADDITIVE).contains(&self.class)
+    }
+
     /// Whether elements share a scale along the vector.
     pub fn shares(&self) -> bool {
         self.class == class::BLOCK || self.class == class::TWO_LEVEL

@@ -119,6 +119,49 @@ seeds = 2
 seed = 20262
 "#;
 
+/// Formats whose values are not a grid times a power of two, and the rarer options of grids.
+const CLASSES: &str = r#"
+[problem]
+dim = 150
+spectrum = { kind = "power", exponent = 1.0 }
+noise = 0.5
+[train]
+model = [40]
+samples = [66]
+batch = [3]
+step_size = [0.05]
+[[recipe]]
+name = "logarithmic"
+data = "log8"
+sketch = { format = "log6", rounding = "stochastic" }
+feature = { format = "log8", roots = 5, rounding = "stochastic", bits = 16, variant = "b" }
+label = "log8"
+parameter = { format = "log8", roots = 16, bias = 100, rounding = "nearest-away" }
+activation = { format = "log4", rounding = "up" }
+gradient = { format = "log8", rounding = "down" }
+weight = { format = "log8", scale = 0.0625, rounding = "stochastic" }
+[[recipe]]
+name = "two levels"
+data = { format = "nvfp4", tensor_scale = 0.01 }
+sketch = { format = "nvfp4", tensor_scale = 0.0078125, rounding = "stochastic" }
+feature = { format = "nvfp4", tensor_scale = 0.003 }
+feature_grad = { format = "nvfp4", tensor_scale = 0.003, rounding = "stochastic" }
+parameter = { format = "nvfp4", tensor_scale = 0.0001, block = 32 }
+weight = { format = "nvfp4", tensor_scale = 0.0001, rounding = "stochastic" }
+[[recipe]]
+name = "steps"
+data = { format = "int8", step = 0.03 }
+sketch = { format = "int6", step = 0.1, range = "full" }
+feature = { format = "int8", step = 0.01, rounding = "dither" }
+label = { format = "int8", step = 0.25, rounding = "dither", bits = 16 }
+parameter = { format = "e3m4", bias = 9, specials = "none", gradual_underflow = false }
+gradient = { format = "int5", step = 0.3, range = "full", rounding = "stochastic", bits = 8 }
+weight = { format = "int12", step = 0.001, rounding = "stochastic" }
+[sweep]
+seeds = 2
+seed = 20263
+"#;
+
 /// A plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
 pub struct Block {
     pub plan: Plan,
@@ -128,14 +171,18 @@ pub struct Block {
 
 /// What every pipeline must repeat.
 pub fn blocks() -> Result<Vec<Block>> {
-    let plans = [Config::parse(CONFIG, &[])?, pieces()?].map(Plan::new);
-    let mut blocks = Vec::new();
-    for (plan, samples) in plans.into_iter().zip([201, 30]) {
-        let plan = plan?.with_block(samples)?;
-        let cohorts = plan.cohorts((0, 1));
-        blocks.push(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 256, ..Tuning::default() } });
-    }
-    Ok(blocks)
+    Ok(vec![block(Config::parse(CONFIG, &[])?, 201)?, block(pieces()?, 30)?])
+}
+
+/// What the pipelines of every class of format must repeat besides.
+pub fn every_class() -> Result<Vec<Block>> {
+    Ok(vec![block(Config::parse(CLASSES, &[])?, 66)?])
+}
+
+fn block(config: Config, samples: u64) -> Result<Block> {
+    let plan = Plan::new(config)?.with_block(samples)?;
+    let cohorts = plan.cohorts((0, 1));
+    Ok(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 256, ..Tuning::default() } })
 }
 
 /// The second block, one of its sketches a full f32 one as a file would hold it.

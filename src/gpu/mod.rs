@@ -25,7 +25,7 @@ pub use known::difference;
 pub use layout::Tuning;
 
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan};
+use crate::plan::{Cohort, Plan, Point};
 use crate::reference::RawRow;
 use device::Context;
 use layout::Limits;
@@ -43,6 +43,8 @@ pub struct Gpu {
     fingerprints: [String; 2],
     /// The shaders with a barrier on every accumulator are in use.
     strict: AtomicBool,
+    /// The pipelines of every class of format are proved.
+    every_class: AtomicBool,
 }
 
 fn no_adapter(reason: String) -> Error {
@@ -87,7 +89,14 @@ impl Gpu {
         let plain = probe::fingerprint(&context)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+barriers"];
-        Ok(Gpu { info, context, limits, fingerprints, strict: AtomicBool::new(false) })
+        Ok(Gpu {
+            info,
+            context,
+            limits,
+            fingerprints,
+            strict: AtomicBool::new(false),
+            every_class: AtomicBool::new(false),
+        })
     }
 
     /// How the adapter's arithmetic was found to behave; "+barriers" when the strict shaders are in use.
@@ -113,17 +122,28 @@ impl Gpu {
 
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
     pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<RawRow>>> {
+        if plan.points.iter().any(Point::has_every_class) {
+            self.prove_every_class()?;
+        }
         let strict = self.strict.load(Ordering::Relaxed);
-        self.run(plan, cohorts, tuning, Variant { strict, model: MODEL_SIZES[0] })
+        self.run(plan, cohorts, tuning, strict, MODEL_SIZES[0])
     }
 
-    fn run(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning, variant: Variant) -> Result<Vec<Vec<RawRow>>> {
+    fn run(
+        &self,
+        plan: &Plan,
+        cohorts: &[Cohort],
+        tuning: Tuning,
+        strict: bool,
+        model: u32,
+    ) -> Result<Vec<Vec<RawRow>>> {
         let mut rows = vec![Vec::new(); cohorts.len()];
         for (index, point) in plan.points.iter().enumerate() {
             let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
             if mine.is_empty() {
                 continue;
             }
+            let variant = Variant { strict, model, every_class: point.has_every_class() };
             let most = layout::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
             for wave in mine.chunks(most as usize) {
                 let seeds: Vec<u32> = wave.iter().map(|&c| cohorts[c].seed_index).collect();
@@ -142,14 +162,27 @@ impl Gpu {
         self.strict.store(on, Ordering::Relaxed);
     }
 
-    /// Runs the known-answer block through every pipeline and compares all bits with the reference. Where the
-    /// plain shaders fail and those with a barrier on every accumulator hold, the latter are used from then on.
+    /// Runs the known-answer blocks through every pipeline of grids and laws and compares all bits with the reference.
+    /// Where the plain shaders fail and those with a barrier on every accumulator hold, the latter are used from then
+    /// on. The pipelines of the rarer classes of formats are proved when a plan first needs them.
     pub fn self_test(&self) -> Result<()> {
-        let blocks = known::blocks()?;
+        self.prove(&known::blocks()?)
+    }
+
+    fn prove_every_class(&self) -> Result<()> {
+        if !self.every_class.load(Ordering::Relaxed) {
+            self.prove(&known::every_class()?)?;
+            self.every_class.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn prove(&self, blocks: &[Block]) -> Result<()> {
         let answers: Vec<_> = blocks.iter().map(known::answers).collect();
         let mut first = None;
-        for strict in [false, true] {
-            match self.first_difference(&blocks, &answers, strict)? {
+        let plain = self.strict.load(Ordering::Relaxed);
+        for strict in [plain, true] {
+            match self.first_difference(blocks, &answers, strict)? {
                 None => {
                     self.strict.store(strict, Ordering::Relaxed);
                     return Ok(());
@@ -169,7 +202,7 @@ impl Gpu {
         let sizes = MODEL_SIZES.iter().filter(|&&model| u64::from(train_memory(model)) <= self.limits.workgroup);
         for &model in sizes {
             for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
-                let found = self.run(plan, cohorts, *tuning, Variant { strict, model })?;
+                let found = self.run(plan, cohorts, *tuning, strict, model)?;
                 for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
                     if let Some(place) = difference(plan, *cohort, found, expected) {
                         return Ok(Some(place));

@@ -29,7 +29,7 @@ pub fn fingerprint(context: &Context) -> Result<String> {
     let mut params = header(0);
     params.extend(operands.map(f32::to_bits));
     let result = context.buffer("probe", 16);
-    let variant = Variant { strict: false, model: MODEL_SIZES[0] };
+    let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: false };
     context.dispatch((PROBE, variant), &params, &[&result], [1, 1, 1])?;
     let words = context.read(&[(&result, 0, 10)])?;
     let [a, b, c, d, up, factor, ..] = operands;

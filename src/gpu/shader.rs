@@ -125,6 +125,8 @@ pub struct Variant {
     pub strict: bool,
     /// One of [`MODEL_SIZES`]; kernels other than train ignore it.
     pub model: u32,
+    /// The codec knows every class of format, not only grids and blocks of them: three times the code.
+    pub every_class: bool,
 }
 
 /// Workgroup memory of a train pipeline in bytes, its 1 KiB of small arrays included.
@@ -135,8 +137,9 @@ pub fn train_memory(model: u32) -> u32 {
 /// The WGSL of a kernel.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let mut text = format!(
-        "const STRICT: bool = {};\nconst MODEL: u32 = {}u;\nconst BATCH: u32 = {}u;\n",
+        "const STRICT: bool = {};\nconst EVERY_CLASS: bool = {};\nconst MODEL: u32 = {}u;\nconst BATCH: u32 = {}u;\n",
         variant.strict,
+        variant.every_class,
         variant.model,
         crate::config::MAX_BATCH
     );

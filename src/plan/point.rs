@@ -146,6 +146,16 @@ fn add_cell(config: &Config, point: &mut Point, known: &mut Known, id: u64, cell
     Ok(())
 }
 
+impl Point {
+    /// Whether some operation is neither a grid, nor blocks of one, nor a law.
+    pub fn has_every_class(&self) -> bool {
+        let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
+        let features = self.features.iter().map(|feature| &feature.op);
+        let runs = self.trajectories.iter().flat_map(|trajectory| &trajectory.ops);
+        pairs.chain(features).chain(runs).any(|op| !op.is_grid())
+    }
+}
+
 /// The features of one model size under the operations at data, sketch and feature.
 pub(super) fn feature(point: &mut Point, model: u32, [data, sketch, op]: [Op; 3]) -> Feature {
     let grids = point.problem.grids();
