@@ -27,19 +27,10 @@ impl Adapter {
     ///
     /// [`Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
     pub fn open(choice: &str) -> Result<Adapter> {
-        if choice == "cpu" {
-            return Ok(Adapter::Cpu { fault: None });
-        }
-        let found = gpu::adapters();
-        let index = if choice == "auto" {
-            match found.iter().find(|info| gpu::is_hardware(info)) {
-                None => return Ok(Adapter::Cpu { fault: None }),
-                Some(info) => info.index,
-            }
-        } else {
-            select(choice, &found)?
-        };
-        Ok(Adapter::Gpu(Mutex::new(proved(index)?)))
+        Ok(match find(choice)? {
+            None => Adapter::Cpu { fault: None },
+            Some(index) => Adapter::Gpu(Mutex::new(proved(index)?)),
+        })
     }
 
     /// Rows of every cohort, each by (trajectory, seen).
@@ -93,6 +84,18 @@ impl Adapter {
                 }
             }
         }
+    }
+}
+
+/// The index of the GPU that `choice` names, as [`Adapter::open`] reads it; `None` is the CPU.
+pub fn find(choice: &str) -> Result<Option<usize>> {
+    if choice == "cpu" {
+        return Ok(None);
+    }
+    let found = gpu::adapters();
+    match choice {
+        "auto" => Ok(found.iter().find(|info| gpu::is_hardware(info)).map(|info| info.index)),
+        _ => select(choice, &found).map(Some),
     }
 }
 

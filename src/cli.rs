@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
 
 use crate::format::{Direction, Law, Noise, names};
 use crate::row::Site;
@@ -16,6 +17,7 @@ Examples:
   roundlaw sweep configs/quickstart.toml --out out/quickstart
   roundlaw sweep big.toml --out out/big --set sweep.seeds=64 --check all --shard 0/4
   roundlaw replay out/quickstart --run 17
+  echo 464 | roundlaw quantize --format e4m3
 
 A recipe of a config sets any site to a format or a law:
   sites    {}
@@ -47,6 +49,10 @@ pub struct Cli {
 pub enum Command {
     /// List adapters, their limits and how their arithmetic behaves.
     Devices(Devices),
+    /// List every number format with its layout, limits, special values, defaults and source.
+    Formats(Formats),
+    /// Round a tensor, or numbers on stdin, to a format: values, codes and block scales.
+    Quantize(Box<Quantize>),
     /// Say what a config will run and cost, and warn of what you would regret; run nothing.
     Plan(PlanArgs),
     /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
@@ -65,6 +71,108 @@ pub struct Devices {
     #[arg(long)]
     pub json: bool,
 }
+
+#[derive(Args, Debug)]
+pub struct Formats {
+    /// Print one JSON array.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A number format and its options, those of a recipe's site.
+#[derive(Args, Debug, Default, Serialize)]
+pub struct FormatOptions {
+    /// A format of `roundlaw formats`, or any eXmY.
+    #[arg(long)]
+    pub format: String,
+    /// nearest-even, nearest-away, toward-zero, up, down, stochastic, dither.
+    #[arg(long)]
+    pub rounding: Option<String>,
+    /// Random bits of stochastic and dither: 8, 16, 32.
+    #[arg(long)]
+    pub bits: Option<u32>,
+    /// Of stochastic: a, or b whose mean error is 0.
+    #[arg(long)]
+    pub variant: Option<String>,
+    /// Of integers: a number or absmax; if it is no power of two, values are multiplied by its f32 reciprocal.
+    #[arg(long)]
+    pub step: Option<String>,
+    /// Of integers: symmetric, full.
+    #[arg(long)]
+    pub range: Option<String>,
+    /// Power of two that float and logarithmic formats are multiplied by.
+    #[arg(long)]
+    pub scale: Option<f64>,
+    /// Elements that share a scale: 8, 16, 32, 64, vector.
+    #[arg(long)]
+    pub block: Option<String>,
+    /// Of block formats: floor, rceil, even, ceil.
+    #[arg(long)]
+    pub scale_mode: Option<String>,
+    /// Of nvfp4: the tensor's scale; without it, it follows from the largest magnitude.
+    #[arg(long)]
+    pub tensor_scale: Option<f64>,
+    /// Beyond the largest value: saturate, ieee (infinity, or NaN where there is none).
+    #[arg(long)]
+    pub overflow: Option<String>,
+    /// NaN, and NaN or infinity in a block: propagate, satfinite.
+    #[arg(long)]
+    pub nan: Option<String>,
+    /// f32 inputs below 2^-126: honour, flush.
+    #[arg(long)]
+    pub subnormals: Option<String>,
+    /// Exponent bias of a float format; of a logarithmic one the code of 1.
+    #[arg(long, allow_hyphen_values = true)]
+    pub bias: Option<i32>,
+    /// What the top codes of a float format are: none, nan, ieee.
+    #[arg(long)]
+    pub specials: Option<String>,
+    /// Whether a float format has subnormal numbers: true, false.
+    #[arg(long)]
+    pub gradual_underflow: Option<bool>,
+    /// Of logarithmic formats: values per octave, 1 to 16.
+    #[arg(long)]
+    pub roots: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = QUANTIZE_EXAMPLES)]
+pub struct Quantize {
+    #[command(flatten)]
+    pub options: FormatOptions,
+    /// f32 array; blocks run along its last axis. Without it, numbers are read from stdin: decimal, or 0x bits.
+    #[arg(value_name = "IN.npy", requires = "output")]
+    pub input: Option<PathBuf>,
+    /// Dequantized values, f32.
+    #[arg(value_name = "OUT.npy")]
+    pub output: Option<PathBuf>,
+    /// Write a code per element: u8, or u16 above 8 bits, or u32 above 16; two's complement for integers.
+    #[arg(long, value_name = "FILE.npy", requires = "input")]
+    pub codes: Option<PathBuf>,
+    /// Write a byte per block: E8M0, of nvfp4 E4M3.
+    #[arg(long, value_name = "FILE.npy", requires = "input")]
+    pub scales: Option<PathBuf>,
+    /// Random words, u32, a word per element of IN.npy; its top bits are used.
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "seed")]
+    pub random: Option<PathBuf>,
+    /// Key of the random words.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. A GPU's results are compared with the CPU's.
+    #[arg(long, default_value = "cpu")]
+    pub adapter: String,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const QUANTIZE_EXAMPLES: &str = "\
+Examples:
+  echo 464 465 -0.3 inf 0x00000001 | roundlaw quantize --format e4m3
+  echo 464 480 | roundlaw quantize --format e4m3 --overflow ieee
+  roundlaw quantize --format mxfp4 --scale-mode rceil in.npy out.npy --codes codes.npy --scales scales.npy
+  roundlaw quantize --format e2m1 --rounding stochastic --bits 8 --random words.npy in.npy out.npy
+  roundlaw quantize --format int8 --step absmax --adapter 0 in.npy out.npy";
 
 #[derive(Args, Debug)]
 pub struct PlanArgs {

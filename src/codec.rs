@@ -15,7 +15,7 @@ pub const QUIET: u32 = 0x7fc0_0000;
 pub const LARGEST: u32 = 0x7f7f_ffff;
 const SMALLEST_NORMAL: u32 = 0x0080_0000;
 /// 2^-127.
-const SMALLEST_POWER: u32 = 0x0040_0000;
+pub const SMALLEST_POWER: u32 = 0x0040_0000;
 /// The format has no code for this.
 pub const NO_CODE: u32 = u32::MAX;
 

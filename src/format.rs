@@ -3,6 +3,7 @@
 //! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
 mod cuts;
+mod description;
 mod layout;
 mod op;
 mod rounding;
@@ -11,6 +12,7 @@ mod spec;
 use std::sync::LazyLock;
 
 pub use cuts::Cuts;
+pub use description::description;
 pub use layout::{Float, Layout, Specials};
 pub use op::{Op, class, policy};
 pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};

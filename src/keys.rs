@@ -23,9 +23,18 @@ impl Keys {
         }
     }
 
+    /// The options of a command line: messages name them as `--key`.
+    pub fn options(table: Table) -> Keys {
+        Keys::new("--", table)
+    }
+
     /// Dotted name of `key` for messages.
     pub fn path(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
+        match self.path.as_str() {
+            "" => key.to_string(),
+            "--" => format!("--{}", key.replace('_', "-")),
+            path => format!("{path}.{key}"),
+        }
     }
 
     pub fn take(&mut self, key: &str) -> Option<Value> {
@@ -51,6 +60,10 @@ impl Keys {
             }
             Some(key) => {
                 let path = self.path(key);
+                let allowed: Vec<String> = match self.path.as_str() {
+                    "--" => allowed.iter().map(|key| self.path(key)).collect(),
+                    _ => allowed.iter().map(|key| key.to_string()).collect(),
+                };
                 Err(Error::Input(format!("{path} is no known key: allowed are {}", allowed.join(", "))))
             }
         }

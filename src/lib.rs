@@ -28,6 +28,7 @@ pub mod plan;
 pub mod problem;
 mod progress;
 mod provenance;
+pub mod quantize;
 pub mod random;
 pub mod reference;
 pub mod report;

@@ -75,6 +75,8 @@ pub enum Purpose {
     Order = 5,
     /// The closed tail of a feature; coordinate: feature, second word: sample.
     Tail = 6,
+    /// Elements of a tensor outside of any run; coordinate: place along the last axis, second word: the others.
+    Element = 7,
 }
 
 /// Index of the first test sample: training samples stay below it.

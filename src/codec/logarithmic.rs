@@ -24,7 +24,7 @@ fn root(j: u32, n: u32) -> u32 {
 }
 
 /// The bits of a code's magnitude.
-pub(super) fn decoded(code: u32, op: &Op) -> u32 {
+pub fn decoded(code: u32, op: &Op) -> u32 {
     if code == 0 {
         return 0;
     }

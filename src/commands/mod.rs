@@ -1,7 +1,9 @@
 //! One small file per command.
 
 mod devices;
+mod formats;
 mod plan;
+mod quantize;
 mod replay;
 mod report;
 mod status;
@@ -14,6 +16,8 @@ use crate::error::Result;
 pub fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Devices(args) => devices::run(args),
+        Command::Formats(args) => formats::run(args),
+        Command::Quantize(args) => quantize::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Replay(args) => replay::run(args),

@@ -166,6 +166,15 @@ impl Op {
         Op { significand: op.significand + if dithered { rounding.bits + 1 } else { 0 }, ..op }
     }
 
+    /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of
+    /// largest magnitude A gets the E4M3 number nearest fl(A m), m = fl(S fl(1/6)).
+    pub fn with_tensor_scale(self, encode: f32, decode: f32) -> Op {
+        // A power of two times the four bits of E4M3 and those of an element.
+        let exact = decode.to_bits() << 9 == 0;
+        let significand = if exact { self.mantissa + 1 + 4 } else { 24 };
+        Op { factor: (encode * (1.0 / 6.0)).to_bits(), step: decode.to_bits(), significand, ..self }
+    }
+
     pub fn is_set(&self) -> bool {
         self.class != class::NONE
     }
@@ -278,12 +287,8 @@ fn shared(op: Op, quantizer: &Quantizer, emax: Option<i32>) -> Op {
     Op { class: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
 }
 
-/// With g the tensor's scale and S = fl(1/g), a block of largest magnitude A gets the E4M3 number nearest fl(A m),
-/// m = fl(S fl(1/6)) (NVIDIA Transformer Engine, NVFP4 quantization).
+/// The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
 fn two_level(op: Op, quantizer: &Quantizer) -> Op {
     let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
-    let m = (1.0 / g).min(f32::MAX) * (1.0 / 6.0f32);
-    // The E4M3 scale has four bits; the tensor's scale is exact where it is a power of two.
-    let significand = if g.to_bits() << 9 == 0 { op.significand + 4 } else { 24 };
-    Op { class: class::TWO_LEVEL, block, factor: m.to_bits(), step: g.to_bits(), significand, ..op }
+    Op { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale(1.0 / g, g)
 }

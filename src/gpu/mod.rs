@@ -9,6 +9,7 @@ mod device;
 mod known;
 mod layout;
 mod probe;
+mod quantize;
 pub mod shader;
 mod stream;
 mod train;

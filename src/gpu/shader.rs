@@ -106,8 +106,23 @@ pub const PROBE: Kernel = Kernel {
     zeroed: true,
 };
 
+pub const QUANTIZE: Kernel = Kernel {
+    name: "quantize_tensor",
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        ("quantize", include_str!("../../shaders/quantize.wgsl")),
+    ],
+    read_only: &[true, true, false, false, false],
+    zeroed: true,
+};
+
 /// Every kernel.
-pub const KERNELS: [Kernel; 6] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE];
+pub const KERNELS: [Kernel; 7] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE, QUANTIZE];
 
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {

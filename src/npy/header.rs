@@ -2,17 +2,22 @@
 //!
 //! Grammar and keys: NumPy's format specification, `numpy.lib.format`, "Format Version 1.0".
 
-/// The element types that are read, both little-endian.
+/// The element types that are read and written; those of several bytes are little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     F32,
     F64,
+    U8,
+    U16,
+    U32,
 }
 
 impl Element {
     pub fn bytes(self) -> u64 {
         match self {
-            Element::F32 => 4,
+            Element::U8 => 1,
+            Element::U16 => 2,
+            Element::F32 | Element::U32 => 4,
             Element::F64 => 8,
         }
     }
@@ -22,6 +27,9 @@ impl Element {
         match self {
             Element::F32 => "<f4",
             Element::F64 => "<f8",
+            Element::U8 => "|u1",
+            Element::U16 => "<u2",
+            Element::U32 => "<u4",
         }
     }
 }
@@ -44,7 +52,7 @@ const QUOTED: usize = 40;
 impl Header {
     /// Reads the dict in `text`, which begins at byte `start` of the file. Errors name a key or a byte of the file,
     /// but not the file.
-    pub fn parse(text: &[u8], start: usize) -> Result<Header, String> {
+    pub fn parse(text: &[u8], start: usize, allowed: &[Element]) -> Result<Header, String> {
         let mut cursor = Cursor { text, at: 0, start };
         let (mut element, mut order, mut shape) = (None, None, None);
         cursor.expect(b'{', "a dict { ... }")?;
@@ -52,7 +60,7 @@ impl Header {
             let key = cursor.quoted().ok_or_else(|| cursor.wrong("a key in quotes, or }"))?;
             cursor.expect(b':', "a colon")?;
             let twice = match key.as_str() {
-                "descr" => element.replace(cursor.element()?).is_some(),
+                "descr" => element.replace(cursor.element(allowed)?).is_some(),
                 "fortran_order" => order.replace(cursor.c_order()?).is_some(),
                 "shape" => shape.replace(cursor.shape()?).is_some(),
                 _ => return Err(format!("header key {} is unknown: allowed are {}", excerpt(&key), KEYS.join(", "))),
@@ -143,28 +151,31 @@ impl Cursor<'_> {
         }
     }
 
-    fn element(&mut self) -> Result<Element, String> {
-        const ALLOWED: &str = "allowed is '<f4' or '<f8', little-endian float32 or float64";
+    fn element(&mut self, allowed: &[Element]) -> Result<Element, String> {
+        let (what, cast) = match allowed {
+            [Element::U32] => ("allowed is '<u4', little-endian uint32", "<u4"),
+            [Element::F32] => ("allowed is '<f4', little-endian float32", "<f4"),
+            _ => ("allowed is '<f4' or '<f8', little-endian float32 or float64", "<f8"),
+        };
         let before = self.at;
         let Some(name) = self.quoted() else {
             let kind = if self.peek() == Some(b'[') { "a structured type" } else { "no type's name" };
-            return Err(format!("header key descr is {kind}: {}; {ALLOWED}", self.rest(before)));
+            return Err(format!("header key descr is {kind}: {}; {what}", self.rest(before)));
         };
         // `=` is the byte order of the machine that reads; `|` is for types without one, so never for floats.
         let native = cfg!(target_endian = "little");
-        match name.as_str() {
-            "<f4" => return Ok(Element::F32),
-            "<f8" => return Ok(Element::F64),
-            "=f4" if native => return Ok(Element::F32),
-            "=f8" if native => return Ok(Element::F64),
-            _ => {}
+        let is = |element: &&Element| {
+            name == element.name() || native && name.strip_prefix('=') == element.name().strip_prefix('<')
+        };
+        if let Some(element) = allowed.iter().find(is) {
+            return Ok(*element);
         }
         let kind = match name.as_bytes() {
             [b'>', ..] => ", big-endian",
             [b'|', b'O', ..] => ", Python objects",
             _ => "",
         };
-        Err(format!("header key descr is {}{kind}: {ALLOWED}; save it with array.astype('<f8')", excerpt(&name)))
+        Err(format!("header key descr is {}{kind}: {what}; save it with array.astype('{cast}')", excerpt(&name)))
     }
 
     fn c_order(&mut self) -> Result<(), String> {

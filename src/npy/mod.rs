@@ -1,9 +1,10 @@
-//! Users' arrays: a reader of NumPy's `.npy` files of float32 or float64, that refuses everything else by name.
+//! Users' arrays: a reader of NumPy's `.npy` files, that refuses everything it does not know by name, and a writer.
 //!
 //! Format: NumPy's `numpy.lib.format`, versions 1.0, 2.0 and 3.0. No input makes it panic, wait or allocate more than
 //! the file is long: sizes are checked against the file's length before anything is allocated or read.
 
 mod header;
+mod write;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -11,7 +12,10 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::hash::{fnv1a64, fnv1a64_more};
-use header::{Element, Header};
+use header::Header;
+
+pub use header::Element;
+pub use write::write;
 
 /// The largest magnitude of a value, 2^20: sums of squares of such values stay far from overflow in float32.
 pub const MAX_MAGNITUDE: f64 = 1_048_576.0;
@@ -36,7 +40,6 @@ pub struct Npy {
     /// The file's name as messages give it.
     pub name: String,
     pub shape: Vec<usize>,
-    /// Finite and at most [`MAX_MAGNITUDE`] in magnitude.
     pub values: Values,
     /// FNV-1a 64 of the file's bytes.
     pub hash: u64,
@@ -47,6 +50,7 @@ pub struct Npy {
 pub enum Values {
     F32(Vec<f32>),
     F64(Vec<f64>),
+    U32(Vec<u32>),
 }
 
 impl Npy {
@@ -55,8 +59,16 @@ impl Npy {
     /// Everything that is not a regular file of one little-endian float32 or float64 array in C order, of finite values
     /// up to [`MAX_MAGNITUDE`], is an [`Error::Input`] that names the file, the place and what is allowed.
     pub fn read(path: &Path) -> Result<Npy> {
+        let npy = Npy::read_any(path, &[Element::F32, Element::F64])?;
+        npy.check("a finite number", f64::is_finite)?;
+        npy.check("a magnitude of at most 2^20", |value| value.abs() <= MAX_MAGNITUDE)?;
+        Ok(npy)
+    }
+
+    /// Reads the whole file, whatever its values, if its elements are `allowed`: F32, F64 or U32.
+    pub fn read_any(path: &Path, allowed: &[Element]) -> Result<Npy> {
         let mut source = Source::open(path)?;
-        let header = source.header()?;
+        let header = source.header(allowed)?;
         let (shape, element) = (&header.shape, header.element.name());
         let (count, bytes) = header.size().ok_or_else(|| {
             source.wrong(format!("header key shape is {shape:?}: allowed is what the file's {} bytes hold", source.len))
@@ -71,11 +83,10 @@ impl Npy {
         let values = match header.element {
             Element::F32 => Values::F32(source.values(count, f32::from_le_bytes)?),
             Element::F64 => Values::F64(source.values(count, f64::from_le_bytes)?),
+            Element::U32 => Values::U32(source.values(count, u32::from_le_bytes)?),
+            Element::U8 | Element::U16 => return Err(source.wrong(format!("elements {element} are not read"))),
         };
-        let npy = Npy { name: source.name, shape: header.shape, values, hash: source.hash };
-        npy.check("a finite number", f64::is_finite)?;
-        npy.check("a magnitude of at most 2^20", |value| value.abs() <= MAX_MAGNITUDE)?;
-        Ok(npy)
+        Ok(Npy { name: source.name, shape: header.shape, values, hash: source.hash })
     }
 
     /// Refuses the first value that does not fit, by its index; `allowed` says which do, as `a number above 0`.
@@ -83,6 +94,7 @@ impl Npy {
         let first = match &self.values {
             Values::F32(values) => values.iter().position(|&v| !fits(v.into())).map(|at| (at, values[at].into())),
             Values::F64(values) => values.iter().position(|&v| !fits(v)).map(|at| (at, values[at])),
+            Values::U32(values) => values.iter().position(|&v| !fits(v.into())).map(|at| (at, values[at].into())),
         };
         let Some((mut at, value)) = first else { return Ok(()) };
         let mut index = vec![0; self.shape.len()];
@@ -98,6 +110,7 @@ impl Npy {
         match self.values {
             Values::F32(values) => values,
             Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+            Values::U32(values) => values.into_iter().map(|value| value as f32).collect(),
         }
     }
 }
@@ -156,7 +169,7 @@ impl Source {
         Ok(bytes)
     }
 
-    fn header(&mut self) -> Result<Header> {
+    fn header(&mut self, allowed: &[Element]) -> Result<Header> {
         let magic = self.part(self.len.min(MAGIC.len() as u64))?;
         if !MAGIC.starts_with(&magic) {
             let known = FOREIGN.iter().find(|(start, _)| magic.starts_with(start)).map(|(_, what)| *what);
@@ -181,7 +194,7 @@ impl Source {
         }
         let start = self.at as usize;
         let text = self.part(length)?;
-        Header::parse(&text, start).map_err(|message| self.wrong(message))
+        Header::parse(&text, start, allowed).map_err(|message| self.wrong(message))
     }
 
     /// Reads `count` elements, which the file is known to have.

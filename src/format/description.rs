@@ -1,0 +1,106 @@
+//! A format in words and numbers, as `formats` lists it.
+
+use serde_json::{Map, Value, json};
+
+use super::{Float, Format, Layout, Op, Quantizer, Specials, block_name};
+use crate::codec::{self, logarithmic};
+
+/// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
+/// Limits are those of step, scale and shared scale 1.
+pub fn description(format: &Format) -> Map<String, Value> {
+    let quantizer = Quantizer::new(find(format));
+    let op = Op::of(&quantizer);
+    let mut map = Map::new();
+    let mut add = |key: &str, value: Value| drop(map.insert(key.to_string(), value));
+    add("name", json!(format.name));
+    add("layout", json!(layout(&format.layout)));
+    add("bits", json!(format.layout.width()));
+    if format.layout != Layout::Identity {
+        add("largest", json!(f64::from(f32::from_bits(largest(&op)))));
+        add("smallest", json!(f64::from(f32::from_bits(smallest(&op)))));
+    }
+    if let Layout::Float(float) = element(&format.layout) {
+        add("smallest_normal", json!(libm::ldexp(1.0, 1 - float.bias)));
+        add("infinity", codes(float.specials == Specials::Ieee, &[float.max_code() + 1]));
+        let nans = match float.specials {
+            Specials::None => vec![],
+            Specials::Nan => vec![float.max_code() + 1],
+            Specials::Ieee => vec![float.max_code() + 2, (1 << (float.exponent + float.mantissa)) - 1],
+        };
+        add("nan", codes(!nans.is_empty(), &nans));
+    }
+    if format.layout == Layout::Exponent {
+        add("nan", json!("0xff"));
+    }
+    add("zero", json!(format.has_zero()));
+    if let Some(sharing) = quantizer.sharing {
+        add("block", json!(block_name(sharing.size)));
+        let scale =
+            if let Layout::TwoLevel { .. } = format.layout { "e4m3, and an f32 for the tensor" } else { "e8m0" };
+        add("scale", json!(scale));
+        if let Layout::Block { emax, .. } = format.layout {
+            add("emax", json!(emax));
+            add("default_scale_mode", json!(sharing.mode.name()));
+        }
+    }
+    if format.layout != Layout::Identity {
+        add("default_rounding", json!(quantizer.rounding.direction.name()));
+        add("default_overflow", json!(quantizer.overflow.name()));
+        add("default_nan", json!(quantizer.nan.name()));
+        add("default_subnormals", json!(quantizer.subnormals.name()));
+    }
+    add("source", json!(format.source));
+    map
+}
+
+/// The row itself: a quantizer keeps a reference to it.
+fn find(format: &Format) -> &'static Format {
+    super::format(format.name).unwrap_or(&super::FORMATS[0])
+}
+
+/// Codes without sign: one, or the first and the last.
+fn codes(exist: bool, codes: &[u32]) -> Value {
+    let text = codes.iter().map(|code| format!("{code:#x}")).collect::<Vec<_>>();
+    if exist { json!(text.join(" to ")) } else { Value::Null }
+}
+
+fn element(layout: &Layout) -> Layout {
+    match layout {
+        Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => **element,
+        other => *other,
+    }
+}
+
+fn layout(layout: &Layout) -> String {
+    match *layout {
+        Layout::Identity => "sign, 8 exponent bits, 23 mantissa bits".into(),
+        Layout::Float(Float { exponent, mantissa, bias, .. }) => {
+            format!("sign, {exponent} exponent bits, {mantissa} mantissa bits, bias {bias}")
+        }
+        Layout::Exponent => "8 exponent bits, bias 127".into(),
+        Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
+        Layout::Logarithmic { bits, roots, bias } => {
+            format!("sign, {} bits c: 2^((c - {bias})/{roots}), and 0 for c = 0", bits - 1)
+        }
+        Layout::Block { element, unit, .. } => match *element {
+            Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times 2^{unit}"),
+            other => self::layout(&other),
+        },
+        Layout::TwoLevel { element, .. } => self::layout(element),
+    }
+}
+
+fn largest(op: &Op) -> u32 {
+    match op.class {
+        super::class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
+        _ => codec::decoded(op.max_code, op, 0),
+    }
+}
+
+fn smallest(op: &Op) -> u32 {
+    match op.class {
+        super::class::LOGARITHMIC => logarithmic::decoded(1, op),
+        super::class::EXPONENT => codec::SMALLEST_POWER,
+        _ => codec::decoded(1, op, 0),
+    }
+}

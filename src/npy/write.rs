@@ -1,0 +1,27 @@
+//! Writes `.npy` files of format version 1.0, as NumPy does.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use super::MAGIC;
+use super::header::Element;
+use crate::error::{Error, Result};
+use crate::store::write_whole;
+
+/// Writes an array in C order; the file is whole or not there. `data` holds the elements, little-endian.
+pub fn write(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Result<()> {
+    let tuple = match shape {
+        [extent] => format!("({extent},)"),
+        _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let dict = format!("{{'descr': '{}', 'fortran_order': False, 'shape': {tuple}, }}", element.name());
+    // Magic, version, length, dict and a line break fill whole lines of 64 bytes.
+    let length = (10 + dict.len() + 1).next_multiple_of(64) - 10;
+    let mut header = MAGIC.to_vec();
+    header.extend([1, 0]);
+    header.extend((length as u16).to_le_bytes());
+    header.extend(format!("{dict:<width$}\n", width = length - 1).bytes());
+    write_whole(path, "npy", |file| {
+        file.write_all(&header).and_then(|()| file.write_all(data)).map_err(Error::io(path))
+    })
+}
