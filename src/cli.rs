@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::format::{Direction, Law, Noise, names};
 use crate::row::Site;
+use crate::verify::Level;
 
 /// Examples, what a recipe can hold, and the exit codes.
 fn after() -> String {
@@ -53,6 +54,8 @@ pub enum Command {
     Formats(Formats),
     /// Round a tensor, or numbers on stdin, to a format: values, codes and block scales.
     Quantize(Box<Quantize>),
+    /// Prove codecs and kernels of an adapter case by case, or somebody else's codec or product.
+    Verify(Box<Verify>),
     /// Say what a config will run and cost, and warn of what you would regret; run nothing.
     Plan(PlanArgs),
     /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
@@ -84,7 +87,7 @@ pub struct Formats {
 pub struct FormatOptions {
     /// A format of `roundlaw formats`, or any eXmY.
     #[arg(long)]
-    pub format: String,
+    pub format: Option<String>,
     /// nearest-even, nearest-away, toward-zero, up, down, stochastic, dither.
     #[arg(long)]
     pub rounding: Option<String>,
@@ -173,6 +176,46 @@ Examples:
   roundlaw quantize --format mxfp4 --scale-mode rceil in.npy out.npy --codes codes.npy --scales scales.npy
   roundlaw quantize --format e2m1 --rounding stochastic --bits 8 --random words.npy in.npy out.npy
   roundlaw quantize --format int8 --step absmax --adapter 0 in.npy out.npy";
+
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct Verify {
+    /// auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all.
+    #[arg(long, default_value = "auto")]
+    pub adapter: String,
+    /// full: besides, all 2^32 inputs of every format and rounding.
+    #[arg(long, value_enum, default_value = "quick")]
+    pub level: Level,
+    /// Only cases with this in their name.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Print the names of the cases and run nothing.
+    #[arg(long)]
+    pub list: bool,
+    /// Tell the cases that pass one by one too.
+    #[arg(long)]
+    pub verbose: bool,
+    /// Check somebody else's codec of --format: rows of f32 bits and code.
+    #[arg(long, value_name = "FILE.csv", requires = "format")]
+    pub codec: Option<PathBuf>,
+    /// Check somebody else's product OUT = Z v, Z and v rounded to --format, or taken as they are.
+    #[arg(long, num_args = 3, value_names = ["Z.npy", "V.npy", "OUT.npy"], conflicts_with = "codec")]
+    pub gemv: Vec<PathBuf>,
+    #[command(flatten)]
+    pub options: FormatOptions,
+    /// Print one JSON document.
+    #[arg(long)]
+    pub json: bool,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  roundlaw verify --adapter all
+  roundlaw verify --adapter 0 --level full --filter codec/e4m3
+  roundlaw verify --codec theirs.csv --format e4m3 --overflow ieee
+  roundlaw verify --gemv z.npy v.npy out.npy --format mxfp4
+
+A format option without --codec or --gemv has no effect.";
 
 #[derive(Args, Debug)]
 pub struct PlanArgs {

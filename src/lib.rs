@@ -39,4 +39,5 @@ pub mod row;
 pub mod runner;
 pub mod store;
 pub mod test_set;
+pub mod verify;
 pub mod warnings;

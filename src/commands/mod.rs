@@ -8,6 +8,7 @@ mod replay;
 mod report;
 mod status;
 mod sweep;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::error::Result;
@@ -18,6 +19,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Devices(args) => devices::run(args),
         Command::Formats(args) => formats::run(args),
         Command::Quantize(args) => quantize::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Plan(args) => plan::run(args),
         Command::Sweep(args) => sweep::run(args),
         Command::Replay(args) => replay::run(args),

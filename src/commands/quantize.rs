@@ -10,7 +10,7 @@ use crate::cli::{FormatOptions, Quantize};
 use crate::codec::{NAN, NO_CODE, Rounded, SATURATED, UNDERFLOWED};
 use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
-use crate::format::{Layout, Op, Quantizer};
+use crate::format::{Op, Quantizer};
 use crate::gpu::Gpu;
 use crate::keys::Keys;
 use crate::npy::{self, Element, Npy, Values};
@@ -45,7 +45,7 @@ pub fn run(args: &Quantize) -> Result<()> {
 }
 
 /// The format that the options name.
-fn options(options: &FormatOptions) -> Result<Quantizer> {
+pub fn options(options: &FormatOptions) -> Result<Quantizer> {
     let mut table = Table::try_from(options).map_err(|error| Error::Input(error.to_string()))?;
     // Numbers where a word may stand too.
     for key in ["step", "block"] {
@@ -62,7 +62,7 @@ fn options(options: &FormatOptions) -> Result<Quantizer> {
 }
 
 /// Shape and bits of an array of f32.
-fn array(path: &Path) -> Result<(Vec<usize>, Vec<u32>)> {
+pub fn array(path: &Path) -> Result<(Vec<usize>, Vec<u32>)> {
     let npy = Npy::read_any(path, &[Element::F32])?;
     let (name, shape) = (npy.name.clone(), npy.shape.clone());
     let bits: Vec<u32> = npy.into_f32().into_iter().map(f32::to_bits).collect();
@@ -182,7 +182,7 @@ fn list(args: &Quantize, quantizer: &Quantizer, op: &Op, input: &[u32], done: &Q
             "value": format!("{value:?}"),
             "value_bits": format!("0x{:08x}", element.bits),
             "code": code,
-            "fields": fields(quantizer, element.code),
+            "fields": quantizer.layout.fields(element.code),
             "error": error(x, value),
             "note": note(element.flags),
         });
@@ -220,31 +220,4 @@ fn error(x: f32, value: f32) -> String {
 fn note(flags: u32) -> String {
     let names = [(SATURATED, "saturated"), (UNDERFLOWED, "underflowed"), (NAN, "not finite")];
     names.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
-}
-
-/// Sign, exponent and mantissa of a float's code, sign and the rest of another's, the number of a two's complement one.
-pub fn fields(quantizer: &Quantizer, code: u32) -> String {
-    if code == NO_CODE {
-        return "none".into();
-    }
-    let (layout, width) = (element_of(quantizer.layout), quantizer.layout.width());
-    let (sign, rest) = (code >> (width - 1) & 1, code & ((1 << (width - 1)) - 1));
-    match layout {
-        Layout::Float(float) => {
-            let (e, m) = (float.exponent as usize, float.mantissa as usize);
-            let (field, fraction) = (rest >> float.mantissa, rest & ((1 << float.mantissa) - 1));
-            let fraction = if m == 0 { String::new() } else { format!(" {fraction:0m$b}") };
-            format!("{sign} {field:0e$b}{fraction}")
-        }
-        Layout::Integer { .. } => format!("{}", (i64::from(code) << (64 - width)) >> (64 - width)),
-        Layout::Exponent => format!("{code:08b}"),
-        _ => format!("{sign} {rest:0digits$b}", digits = width as usize - 1),
-    }
-}
-
-fn element_of(layout: Layout) -> Layout {
-    match layout {
-        Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => *element,
-        other => other,
-    }
 }

@@ -232,6 +232,18 @@ fn dot(z: &[f32], v: &[f32], lanes: &mut [f32]) -> f32 {
     lanes[0]
 }
 
+/// Z v as bits, for Z of so many columns.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
+pub fn gemv(z: &[f32], columns: usize, v: &[f32]) -> Vec<u32> {
+    let padded = |row: &[f32]| {
+        let mut row = row.to_vec();
+        row.resize(columns.next_multiple_of(LANES), 0.0);
+        row
+    };
+    let (v, mut lanes) = (padded(v), vec![0.0; LANES]);
+    z.chunks(columns).map(|row| dot(&padded(row), &v, &mut lanes).to_bits()).collect()
+}
+
 /// (hi, q) = TwoSum(hi, s), lo = fl(lo + q).
 #[inline(always)]
 pub fn fold(s: &[f32], hi: &mut [f32], lo: &mut [f32]) {

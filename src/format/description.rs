@@ -19,7 +19,7 @@ pub fn description(format: &Format) -> Map<String, Value> {
         add("largest", json!(f64::from(f32::from_bits(largest(&op)))));
         add("smallest", json!(f64::from(f32::from_bits(smallest(&op)))));
     }
-    if let Layout::Float(float) = element(&format.layout) {
+    if let Layout::Float(float) = format.layout.element() {
         add("smallest_normal", json!(libm::ldexp(1.0, 1 - float.bias)));
         add("infinity", codes(float.specials == Specials::Ieee, &[float.max_code() + 1]));
         let nans = match float.specials {
@@ -62,13 +62,6 @@ fn find(format: &Format) -> &'static Format {
 fn codes(exist: bool, codes: &[u32]) -> Value {
     let text = codes.iter().map(|code| format!("{code:#x}")).collect::<Vec<_>>();
     if exist { json!(text.join(" to ")) } else { Value::Null }
-}
-
-fn element(layout: &Layout) -> Layout {
-    match layout {
-        Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => **element,
-        other => *other,
-    }
 }
 
 fn layout(layout: &Layout) -> String {

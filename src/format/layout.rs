@@ -1,5 +1,7 @@
 //! How a format lays out its values.
 
+use crate::codec::NO_CODE;
+
 /// How a row of the table lays out its values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Layout {
@@ -113,6 +115,35 @@ impl Layout {
             Layout::Exponent => 8,
             Layout::Integer { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
             Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => element.width(),
+        }
+    }
+
+    /// The layout of what has a code: that of an element where elements share a scale.
+    pub fn element(&self) -> Layout {
+        match *self {
+            Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => *element,
+            other => other,
+        }
+    }
+
+    /// A code in parts: sign, exponent and mantissa of a float, the whole number of two's complement, sign and the rest
+    /// of another.
+    pub fn fields(&self, code: u32) -> String {
+        if code == NO_CODE {
+            return "none".into();
+        }
+        let width = self.width();
+        let (sign, rest) = (code >> (width - 1) & 1, code & ((1 << (width - 1)) - 1));
+        match self.element() {
+            Layout::Float(float) => {
+                let (e, m) = (float.exponent as usize, float.mantissa as usize);
+                let (field, fraction) = (rest >> m, rest & ((1 << m) - 1));
+                let fraction = if m == 0 { String::new() } else { format!(" {fraction:0m$b}") };
+                format!("{sign} {field:0e$b}{fraction}")
+            }
+            Layout::Integer { .. } => format!("{}", (i64::from(code) << (64 - width)) >> (64 - width)),
+            Layout::Exponent => format!("{code:08b}"),
+            _ => format!("{sign} {rest:0digits$b}", digits = width as usize - 1),
         }
     }
 

@@ -14,6 +14,7 @@ pub mod shader;
 mod stream;
 mod train;
 mod upload;
+mod verify;
 mod wave;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -2,7 +2,7 @@
 
 use super::Gpu;
 use super::device::header;
-use super::shader::{MODEL_SIZES, QUANTIZE, Variant};
+use super::shader::QUANTIZE;
 use crate::codec::Rounded;
 use crate::error::Result;
 use crate::quantize::{Job, Quantized};
@@ -22,7 +22,6 @@ impl Gpu {
         let (maxima, scales) = (self.context.buffer("maxima", words), self.context.buffer("scales", words));
         let result = self.context.buffer("quantized", 3 * job.input.len().min(CHUNK) as u64);
         let mut elements = Vec::with_capacity(job.input.len());
-        let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: true };
         for measure in if shares { &[true, false][..] } else { &[false] } {
             for (index, input) in job.input.chunks(CHUNK).enumerate() {
                 let words = job.words.get(index * CHUNK..index * CHUNK + input.len()).unwrap_or_default();
@@ -34,7 +33,7 @@ impl Gpu {
                 let word_buffer = self.context.filled("words", if words.is_empty() { &[0] } else { words });
                 let groups = [(input.len() as u32).div_ceil(THREADS), 1, 1];
                 let buffers = [&input_buffer, &word_buffer, &maxima, &result, &scales];
-                self.context.dispatch((QUANTIZE, variant), &params, &buffers, groups)?;
+                self.context.dispatch((QUANTIZE, self.every()), &params, &buffers, groups)?;
                 if !measure {
                     let read = self.context.read(&[(&result, 0, 3 * input.len() as u64)])?;
                     let rounded = |r: &[u32; 3]| Rounded { bits: r[0], code: r[1], flags: r[2] };

@@ -120,9 +120,29 @@ pub const QUANTIZE: Kernel = Kernel {
     read_only: &[true, true, false, false, false],
     zeroed: true,
 };
+pub const VERIFY: Kernel = Kernel {
+    name: "verify",
+    parts: &[
+        RANDOM,
+        NORMAL,
+        COMMON,
+        CODEC,
+        PRODUCT,
+        LOGARITHMIC,
+        ("verify", include_str!("../../shaders/verify.wgsl")),
+    ],
+    read_only: &[false],
+    zeroed: true,
+};
+pub const GEMV: Kernel = Kernel {
+    name: "gemv",
+    parts: &[RANDOM, NORMAL, COMMON, TREE, ("gemv", include_str!("../../shaders/gemv.wgsl"))],
+    read_only: &[true, true, false],
+    zeroed: true,
+};
 
 /// Every kernel.
-pub const KERNELS: [Kernel; 7] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE, QUANTIZE];
+pub const KERNELS: [Kernel; 9] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE, QUANTIZE, VERIFY, GEMV];
 
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {

@@ -170,7 +170,7 @@ pub fn step_size(trajectory: &Trajectory, t: u32) -> f32 {
 }
 
 /// <z, v> in 32 lanes (lane = index mod 32), then the halving tree.
-fn dot(z: &[f32], v: &[f32]) -> f32 {
+pub fn dot(z: &[f32], v: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 32];
     for (j, (z, v)) in z.iter().zip(v).enumerate() {
         lanes[j % 32] += z * v;

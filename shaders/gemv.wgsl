@@ -1,0 +1,22 @@
+// out = Z v for values that a format has rounded: each row's dot product in 32 lanes and a tree. Twin of
+// `dot` in src/reference/train.rs. One workgroup of 32 lanes per row.
+
+// params: 3 columns.
+@group(0) @binding(2) var<storage, read> z: array<f32>;
+@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+
+@compute @workgroup_size(32)
+fn gemv(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let columns = params[3];
+    var sum = 0.0;
+    for (var j = lane; j < columns; j += 32u) {
+        sum = opaque(sum + opaque(z[group.x * columns + j] * v[j]));
+    }
+    partials[lane] = sum;
+    workgroupBarrier();
+    let total = tree(0u);
+    if lane == 0u {
+        result[group.x] = total;
+    }
+}

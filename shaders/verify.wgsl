@@ -1,0 +1,54 @@
+// Answers of the codec, the normals and the random words for many inputs: one by one, or a hash of 65,536 of them.
+// Twin of src/verify/answers.rs. One workgroup of 256 threads per 65,536 inputs.
+
+// params: 3 first input, 4 what is asked, 5 answers are wanted one by one, 6 operation.
+// Hashes: two words per workgroup. Answers: three words per input, of workgroup 0 alone.
+@group(0) @binding(2) var<storage, read_write> result: array<u32>;
+
+const ASK_CODEC: u32 = 0u;
+const ASK_NORMAL: u32 = 1u;
+const INPUTS: u32 = 65536u;
+const THREADS: u32 = 256u;
+
+var<workgroup> sums: array<atomic<u32>, 2>;
+
+// A bijection of u32 whose output bits depend on all input bits (Appleby, MurmurHash3).
+fn mixed(x: u32) -> u32 {
+    let a = (x ^ (x >> 16u)) * 0x85ebca6bu;
+    let b = (a ^ (a >> 13u)) * 0xc2b2ae35u;
+    return b ^ (b >> 16u);
+}
+
+fn answer(input: u32) -> vec3<u32> {
+    if params[4] == ASK_CODEC {
+        let rounded = quantize(load_op(6u), input, 0u, mixed(input));
+        return vec3<u32>(rounded.bits, rounded.code, rounded.flags);
+    }
+    if params[4] == ASK_NORMAL {
+        return vec3<u32>(bitcast<u32>(normal_draw(input)), 0u, 0u);
+    }
+    let words = random_words(mixed(input), input, ~input, 7u);
+    return vec3<u32>(words.x, words.y, words.z ^ words.w);
+}
+
+@compute @workgroup_size(256)
+fn verify(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let first = params[3] + INPUTS * group.x;
+    var own = vec2<u32>(0u);
+    for (var k = thread; k < INPUTS; k += THREADS) {
+        let found = answer(first + k);
+        if params[5] != 0u {
+            result[3u * k] = found.x;
+            result[3u * k + 1u] = found.y;
+            result[3u * k + 2u] = found.z;
+        }
+        let one = mixed(found.x + mixed(found.y + mixed(found.z + mixed(first + k))));
+        own += vec2<u32>(one, mixed(one ^ 0x9e3779b9u));
+    }
+    atomicAdd(&sums[0], own.x);
+    atomicAdd(&sums[1], own.y);
+    workgroupBarrier();
+    if params[5] == 0u && thread < 2u {
+        result[2u * group.x + thread] = atomicLoad(&sums[thread]);
+    }
+}

@@ -1,0 +1,251 @@
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::print;
+use super::quantize::{array, options};
+use crate::adapter;
+use crate::cli::Verify;
+use crate::error::{Error, Result};
+use crate::format::Quantizer;
+use crate::gpu::{self, Gpu};
+use crate::verify::{Case, Device, Level, Verdict, cases, foreign, gemv, run as run_case};
+
+/// Runs the cases on the adapters asked for, or checks somebody else's codec or product.
+pub fn run(args: &Verify) -> Result<()> {
+    match (&args.codec, args.gemv.as_slice()) {
+        (Some(path), _) => check_codec(args, path),
+        (None, [z, v, out]) => check_gemv(args, z, v, out),
+        _ => verify(args),
+    }
+}
+
+fn verify(args: &Verify) -> Result<()> {
+    let mut cases = cases(args.level);
+    if let Some(filter) = &args.filter {
+        let all = cases.len();
+        cases.retain(|(name, _)| name.contains(filter.as_str()));
+        if cases.is_empty() {
+            return Err(Error::Input(format!(
+                "--filter {filter}: none of the {all} cases has it in its name; allowed is a part of one, as \
+                 codec/e4m3, block/mxfp4/floor, kernel/train (`--list` shows all)"
+            )));
+        }
+    }
+    if args.list {
+        cases.iter().for_each(|(name, _)| print(name));
+        return Ok(());
+    }
+    let adapters = match args.adapter.as_str() {
+        "all" => std::iter::once(None).chain(gpu::adapters().into_iter().map(|info| Some(info.index))).collect(),
+        choice => vec![adapter::find(choice)?],
+    };
+    let documents: Vec<Value> = adapters.iter().map(|index| on_adapter(args, &cases, *index)).collect::<Result<_>>()?;
+    if args.json {
+        print(&json!(documents).to_string());
+    }
+    let failed: u64 = documents.iter().filter_map(|document| document["failed"].as_u64()).sum();
+    match failed {
+        0 => Ok(()),
+        _ => Err(Error::Mismatch(format!("{failed} cases failed"))),
+    }
+}
+
+/// All cases on one adapter, told as they end.
+fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> Result<Value> {
+    let (name, device) = match index {
+        None => ("cpu".to_string(), Ok(Device::Cpu)),
+        Some(index) => {
+            let gpu = Gpu::open(index);
+            let name = gpu
+                .as_ref()
+                .map_or(format!("adapter {index}"), |gpu| format!("{} ({})", gpu.info.name, gpu.info.backend));
+            (name, gpu.map(|gpu| Device::Gpu(Box::new(gpu))))
+        }
+    };
+    let fingerprint = match &device {
+        Ok(Device::Gpu(gpu)) => gpu.fingerprint().to_string(),
+        _ => adapter::Adapter::Cpu { fault: None }.origin().fingerprint,
+    };
+    let choice = index.map_or("cpu".to_string(), |index| index.to_string());
+    let (start, mut totals, mut documents) = (Instant::now(), [0u64; 3], Vec::new());
+    for (done, (case, what)) in cases.iter().enumerate() {
+        let begun = Instant::now();
+        let verdict = match &device {
+            Ok(device) => run_case(what, device, args.level)?,
+            Err(reason) => Verdict::Unsupported(reason.to_string()),
+        };
+        let kind = ["pass", "fail", "unsupported"].iter().position(|kind| *kind == verdict.name()).unwrap_or(1);
+        totals[kind] += 1;
+        let seconds = begun.elapsed().as_secs_f64();
+        let replay = format!(
+            "roundlaw verify --adapter {choice}{} --filter {case}",
+            if args.level == Level::Full { " --level full" } else { "" }
+        );
+        let (compared, detail) = match &verdict {
+            Verdict::Pass(count) => (*count, Vec::new()),
+            Verdict::Fail(lines) => (0, lines.iter().cloned().chain([format!("again: {replay}")]).collect()),
+            Verdict::Unsupported(reason) => (0, vec![reason.clone()]),
+        };
+        if !args.json && (kind != 0 || args.verbose || args.level == Level::Full) {
+            print(&format!(
+                "{} {case}: {}{}",
+                name,
+                verdict.name(),
+                detail.iter().map(|line| format!("\n    {line}")).collect::<String>()
+            ));
+        }
+        if std::io::stderr().is_terminal() {
+            let left = start.elapsed().as_secs_f64() / (done + 1) as f64 * (cases.len() - done - 1) as f64;
+            eprint!("\r{name}: {} of {} cases, {left:.0} s left \x1b[K", done + 1, cases.len());
+        }
+        documents.push(json!({ "name": case, "verdict": verdict.name(), "compared": compared, "seconds": seconds, "detail": detail }));
+    }
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+    let [passed, failed, unsupported] = totals;
+    if !args.json {
+        let seconds = start.elapsed().as_secs_f64();
+        print(&format!(
+            "{name}: {passed} passed, {failed} failed, {unsupported} unsupported in {seconds:.1} s; {fingerprint}"
+        ));
+    }
+    Ok(json!({
+        "adapter": name, "fingerprint": fingerprint, "level": if args.level == Level::Full { "full" } else { "quick" },
+        "passed": passed, "failed": failed, "unsupported": unsupported, "cases": documents,
+    }))
+}
+
+/// Somebody else's codec: a CSV of f32 bits and codes.
+fn check_codec(args: &Verify, path: &Path) -> Result<()> {
+    let quantizer = options(&args.options)?;
+    if quantizer.sharing.is_some() || quantizer.rounding.direction.is_random() {
+        return Err(Error::Input(
+            "--codec: allowed are formats of single values and roundings without random bits".into(),
+        ));
+    }
+    let report = foreign::check(&quantizer, &table(path)?);
+    let line = |(row, input, theirs, ours): &(usize, u32, u32, crate::codec::Rounded)| {
+        json!({
+            "row": row, "input": format!("{:?}", f32::from_bits(*input)), "input_bits": format!("0x{input:08x}"),
+            "code": format!("0x{theirs:x}"), "fields": quantizer.layout.fields(*theirs),
+            "must_be": format!("0x{:x}", ours.code), "must_be_fields": quantizer.layout.fields(ours.code),
+        })
+    };
+    if args.json {
+        let causes = report
+            .causes
+            .iter()
+            .map(|cause| json!({ "cause": cause.name, "explains": cause.explains, "contradicts": cause.contradicts }));
+        print(
+            &json!({
+                "rows": report.rows, "different": report.different,
+                "first": report.first.iter().map(line).collect::<Vec<_>>(), "causes": causes.collect::<Vec<_>>(),
+            })
+            .to_string(),
+        );
+    } else {
+        print(&format!("{} rows, {} differ", report.rows, report.different));
+        for (row, input, theirs, ours) in &report.first {
+            let (x, fields) = (f32::from_bits(*input), |code| quantizer.layout.fields(code));
+            print(&format!(
+                "row {row}: input {x:?} 0x{input:08x}: code 0x{theirs:x} ({}), must be 0x{:x} ({})",
+                fields(*theirs),
+                ours.code,
+                fields(ours.code)
+            ));
+        }
+        for cause in &report.causes {
+            let also = if cause.contradicts == 0 {
+                "and no row speaks against it".to_string()
+            } else {
+                format!("{} rows speak against it", cause.contradicts)
+            };
+            print(&format!(
+                "likely cause: {}: explains {} of {}, {also}",
+                cause.name, cause.explains, report.different
+            ));
+        }
+    }
+    match report.different {
+        0 => Ok(()),
+        count => Err(Error::Mismatch(format!("{}: {count} of {} codes differ", path.display(), report.rows))),
+    }
+}
+
+/// Rows of two numbers, decimal or 0x; a first line of names is skipped.
+fn table(path: &Path) -> Result<Vec<(u32, u32)>> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Error::Input(format!("--codec {}: {error}", path.display())))?;
+    let number = |text: &str| match text.trim().strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.trim().parse().ok(),
+    };
+    let mut rows = Vec::new();
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let pair = line.split_once(',').and_then(|(bits, code)| Some((number(bits)?, number(code)?)));
+        match pair {
+            Some(pair) => rows.push(pair),
+            None if at == 0 => {}
+            None => {
+                let allowed = "two numbers, f32 bits and code, as 0x43e80000,0x7e";
+                return Err(Error::Input(format!(
+                    "{}, line {}: {line:?}: allowed are {allowed}",
+                    path.display(),
+                    at + 1
+                )));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Somebody else's product of Z and v in a format.
+fn check_gemv(args: &Verify, z: &Path, v: &Path, out: &Path) -> Result<()> {
+    let quantizer: Option<Quantizer> = match args.options.format {
+        Some(_) => Some(options(&args.options)?),
+        None => None,
+    };
+    let ((shape, z_bits), (v_shape, v_bits), (out_shape, out_bits)) = (array(z)?, array(v)?, array(out)?);
+    let (rows, columns) = match shape[..] {
+        [rows, columns] => (rows, columns),
+        _ => return Err(Error::Input(format!("--gemv {}: shape {shape:?}: allowed are (rows, columns)", z.display()))),
+    };
+    if v_shape != [columns] || out_shape != [rows] {
+        return Err(Error::Input(format!(
+            "--gemv: shapes {shape:?}, {v_shape:?}, {out_shape:?}: allowed are (rows, columns), (columns) and (rows)"
+        )));
+    }
+    let z = gemv::rounded(quantizer.as_ref(), &z_bits, columns);
+    let v = gemv::rounded(quantizer.as_ref(), &v_bits, columns);
+    let out: Vec<f32> = out_bits.iter().map(|bits| f32::from_bits(*bits)).collect();
+    let report = gemv::check(&z, columns, &v, &out);
+    if args.json {
+        let wrong = report
+            .wrong
+            .iter()
+            .map(|(row, value, exact, bound)| json!({ "row": row, "value": value, "exact": exact, "bound": bound }));
+        print(&json!({ "rows": report.rows, "same_bits": report.same, "worst": report.worst, "wrong": wrong.collect::<Vec<_>>() }).to_string());
+    } else {
+        print(&format!(
+            "{} rows: {} with our bits, {} beyond what the order of f32 sums explains; largest error {:.3} of that bound",
+            report.rows,
+            report.same,
+            report.wrong.len(),
+            report.worst
+        ));
+        for (row, value, exact, bound) in report.wrong.iter().take(10) {
+            print(&format!(
+                "row {row}: {value:?}, exact {exact:?}, off by {:e}, bound {bound:e}",
+                f64::from(*value) - exact
+            ));
+        }
+    }
+    match report.wrong.len() {
+        0 => Ok(()),
+        count => Err(Error::Mismatch(format!("--gemv: {count} of {} rows are wrong", report.rows))),
+    }
+}

@@ -1,0 +1,184 @@
+//! The codec of one format: telling inputs one by one, then all inputs.
+
+use rayon::prelude::*;
+
+use super::answers::{CHUNK, Question, answer, hash, mixed};
+use super::{Device, Level, Verdict};
+use crate::codec::{self, INFINITY, LARGEST, Rounded, SIGN, floor48, logarithmic};
+use crate::cpu::draw::quantize_row;
+use crate::cpu::lanes::SLICE;
+use crate::error::Result;
+use crate::format::{Op, Quantizer, class};
+use crate::gpu::Gpu;
+use crate::quantize::Job;
+use crate::random::Stream;
+use crate::row::Counts;
+
+/// Codes tried of a format that has more: the first and last ones, and others evenly between.
+const CODES: u32 = 2048;
+/// Random inputs.
+const RANDOM: u32 = 1 << 14;
+/// Chunks of the quick level.
+const QUICK_CHUNKS: u32 = 16;
+/// Chunks compared between two looks at the rest.
+const STRETCH: u32 = 1 << 10;
+
+/// Runs the case of one format and rounding.
+pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdict> {
+    let op = Op::of(quantizer);
+    let inputs = telling_inputs(&op);
+    let listed = match device {
+        Device::Gpu(gpu) => listed(&op, &inputs, gpu, quantizer)?,
+        Device::Cpu => on_lanes(&op, &inputs, quantizer),
+    };
+    match (listed, level, device) {
+        (Verdict::Pass(count), Level::Full, Device::Gpu(_)) => {
+            Ok(match everywhere(&Question::Codec(op), device, level)? {
+                Verdict::Pass(more) => Verdict::Pass(count + more),
+                other => other,
+            })
+        }
+        (Verdict::Pass(count), Level::Full, Device::Cpu) => Ok(every_lane(&op, quantizer, count)),
+        (verdict, ..) => Ok(verdict),
+    }
+}
+
+/// Every value of the format, the points halfway, both f32 neighbours of each, the edges of f32, and random bits.
+pub fn telling_inputs(op: &Op) -> Vec<u32> {
+    let value = |code: u32| match op.class {
+        class::LOGARITHMIC => logarithmic::decoded(code, op),
+        class::EXPONENT => codec::SMALLEST_POWER.max(codec::decoded(code, op, 0)),
+        class::STEP => (f32::from_bits(codec::decoded(code, op, 0)) * f32::from_bits(op.step)).to_bits(),
+        _ => codec::decoded(code, op, 0),
+    };
+    let last = op.max_code.max(op.min_code) + 1;
+    let stride = (last / CODES).max(1);
+    let codes = (0..=last).filter(|code| code % stride == 0 || *code < 64 || *code + 64 > last);
+    let mut points = vec![0, 1, 0x007f_ffff, 0x0080_0000, LARGEST, INFINITY, INFINITY + 1, 0x7fff_ffff];
+    for code in codes {
+        let (low, high) = (value(code), value(code + 1).min(INFINITY));
+        let halfway = (f64::from(f32::from_bits(low)) + f64::from(f32::from_bits(high))) / 2.0;
+        points.extend([low, (halfway as f32).to_bits()]);
+    }
+    let near = points.iter().flat_map(|&point| [point.saturating_sub(1), point, point + 1]);
+    let mut inputs: Vec<u32> = near.filter(|point| *point < SIGN).flat_map(|point| [point, point | SIGN]).collect();
+    inputs.extend((0..RANDOM).map(mixed));
+    // Random significands around the largest and the smallest values, where most random bits do not fall.
+    let (top, bottom) = (value(op.max_code) >> 23, value(1) >> 23);
+    let around = |k: u32| bottom.saturating_sub(3) + mixed(k) % (top + 6).saturating_sub(bottom).max(1);
+    inputs.extend((0..RANDOM).map(|k| around(k).min(254) << 23 | mixed(k ^ SIGN) & (SIGN | 0x7f_ffff)));
+    inputs
+}
+
+/// A list of inputs through the kernel of `quantize`.
+fn listed(op: &Op, inputs: &[u32], gpu: &Gpu, quantizer: &Quantizer) -> Result<Verdict> {
+    let words: Vec<u32> = if op.draws() { inputs.iter().copied().map(mixed).collect() } else { Vec::new() };
+    let job = Job { op: *op, input: inputs, columns: inputs.len(), words: &words };
+    let (found, must) = (gpu.quantize(&job)?, job.run());
+    let differs = (0..inputs.len()).find(|&k| found.elements[k] != must.elements[k]);
+    Ok(match differs {
+        None => Verdict::Pass(inputs.len() as u64),
+        Some(k) => {
+            let word = words.get(k).copied();
+            Verdict::Fail(explain(quantizer, inputs[k], word, found.elements[k], must.elements[k]))
+        }
+    })
+}
+
+/// Both outputs field by field.
+pub(super) fn explain(
+    quantizer: &Quantizer,
+    input: u32,
+    word: Option<u32>,
+    found: Rounded,
+    must: Rounded,
+) -> Vec<String> {
+    let one = |name: &str, r: Rounded| {
+        let (value, fields) = (f32::from_bits(r.bits), quantizer.layout.fields(r.code));
+        format!("{name}: value {value:?} 0x{:08x}, code 0x{:x} ({fields}), flags {}", r.bits, r.code, r.flags)
+    };
+    let word = word.map_or(String::new(), |word| format!(", random word 0x{word:08x}"));
+    let input = format!("input {:?} 0x{input:08x}{word}", f32::from_bits(input));
+    vec![input, one("device", found), one("must be", must)]
+}
+
+/// Chunks of all inputs; where a hash differs, the chunk is asked for one by one.
+pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<Verdict> {
+    let Device::Gpu(gpu) = device else {
+        return Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into()));
+    };
+    let chunks: Vec<(u32, u32)> = match level {
+        Level::Full => (0..1 << 16).step_by(STRETCH as usize).map(|first| (first * CHUNK, STRETCH)).collect(),
+        Level::Quick => (0..QUICK_CHUNKS).map(|k| ((k << 28).wrapping_add(mixed(k) % 4096 * CHUNK), 1)).collect(),
+    };
+    let mut count = 0;
+    for (first, stretch) in chunks {
+        let found = gpu.hashes(question, first, stretch)?;
+        let must: Vec<[u32; 2]> =
+            (0..stretch).into_par_iter().map(|k| hash(question, first.wrapping_add(k * CHUNK))).collect();
+        if let Some(k) = (0..stretch as usize).find(|&k| found[k] != must[k]) {
+            return one_by_one(question, gpu, first.wrapping_add(k as u32 * CHUNK));
+        }
+        count += u64::from(stretch) * u64::from(CHUNK);
+    }
+    Ok(Verdict::Pass(count))
+}
+
+fn one_by_one(question: &Question, gpu: &Gpu, first: u32) -> Result<Verdict> {
+    let found = gpu.answers(question, first)?;
+    let differs = (0..CHUNK).find(|&k| found[k as usize] != answer(question, first + k));
+    Ok(Verdict::Fail(match differs {
+        None => vec![format!(
+            "inputs 0x{first:08x} on: the hash differs, and the answers one by one do not: the device gives different answers at different times"
+        )],
+        Some(k) => {
+            let (input, [x, y, z]) = (first + k, answer(question, first + k));
+            let [a, b, c] = found[k as usize];
+            vec![
+                format!("input 0x{input:08x}"),
+                format!("device: 0x{a:08x} 0x{b:08x} 0x{c:08x}"),
+                format!("must be: 0x{x:08x} 0x{y:08x} 0x{z:08x}"),
+            ]
+        }
+    }))
+}
+
+/// The vector code of the CPU adapter; a run holds no value below 2^-48.
+fn on_lanes(op: &Op, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
+    let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| floor48(*bits) == *bits).collect();
+    for (row, chunk) in inputs.chunks(SLICE).enumerate() {
+        if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {
+            return Verdict::Fail(lines);
+        }
+    }
+    Verdict::Pass(inputs.len() as u64)
+}
+
+pub(super) fn lane_difference(op: &Op, inputs: &[u32], row: u32, quantizer: &Quantizer) -> Option<Vec<String>> {
+    let (stream, mut counts) = (Stream::new(0, 0), Counts::default());
+    let mut found: Vec<f32> = inputs.iter().map(|bits| f32::from_bits(*bits)).collect();
+    let mut must = found.clone();
+    found.resize(inputs.len().next_multiple_of(SLICE), 0.0);
+    quantize_row(op, &mut found, inputs.len(), stream.key(), row, &mut counts);
+    let counted = codec::apply(op, &mut must, |k| stream.word(k as u32, row, op.purpose));
+    let differs = (0..inputs.len()).find(|&k| found[k].to_bits() != must[k].to_bits());
+    let word = |k: usize| op.draws().then(|| stream.word(k as u32, row, op.purpose));
+    differs
+        .map(|k| {
+            let plain = |bits: u32| Rounded { bits, code: codec::NO_CODE, flags: 0 };
+            explain(quantizer, inputs[k], word(k), plain(found[k].to_bits()), plain(must[k].to_bits()))
+        })
+        .or_else(|| {
+            (counts != counted).then(|| vec![format!("inputs {inputs:08x?}: counts {counts:?}, must be {counted:?}")])
+        })
+}
+
+/// All inputs a run may hold.
+fn every_lane(op: &Op, quantizer: &Quantizer, listed: u64) -> Verdict {
+    let rows = 0..(1u32 << 25);
+    let inputs =
+        |row: u32| -> Vec<u32> { (0..128).map(|k| row * 128 + k).filter(|bits| floor48(*bits) == *bits).collect() };
+    let differs = rows.into_par_iter().find_map_first(|row| lane_difference(op, &inputs(row), row, quantizer));
+    let skipped = 2 * (u64::from(codec::FLOOR) - 1);
+    differs.map_or(Verdict::Pass(listed + (1 << 32) - skipped), Verdict::Fail)
+}

@@ -1,0 +1,100 @@
+//! Products Z v of rounded values: the kernel, and somebody else's against exact sums and our bits.
+
+use super::answers::mixed;
+use super::{Device, Verdict};
+use crate::cpu;
+use crate::error::Result;
+use crate::format::{Op, Quantizer};
+use crate::quantize::{Job, operation};
+use crate::reference::train::dot;
+
+const ROWS: usize = 37;
+
+/// Runs the case of one format.
+pub fn run(quantizer: &Option<Quantizer>, device: &Device) -> Result<Verdict> {
+    let mut count = 0;
+    for columns in [1, 31, 200, 1025] {
+        let number = |k: usize, tag: u32| {
+            let word = mixed(k as u32 ^ tag);
+            word & (1 << 31 | 0x7f_ffff) | (120 + (word >> 23) % 8) << 23
+        };
+        let z: Vec<u32> = (0..ROWS * columns).map(|k| number(k, 0)).collect();
+        let v: Vec<u32> = (0..columns).map(|k| number(k, 0x5bd1)).collect();
+        let (z, v) = (rounded(quantizer.as_ref(), &z, columns), rounded(quantizer.as_ref(), &v, columns));
+        let must = product(&z, columns, &v);
+        let found = match device {
+            Device::Gpu(gpu) => gpu.gemv(&z, columns, &v)?,
+            Device::Cpu => cpu::train::gemv(&z, columns, &v),
+        };
+        if let Some(row) = (0..ROWS).find(|&row| found[row] != must[row]) {
+            let show = |bits: u32| format!("{:?} 0x{bits:08x}", f32::from_bits(bits));
+            return Ok(Verdict::Fail(vec![
+                format!("row {row} of {ROWS} x {columns}"),
+                format!("device: {}", show(found[row])),
+                format!("must be: {}", show(must[row])),
+            ]));
+        }
+        count += ROWS as u64;
+    }
+    Ok(Verdict::Pass(count))
+}
+
+/// The values that a format makes of bits, blocks along the columns.
+pub fn rounded(quantizer: Option<&Quantizer>, bits: &[u32], columns: usize) -> Vec<f32> {
+    let Some(quantizer) = quantizer else { return bits.iter().map(|bits| f32::from_bits(*bits)).collect() };
+    let op: Op = operation(quantizer, false, bits);
+    let job = Job { op, input: bits, columns, words: &[] };
+    job.run().elements.iter().map(|element| f32::from_bits(element.bits)).collect()
+}
+
+/// Z v in 32 lanes and a tree, as bits.
+pub fn product(z: &[f32], columns: usize, v: &[f32]) -> Vec<u32> {
+    z.chunks(columns).map(|row| dot(row, v).to_bits()).collect()
+}
+
+/// What a check of somebody else's product found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    pub rows: usize,
+    /// Rows with our bits.
+    pub same: usize,
+    /// Rows whose distance from the exact sum no order of f32 additions explains: (row, value, exact, bound).
+    pub wrong: Vec<(usize, f32, f64, f64)>,
+    /// The largest distance, in units of the row's bound.
+    pub worst: f64,
+}
+
+/// `out` against Z v. A sum of n products in f32 in whatever order, fused or not, is within
+/// (n u / (1 - n u)) sum |z v| of the exact one, u = 2^-24 (Higham, Accuracy and Stability, 2nd ed., 3.1).
+pub fn check(z: &[f32], columns: usize, v: &[f32], out: &[f32]) -> Report {
+    let ours = product(z, columns, v);
+    let mut report = Report { rows: out.len(), same: 0, wrong: Vec::new(), worst: 0.0 };
+    let unit = columns as f64 * libm::ldexp(1.0, -24);
+    for (row, (z, out)) in z.chunks(columns).zip(out).enumerate() {
+        let (exact, sum) = exact_sum(z, v);
+        // The smallest subnormal stands for products that underflow.
+        let bound = unit / (1.0 - unit) * sum + columns as f64 * libm::ldexp(1.0, -149);
+        let distance = (f64::from(*out) - exact).abs() / bound;
+        report.same += usize::from(out.to_bits() == ours[row]);
+        report.worst = report.worst.max(distance);
+        if out.to_bits() != ours[row] && (distance.is_nan() || distance > 1.0) {
+            report.wrong.push((row, *out, exact, bound));
+        }
+    }
+    report
+}
+
+/// Sum of the products, which f64 holds exactly, with a second f64 for what each addition drops (Ogita, Rump and
+/// Oishi, 2005, Sum2), and the sum of their magnitudes.
+fn exact_sum(z: &[f32], v: &[f32]) -> (f64, f64) {
+    let (mut high, mut low, mut magnitudes) = (0.0f64, 0.0f64, 0.0f64);
+    for (z, v) in z.iter().zip(v) {
+        let product = f64::from(*z) * f64::from(*v);
+        let sum = high + product;
+        let part = sum - high;
+        low += (high - (sum - part)) + (product - part);
+        high = sum;
+        magnitudes += product.abs();
+    }
+    (high + low, magnitudes)
+}

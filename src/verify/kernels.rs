@@ -1,0 +1,120 @@
+//! The kernels of a sweep: small plans whose rows must be the reference's, bit for bit.
+
+use super::{Device, Level, Verdict};
+use crate::config::Config;
+use crate::cpu;
+use crate::error::{Error, Result};
+use crate::format::{FORMATS, Layout};
+use crate::gpu::{Tuning, difference};
+use crate::plan::Plan;
+use crate::reference;
+
+/// A kernel, and what a recipe asks of it.
+#[derive(Clone, Debug)]
+pub enum KernelCase {
+    /// The known answers that every pipeline must repeat before a sweep.
+    Known,
+    Plan {
+        name: String,
+        text: String,
+    },
+}
+
+/// Sites that a kernel rounds.
+const KERNELS: [(&str, &[&str]); 4] = [
+    ("draw", &["data"]),
+    ("sketch", &["sketch"]),
+    ("feature", &["feature"]),
+    ("train", &["feature_grad", "label", "parameter", "activation", "gradient", "weight"]),
+];
+
+/// One format of each class; the full level tries all.
+const QUICK: [&str; 8] = ["e4m3", "bf16", "int8", "log8", "mxfp4", "mxint8", "nvfp4", "bfp8"];
+
+impl KernelCase {
+    /// In the order of the pipeline.
+    pub fn all(level: Level) -> Vec<KernelCase> {
+        let mut cases = vec![KernelCase::Known, KernelCase::plan("project", "none", "")];
+        let formats = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
+        let formats = formats.filter(|format| level == Level::Full || QUICK.contains(&format.name));
+        let mut texts: Vec<(String, String)> = formats
+            .map(|format| {
+                let option = match format.layout {
+                    Layout::Integer { .. } => ", step = 0.03125",
+                    Layout::TwoLevel { .. } => ", tensor_scale = 0.01",
+                    _ => "",
+                };
+                (format.name.to_string(), format!("format = \"{}\"{option}", format.name))
+            })
+            .collect();
+        texts.push(("int8-reciprocal".into(), "format = \"int8\", step = 0.03".into()));
+        texts.push(("int8-absmax".into(), "format = \"int8\", step = \"absmax\"".into()));
+        for noise in ["additive", "relative", "multiplicative"] {
+            texts.push((noise.into(), format!("noise = \"{noise}\", eps = 0.01")));
+        }
+        for (kernel, sites) in KERNELS {
+            for (name, text) in &texts {
+                let rows = sites.iter().map(|site| format!("{site} = {{ {text} }}\n"));
+                let random = sites.iter().map(|site| format!("{site} = {{ {text}, rounding = \"stochastic\" }}\n"));
+                let mut recipes = format!("[[recipe]]\nname = \"a\"\n{}", rows.collect::<String>());
+                if text.starts_with("format") {
+                    recipes += &format!("[[recipe]]\nname = \"b\"\n{}", random.collect::<String>());
+                }
+                cases.push(KernelCase::plan(kernel, name, &recipes));
+            }
+        }
+        cases
+    }
+
+    fn plan(kernel: &str, name: &str, recipes: &str) -> KernelCase {
+        let plain = "[[recipe]]\nname = \"plain\"\n";
+        let text = format!(
+            "[problem]\ndim = 300\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = 0.5\ntail = \"closed\"\n\
+             [train]\nmodel = [5, 77]\nsamples = [66]\nbatch = [3]\nstep_size = [0.05]\noutput = [\"last\", \"average\"]\n\
+             {}[sweep]\nseeds = 2\nseed = 7\n",
+            if recipes.is_empty() { plain } else { recipes }
+        );
+        let name = if recipes.is_empty() { kernel.to_string() } else { format!("{kernel}/{name}") };
+        KernelCase::Plan { name: format!("kernel/{name}"), text }
+    }
+
+    pub fn name(&self) -> String {
+        match self {
+            KernelCase::Known => "kernel/known-answers".into(),
+            KernelCase::Plan { name, .. } => name.clone(),
+        }
+    }
+}
+
+/// Runs the plan of a case.
+pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
+    let KernelCase::Plan { text, .. } = case else { return known(device) };
+    let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
+    let cohorts = plan.cohorts((0, 1));
+    let must: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
+    let found = match device {
+        Device::Cpu => cpu::execute(&plan, &cohorts, None),
+        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning) {
+            Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
+            found => found?,
+        },
+    };
+    for ((cohort, found), must) in cohorts.iter().zip(&found).zip(&must) {
+        if let Some(place) = difference(&plan, *cohort, found, must) {
+            return Ok(Verdict::Fail(vec![place]));
+        }
+    }
+    Ok(Verdict::Pass(must.iter().map(|rows| rows.len() as u64).sum()))
+}
+
+fn known(device: &Device) -> Result<Verdict> {
+    match device {
+        Device::Cpu => Ok(Verdict::Unsupported("a sweep on the CPU is proved by its own check".into())),
+        Device::Gpu(gpu) => match gpu.self_test() {
+            Ok(()) => Ok(Verdict::Pass(1)),
+            Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
+            Err(error) => Err(error),
+        },
+    }
+}

@@ -1,0 +1,62 @@
+//! Kernels and codecs against the reference, case by case; not sweeps.
+
+pub mod answers;
+mod blocks;
+mod cases;
+mod codec;
+pub mod foreign;
+pub mod gemv;
+mod kernels;
+
+pub use cases::{Case, cases};
+
+use crate::error::Result;
+use crate::gpu::Gpu;
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Level {
+    /// Every value of a format, the points between, their neighbours, the edges, and random bits.
+    Quick,
+    /// Besides, all 2^32 inputs of every format and rounding, of the normals and of the random words.
+    Full,
+}
+
+/// What is under test.
+pub enum Device {
+    /// The fast CPU code.
+    Cpu,
+    Gpu(Box<Gpu>),
+}
+
+/// What came of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As many comparisons held.
+    Pass(u64),
+    /// The first difference, in lines.
+    Fail(Vec<String>),
+    /// Why the device cannot run it.
+    Unsupported(String),
+}
+
+impl Verdict {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Pass(_) => "pass",
+            Verdict::Fail(_) => "fail",
+            Verdict::Unsupported(_) => "unsupported",
+        }
+    }
+}
+
+/// Runs one case.
+pub fn run(case: &Case, device: &Device, level: Level) -> Result<Verdict> {
+    match case {
+        Case::Codec(case) => codec::run(case, device, level),
+        Case::Block(case) => blocks::run(case, device),
+        Case::Answers(question) => codec::everywhere(question, device, level),
+        Case::Gemv(quantizer) => gemv::run(quantizer, device),
+        Case::Kernel(case) => kernels::run(case, device),
+    }
+}
