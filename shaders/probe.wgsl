@@ -1,6 +1,7 @@
 // How this adapter rounds, contracts and re-associates: one float operation pattern per result word.
 // params: 3 first of the operands, as f32 bits.
 @group(0) @binding(2) var<storage, read_write> result: array<u32>;
+@group(0) @binding(3) var<storage, read_write> carried: array<f32>;
 
 fn operand(k: u32) -> f32 {
     return bitcast<f32>(params[3u + k]);
@@ -25,4 +26,19 @@ fn probe(@builtin(local_invocation_index) lane: u32) {
     result[7] = bitcast<u32>(opaque(a + b) - a);
     result[8] = bitcast<u32>(operand(6u) * operand(7u));
     result[9] = bitcast<u32>(operand(8u) * operand(9u));
+    // A float that is only carried: signalling and quiet NaNs with a payload.
+    carried[0] = bitcast<f32>(params[13]);
+    carried[1] = bitcast<f32>(params[14]);
+    result[10] = bitcast<u32>(dot4I8Packed(params[15], params[16]));
+    result[11] = bitcast<u32>(f32(params[17]));
+    result[12] = bitcast<u32>(f32(params[18]));
+    // Each turn depends on the one before, so that no compiler does without the loop.
+    var state = params[0] + 1u;
+    var turns = 0u;
+    for (var k = 0u; k < params[19]; k++) {
+        state = state * 1664525u + 1013904223u;
+        turns += 1u + (state & params[0]);
+    }
+    result[13] = turns;
+    result[14] = state;
 }

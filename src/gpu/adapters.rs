@@ -61,6 +61,8 @@ pub(super) fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
             ("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup.into()),
             ("max_compute_workgroup_storage_size", limits.max_compute_workgroup_storage_size.into()),
             ("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension.into()),
+            ("subgroup_min_size", info.subgroup_min_size.into()),
+            ("subgroup_max_size", info.subgroup_max_size.into()),
         ],
         features: adapter.features().iter_names().map(|(name, _)| name.to_string()).collect(),
     }

@@ -88,7 +88,9 @@ impl Gpu {
             workgroup: limits.max_compute_workgroup_storage_size.into(),
         };
         let context = Context::new(device, queue);
-        let plain = probe::fingerprint(&context)
+        let own = adapter.get_info();
+        let subgroups = (own.subgroup_min_size, own.subgroup_max_size);
+        let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+barriers"];
         Ok(Gpu {

@@ -23,15 +23,28 @@ fn operands() -> [f32; 10] {
     ]
 }
 
-/// Runs the probe and names what it shows, e.g. "rne,separate,reassociates,barrier-holds,subnormals-kept".
-pub fn fingerprint(context: &Context) -> Result<String> {
+/// A signalling and a quiet NaN, each with a payload.
+const NANS: [u32; 2] = [0x7fa0_0001, 0xffc1_2345];
+/// Four signed bytes each, with the extremes.
+const BYTES: [u32; 2] = [0x8080_7f81, 0x807f_7f05];
+/// Whole numbers that f32 does not hold: a tie to the even one below, and one to round up to 2^32.
+const WHOLE: [u32; 2] = [0x0100_0001, 0xffff_ff80];
+/// Turns of a loop, beyond what the drivers known to stop one allow.
+const TURNS: u32 = 100_000;
+
+/// Runs the probe and names what it shows, as docs/arithmetic.md lists it. `subgroups`: the sizes the adapter tells.
+pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
     let operands = operands();
     let mut params = header(0);
     params.extend(operands.map(f32::to_bits));
-    let result = context.buffer("probe", 16);
+    params.extend(NANS);
+    params.extend(BYTES);
+    params.extend(WHOLE);
+    params.push(TURNS);
+    let (result, carried) = (context.buffer("probe", 16), context.buffer("carried", 4));
     let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: false };
-    context.dispatch((PROBE, variant), &params, &[&result], [1, 1, 1])?;
-    let words = context.read(&[(&result, 0, 10)])?;
+    context.dispatch((PROBE, variant), &params, &[&result, &carried], [1, 1, 1])?;
+    let words = context.read(&[(&result, 0, 15), (&carried, 0, 2)])?;
     let [a, b, c, d, up, factor, ..] = operands;
     let is = |k: usize, value: f32| words[k] == value.to_bits();
     let rounding = is(0, a + b) && is(1, a + up) && is(2, c * c) && is(3, c * factor);
@@ -43,12 +56,25 @@ pub fn fingerprint(context: &Context) -> Result<String> {
     let plain = is(6, (a + b) - a);
     let barrier = is(5, c * c + d) && is(7, (a + b) - a);
     let subnormals = is(8, operands[6] * operands[7]) && is(9, operands[8] * operands[9]);
+    let dot =
+        BYTES[0].to_le_bytes().into_iter().zip(BYTES[1].to_le_bytes()).map(|(a, b)| a as i8 as i32 * b as i8 as i32);
+    let turned = words[13] == TURNS && words[14] == (0..TURNS).fold(1, turn);
+    let choose = |holds: bool, yes: &str, no: &str| if holds { yes.to_string() } else { no.to_string() };
     Ok([
-        if rounding { "rne" } else { "not-rne" },
-        contraction,
-        if plain { "in-order" } else { "reassociates" },
-        if barrier { "barrier-holds" } else { "barrier-fails" },
-        if subnormals { "subnormals-kept" } else { "subnormals-flushed" },
+        choose(rounding, "rne", "not-rne"),
+        contraction.to_string(),
+        choose(plain, "in-order", "reassociates"),
+        choose(barrier, "barrier-holds", "barrier-fails"),
+        choose(subnormals, "subnormals-kept", "subnormals-flushed"),
+        choose(words[15..] == NANS, "nans-kept", "nans-changed"),
+        choose(words[10] == dot.sum::<i32>() as u32, "dot4i8", "dot4i8-wrong"),
+        choose(is(11, WHOLE[0] as f32) && is(12, WHOLE[1] as f32), "u32-rne", "u32-not-rne"),
+        choose(turned, &format!("loops-{TURNS}"), &format!("loops-stop-at-{}", words[13])),
+        format!("subgroups-{}-{}", subgroups.0, subgroups.1),
     ]
     .join(","))
+}
+
+fn turn(state: u32, _: u32) -> u32 {
+    state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
 }

@@ -102,7 +102,7 @@ pub const TRAIN: Kernel = Kernel {
 pub const PROBE: Kernel = Kernel {
     name: "probe",
     parts: &[RANDOM, NORMAL, COMMON, ("probe", include_str!("../../shaders/probe.wgsl"))],
-    read_only: &[false],
+    read_only: &[false, false],
     zeroed: true,
 };
 
