@@ -34,6 +34,7 @@ const ABRUPT: u32 = 32u;
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;
 const NEAREST_AWAY: u32 = 2u;
+const TOWARD_ZERO: u32 = 3u;
 const UP: u32 = 4u;
 const DOWN: u32 = 5u;
 const DITHER: u32 = 6u;
@@ -189,11 +190,13 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     let fine = op.lsb_min + scale - exponent;
     let coarse = has(op, ABRUPT) && fine > 23 - op.mantissa;
     let shift = select(max(max(fine, 23 - op.mantissa), 0), fine + op.mantissa, coarse);
-    let q = round_whole(significand, u32(shift), sign != 0u, op, word);
     let steps = select(u32(exponent + shift - scale - op.lsb_min), 0u, coarse);
+    // Without mantissa bits codes that are even have steps that are.
+    let odd = select(0u, steps & 1u, op.mantissa == 0);
+    let q = round_whole(significand, u32(shift), sign != 0u, odd, op, word);
     let code = select((steps << u32(op.mantissa)) + q, q << u32(op.mantissa), coarse);
     if code > limit(op, sign) {
-        return beyond(op, sign, scale);
+        return overflowed(op, sign, scale);
     }
     if op.rounding == DITHER {
         return without_dither(op, sign, q, exponent + shift, word);
@@ -294,6 +297,14 @@ fn beyond(op: Op, sign: u32, scale: i32) -> Rounded {
     return not_a_number(op, sign);
 }
 
+// A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
+fn overflowed(op: Op, sign: u32, scale: i32) -> Rounded {
+    if op.rounding == TOWARD_ZERO || (op.rounding == UP && sign != 0u) || (op.rounding == DOWN && sign == 0u) {
+        return saturated(op, sign, scale);
+    }
+    return beyond(op, sign, scale);
+}
+
 // A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
 fn not_a_number(op: Op, sign: u32) -> Rounded {
     var code = NO_CODE;
@@ -305,8 +316,8 @@ fn not_a_number(op: Op, sign: u32) -> Rounded {
     return Rounded(sign | QUIET, code, NAN);
 }
 
-// `significand` / 2^shift as a whole number, by the direction of `op`.
-fn round_whole(significand: u32, shift: u32, negative: bool, op: Op, word: u32) -> u32 {
+// `significand` / 2^shift as a whole number, by the direction of `op`; `odd` is added where it asks for an even one.
+fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: Op, word: u32) -> u32 {
     if shift == 0u {
         return significand;
     }
@@ -316,7 +327,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, op: Op, word: u32) 
     let inexact = select(0u, 1u, (kept << places) != significand);
     switch op.rounding {
         case NEAREST_EVEN: {
-            return (significand + (1u << (half - 1u)) - 1u + ((significand >> half) & 1u)) >> half;
+            return (significand + (1u << (half - 1u)) - 1u + (((significand >> half) + odd) & 1u)) >> half;
         }
         case NEAREST_AWAY: {
             return (significand + (1u << (half - 1u))) >> half;

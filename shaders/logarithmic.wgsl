@@ -64,7 +64,7 @@ fn round_logarithmic(bits: u32, op: Op, word: u32) -> Rounded {
         return Rounded(none.bits, none.code, UNDERFLOWED);
     }
     if code > op.max_code {
-        return beyond(op, sign, 0);
+        return overflowed(op, sign, 0);
     }
     return finished(op, sign, code, decoded_logarithmic(code, op));
 }

@@ -102,11 +102,13 @@ pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
         true => fine + op.mantissa as i32,
         false => fine.max(23 - op.mantissa as i32).max(0),
     };
-    let q = round_whole(significand, shift as u32, sign != 0, op, word);
     let steps = if coarse { 0 } else { (exponent + shift - scale - op.lsb_min) as u32 };
+    // Without mantissa bits codes that are even have steps that are.
+    let odd = if op.mantissa == 0 { steps & 1 } else { 0 };
+    let q = round_whole(significand, shift as u32, sign != 0, odd, op, word);
     let code = if coarse { q << op.mantissa } else { (steps << op.mantissa) + q };
     if code > limit(op, sign) {
-        return beyond(op, sign, scale);
+        return overflowed(op, sign, scale);
     }
     if op.rounding == DITHER {
         return without_dither(op, sign, q, exponent + shift, word);
@@ -198,6 +200,17 @@ fn beyond(op: &Op, sign: u32, scale: i32) -> Rounded {
     }
 }
 
+/// A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
+fn overflowed(op: &Op, sign: u32, scale: i32) -> Rounded {
+    let stops = match op.rounding {
+        TOWARD_ZERO => true,
+        UP => sign != 0,
+        DOWN => sign == 0,
+        _ => false,
+    };
+    if stops { saturated(op, sign, scale) } else { beyond(op, sign, scale) }
+}
+
 /// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
 fn not_a_number(op: &Op, sign: u32) -> Rounded {
     let code = match op.specials {
@@ -211,8 +224,8 @@ fn not_a_number(op: &Op, sign: u32) -> Rounded {
 const IEEE: u32 = Specials::Ieee as u32;
 const NAN_CODE: u32 = Specials::Nan as u32;
 
-/// `significand` / 2^shift as a whole number, by the direction of `op`.
-fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32) -> u32 {
+/// `significand` / 2^shift as a whole number, by the direction of `op`; `odd` is added where it asks for an even one.
+fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: &Op, word: u32) -> u32 {
     if shift == 0 {
         return significand;
     }
@@ -220,7 +233,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32)
     let kept = significand >> shift.min(31);
     let inexact = u32::from(kept << shift.min(31) != significand);
     match op.rounding {
-        NEAREST_EVEN => (significand + (1 << (half - 1)) - 1 + ((significand >> half) & 1)) >> half,
+        NEAREST_EVEN => (significand + (1 << (half - 1)) - 1 + (((significand >> half) + odd) & 1)) >> half,
         NEAREST_AWAY => (significand + (1 << (half - 1))) >> half,
         UP => kept + if negative { 0 } else { inexact },
         DOWN => kept + if negative { inexact } else { 0 },
@@ -231,6 +244,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, op: &Op, word: u32)
 
 const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
 const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
+const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
 const UP: u32 = Direction::Up as u32;
 const DOWN: u32 = Direction::Down as u32;
 const STOCHASTIC: u32 = Direction::Stochastic as u32;

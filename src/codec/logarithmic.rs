@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::{
     DOWN, INFINITY, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, Rounded, SIGN, STOCHASTIC, UNDERFLOWED, UP, beyond,
-    finished, not_a_number, saturated, split, zero,
+    finished, not_a_number, overflowed, saturated, split, zero,
 };
 use crate::format::{Op, policy};
 
@@ -63,7 +63,7 @@ pub(super) fn round(bits: u32, op: &Op, word: u32) -> Rounded {
     };
     match code {
         0 => Rounded { flags: UNDERFLOWED, ..zero(op, sign) },
-        _ if code > op.max_code => beyond(op, sign, 0),
+        _ if code > op.max_code => overflowed(op, sign, 0),
         _ => finished(op, sign, code, decoded(code, op)),
     }
 }
