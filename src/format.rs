@@ -220,10 +220,13 @@ impl ScaleMode {
     }
 }
 
+/// A block as long as the vector that blocks run along.
+pub const WHOLE: u32 = u32::MAX;
+
 /// How a block format shares its scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
-    /// Elements that share a scale: 8, 16 or 32.
+    /// Elements that share a scale: 8, 16, 32, 64 or [`WHOLE`].
     pub size: u32,
     pub mode: ScaleMode,
 }
@@ -286,8 +289,10 @@ impl Spec {
                     _ => {}
                 }
                 if let (Some(sharing), Layout::Block { size, .. }) = (sharing, format.layout) {
-                    if sharing.size != size {
-                        text += &format!(" block={}", sharing.size);
+                    match sharing.size {
+                        WHOLE => text += " block=vector",
+                        other if other != size => text += &format!(" block={other}"),
+                        _ => {}
                     }
                     if sharing.mode != ScaleMode::Floor {
                         text += &format!(" scale_mode={}", sharing.mode.name());

@@ -30,7 +30,7 @@ pub struct Op {
     pub max_bits: u32,
     /// A block of largest exponent E gets the scale 2^(E - emax).
     pub emax: i32,
-    /// Elements that share a scale.
+    /// Elements that share a scale, or [`super::WHOLE`].
     pub block: u32,
     /// f32 bits of the standard deviation of a law.
     pub noise: u32,
