@@ -7,7 +7,7 @@ use toml::Value;
 use crate::config::{Check, Checkpoints, Config, Output, Problem, Sketch, Spectrum, Target};
 use crate::covariates::Covariates;
 use crate::error::Result;
-use crate::format::{Direction, Layout, Spec};
+use crate::format::{Direction, Layout, Spec, WHOLE};
 use crate::input::Input;
 use crate::plan::Plan;
 use crate::row::{STREAM_VERSION, Site};
@@ -168,7 +168,8 @@ fn spec_text(spec: &Spec) -> String {
                 _ => String::new(),
             };
             let blocks = sharing.map_or(String::new(), |sharing| {
-                format!(", block = {}, scale_mode = \"{}\"", sharing.size, sharing.mode.name())
+                let size = if sharing.size == WHOLE { "\"vector\"".into() } else { sharing.size.to_string() };
+                format!(", block = {size}, scale_mode = \"{}\"", sharing.mode.name())
             });
             let random = match rounding.direction {
                 Direction::Stochastic => {

@@ -1,9 +1,9 @@
 //! The codec against slow oracles that know nothing of it: lists of every value of a format, exact f64 arithmetic,
 //! and the `half` crate.
 
-use roundlaw::codec::{block_scale, round_value};
+use roundlaw::codec::{apply, block_scale, round_value};
 use roundlaw::config::Config;
-use roundlaw::format::{Direction, FORMATS, Format, Layout, Op, Rounding, ScaleMode, Sharing, Spec, format};
+use roundlaw::format::{Direction, FORMATS, Format, Layout, Op, Rounding, ScaleMode, Sharing, Spec, WHOLE, format};
 use roundlaw::row::Site;
 
 fn op_of(format: &'static Format, scale: f64, rounding: Rounding, sharing: Option<Sharing>) -> Op {
@@ -249,6 +249,28 @@ fn scale_modes_choose_the_exponent_that_their_definition_says() {
 }
 
 #[test]
+fn elements_of_a_block_share_a_scale_and_no_others_do() {
+    // The largest magnitude stands last; 100 elements end with a shorter block.
+    let values: Vec<f32> = (0..100).map(|i| 1.01f32.powi(i * i / 10) * if i % 3 == 0 { -1.0 } else { 1.0 }).collect();
+    for size in [8, 16, 32, 64, WHOLE] {
+        let op = op_of(
+            format("mxfp8").unwrap(),
+            1.0,
+            rounding(Direction::NearestEven),
+            Some(Sharing { size, mode: ScaleMode::Floor }),
+        );
+        let mut found = values.clone();
+        apply(&op, &mut found, |_| 0);
+        for (k, value) in values.iter().enumerate() {
+            let first = if size == WHOLE { 0 } else { k / size as usize * size as usize };
+            let end = first.saturating_add(size as usize).min(100);
+            let scale = block_scale(values[end - 1].abs().to_bits(), &op);
+            assert_eq!(found[k].to_bits(), round_value(value.to_bits(), &op, scale, 0).0, "{size}: element {k}");
+        }
+    }
+}
+
+#[test]
 fn laws_of_rounding() {
     use proptest::prelude::*;
     let formats: Vec<&'static Format> =
@@ -282,9 +304,11 @@ fn a_recipe_names_every_option() {
     .unwrap();
     assert_eq!(spec.canonical(), "mxfp4 block=16 scale_mode=rceil");
     assert_eq!(spec.rounding().unwrap(), "stochastic bits=8 variant=b");
+    assert_eq!(site("format = \"bfp8\", block = \"vector\"").unwrap().canonical(), "bfp8 block=vector");
     assert_eq!(site("format = \"int5\", step = 0.5, rounding = \"up\"").unwrap().rounding().unwrap(), "up");
     for (text, parts) in [
-        ("format = \"mxfp4\", block = 48", ["block", "8, 16, 32"]),
+        ("format = \"mxfp4\", block = 48", ["block", "8, 16, 32, 64, \"vector\""]),
+        ("format = \"mxfp4\", block = \"tensor\"", ["block", "8, 16, 32, 64, \"vector\""]),
         ("format = \"mxfp4\", scale_mode = \"round\"", ["scale_mode", "floor, rceil, even, ceil"]),
         ("format = \"e4m3\", block = 16", ["block", "no known key"]),
         ("format = \"e4m3\", bits = 8", ["bits", "stochastic"]),

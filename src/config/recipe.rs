@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::error::{Error, Result};
-use crate::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec};
+use crate::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec, WHOLE};
 use crate::keys::{Keys, bad, number, one_of, power_of_two};
 use crate::row::{SITES, Site};
 
@@ -140,8 +140,10 @@ fn rounding(keys: &mut Keys) -> Result<Rounding> {
 fn block_sharing(keys: &mut Keys, size: u32) -> Result<Sharing> {
     let mut sharing = Sharing { size, mode: ScaleMode::Floor };
     if let Some(block) = keys.take("block") {
-        let known = [8, 16, 32].into_iter().find(|known| block.as_integer() == Some((*known).into()));
-        sharing.size = known.ok_or_else(|| bad(&keys.path("block"), &block, "8, 16, 32"))?;
+        let known = [8, 16, 32, 64].into_iter().find(|known| block.as_integer() == Some((*known).into()));
+        let whole = (block.as_str() == Some("vector")).then_some(WHOLE);
+        let allowed = "8, 16, 32, 64, \"vector\"";
+        sharing.size = known.or(whole).ok_or_else(|| bad(&keys.path("block"), &block, allowed))?;
     }
     if let Some(mode) = keys.take("scale_mode") {
         let names = ScaleMode::ALL.map(ScaleMode::name);
