@@ -4,16 +4,20 @@
 // params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 first sample, 7 samples,
 // 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
 // the first, 13 the last, 14 f32 deviation of the label's noise, 15 index of the first operation, 16 pieces of w*
-// whose labels this dispatch also makes, or 0, 17 index of the first operation's first piece, 18 x is in `uploaded`.
+// whose labels this dispatch also makes, or 0, 17 index of the first operation's first piece, 18 x is in `uploaded`,
+// 19 first word of the largest magnitudes in `counts`, 20 this dispatch only takes them: blocks of the whole vector
+// need those of all panels before the first is quantized.
 // An operation has two words more: pieces of x, and significant bits of each.
 @group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then the pieces of w* of each slot
 @group(0) @binding(3) var<storage, read> uploaded: array<f32>; // [slot][sample][column of the panel]
 @group(0) @binding(4) var<storage, read_write> x_out: array<f32>; // [piece][slot][sample][column of the panel]
 @group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][piece of w*][32]
 @group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample]
-@group(0) @binding(7) var<storage, read_write> counts: array<u32>; // [op][slot][sample][3]
+// [op][slot][sample][3], then largest magnitudes: [slot][sample].
+@group(0) @binding(7) var<storage, read_write> counts: array<u32>;
 
 const DATA_OP_WORDS: u32 = OP_WORDS + 2u;
+const GROUPS: u32 = 128u / SMALLEST_BLOCK;
 
 var<workgroup> tallies: array<atomic<u32>, 96>;
 
@@ -34,7 +38,9 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let cell = slot * samples + sample;
     let pieces = params[16];
     let target_at = dim + slot * pieces * dim;
+    let whole = counts[params[19] + cell];
 
+    var largest_x = 0u;
     var sums = array<f32, 3>(0.0, 0.0, 0.0);
     if params[12] == 0u {
         for (var k = 0u; k < pieces; k++) {
@@ -58,6 +64,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 } else {
                     x[j] = bitcast<u32>(uploaded[cell * panel + at + within]);
                 }
+                largest_x = max(largest_x, x[j] & MAGNITUDE);
                 for (var k = 0u; k < pieces; k++) {
                     sums[k] = guarded(sums[k] + guarded(bitcast<f32>(x[j]) * scales[target_at + k * dim + i]));
                 }
@@ -67,11 +74,11 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var q = 0u; q < params[9]; q++) {
             let op_at = params[10] + q * DATA_OP_WORDS;
             let op = load_op(op_at);
-            if shares(op) {
+            if is_within_slice(op) {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, x[j] & MAGNITUDE);
                 }
-                settle(lane);
+                settle(lane, groups_of(op, 128u));
             }
             var bits = vec4<u32>(0u);
             if draws(op) {
@@ -82,8 +89,8 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 let within = 32u * j + lane;
                 var value = Stored(0u, 0u);
                 if first + within < dim {
-                    var largest = 0u;
-                    if shares(op) {
+                    var largest = whole;
+                    if is_within_slice(op) {
                         largest = largest_of(within / op.block);
                     }
                     value = apply_one(op, x[j], largest, bits[j]);
@@ -97,15 +104,20 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 }
             }
             out += params[op_at + OP_WORDS];
-            if shares(op) {
-                next_turn();
-            }
             if any(total != vec3<u32>(0u)) {
                 atomicAdd(&tallies[3u * q], total.x);
                 atomicAdd(&tallies[3u * q + 1u], total.y);
                 atomicAdd(&tallies[3u * q + 2u], total.z);
             }
         }
+    }
+    if params[20] != 0u {
+        offer(0u, max(largest_x, select(whole, 0u, params[12] != 0u)));
+        settle(lane, 1u);
+        if lane == 0u {
+            counts[params[19] + cell] = largest_of(0u);
+        }
+        return;
     }
     workgroupBarrier();
     for (var k = lane; k < 3u * params[9]; k += 32u) {

@@ -1,6 +1,6 @@
 // z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))). Twin of `dot`'s last step and of `feature` in
-// src/reference/project.rs. One workgroup of 32 lanes per (sample, cohort slot, feature); a block of a format along M
-// is the 32 lanes at one k.
+// src/reference/project.rs. One workgroup of 32 lanes per (sample, cohort slot, feature); lane l owns the elements
+// j = l mod 32.
 
 // params: 3 stride of a row of p, 4 first sample, 5 samples, 6 slots, 7 first word of the seed indices, 8 first
 // word of the features, 9 rows of the sketch's counts. A feature has 8 words: first product, products, M, f32 scale,
@@ -14,8 +14,30 @@
 @group(0) @binding(6) var<storage, read_write> counts: array<u32>;
 
 const FEATURE_WORDS: u32 = 8u + 2u * OP_WORDS;
+const GROUPS: u32 = MODEL / SMALLEST_BLOCK;
 
+// Workgroup memory does not start as zeros here.
 var<workgroup> tallies: array<atomic<u32>, 4>;
+
+// The products of the pieces of row j, the smallest total first; `first` is the word of the first product.
+fn projection(first: u32, products: u32, step: u32) -> u32 {
+    var sum = p[first + (products - 1u) * step];
+    for (var product = products - 1u; product > 0u; product--) {
+        sum = opaque(opaque(sum) + opaque(p[first + (product - 1u) * step]));
+    }
+    return floor48(bitcast<u32>(sum));
+}
+
+// Four words of the elements 32 k + lane to 32 (k + 3) + lane.
+fn element_words(op: Op, seed_index: u32, k: u32, lane: u32, absolute: u32) -> vec4<u32> {
+    if op.one_draw != 0u {
+        return vec4<u32>(random_words(seed_index, 0u, absolute, op.purpose).x);
+    }
+    if draws(op) {
+        return random_words(seed_index, 8u * k + lane, absolute, op.purpose);
+    }
+    return vec4<u32>(0u);
+}
 
 // What x or G made infinite or NaN.
 fn nan_before(about: u32, model: u32, slot: u32, sample: u32, lane: u32) -> u32 {
@@ -58,44 +80,44 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     if factor.kind != CLASS_NONE {
         factor_word = random_words(seed_index, 0u, absolute, factor.purpose).x;
     }
+    if lane < 4u {
+        atomicStore(&tallies[lane], 0u);
+    }
+    if shares(op) {
+        clear_maxima(lane);
+    }
+    workgroupBarrier();
     var words = vec4<u32>(0u);
-    var tail_words = vec4<u32>(0u);
-    var total = vec3<u32>(0u);
-    for (var k = 0u; k * 32u < model; k++) {
-        if k % 4u == 0u {
-            if op.one_draw != 0u {
-                words = vec4<u32>(random_words(seed_index, 0u, absolute, op.purpose).x);
-            } else if draws(op) {
-                words = random_words(seed_index, 8u * k + lane, absolute, op.purpose);
-            }
-            if tail != 0.0 {
-                tail_words = random_words(seed_index, 8u * k + lane, absolute, 6u);
-            }
-        }
+    for (var k = 0u; k * 32u + lane < model; k++) {
         let j = 32u * k + lane;
-        var bits = 0u;
-        if j < model {
-            // The products of the pieces, the smallest total first.
-            var sum = p[p_at + (products - 1u) * p_step + j];
-            for (var product = products - 1u; product > 0u; product--) {
-                sum = opaque(opaque(sum) + opaque(p[p_at + (product - 1u) * p_step + j]));
-            }
-            bits = floor48(bitcast<u32>(sum));
-            if factor.kind != CLASS_NONE {
-                bits = apply_one(factor, bits, 0u, factor_word).bits;
-            }
-            bits = floor48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
-            if tail != 0.0 {
-                let noise = opaque(tail * normal_draw(tail_words[k % 4u]));
-                bits = floor48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
-            }
+        var bits = projection(p_at + j, products, p_step);
+        if factor.kind != CLASS_NONE {
+            bits = apply_one(factor, bits, 0u, factor_word).bits;
         }
-        var largest = 0u;
+        bits = floor48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
+        if tail != 0.0 {
+            if k % 4u == 0u {
+                words = random_words(seed_index, 8u * k + lane, absolute, 6u);
+            }
+            let noise = opaque(tail * normal_draw(words[k % 4u]));
+            bits = floor48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
+        }
+        z[z_at + j] = bitcast<f32>(bits);
         if shares(op) {
-            largest = lane_block_maximum(op, lane, bits & MAGNITUDE);
+            offer(j / op.block, bits & MAGNITUDE);
         }
-        if j < model {
-            let value = apply_one(op, bits, largest, words[k % 4u]);
+    }
+    if shares(op) {
+        settle(lane, groups_of(op, model));
+    }
+    var total = vec3<u32>(0u);
+    if op.kind != CLASS_NONE {
+        for (var k = 0u; k * 32u + lane < model; k++) {
+            let j = 32u * k + lane;
+            if k % 4u == 0u {
+                words = element_words(op, seed_index, k, lane, absolute);
+            }
+            let value = apply_one(op, bitcast<u32>(z[z_at + j]), block_maximum(op, j), words[k % 4u]);
             total += tally(value.flags);
             z[z_at + j] = bitcast<f32>(value.bits);
         }

@@ -3,13 +3,16 @@
 
 // params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 stride of a row, 7 rows of the
 // buffers, 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel
-// is the first, 13 pass word, 14 G is in `uploaded`, 15 index of the first operation, 16 of its first piece.
+// is the first, 13 pass word, 14 G is in `uploaded`, 15 index of the first operation, 16 of its first piece, 17 first
+// word of the largest magnitudes in `counts`, 18 this dispatch only takes them, see draw.wgsl.
 // An operation has two words more: pieces of G, and significant bits of each.
 @group(0) @binding(2) var<storage, read> uploaded: array<f32>; // [row][column]
 @group(0) @binding(3) var<storage, read_write> g_out: array<f32>; // [piece][slot][row][column]
-@group(0) @binding(4) var<storage, read_write> counts: array<u32>; // [op][slot][row][3]
+// [op][slot][row][3], then largest magnitudes: [slot][row].
+@group(0) @binding(4) var<storage, read_write> counts: array<u32>;
 
 const SKETCH_OP_WORDS: u32 = OP_WORDS + 2u;
+const GROUPS: u32 = 128u / SMALLEST_BLOCK;
 
 var<workgroup> tallies: array<atomic<u32>, 96>;
 
@@ -21,6 +24,9 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     let rows = params[7];
     let slots = params[8];
     let seed_index = params[params[11] + slot];
+    let whole_at = params[17] + slot * rows + row;
+    let whole = counts[whole_at];
+    var largest_g = 0u;
     for (var at = 0u; at < params[5]; at += 128u) {
         let first = params[4] + at;
         var words = vec4<u32>(0u);
@@ -37,17 +43,18 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 } else {
                     g[j] = floor48(bitcast<u32>(uploaded[row * dim + i]));
                 }
+                largest_g = max(largest_g, g[j] & MAGNITUDE);
             }
         }
         var out = params[16];
         for (var q = 0u; q < params[9]; q++) {
             let op_at = params[10] + q * SKETCH_OP_WORDS;
             let op = load_op(op_at);
-            if shares(op) {
+            if is_within_slice(op) {
                 for (var j = 0u; j < 4u; j++) {
                     offer((32u * j + lane) / op.block, g[j] & MAGNITUDE);
                 }
-                settle(lane);
+                settle(lane, groups_of(op, 128u));
             }
             var bits = vec4<u32>(0u);
             if op.one_draw != 0u {
@@ -60,8 +67,8 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 let within = 32u * j + lane;
                 var value = Stored(0u, 0u);
                 if first + within < dim {
-                    var largest = 0u;
-                    if shares(op) {
+                    var largest = whole;
+                    if is_within_slice(op) {
                         largest = largest_of(within / op.block);
                     }
                     value = apply_one(op, g[j], largest, bits[j]);
@@ -75,15 +82,20 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 }
             }
             out += params[op_at + OP_WORDS];
-            if shares(op) {
-                next_turn();
-            }
             if any(total != vec3<u32>(0u)) {
                 atomicAdd(&tallies[3u * q], total.x);
                 atomicAdd(&tallies[3u * q + 1u], total.y);
                 atomicAdd(&tallies[3u * q + 2u], total.z);
             }
         }
+    }
+    if params[18] != 0u {
+        offer(0u, max(largest_g, select(whole, 0u, params[12] != 0u)));
+        settle(lane, 1u);
+        if lane == 0u {
+            counts[whole_at] = largest_of(0u);
+        }
+        return;
     }
     workgroupBarrier();
     for (var k = lane; k < 3u * params[9]; k += 32u) {

@@ -13,12 +13,13 @@
 @group(0) @binding(2) var<storage, read> z: array<f32>;
 @group(0) @binding(3) var<storage, read> labels: array<f32>;
 @group(0) @binding(4) var<storage, read> features: array<u32>; // counts of the feature kernel
-// v, s, hi, lo, parameter as read, next v: M words each; batch values: B; counters: 18 x (32 low, 32 high words);
+// v, s, hi, lo, parameter as read, next v before it is rounded: M words each; batch values: B; counters: 18 x (32 low, 32 high words);
 // whether a lane met a nan in the open update: 32.
 @group(0) @binding(5) var<storage, read_write> state: array<u32>;
 @group(0) @binding(6) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or all ones
 
 const RUN_WORDS: u32 = 14u + 6u * OP_WORDS;
+const GROUPS: u32 = max(MODEL, 2u * BATCH) / SMALLEST_BLOCK;
 const COUNTERS: u32 = 18u;
 const GROUP: u32 = 256u;
 const NEVER: u32 = 0xffffffffu;
@@ -64,17 +65,10 @@ fn write_f32(at: u32, x: f32) {
     state[at] = bitcast<u32>(x);
 }
 
-// One element per lane through an operation; lanes that are not `present` only take part in the block maximum.
-fn quantized(op: Op, site: u32, bits: u32, present: bool, word: u32) -> u32 {
+// One element through an operation; `largest` is that of its block.
+fn quantized(op: Op, site: u32, bits: u32, largest: u32, word: u32) -> u32 {
     if op.kind == CLASS_NONE {
         return floor48(bits);
-    }
-    var largest = 0u;
-    if shares(op) {
-        largest = lane_block_maximum(op, lane, select(0u, bits & MAGNITUDE, present));
-    }
-    if !present {
-        return 0u;
     }
     return counted(site, apply_one(op, bits, largest, word));
 }
@@ -88,8 +82,8 @@ fn counted(site: u32, value: Stored) -> u32 {
 }
 
 // Word of element 32 k + lane of an M-vector of this update.
-fn element_word(op: Op, k: u32, start: bool) -> u32 {
-    if draws(op) && (start || k % 4u == 0u) {
+fn element_word(op: Op, k: u32) -> u32 {
+    if draws(op) && k % 4u == 0u {
         if op.one_draw != 0u {
             words = vec4<u32>(random_words(seed_index, 0u, update, op.purpose).x);
         } else {
@@ -104,18 +98,16 @@ fn read_parameter() {
     if op.kind == CLASS_NONE {
         return;
     }
-    for (var k = 0u; k * 32u < model; k++) {
+    if shares(op) {
+        for (var j = lane; j < model; j += 32u) {
+            offer(j / op.block, bitcast<u32>(weights[j]) & MAGNITUDE);
+        }
+        settle(lane, groups_of(op, model));
+    }
+    for (var k = 0u; k * 32u + lane < model; k++) {
         let j = 32u * k + lane;
-        let present = j < model;
-        let word = element_word(op, k, k == 0u);
-        var bits = 0u;
-        if present {
-            bits = bitcast<u32>(weights[j]);
-        }
-        let rounded = quantized(op, PARAMETER, bits, present, word);
-        if present {
-            state[base + 4u * model + j] = rounded;
-        }
+        let word = element_word(op, k);
+        state[base + 4u * model + j] = quantized(op, PARAMETER, bitcast<u32>(weights[j]), block_maximum(op, j), word);
     }
 }
 
@@ -149,27 +141,58 @@ fn scalar_word(op: Op, b: u32) -> u32 {
     return 0u;
 }
 
+// Labels and activations are measured at once: even groups are blocks of the ones, odd groups of the others.
+fn measure_scalars(label_op: Op, activation_op: Op) {
+    var groups = 0u;
+    if shares(label_op) {
+        groups = groups_of(label_op, batch);
+    }
+    if shares(activation_op) {
+        groups = max(groups, groups_of(activation_op, batch));
+    }
+    if groups == 0u {
+        return;
+    }
+    for (var b = lane; b < batch; b += 32u) {
+        if shares(label_op) {
+            offer(2u * (b / label_op.block), bitcast<u32>(labels[label_row + b]) & MAGNITUDE);
+        }
+        if shares(activation_op) {
+            offer(2u * (b / activation_op.block) + 1u, bitcast<u32>(values[b]) & MAGNITUDE);
+        }
+    }
+    settle(lane, 2u * groups);
+}
+
+// A label or an activation, `odd` says which.
+fn scalar(op: Op, site: u32, value: f32, b: u32, odd: u32) -> f32 {
+    var largest = 0u;
+    if shares(op) {
+        largest = largest_of(2u * (b / op.block) + odd);
+    }
+    return opaque(bitcast<f32>(quantized(op, site, bitcast<u32>(value), largest, scalar_word(op, b))));
+}
+
 // Labels, activations and residuals of the batch: blocks of formats run along it.
 fn scalars() {
     let label_op = run_op(LABEL);
     let activation_op = run_op(ACTIVATION);
-    let gradient_op = run_op(GRADIENT);
-    for (var first = 0u; first < batch; first += 32u) {
-        let b = first + lane;
-        let present = b < batch;
-        var y = 0u;
-        var a = 0u;
-        if present {
-            y = bitcast<u32>(labels[label_row + b]);
-            a = bitcast<u32>(values[b]);
+    let op = run_op(GRADIENT);
+    measure_scalars(label_op, activation_op);
+    for (var b = lane; b < batch; b += 32u) {
+        let y = scalar(label_op, LABEL, labels[label_row + b], b, 0u);
+        let r = opaque(y - scalar(activation_op, ACTIVATION, values[b], b, 1u));
+        values[b] = r;
+        if shares(op) {
+            offer(b / op.block, bitcast<u32>(r) & MAGNITUDE);
         }
-        y = quantized(label_op, LABEL, y, present, scalar_word(label_op, b));
-        a = quantized(activation_op, ACTIVATION, a, present, scalar_word(activation_op, b));
-        var r = bitcast<u32>(opaque(opaque(bitcast<f32>(y)) - opaque(bitcast<f32>(a))));
-        r = quantized(gradient_op, GRADIENT, r, present, scalar_word(gradient_op, b));
-        if present {
-            values[b] = bitcast<f32>(r);
-        }
+    }
+    if shares(op) {
+        settle(lane, groups_of(op, batch));
+    }
+    for (var b = lane; b < batch; b += 32u) {
+        let r = quantized(op, GRADIENT, bitcast<u32>(values[b]), block_maximum(op, b), scalar_word(op, b));
+        values[b] = bitcast<f32>(r);
     }
     workgroupBarrier();
 }
@@ -198,40 +221,55 @@ fn gradient_feature(op: Op, b: u32, j: u32, largest: u32) -> f32 {
 // Largest magnitude of the block of the batch that starts at `first`, in column j.
 fn batch_block_maximum(op: Op, first: u32, j: u32) -> u32 {
     var largest = 0u;
-    for (var b = first; b < min(first + op.block, batch); b++) {
+    let end = first + min(op.block, batch - first);
+    for (var b = first; b < end; b++) {
         largest = max(largest, bitcast<u32>(z[gradient_row + b * model + j]) & MAGNITUDE);
     }
     return largest;
 }
 
-// Next value of elements 32 k ... 32 k + 31.
-fn gradient(k: u32, start: bool) {
-    let op = run_op(WEIGHT);
+// Next value of elements 32 k ... 32 k + 31, before it is rounded.
+fn gradient(k: u32) {
     let j = 32u * k + lane;
-    let present = j < model;
-    var next = 0u;
-    if present {
-        let read = run_op(FEATURE_GRAD);
-        var sum = 0.0;
-        var largest = 0u;
-        for (var b = 0u; b < batch; b++) {
-            if shares(read) && b % read.block == 0u {
-                largest = batch_block_maximum(read, b, j);
-            }
-            let product = opaque(gradient_feature(read, b, j, largest) * values[b]);
-            if b == 0u {
-                sum = product;
-            } else {
-                sum = opaque(sum + product);
-            }
+    if j >= model {
+        return;
+    }
+    let op = run_op(FEATURE_GRAD);
+    var sum = 0.0;
+    var largest = 0u;
+    for (var b = 0u; b < batch; b++) {
+        if shares(op) && b % op.block == 0u {
+            largest = batch_block_maximum(op, b, j);
         }
-        let g = bitcast<f32>(floor48(bitcast<u32>(sum)));
-        next = bitcast<u32>(opaque(opaque(weights[j]) + opaque(step_size() * g)));
+        let product = opaque(gradient_feature(op, b, j, largest) * values[b]);
+        if b == 0u {
+            sum = product;
+        } else {
+            sum = opaque(sum + product);
+        }
     }
-    next = quantized(op, WEIGHT, next, present, element_word(op, k, start));
-    if present {
-        state[base + 5u * model + j] = next;
+    let g = bitcast<f32>(floor48(bitcast<u32>(sum)));
+    write_f32(base + 5u * model + j, opaque(opaque(weights[j]) + opaque(step_size() * g)));
+}
+
+// Rounds the next v; returns the largest magnitude of this lane's elements.
+fn round_weights() -> u32 {
+    let op = run_op(WEIGHT);
+    let next = base + 5u * model;
+    if shares(op) {
+        for (var j = lane; j < model; j += 32u) {
+            offer(j / op.block, state[next + j] & MAGNITUDE);
+        }
+        settle(lane, groups_of(op, model));
     }
+    var largest = 0u;
+    for (var k = 0u; 32u * k + lane < model; k++) {
+        let j = 32u * k + lane;
+        let rounded = quantized(op, WEIGHT, state[next + j], block_maximum(op, j), element_word(op, k));
+        state[next + j] = rounded;
+        largest = max(largest, rounded & MAGNITUDE);
+    }
+    return largest;
 }
 
 // (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); s restarts at +0.
@@ -248,21 +286,16 @@ fn fold(j: u32) {
     write_f32(base + model + j, 0.0);
 }
 
-// Ends an update: tests for divergence, joins v to the average and takes the next v.
+// Ends an update: rounds the next v, tests for divergence, joins v to the average and takes the next v.
 fn commit() {
-    var largest = select(0u, MAGNITUDE, poisoned);
+    let largest = round_weights();
+    offer(0u, select(largest, MAGNITUDE, poisoned));
     poisoned = false;
-    for (var j = lane; j < model; j += 32u) {
-        largest = max(largest, state[base + 5u * model + j] & MAGNITUDE);
-    }
-    offer(0u, largest);
-    settle(lane);
-    let worst = largest_of(0u);
-    next_turn();
+    settle(lane, 1u);
     if !alive {
         return;
     }
-    if worst >= DIVERGED {
+    if largest_of(0u) >= DIVERGED {
         alive = false;
         if lane == 0u {
             status[params[run + 10u] * params[4] + slot] = update;
@@ -341,7 +374,7 @@ fn train(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
         } else if unit == batch {
             scalars();
         } else {
-            gradient(unit - batch - 1u, done == 0u);
+            gradient(unit - batch - 1u);
         }
         unit++;
         if unit == end {

@@ -12,6 +12,7 @@ use roundlaw::gpu::shader::{KERNELS, MODEL_SIZES, Variant, compose};
 use roundlaw::gpu::{AdapterInfo, Gpu, Tuning, adapters, difference};
 use roundlaw::plan::Plan;
 use roundlaw::reference;
+use roundlaw::row::Site;
 
 /// The adapters under test, opened once and self-tested.
 fn gpus() -> &'static [Gpu] {
@@ -146,6 +147,44 @@ fn wide_models_of_random_size_give_the_bits_of_the_reference() {
     }
 }
 
+/// A recipe with the same format at every site.
+fn every_site(name: &str, format: &str) -> String {
+    let sites: String = Site::ALL.iter().map(|site| format!("{} = {{ {format} }}\n", site.name())).collect();
+    format!("[[recipe]]\nname = \"{name}\"\n{sites}")
+}
+
+#[test]
+fn one_scale_serves_a_vector_of_several_panels() {
+    let whole = "format = \"bfp8\", block = \"vector\"";
+    for draws in ["device", "host"] {
+        let text = format!(
+            "[problem]\ndim = 1003\nspectrum = {{ kind = \"power\", exponent = 0.5 }}\n\
+             sketch = [{{ kind = \"gaussian\" }}, {{ kind = \"gaussian\", nested = false }}]\n[train]\n\
+             model = [33, 130]\nsamples = [70]\nbatch = [1, 35]\nstep_size = [0.05]\n[sweep]\nseeds = 2\n\
+             draws = \"{draws}\"\n{}[[recipe]]\nname = \"data\"\ndata = {{ {whole} }}\n[[recipe]]\n\
+             name = \"sketch\"\nsketch = {{ {whole}, rounding = \"stochastic\" }}\n[[recipe]]\nname = \"small\"\n\
+             data = \"mxfp8\"\n",
+            every_site("all", whole),
+        );
+        for panel in [256, 16_384] {
+            same_as_reference(&text, 35, Tuning { panel, ..Tuning::default() });
+        }
+    }
+}
+
+#[test]
+fn the_largest_models_have_blocks_of_every_size() {
+    let recipes = ["8", "64", "\"vector\""].map(|block| {
+        every_site(block.trim_matches('"'), &format!("format = \"bfp12\", block = {block}, rounding = \"stochastic\""))
+    });
+    let text = format!(
+        "[problem]\ndim = 4096\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\nsketch = {{ kind = \"none\" }}\n\
+         [train]\nsamples = [6]\nbatch = [2]\nstep_size = [0.01]\n[sweep]\nseeds = 1\n{}",
+        recipes.concat()
+    );
+    same_as_reference(&text, 1, Tuning { loops: 2000, ..Tuning::default() });
+}
+
 #[test]
 fn averages_fold_every_256_updates() {
     let text = format!(
@@ -163,7 +202,8 @@ fn long_dispatches_end_before_the_loops_of_any_driver_do() {
             "[problem]\ndim = 1024\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = [{model}]\n\
              samples = [{samples}]\nbatch = [{batch}]\nstep_size = [0.02]\n[sweep]\nseeds = 1\n\
              [[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"blocks\"\nparameter = \"mxfp4\"\nfeature_grad = \"mxfp8\"\n\
-             gradient = \"e4m3\"\nweight = {{ format = \"bf16\", rounding = \"stochastic\" }}\n"
+             gradient = \"e4m3\"\nweight = {{ format = \"bf16\", rounding = \"stochastic\" }}\n{}",
+            every_site("small blocks", "format = \"bfp8\", block = 8"),
         );
         same_as_reference(&text, 8192, Tuning::default());
     }

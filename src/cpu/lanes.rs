@@ -68,7 +68,14 @@ fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32)
     let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift as i32) << 23);
     let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
     let over = rounded > max;
-    let nan = magnitude > INFINITY || over && op.has(policy::OVERFLOWS);
+    // Directions toward zero stop at the largest value, but an infinity does not.
+    let stops = match DIRECTION {
+        TOWARD_ZERO => magnitude < INFINITY,
+        UP => sign != 0 && magnitude < INFINITY,
+        DOWN => sign == 0 && magnitude < INFINITY,
+        _ => false,
+    };
+    let nan = magnitude > INFINITY || over && !stops && op.has(policy::OVERFLOWS);
     let kept = if over { max } else { rounded };
     let out = if kept == 0 || nan { 0 } else { sign | kept };
     (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(nan))
@@ -116,22 +123,14 @@ fn deviate(op: &Op, word: u32) -> f32 {
     }
 }
 
-/// Applies `op` to 32 elements, one or several blocks, of which `used` exist. `words` is not read by rounding to nearest.
+/// Applies `op` to 32 elements, of which `used` exist: several blocks, or within one of scale exponent `wide`. `words`
+/// is not read by rounding to nearest.
 #[inline(always)]
-pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
+fn apply(op: &Op, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
-        class::NONE => {
-            for value in values.iter_mut() {
-                *value = floor48(*value);
-            }
-        }
-        class::SCALAR | class::BLOCK if !is_plain(op) => apply_any(op, values, used, words, counts),
         class::SCALAR => round_in_direction(op, values, |_| 0, words, counts),
-        class::BLOCK if op.block as usize == LANES => {
-            // One scale for all keeps what depends on it out of the loop.
-            let scale = scale_of(op, values, used, counts);
-            round_in_direction(op, values, |_| scale, words, counts);
-        }
+        // One scale for all keeps what depends on it out of the loop.
+        class::BLOCK if is_wide(op) => round_in_direction(op, values, |_| wide, words, counts),
         class::BLOCK => {
             let size = op.block as usize;
             let mut scales = [0; LANES];
@@ -152,28 +151,39 @@ pub fn apply(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANE
                 *value = floor48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
             }
         }
-        _ => apply_any(op, values, used, words, counts),
-    }
-}
-
-/// Whether the loops of this file round like the codec: for grids without the rarer options.
-#[inline(always)]
-fn is_plain(op: &Op) -> bool {
-    let rarer = op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code;
-    !rarer && op.rounding != Direction::Dither as u32
-}
-
-/// Every other format, element by element with the codec itself.
-fn apply_any(op: &Op, values: &mut [f32; LANES], used: usize, words: &[u32; LANES], counts: &mut Counts) {
-    let size = if op.shares() { op.block as usize } else { LANES };
-    for (block, values) in values[..used].chunks_mut(size).enumerate() {
-        let largest = values.iter().map(|value| value.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-        for (value, word) in values.iter_mut().zip(&words[block * size..]) {
-            let (bits, flags) = codec::apply_one(op, value.to_bits(), largest, *word);
-            *value = f32::from_bits(bits);
-            *counts += codec::tally(flags);
+        _ => {
+            for value in values.iter_mut() {
+                *value = floor48(*value);
+            }
         }
     }
+}
+
+/// Whether the loops of this file know the operation: laws, and grids without the rarer options.
+#[inline(always)]
+fn is_vectorized(op: &Op) -> bool {
+    let rarer = op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code || op.mantissa == 0;
+    match op.class {
+        class::SCALAR | class::BLOCK => !rarer && op.rounding != Direction::Dither as u32,
+        _ => op.is_grid(),
+    }
+}
+
+/// Blocks of whole lane groups: 32 elements or more.
+#[inline(always)]
+fn is_wide(op: &Op) -> bool {
+    op.class == class::BLOCK && op.block as usize >= LANES
+}
+
+/// Exponent of the scale of the wide block that starts at `start`, `earlier` where none does. `len` values exist.
+#[inline(always)]
+fn wide_scale(op: &Op, values: &mut [f32], start: usize, len: usize, earlier: i32, counts: &mut Counts) -> i32 {
+    let size = op.block as usize;
+    if !is_wide(op) || !start.is_multiple_of(size) {
+        return earlier;
+    }
+    let end = start.saturating_add(size).min(len);
+    if start < end { scale_of(op, &mut values[start..end], end - start, counts) } else { 0 }
 }
 
 /// Exponent of a block's scale. A block with an infinity or a NaN becomes zeros, whose scale does not matter, and its
@@ -238,13 +248,21 @@ fn round_lanes<const DIRECTION: u32>(
 /// coordinate 0.
 #[inline(always)]
 pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+    if !is_vectorized(op) {
+        *counts += codec::apply(op, &mut values[..len], |k| word_of(key, k as u32, second, op.purpose));
+        values[len..].fill(0.0);
+        return;
+    }
     let shared = if op.shared != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
     let draws = op.draws() && op.shared == 0;
-    for (slice, chunk) in values.chunks_mut(SLICE).enumerate() {
+    let mut wide = 0;
+    for slice in 0..values.len() / SLICE {
         let words = if draws { words(key, slice, second, op.purpose) } else { [[shared; LANES]; 4] };
-        for (k, (row, words)) in chunk.as_chunks_mut::<LANES>().0.iter_mut().zip(&words).enumerate() {
-            let used = len.saturating_sub(slice * SLICE + k * LANES).min(LANES);
-            apply(op, row, used, words, counts);
+        for (k, words) in words.iter().enumerate() {
+            let start = slice * SLICE + k * LANES;
+            wide = wide_scale(op, values, start, len, wide, counts);
+            let row = values[start..].first_chunk_mut().expect("vectors are padded to whole slices");
+            apply(op, row, len.saturating_sub(start).min(LANES), wide, words, counts);
         }
     }
     values[len..].fill(0.0);
@@ -254,10 +272,18 @@ pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], seco
 /// the samples. A shared draw is that of the first sample.
 #[inline(always)]
 pub fn apply_samples(op: &Op, values: &mut [f32], coordinate: u32, key: [u32; 4], first: u32, counts: &mut Counts) {
-    for (index, chunk) in values.chunks_mut(LANES).enumerate() {
+    if !is_vectorized(op) {
+        let word = |k: usize| word_of(key, coordinate, first.wrapping_add(k as u32), op.purpose);
+        *counts += codec::apply(op, values, word);
+        return;
+    }
+    let (len, mut wide) = (values.len(), 0);
+    for start in (0..len).step_by(LANES) {
+        wide = wide_scale(op, values, start, len, wide, counts);
+        let chunk = &mut values[start..len.min(start + LANES)];
         let mut words = [0; LANES];
         if op.draws() {
-            let from = first.wrapping_add((index * LANES) as u32);
+            let from = first.wrapping_add(start as u32);
             for (l, word) in words.iter_mut().enumerate() {
                 let sample = if op.shared != 0 { first } else { from.wrapping_add(l as u32) };
                 *word = word_of(key, coordinate, sample, op.purpose);
@@ -265,7 +291,7 @@ pub fn apply_samples(op: &Op, values: &mut [f32], coordinate: u32, key: [u32; 4]
         }
         let mut lanes = [0.0; LANES];
         lanes[..chunk.len()].copy_from_slice(chunk);
-        apply(op, &mut lanes, chunk.len(), &words, counts);
+        apply(op, &mut lanes, chunk.len(), wide, &words, counts);
         chunk.copy_from_slice(&lanes[..chunk.len()]);
     }
 }

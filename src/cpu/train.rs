@@ -183,7 +183,7 @@ fn round_gradient_features(
     out.clear();
     batch.gradient_z.iter().for_each(|z| out.extend_from_slice(z));
     let (width, size) = (batch.gradient_z[0].len(), batch.gradient_z.len());
-    if op.class != class::BLOCK {
+    if !op.shares() {
         for (z, n) in out.chunks_mut(width).zip(batch.first..) {
             apply_vector(op, z, model, key, n, counts);
         }

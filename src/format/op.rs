@@ -66,7 +66,7 @@ pub struct Op {
     pub policy: u32,
     /// A block of largest exponent E gets the scale 2^(E - emax).
     pub emax: i32,
-    /// Elements that share a scale.
+    /// Elements that share a scale, or [`super::WHOLE`].
     pub block: u32,
     /// Added to the significand of a block's largest magnitude before the exponent is read.
     pub scale_add: u32,

@@ -73,7 +73,8 @@ seed = 20261
 "#;
 
 /// What the first block leaves out: sketch and covariates of 24 bits, cut into pieces, a target in pieces, noise that
-/// several elements share, features that the gradient reads otherwise, and formats that overflow to infinity.
+/// several elements share, features that the gradient reads otherwise, formats that overflow to infinity, and blocks of
+/// other sizes, whole vectors among them.
 const PIECES: &str = r#"
 [problem]
 dim = 150
@@ -108,12 +109,23 @@ name = "eleven bits"
 data = "f16"
 [[recipe]]
 name = "directions"
-data = { format = "mxfp6-e2m3", block = 16, scale_mode = "rceil", rounding = "nearest-away" }
+data = { format = "mxfp6-e2m3", block = "vector", scale_mode = "rceil", rounding = "nearest-away" }
 sketch = { format = "int6", step = 0.125, rounding = "down" }
 feature = { format = "e3m2", scale = 0.015625, rounding = "up" }
 feature_grad = { format = "mxint8", scale_mode = "ceil", rounding = "toward-zero" }
 parameter = { format = "bfp8", block = 8, scale_mode = "even", rounding = "stochastic", bits = 8, variant = "b" }
 weight = { format = "tf32", rounding = "stochastic", bits = 16 }
+[[recipe]]
+name = "long blocks"
+data = { format = "bfp8", block = 64 }
+sketch = { format = "mxfp8", block = "vector" }
+feature = { format = "bfp8", block = "vector" }
+feature_grad = { format = "mxfp8", block = "vector", rounding = "stochastic" }
+label = { format = "bfp8", block = "vector" }
+parameter = { format = "bfp8", block = "vector" }
+activation = { format = "bfp8", block = 64 }
+gradient = { format = "bfp8", block = "vector", rounding = "stochastic" }
+weight = { format = "bfp12", block = "vector", rounding = "stochastic" }
 [sweep]
 seeds = 2
 seed = 20262
@@ -182,7 +194,7 @@ pub fn every_class() -> Result<Vec<Block>> {
 fn block(config: Config, samples: u64) -> Result<Block> {
     let plan = Plan::new(config)?.with_block(samples)?;
     let cohorts = plan.cohorts((0, 1));
-    Ok(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 256, ..Tuning::default() } })
+    Ok(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() } })
 }
 
 /// The second block, one of its sketches a full f32 one as a file would hold it.

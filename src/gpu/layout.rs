@@ -1,10 +1,9 @@
 //! What a wave of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
+use super::operands::{CutOp, Operands, PairAt, operands, pieces_of, slice_loops};
 use super::shader::{MODEL_SIZES, train_memory};
-use super::stream::OPS;
 use crate::config::{MAX_MODEL, Sketch};
 use crate::error::{Error, Result};
-use crate::format::Op;
 use crate::plan::{Point, lcm};
 
 /// Words of the counters of a run's state: 6 sites x 3, a low and a high word for each of 32 lanes.
@@ -48,38 +47,6 @@ impl Default for Tuning {
     }
 }
 
-/// An operation on x or on G, and the pieces that its results are cut into.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CutOp {
-    pub op: Op,
-    /// Index into [`Point::sketches`]; 0 for x.
-    pub draw: usize,
-    pub pieces: u32,
-    /// Significant bits of each piece.
-    pub bits: u32,
-    /// Index of the first piece.
-    pub first: u32,
-}
-
-impl CutOp {
-    /// The parameters of a kernel that applies it.
-    pub fn words(&self) -> impl Iterator<Item = u32> {
-        let op: Vec<u32> = bytemuck::cast_slice(&[self.op]).to_vec();
-        op.into_iter().chain([self.pieces, self.bits])
-    }
-}
-
-/// Where a pair finds its operands and its products.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PairAt {
-    /// Operation on covariates, and on the sketch.
-    pub data: u32,
-    pub sketch: u32,
-    /// Index of its first product, and how many it has.
-    pub first: u32,
-    pub products: u32,
-}
-
 /// Shapes of the buffers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
@@ -113,45 +80,6 @@ pub struct Layout {
     columns: u64,
 }
 
-/// Index of the operation with these cuts, added where it is new.
-fn position(list: &mut Vec<CutOp>, op: Op, draw: usize, cuts: &[u32]) -> usize {
-    let pieces = cuts.len() as u32;
-    // A single piece is the value as it is.
-    let bits = if pieces == 1 { 24 } else { cuts[0] };
-    let same = |have: &CutOp| (have.op, have.draw, have.pieces, have.bits) == (op, draw, pieces, bits);
-    list.iter().position(same).unwrap_or_else(|| {
-        list.push(CutOp { op, draw, pieces, bits, first: pieces_of(list) });
-        list.len() - 1
-    })
-}
-
-fn pieces_of(list: &[CutOp]) -> u32 {
-    list.iter().map(|op| op.pieces).sum()
-}
-
-/// What the pairs multiply.
-#[derive(Default)]
-struct Operands {
-    data: Vec<CutOp>,
-    sketch: Vec<CutOp>,
-    pairs: Vec<PairAt>,
-    products: Vec<[u32; 3]>,
-}
-
-fn operands(point: &Point) -> Operands {
-    let mut all = Operands::default();
-    for (index, pair) in point.pairs.iter().enumerate() {
-        let data = position(&mut all.data, pair.data, 0, &pair.cuts.x);
-        let sketch = position(&mut all.sketch, pair.sketch, pair.draw, &pair.cuts.g);
-        let (x, g, first) = (all.data[data].first, all.sketch[sketch].first, all.products.len() as u32);
-        let rows = point.rows(index);
-        all.products.extend(pair.cuts.products.iter().map(|&(i, j)| [x + i as u32, g + j as u32, rows]));
-        let products = all.products.len() as u32 - first;
-        all.pairs.push(PairAt { data: data as u32, sketch: sketch as u32, first, products });
-    }
-    all
-}
-
 /// First word of each item, and the sum.
 fn offsets(words: impl Iterator<Item = u64>) -> (Vec<u64>, u64) {
     let mut total = 0;
@@ -176,11 +104,7 @@ impl Layout {
         let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
-        // Loop iterations of a slice of 128 columns in the draw kernel.
-        let per_op = |op: &CutOp| 9 + 4 * u64::from(op.pieces);
-        let slice = 14
-            + 4 * u64::from(point.problem.target_pieces())
-            + data_ops.chunks(OPS).map(|ops| ops.iter().map(per_op).sum::<u64>()).max().unwrap_or(0);
+        let slice = slice_loops(&data_ops) + 4 * u64::from(point.problem.target_pieces());
         let short = (tuning.loops / slice).max(1) * 128;
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short) / 128 * 128;
         let panel = if sketched { widest.max(128) } else { stride };
@@ -226,16 +150,37 @@ impl Layout {
         u64::from(pieces_of(&self.sketch_ops)) * u64::from(self.slots) * self.rows * u64::from(self.stride)
     }
 
-    pub fn sketch_count_words(&self) -> u64 {
+    /// First word of the largest magnitudes behind the sketch's counts.
+    pub fn sketch_maxima_at(&self) -> u64 {
         3 * self.sketch_ops.len() as u64 * u64::from(self.slots) * self.rows
+    }
+
+    pub fn sketch_count_words(&self) -> u64 {
+        self.sketch_maxima_at() + u64::from(self.slots) * self.rows
     }
 
     pub fn x_words(&self) -> u64 {
         u64::from(pieces_of(&self.data_ops)) * self.cells() * u64::from(self.panel)
     }
 
-    pub fn data_count_words(&self) -> u64 {
+    /// First word of the largest magnitudes behind the counts of data.
+    pub fn data_maxima_at(&self) -> u64 {
         3 * self.data_ops.len() as u64 * self.cells()
+    }
+
+    pub fn data_count_words(&self) -> u64 {
+        self.data_maxima_at() + self.cells()
+    }
+
+    /// Whether the panels of a block are only measured, before they are quantized: first yes, then no.
+    pub fn passes(&self) -> &'static [bool] {
+        if self.data_ops.iter().any(CutOp::is_whole) { &[true, false] } else { &[false] }
+    }
+
+    /// First column and width of each panel.
+    pub fn panels(&self) -> impl Iterator<Item = (u32, u32)> {
+        let (stride, panel) = (self.stride, self.panel);
+        (0..stride).step_by(panel as usize).map(move |at| (at, panel.min(stride - at)))
     }
 
     pub fn lane_words(&self) -> u64 {

@@ -8,6 +8,7 @@ mod counts;
 mod device;
 mod known;
 mod layout;
+mod operands;
 mod probe;
 mod quantize;
 pub mod shader;

@@ -1,6 +1,9 @@
 //! The list of kernels and the composer that joins their WGSL files.
 
-/// One WGSL file and what it needs. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two) are common to all.
+use crate::config::{MAX_BATCH, MAX_MODEL};
+
+/// One WGSL file and what it needs. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two) are common
+/// to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kernel {
     /// File, entry point and label.
@@ -80,7 +83,7 @@ pub const FEATURE: Kernel = Kernel {
         ("feature", include_str!("../../shaders/feature.wgsl")),
     ],
     read_only: &[true, true, true, false, false],
-    zeroed: true,
+    zeroed: false,
 };
 pub const TRAIN: Kernel = Kernel {
     name: "train",
@@ -150,33 +153,39 @@ pub fn hash() -> u64 {
     crate::hash::fnv1a64(texts)
 }
 
-/// Largest models for which a train pipeline is built: its weights lie in workgroup memory.
-pub const MODEL_SIZES: [u32; 2] = [1024, crate::config::MAX_MODEL];
+/// Largest models for which pipelines of train and feature are built: the weights of the one and the largest
+/// magnitudes of the blocks of both lie in workgroup memory.
+pub const MODEL_SIZES: [u32; 2] = [1024, MAX_MODEL];
 
 /// What distinguishes two pipelines of one kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// The barrier stands on every accumulator, not only where a compiler may contract.
     pub strict: bool,
-    /// One of [`MODEL_SIZES`]; kernels other than train ignore it.
+    /// One of [`MODEL_SIZES`]; kernels other than train and feature ignore it.
     pub model: u32,
     /// The codec knows every class of format, not only grids and blocks of them: three times the code.
     pub every_class: bool,
 }
 
+impl Variant {
+    /// The one for such a model, at least as large as this one.
+    pub fn of_model(self, model: u32) -> Variant {
+        Variant { model: if model <= MODEL_SIZES[0] { self.model } else { MAX_MODEL }, ..self }
+    }
+}
+
 /// Workgroup memory of a train pipeline in bytes, its 1 KiB of small arrays included.
 pub fn train_memory(model: u32) -> u32 {
-    4 * (model + crate::config::MAX_BATCH) + 1024
+    let maxima = 3 * model.max(2 * MAX_BATCH) / 8;
+    4 * (model + MAX_BATCH + maxima) + 1024
 }
 
 /// The WGSL of a kernel.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let mut text = format!(
         "const STRICT: bool = {};\nconst EVERY_CLASS: bool = {};\nconst MODEL: u32 = {}u;\nconst BATCH: u32 = {}u;\n",
-        variant.strict,
-        variant.every_class,
-        variant.model,
-        crate::config::MAX_BATCH
+        variant.strict, variant.every_class, variant.model, MAX_BATCH
     );
     for (name, part) in kernel.parts {
         text.push_str(&format!("\n// {name}.wgsl\n{part}"));

@@ -6,7 +6,8 @@ use std::sync::mpsc::Receiver;
 use wgpu::{Buffer, SubmissionIndex};
 
 use super::device::{Context, header};
-use super::layout::{CutOp, Layout, Tuning};
+use super::layout::{Layout, Tuning};
+use super::operands::{CutOp, chunks, first_piece, runs, slice_loops};
 use super::shader::{DRAW, FEATURE, PROJECT, SKETCH, Variant};
 use super::upload::Panel;
 use crate::config::Sketch;
@@ -15,9 +16,6 @@ use crate::format::{Op, policy};
 use crate::plan::{Plan, Point, SketchDraw};
 use crate::problem;
 use crate::random::Stream as Words;
-
-/// Operations of one dispatch of draw or sketch: their counters lie in workgroup memory.
-pub const OPS: usize = 32;
 
 /// Buffers and shapes of a wave.
 pub struct Stream<'a> {
@@ -94,8 +92,7 @@ impl<'a> Stream<'a> {
 
     /// Columns per dispatch, so that no invocation loops too long.
     fn columns(&self, limit: u64, ops: &[CutOp]) -> u64 {
-        let work: u64 = ops.iter().take(OPS).map(|op| 9 + 4 * u64::from(op.pieces)).sum();
-        limit.min((self.tuning.loops / (14 + work)).max(1) * 128)
+        limit.min((self.tuning.loops / slice_loops(ops)).max(1) * 128)
     }
 
     fn sketch(&self) -> Result<()> {
@@ -110,24 +107,28 @@ impl<'a> Stream<'a> {
         for (index, draw) in self.point.sketches.iter().enumerate() {
             for (at, ops) in chunks(&layout.sketch_ops) {
                 for (first, ops) in runs(ops, index) {
-                    self.sketch_ops(draw, at + first, ops, &uploaded)?;
+                    if ops.iter().any(CutOp::is_whole) {
+                        self.sketch_ops(draw, None, &[], &uploaded)?;
+                    }
+                    self.sketch_ops(draw, Some(at + first), ops, &uploaded)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// `ops` of one draw, the first of which has number `index`.
-    fn sketch_ops(&self, draw: &SketchDraw, index: u32, ops: &[CutOp], uploaded: &Buffer) -> Result<()> {
+    /// `ops` of one draw, the first of which has number `index`; without a number the draw is measured only.
+    fn sketch_ops(&self, draw: &SketchDraw, index: Option<u32>, ops: &[CutOp], uploaded: &Buffer) -> Result<()> {
         let (layout, stride) = (self.layout, u64::from(self.layout.stride));
         let width = self.columns(stride.min(self.tuning.panel), ops);
         for first in (0..stride).step_by(width as usize) {
             let panel = width.min(stride - first) as u32;
             let mut params = header(self.seed);
-            let seeds_at = 17 + (Op::WORDS + 2) * ops.len() as u32;
+            let seeds_at = 19 + (Op::WORDS + 2) * ops.len() as u32;
             params.extend([self.point.problem.dim, first as u32, panel, layout.stride, self.point.model]);
-            params.extend([layout.slots, ops.len() as u32, 17, seeds_at, u32::from(first == 0), draw.pass]);
-            params.extend([u32::from(layout.uploaded_g > 0), index, ops[0].first]);
+            params.extend([layout.slots, ops.len() as u32, 19, seeds_at, u32::from(first == 0), draw.pass]);
+            params.extend([u32::from(layout.uploaded_g > 0), index.unwrap_or(0), first_piece(ops)]);
+            params.extend([layout.sketch_maxima_at() as u32, u32::from(index.is_none())]);
             params.extend(ops.iter().flat_map(CutOp::words));
             params.extend_from_slice(self.seeds);
             let buffers = [uploaded, &self.g, &self.sketch_counts];
@@ -138,16 +139,21 @@ impl<'a> Stream<'a> {
 
     /// Makes labels and features of `samples` samples from `first` on.
     pub fn block(&self, first: u64, samples: u64) -> Result<()> {
-        let stride = u64::from(self.layout.stride);
-        let panel = u64::from(self.layout.panel);
-        for at in (0..stride).step_by(panel as usize) {
-            let width = panel.min(stride - at);
-            if self.point.uploads {
-                self.upload()?;
-            }
-            self.draw(first, samples, at, width)?;
-            if self.layout.sketched {
-                self.project(samples, at, width)?;
+        for &measured in self.layout.passes() {
+            for panel in self.layout.panels() {
+                if self.point.uploads {
+                    self.upload()?;
+                }
+                if measured {
+                    self.draw_ops((first, samples), panel, None, &[])?;
+                    continue;
+                }
+                for (index, ops) in chunks(&self.layout.data_ops) {
+                    self.draw_ops((first, samples), panel, Some(index), ops)?;
+                }
+                if self.layout.sketched {
+                    self.project(samples, panel)?;
+                }
             }
         }
         self.feature(first, samples)
@@ -166,29 +172,35 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    fn draw(&self, first: u64, samples: u64, at: u64, width: u64) -> Result<()> {
+    /// `ops` on a panel (first column, width), the first of which has number `index` and whose dispatch makes the
+    /// labels too if it is 0; without a number the panel is measured only.
+    fn draw_ops(
+        &self,
+        (first, samples): (u64, u64),
+        (at, width): (u32, u32),
+        index: Option<u32>,
+        ops: &[CutOp],
+    ) -> Result<()> {
         let (layout, problem) = (self.layout, &self.point.problem);
-        let last = at + width == u64::from(layout.stride);
+        let last = at + width == layout.stride;
         let deviation = problem::label_deviation(problem, self.point.tail);
-        for (index, ops) in chunks(&layout.data_ops) {
-            let mut params = header(self.seed);
-            let seeds_at = 19 + (Op::WORDS + 2) * ops.len() as u32;
-            let labels = if index == 0 { layout.target_pieces } else { 0 };
-            params.extend([problem.dim, at as u32, width as u32, first as u32, layout.samples]);
-            params.extend([layout.slots, ops.len() as u32, 19, seeds_at, u32::from(at == 0), u32::from(last)]);
-            params.extend([deviation.to_bits(), index, labels, ops[0].first, u32::from(self.point.uploads)]);
-            params.extend(ops.iter().flat_map(CutOp::words));
-            params.extend_from_slice(self.seeds);
-            let buffers = [&self.scales, &self.uploaded, &self.x, &self.lanes, &self.labels, &self.data_counts];
-            self.context.dispatch((DRAW, self.variant), &params, &buffers, [samples as u32, layout.slots, 1])?;
-        }
-        Ok(())
+        let mut params = header(self.seed);
+        let seeds_at = 21 + (Op::WORDS + 2) * ops.len() as u32;
+        let labels = if index == Some(0) { layout.target_pieces } else { 0 };
+        params.extend([problem.dim, at, width, first as u32, layout.samples]);
+        params.extend([layout.slots, ops.len() as u32, 21, seeds_at, u32::from(at == 0), u32::from(last)]);
+        params.extend([deviation.to_bits(), index.unwrap_or(0), labels, first_piece(ops)]);
+        params.extend([u32::from(self.point.uploads), layout.data_maxima_at() as u32, u32::from(index.is_none())]);
+        params.extend(ops.iter().flat_map(CutOp::words));
+        params.extend_from_slice(self.seeds);
+        let buffers = [&self.scales, &self.uploaded, &self.x, &self.lanes, &self.labels, &self.data_counts];
+        self.context.dispatch((DRAW, self.variant), &params, &buffers, [samples as u32, layout.slots, 1])
     }
 
-    fn project(&self, samples: u64, at: u64, width: u64) -> Result<()> {
+    fn project(&self, samples: u64, (at, width): (u32, u32)) -> Result<()> {
         let (layout, rows) = (self.layout, self.point.model);
         let mut params = header(self.seed);
-        params.extend([width as u32 / 4, at as u32 / 4, layout.stride / 4, layout.samples, rows, layout.slots]);
+        params.extend([width / 4, at / 4, layout.stride / 4, layout.samples, rows, layout.slots]);
         params.extend([u32::from(at == 0), 11]);
         params.extend(layout.products.iter().flatten());
         let groups = [rows.div_ceil(32), samples.div_ceil(32) as u32, layout.slots * layout.products.len() as u32];
@@ -217,18 +229,6 @@ impl<'a> Stream<'a> {
         params.extend_from_slice(self.seeds);
         let groups = [samples as u32, layout.slots, features.len() as u32];
         let buffers = [source, &self.data_counts, &self.sketch_counts, &self.z, &self.feature_counts];
-        self.context.dispatch((FEATURE, self.variant), &params, &buffers, groups)
+        self.context.dispatch((FEATURE, self.variant.of_model(self.point.model)), &params, &buffers, groups)
     }
-}
-
-/// Chunks of at most [`OPS`] operations: (index of the first, the chunk).
-fn chunks(ops: &[CutOp]) -> impl Iterator<Item = (u32, &[CutOp])> {
-    ops.chunks(OPS).enumerate().map(|(chunk, ops)| ((chunk * OPS) as u32, ops))
-}
-
-/// Consecutive operations of one draw: (index of the first, the operations).
-fn runs(ops: &[CutOp], draw: usize) -> impl Iterator<Item = (u32, &[CutOp])> {
-    let groups = ops.chunk_by(|a, b| a.draw == b.draw);
-    let at = groups.scan(0, |at, group| Some((std::mem::replace(at, *at + group.len() as u32), group)));
-    at.filter(move |(_, group)| group[0].draw == draw)
 }

@@ -4,7 +4,7 @@ use wgpu::Buffer;
 
 use super::device::{Context, header};
 use super::layout::{COUNTER_WORDS, Layout, NAN_WORDS, Tuning};
-use super::shader::{MODEL_SIZES, TRAIN, Variant};
+use super::shader::{TRAIN, Variant};
 use super::stream::Stream;
 use crate::config::MAX_MODEL;
 use crate::error::Result;
@@ -15,9 +15,9 @@ const NEVER: u32 = u32::MAX;
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
 const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
-/// Loops in the branches that a unit does not take. A compiler that masks lanes instead of jumping runs each of them
-/// once: llvmpipe does, and counts it towards its limit.
-const IDLE: u64 = 10;
+/// All loops of all units, 17, and one more. A compiler that masks lanes instead of jumping runs each of them once
+/// even where its branch is not taken: llvmpipe does, and counts it towards its limit, as it does a loop's last test.
+const IDLE: u64 = 18;
 /// Words read back at once, about.
 const READ_WORDS: u64 = 1 << 24;
 
@@ -55,33 +55,62 @@ fn units(t: &Trajectory) -> u64 {
     u64::from(t.batch) + 1 + u64::from(t.model).div_ceil(32)
 }
 
-/// Loop iterations that one invocation spends in a unit.
-fn unit_cost(t: &Trajectory, unit: u64) -> u64 {
-    let (batch, rounds) = (u64::from(t.batch), u64::from(t.model).div_ceil(32));
-    let once = if unit == 0 { rounds } else { 0 };
-    let last = if unit + 1 == units(t) { 2 * rounds } else { 0 };
-    let own = if unit < batch {
-        rounds
-    } else if unit == batch {
-        batch.div_ceil(32)
-    } else {
-        // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
-        3 * batch
-    };
-    1 + IDLE + own + once + last
+/// Loop iterations that one invocation spends in the parts of an update.
+struct Loops {
+    /// Once in front of the first dot product: measuring, clearing, rounding.
+    parameter: u64,
+    dot: u64,
+    scalars: u64,
+    gradient: u64,
+    /// Once behind the last gradient.
+    commit: u64,
 }
 
-/// Loop iterations of a dispatch outside of its units.
+fn loops_of(t: &Trajectory) -> Loops {
+    let batch = u64::from(t.batch);
+    let (rounds, batch_rounds) = (u64::from(t.model).div_ceil(32), batch.div_ceil(32));
+    // A set of largest magnitudes has one for 8 elements, twice along the batch; 32 lanes clear it.
+    let clear = 1 + rounds.max(2 * batch_rounds) / 8;
+    Loops {
+        parameter: 2 * rounds + clear,
+        dot: 1 + IDLE + rounds,
+        scalars: 1 + IDLE + 3 * batch_rounds + 2 * clear,
+        // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
+        gradient: 1 + IDLE + 3 * batch,
+        commit: 3 * rounds + 2 * clear,
+    }
+}
+
+impl Loops {
+    fn of_unit(&self, t: &Trajectory, unit: u64) -> u64 {
+        let batch = u64::from(t.batch);
+        let first = if unit == 0 { self.parameter } else { 0 };
+        let last = if unit + 1 == units(t) { self.commit } else { 0 };
+        let own = match unit {
+            unit if unit < batch => self.dot,
+            unit if unit == batch => self.scalars,
+            _ => self.gradient,
+        };
+        first + own + last
+    }
+
+    fn of_update(&self, t: &Trajectory) -> u64 {
+        let (batch, rounds) = (u64::from(t.batch), u64::from(t.model).div_ceil(32));
+        self.parameter + batch * self.dot + self.scalars + rounds * self.gradient + self.commit
+    }
+}
+
+/// Loop iterations of a dispatch outside of its units: copies from and to the state, clearing the largest magnitudes
+/// of the larger variant, counters.
 fn overhead(t: &Trajectory) -> u64 {
-    2 * u64::from(t.model).div_ceil(32) + 2 * u64::from(t.batch).div_ceil(32) + 16
+    let copies = 2 * u64::from(t.model).div_ceil(32) + 2 * u64::from(t.batch).div_ceil(32);
+    copies + u64::from(3 * MAX_MODEL / 8 / 32) + 32
 }
 
 /// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
 fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> u64 {
-    let (per_update, batch, rounds) = (units(t), u64::from(t.batch), u64::from(t.model).div_ceil(32));
-    let scalars = 1 + IDLE + batch.div_ceil(32);
-    let gradient = 1 + IDLE + 3 * batch;
-    let update_cost = batch * (1 + IDLE + rounds) + rounds + scalars + rounds * gradient + 2 * rounds;
+    let (per_update, costs) = (units(t), loops_of(t));
+    let update_cost = costs.of_update(t);
     let mut left = loops.saturating_sub(overhead(t));
     let mut done = 0;
     while progress.update < target {
@@ -92,7 +121,7 @@ fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> 
             done += whole * per_update;
             continue;
         }
-        let cost = unit_cost(t, progress.unit);
+        let cost = costs.of_unit(t, progress.unit);
         if cost > left && done > 0 {
             break;
         }
@@ -119,10 +148,9 @@ impl<'a> Training<'a> {
         let runs_at = 9 + seeds.len() as u32;
         head.extend([layout.samples, layout.slots, 9, runs_at, 0, u32::from(plan.average)]);
         head.extend_from_slice(seeds);
-        let model = if point.model <= MODEL_SIZES[0] { variant.model } else { MAX_MODEL };
         Training {
             context,
-            variant: Variant { model, ..variant },
+            variant: variant.of_model(point.model),
             layout,
             point,
             tuning,
@@ -243,7 +271,7 @@ mod tests {
                     let count = advance(&t, &mut progress, 3, loops);
                     let mut cost = overhead(&t);
                     for _ in 0..count {
-                        cost += unit_cost(&t, unit);
+                        cost += loops_of(&t).of_unit(&t, unit);
                         unit = (unit + 1) % units(&t);
                     }
                     assert!(count == 1 || cost <= loops, "{cost} loop iterations of {loops}");

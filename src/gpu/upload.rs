@@ -19,7 +19,7 @@ pub struct Panel {
     pub labels: Vec<f32>,
 }
 
-/// Sends every panel of every block, in the order in which the device takes them, until nobody receives.
+/// Sends every panel of every block, in the order in which the device takes them and as often, until nobody receives.
 pub fn produce(point: &Point, layout: &Layout, seed: u64, seeds: &[u32], panels: &SyncSender<Panel>) {
     // A pool of its own: every thread of the shared one may be waiting for the device that waits for these panels.
     let Ok(pool) = ThreadPoolBuilder::new().build() else { return };
@@ -30,8 +30,7 @@ fn produce_all(point: &Point, layout: &Layout, seed: u64, seeds: &[u32], panels:
     let sources: Vec<Source> = seeds.iter().map(|&index| cpu::source(point, &Stream::new(seed, index))).collect();
     for first in (0..point.samples).step_by(layout.samples as usize) {
         let samples = u64::from(layout.samples).min(point.samples - first);
-        for at in (0..layout.stride).step_by(layout.panel as usize) {
-            let width = layout.panel.min(layout.stride - at);
+        for (at, width) in layout.passes().iter().flat_map(|_| layout.panels()) {
             let panel = panel(layout, &sources, (first, samples), (at as usize, width as usize));
             if panels.send(panel).is_err() {
                 return;

@@ -1,5 +1,7 @@
 //! Formats and laws, each with its own options.
 
+use roundlaw::format::WHOLE;
+
 use super::*;
 
 /// Every format, as messages list them.
@@ -175,22 +177,26 @@ fn blocks_have_a_size_and_a_rule_for_their_scale() {
     ];
     for (format, default) in BLOCKS {
         let plain = spec_of(Site::Data, &format!("\"{format}\"")).unwrap();
-        for size in [8, 16, 32] {
+        for size in [8, 16, 32, 64, WHOLE] {
+            let (text, key) = match size {
+                WHOLE => ("vector".to_string(), "\"vector\"".to_string()),
+                _ => (size.to_string(), size.to_string()),
+            };
             for (name, mode) in modes {
-                let value = format!("{{ format = \"{format}\", block = {size}, scale_mode = \"{name}\" }}");
+                let value = format!("{{ format = \"{format}\", block = {key}, scale_mode = \"{name}\" }}");
                 let spec = spec_of(Site::Data, &value).unwrap();
                 let Spec::Format { sharing, .. } = spec else { panic!("{spec:?}") };
                 assert_eq!(sharing, Some(Sharing { size, mode }), "{value}");
                 // The row tells what is not the default.
-                let block = if size == default { String::new() } else { format!(" block={size}") };
+                let block = if size == default { String::new() } else { format!(" block={text}") };
                 let rule = if name == "floor" { String::new() } else { format!(" scale_mode={name}") };
                 assert_eq!(spec.canonical(), format!("{format}{block}{rule}"));
                 assert_eq!(spec == plain, size == default && name == "floor", "{value}");
             }
         }
         let with = |option: &str| format!("{{ format = \"{format}\", {option} }}");
-        for wrong in ["0", "4", "12", "64", "-8", "16.0", "\"16\"", "true", "[16]"] {
-            let message = format!("data.block = {wrong}: allowed is 8, 16, 32");
+        for wrong in ["0", "4", "12", "128", "4294967295", "-8", "16.0", "\"16\"", "\"Vector\"", "true", "[16]"] {
+            let message = format!("data.block = {wrong}: allowed is 8, 16, 32, 64, \"vector\"");
             values_refused("data", &[(&with(&format!("block = {wrong}")), &[&message])]);
         }
         for wrong in ["\"round\"", "\"Floor\"", "\"\"", "0", "false"] {

@@ -97,8 +97,8 @@ fn every_format_with_every_option_parses_back_and_has_its_own_text() {
             Layout::Integer { .. } => vec!["step = 0.25".into(), "step = 0.5".into()],
             Layout::Block { .. } => {
                 let modes = ScaleMode::ALL.map(ScaleMode::name);
-                let sharing = |block: u32| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
-                [8, 16, 32].into_iter().flat_map(sharing).collect()
+                let sharing = |block| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
+                ["8", "16", "32", "64", "\"vector\""].into_iter().flat_map(sharing).collect()
             }
         };
         for (options, rounding) in options.iter().flat_map(|o| roundings().into_iter().map(move |r| (o, r))) {

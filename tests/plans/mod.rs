@@ -128,7 +128,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
         _ => format!(
             "format = \"{}\", block = {}, scale_mode = \"{}\"",
             c.pick(&["mxfp8", "mxfp8-e5m2", "mxfp6-e3m2", "mxfp6-e2m3", "mxfp4", "mxint8", "bfp8", "bfp12"]),
-            c.pick(&[8, 16, 32, 32]),
+            c.pick(&["8", "16", "32", "64", "\"vector\""]),
             c.pick(&["floor", "rceil", "even", "ceil"])
         ),
     };
