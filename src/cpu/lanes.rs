@@ -77,8 +77,10 @@ fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32)
     };
     let nan = magnitude > INFINITY || over && !stops && op.has(policy::OVERFLOWS);
     let kept = if over { max } else { rounded };
-    let out = if kept == 0 || nan { 0 } else { sign | kept };
-    (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(nan))
+    // A block's scale can take its elements beyond f32.
+    let lost = nan || kept >= INFINITY;
+    let out = if kept == 0 || lost { 0 } else { sign | kept };
+    (f32::from_bits(out), u32::from(over && !nan), u32::from(kept == 0 && magnitude != 0), u32::from(lost))
 }
 
 /// `significand` / 2^shift as a whole number.
