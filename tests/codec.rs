@@ -15,6 +15,8 @@ mod list;
 mod lists;
 #[path = "codec/random.rs"]
 mod random;
+#[path = "codec/tables.rs"]
+mod tables;
 
 use roundlaw::codec::{Rounded, quantize};
 use roundlaw::format::{Direction, Op, Quantizer, Rounding, format};

@@ -53,7 +53,7 @@ pub fn telling_inputs(op: &Op) -> Vec<u32> {
     };
     let last = op.max_code.max(op.min_code) + 1;
     let stride = (last / CODES).max(1);
-    let codes = (0..=last).filter(|code| code % stride == 0 || *code < 64 || *code + 64 > last);
+    let codes = (0..last.min(64)).chain((0..=last).step_by(stride as usize)).chain(last.saturating_sub(64)..=last);
     let mut points = vec![0, 1, 0x007f_ffff, 0x0080_0000, LARGEST, INFINITY, INFINITY + 1, 0x7fff_ffff];
     for code in codes {
         let (low, high) = (value(code), value(code + 1).min(INFINITY));
@@ -102,7 +102,7 @@ pub(super) fn explain(
     vec![input, one("device", found), one("must be", must)]
 }
 
-/// Chunks of all inputs; where a hash differs, the chunk is asked for one by one.
+/// Chunks of all inputs.
 pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<Verdict> {
     let Device::Gpu(gpu) = device else {
         return Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into()));
@@ -113,26 +113,41 @@ pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<
     };
     let mut count = 0;
     for (first, stretch) in chunks {
-        let found = gpu.hashes(question, first, stretch)?;
-        let must: Vec<[u32; 2]> =
-            (0..stretch).into_par_iter().map(|k| hash(question, first.wrapping_add(k * CHUNK))).collect();
-        if let Some(k) = (0..stretch as usize).find(|&k| found[k] != must[k]) {
-            return one_by_one(question, gpu, first.wrapping_add(k as u32 * CHUNK));
+        match stretch_of_chunks(gpu, question, question, first, stretch)? {
+            Verdict::Pass(more) => count += more,
+            other => return Ok(other),
         }
-        count += u64::from(stretch) * u64::from(CHUNK);
     }
     Ok(Verdict::Pass(count))
 }
 
-fn one_by_one(question: &Question, gpu: &Gpu, first: u32) -> Result<Verdict> {
-    let found = gpu.answers(question, first)?;
-    let differs = (0..CHUNK).find(|&k| found[k as usize] != answer(question, first + k));
+/// The answers of a device to `asked` against the CPU's to `expected`, in `stretch` chunks of inputs from `first` on.
+/// Where a hash differs, the chunk is asked for one by one.
+pub fn stretch_of_chunks(
+    gpu: &Gpu,
+    asked: &Question,
+    expected: &Question,
+    first: u32,
+    stretch: u32,
+) -> Result<Verdict> {
+    let found = gpu.hashes(asked, first, stretch)?;
+    let must: Vec<[u32; 2]> =
+        (0..stretch).into_par_iter().map(|k| hash(expected, first.wrapping_add(k * CHUNK))).collect();
+    match (0..stretch as usize).find(|&k| found[k] != must[k]) {
+        None => Ok(Verdict::Pass(u64::from(stretch) * u64::from(CHUNK))),
+        Some(k) => one_by_one(gpu, asked, expected, first.wrapping_add(k as u32 * CHUNK)),
+    }
+}
+
+fn one_by_one(gpu: &Gpu, asked: &Question, expected: &Question, first: u32) -> Result<Verdict> {
+    let found = gpu.answers(asked, first)?;
+    let differs = (0..CHUNK).find(|&k| found[k as usize] != answer(expected, first + k));
     Ok(Verdict::Fail(match differs {
         None => vec![format!(
             "inputs 0x{first:08x} on: the hash differs, and the answers one by one do not: the device gives different answers at different times"
         )],
         Some(k) => {
-            let (input, [x, y, z]) = (first + k, answer(question, first + k));
+            let (input, [x, y, z]) = (first + k, answer(expected, first + k));
             let [a, b, c] = found[k as usize];
             vec![
                 format!("input 0x{input:08x}"),

@@ -9,6 +9,7 @@ pub mod gemv;
 mod kernels;
 
 pub use cases::{Case, cases};
+pub use codec::stretch_of_chunks;
 
 use crate::error::Result;
 use crate::gpu::Gpu;
