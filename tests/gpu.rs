@@ -3,6 +3,8 @@
 
 #[allow(dead_code)] // what tests/cpu.rs needs of it
 mod plans;
+#[path = "gpu/verify.rs"]
+mod verify;
 
 use std::sync::OnceLock;
 
@@ -230,8 +232,9 @@ fn an_adapter_that_is_not_there_is_refused_with_a_way_out() {
 fn every_composed_shader_validates() {
     use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
     for kernel in KERNELS {
-        for (strict, model) in [false, true].into_iter().flat_map(|strict| MODEL_SIZES.map(|model| (strict, model))) {
-            let text = compose(&kernel, Variant { strict, model });
+        let choices = [(false, false), (false, true), (true, false), (true, true)];
+        for ((strict, every_class), model) in choices.into_iter().flat_map(|c| MODEL_SIZES.map(|model| (c, model))) {
+            let text = compose(&kernel, Variant { strict, model, every_class });
             let module = wgpu::naga::front::wgsl::parse_str(&text)
                 .unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
             let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);

@@ -55,17 +55,18 @@ fn verify(args: &Verify) -> Result<()> {
 
 /// All cases on one adapter, told as they end.
 fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> Result<Value> {
-    let (name, device) = match index {
-        None => ("cpu".to_string(), Ok(Device::Cpu)),
+    let (name, gpu) = match index {
+        None => ("cpu".to_string(), Ok(None)),
         Some(index) => {
             let gpu = Gpu::open(index);
             let name = gpu
                 .as_ref()
                 .map_or(format!("adapter {index}"), |gpu| format!("{} ({})", gpu.info.name, gpu.info.backend));
-            (name, gpu.map(|gpu| Device::Gpu(Box::new(gpu))))
+            (name, gpu.map(Some))
         }
     };
-    let fingerprint = match &device {
+    let device = gpu.as_ref().map(|gpu| gpu.as_ref().map_or(Device::Cpu, Device::Gpu));
+    let fingerprint = match device {
         Ok(Device::Gpu(gpu)) => gpu.fingerprint().to_string(),
         _ => adapter::Adapter::Cpu { fault: None }.origin().fingerprint,
     };
@@ -73,8 +74,8 @@ fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> 
     let (start, mut totals, mut documents) = (Instant::now(), [0u64; 3], Vec::new());
     for (done, (case, what)) in cases.iter().enumerate() {
         let begun = Instant::now();
-        let verdict = match &device {
-            Ok(device) => run_case(what, device, args.level)?,
+        let verdict = match device {
+            Ok(device) => run_case(what, &device, args.level)?,
             Err(reason) => Verdict::Unsupported(reason.to_string()),
         };
         let kind = ["pass", "fail", "unsupported"].iter().position(|kind| *kind == verdict.name()).unwrap_or(1);

@@ -24,10 +24,11 @@ pub enum Level {
 }
 
 /// What is under test.
-pub enum Device {
+#[derive(Clone, Copy)]
+pub enum Device<'a> {
     /// The fast CPU code.
     Cpu,
-    Gpu(Box<Gpu>),
+    Gpu(&'a Gpu),
 }
 
 /// What came of a case.

@@ -118,7 +118,32 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
         let shared = if site.is_scalar() { c.pick(&[", shared_batch = true", ""]) } else { "" };
         return format!("{{ noise = \"{noise}\", eps = {eps}, law = \"{law}\"{shared} }}");
     }
-    let format = match c.below(10) {
+    let format = match c.below(14) {
+        10 => format!(
+            "format = \"nvfp4\", block = {}, tensor_scale = {}",
+            c.pick(&["16", "16", "32", "\"vector\""]),
+            c.pick(&["0.01", "0.0078125", "1e-4"])
+        ),
+        11 => format!(
+            "format = \"{}\", roots = {}, bias = {}",
+            c.pick(&["log8", "log6", "log4"]),
+            c.pick(&[1, 3, 5, 8, 16]),
+            c.pick(&[4, 20, 40])
+        ),
+        12 => format!(
+            "format = \"{}\", step = {}, range = \"{}\"",
+            c.pick(&["int8", "int5", "int11"]),
+            c.pick(&["0.03", "0.001", "\"absmax\"", "0.125"]),
+            c.pick(&["full", "symmetric"])
+        ),
+        13 => format!(
+            "format = \"{}\", specials = \"{}\", gradual_underflow = {}, nan = \"{}\", scale = {}",
+            c.pick(&["e3m4", "e4m2", "e5m0", "e2m5"]),
+            c.pick(&["none", "nan", "ieee"]),
+            c.pick(&["true", "false"]),
+            c.pick(&["propagate", "satfinite"]),
+            c.pick(&["1.0", "0.0078125"])
+        ),
         0 | 1 => format!("format = \"e4m3\", scale = {}", c.pick(&["1.0", "0.0625", "0.0009765625"])),
         2 => "format = \"e4m3\", overflow = \"ieee\", scale = 0.00048828125".to_string(),
         3 => format!("format = \"{}\", scale = {}", c.pick(&["e5m2", "e3m2", "e2m3"]), c.pick(&["1.0", "0.0078125"])),

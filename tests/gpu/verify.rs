@@ -1,0 +1,39 @@
+//! The cases of `verify` on every adapter, and that they can fail.
+
+use roundlaw::format::{Direction, Op, Quantizer, Rounding, format};
+use roundlaw::verify::answers::Question;
+use roundlaw::verify::{Device, Level, Verdict, cases, run, stretch_of_chunks};
+
+use crate::gpus;
+
+#[test]
+fn every_quick_case_passes() {
+    let cases = cases(Level::Quick);
+    assert!(cases.len() > 500, "{} cases", cases.len());
+    for gpu in gpus() {
+        for (name, case) in &cases {
+            match run(case, &Device::Gpu(gpu), Level::Quick) {
+                Ok(Verdict::Pass(count)) => assert!(count > 0, "{name}"),
+                other => panic!("{}: {name}: {other:?}", gpu.info.name),
+            }
+        }
+    }
+}
+
+#[test]
+fn another_rounding_of_ties_is_found_by_its_hash_and_told_by_its_first_input() {
+    let question = |direction| {
+        let quantizer = Quantizer { rounding: Rounding::new(direction), ..Quantizer::new(format("e4m3").unwrap()) };
+        Question::Codec(Op::of(&quantizer))
+    };
+    let (even, away) = (question(Direction::NearestEven), question(Direction::NearestAway));
+    for gpu in gpus() {
+        // From 1 on, the first tie whose lower code is even lies between 1 and 1.125.
+        let verdict = stretch_of_chunks(gpu, &away, &even, 0x3f80_0000, 16).expect("the device answers");
+        let Verdict::Fail(lines) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(lines[0], "input 0x3f880000");
+        assert!(lines[1].contains("0x00000039") && lines[2].contains("0x00000038"), "{lines:?}");
+        let same = stretch_of_chunks(gpu, &even, &even, 0x3f80_0000, 16).expect("the device answers");
+        assert_eq!(same, Verdict::Pass(16 << 16));
+    }
+}

@@ -1,0 +1,111 @@
+//! Cases on the CPU, and other people's codecs and products.
+
+use roundlaw::codec::quantize;
+use roundlaw::format::{Direction, Float, Layout, Op, Overflow, Quantizer, Rounding, Specials, format};
+use roundlaw::verify::foreign;
+use roundlaw::verify::gemv;
+use roundlaw::verify::{Device, Level, Verdict, cases, run};
+
+#[test]
+fn every_quick_case_passes_on_the_cpu() {
+    let (mut passed, mut unsupported) = (0, 0);
+    for (name, case) in cases(Level::Quick) {
+        match run(&case, &Device::Cpu, Level::Quick).unwrap() {
+            Verdict::Pass(count) => {
+                assert!(count > 0, "{name}");
+                passed += 1;
+            }
+            Verdict::Unsupported(_) => unsupported += 1,
+            Verdict::Fail(lines) => panic!("{name}: {lines:#?}"),
+        }
+    }
+    assert!(passed > 500 && unsupported == 3, "{passed} passed, {unsupported} unsupported");
+}
+
+#[test]
+fn names_of_cases_are_unique() {
+    let mut names: Vec<String> = cases(Level::Full).into_iter().map(|(name, _)| name).collect();
+    let count = names.len();
+    for name in [
+        "codec/e4m3/rne/encode",
+        "block/mxfp4/floor",
+        "random/words",
+        "normal",
+        "kernel/gemv/mxfp4",
+        "kernel/project",
+        "kernel/train/int8",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{name}");
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+/// Inputs around ties, limits and special values, with the codes of somebody's codec.
+fn table(codec: impl Fn(u32) -> u32) -> Vec<(u32, u32)> {
+    let inputs = (0..1u32 << 14).map(|k| k << 18).chain((0..1 << 12).map(|k| (k << 20) | 0x000f_ffff));
+    inputs.map(|bits| (bits, codec(bits))).collect()
+}
+
+#[test]
+fn the_habits_of_other_codecs_are_named() {
+    let base = Quantizer { overflow: Overflow::Ieee, ..Quantizer::new(format("e4m3").unwrap()) };
+    let Layout::Float(float) = base.layout else { panic!() };
+    let op = Op::of(&base);
+    let of = |quantizer: Quantizer| {
+        let op = Op::of(&quantizer);
+        table(move |bits| quantize(&op, bits, 0, 0).code)
+    };
+    let rounding = |direction| Quantizer { rounding: Rounding::new(direction), ..base };
+    let flushed = table(|bits| match quantize(&op, bits, 0, 0).code {
+        code if code & 0x7f < 8 => code & 0x80,
+        code => code,
+    });
+    let nan = |code: u32| {
+        table(move |bits| if bits & 0x7fff_ffff > 0x7f80_0000 { code } else { quantize(&op, bits, 0, 0).code })
+    };
+    for (rows, cause) in [
+        (of(rounding(Direction::NearestAway)), "ties go away from zero"),
+        (of(rounding(Direction::TowardZero)), "truncation: rounds toward zero"),
+        (of(Quantizer { overflow: Overflow::Saturate, ..base }), "saturates beyond the largest value"),
+        (
+            of(Quantizer { layout: Layout::Float(Float { specials: Specials::None, ..float }), ..base }),
+            "wrong maximum: every code counts as a number",
+        ),
+        (flushed, "flushes subnormal results to zero"),
+        (nan(0), "NaN becomes 0"),
+    ] {
+        let report = foreign::check(&base, &rows);
+        assert!(report.different > 0, "{cause}");
+        let best = &report.causes[0];
+        assert_eq!((best.name, best.contradicts), (cause, 0), "{:?}", report.causes);
+        assert_eq!(best.explains, report.different, "{cause}");
+        let (row, input, theirs, ours) = report.first[0];
+        assert_eq!((rows[row], ours.code != theirs), ((input, theirs), true));
+    }
+    let right = foreign::check(&base, &table(|bits| quantize(&op, bits, 0, 0).code));
+    assert_eq!((right.different, right.causes), (0, vec![]));
+}
+
+#[test]
+fn a_product_is_ours_in_another_order_or_wrong() {
+    let number = |k: usize| ((k * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+    let columns = 300;
+    let bits: Vec<u32> = (0..20 * columns).map(|k| number(k).to_bits()).collect();
+    let quantizer = Quantizer::new(format("mxfp8").unwrap());
+    let z = gemv::rounded(Some(&quantizer), &bits, columns);
+    let v: Vec<f32> = (0..columns).map(|k| number(7 * k + 1)).collect();
+    let ours: Vec<f32> = gemv::product(&z, columns, &v).into_iter().map(f32::from_bits).collect();
+    let report = gemv::check(&z, columns, &v, &ours);
+    assert_eq!((report.rows, report.same, report.wrong.len()), (20, 20, 0));
+    let sequential: Vec<f32> =
+        z.chunks(columns).map(|row| row.iter().zip(&v).fold(0.0, |sum, (z, v)| z.mul_add(*v, sum))).collect();
+    let report = gemv::check(&z, columns, &v, &sequential);
+    assert!(report.same < 20 && report.wrong.is_empty() && report.worst <= 1.0, "{report:?}");
+    let mut wrong = ours.clone();
+    wrong[3] += 0.01;
+    wrong[4] = f32::NAN;
+    let report = gemv::check(&z, columns, &v, &wrong);
+    assert_eq!(report.wrong.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [3, 4]);
+}
