@@ -8,6 +8,8 @@ use roundlaw::cpu;
 use roundlaw::cpu::draw::{self, Source};
 use roundlaw::cpu::project::Panels;
 use roundlaw::cpu::train::{Batch, Run};
+use roundlaw::format::{Direction, Format, Op, Quantizer, Rounding, format};
+use roundlaw::normal::normal;
 use roundlaw::plan::Plan;
 use roundlaw::random::Stream;
 use roundlaw::row::Counts;
@@ -94,10 +96,35 @@ fn training(c: &mut Criterion) {
     group.finish();
 }
 
+/// Formats alone: elements rounded per second, on a vector that stays in the first cache.
+fn codecs(c: &mut Criterion) {
+    let mut group = c.benchmark_group("codec");
+    group.throughput(Throughput::Elements(PADDED as u64));
+    for format in ["e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8"] {
+        for direction in [Direction::NearestEven, Direction::Stochastic] {
+            let quantizer = Quantizer { rounding: Rounding::new(direction), ..Quantizer::new(row(format)) };
+            let (op, stream) = (Op::of(&quantizer), Stream::new(0, 0));
+            let drawn: Vec<f32> = (0..PADDED as u32).map(|k| normal(stream.word(k, 0, 0))).collect();
+            let mut values = drawn.clone();
+            group.bench_function(format!("{format} {}", direction.name()), |b| {
+                b.iter(|| {
+                    values.copy_from_slice(black_box(&drawn));
+                    draw::quantize_row(&op, &mut values, PADDED, stream.key(), 0, &mut Counts::default());
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn row(name: &str) -> &'static Format {
+    format(name).expect("a row of the table")
+}
+
 criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1))
         .warm_up_time(std::time::Duration::from_millis(300));
-    targets = draws, projections, training
+    targets = codecs, draws, projections, training
 }
 criterion_main!(kernels);
