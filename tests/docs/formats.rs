@@ -97,7 +97,7 @@ fn magnitude(value: f64) -> String {
     let missing = 2.0 * power - value;
     match () {
         _ if value == 1.0 => "1".into(),
-        _ if value == power && exponent.abs() > 7 || value == power && exponent < 0 => format!("2^{exponent}"),
+        _ if value == power && !(0..=7).contains(&exponent) => format!("2^{exponent}"),
         _ if value.fract() == 0.0 && value < 1e6 => format!("{value}"),
         _ if libm::ldexp(1.0, libm::ilogb(missing)) == missing && value > 1e6 => {
             format!("2^{} - 2^{}", exponent + 1, libm::ilogb(missing))
