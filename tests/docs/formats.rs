@@ -90,17 +90,17 @@ const KINDS: [Kind; 5] = [
 const DEFAULTS: [&str; 5] =
     ["default_rounding", "default_overflow", "default_nan", "default_subnormals", "default_scale_mode"];
 
-/// A magnitude as a power of two, a whole number, a difference of two powers, or the shortest decimal of its f32.
+/// A magnitude as a power of two, a short decimal, a difference of two powers, or the shortest decimal of its f32.
 fn magnitude(value: f64) -> String {
     let exponent = libm::ilogb(value);
     let power = libm::ldexp(1.0, exponent);
     let missing = 2.0 * power - value;
+    let decimal = format!("{value}");
     match () {
-        _ if value == 1.0 => "1".into(),
         _ if value == power && !(0..=7).contains(&exponent) => format!("2^{exponent}"),
-        _ if value.fract() == 0.0 && value < 1e6 => format!("{value}"),
-        _ if libm::ldexp(1.0, libm::ilogb(missing)) == missing && value > 1e6 => {
-            format!("2^{} - 2^{}", exponent + 1, libm::ilogb(missing))
+        _ if decimal.len() <= 8 => decimal,
+        _ if libm::ldexp(1.0, libm::ilogb(missing)) == missing => {
+            format!("{} - 2^{}", magnitude(2.0 * power), libm::ilogb(missing))
         }
         _ => format!("{}", value as f32),
     }
@@ -208,6 +208,7 @@ fn magnitudes_are_short_and_exact() {
         (libm::ldexp(1.0, 127), "2^127"),
         (libm::ldexp(1.0, -149), "2^-149"),
         (1.984375, "1.984375"),
+        (libm::ldexp(32767.0, -14), "2 - 2^-14"),
         (f64::from(234.753_04f32), "234.75304"),
     ] {
         assert_eq!(magnitude(value), text);
