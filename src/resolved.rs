@@ -178,7 +178,8 @@ fn quantizer_text(quantizer: &Quantizer) -> String {
             format!(", step = {step}, range = \"{}\"", if full { "full" } else { "symmetric" })
         }
         Layout::Logarithmic { roots, bias, .. } => format!(", scale = {scale:?}, roots = {roots}, bias = {bias}"),
-        Layout::TwoLevel { .. } => format!(", tensor_scale = {tensor_scale:?}"),
+        // As f64, which the limits are checked in.
+        Layout::TwoLevel { .. } => format!(", tensor_scale = {:?}", f64::from(*tensor_scale)),
         Layout::Exponent => overflow,
         Layout::Identity | Layout::Block { .. } => String::new(),
     };

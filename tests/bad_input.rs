@@ -15,6 +15,8 @@ use tempfile::TempDir;
 mod absurd;
 #[path = "bad_input/bytes.rs"]
 mod bytes;
+#[path = "bad_input/commands.rs"]
+mod commands;
 #[path = "bad_input/files.rs"]
 mod files;
 mod npy_file;
@@ -126,9 +128,14 @@ impl Place {
     }
 
     fn run(&self, args: &[&str]) -> Output {
+        self.run_with(args, "")
+    }
+
+    /// With that on stdin.
+    fn run_with(&self, args: &[&str], stdin: &str) -> Output {
         let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw"));
         command.env("RAYON_NUM_THREADS", "2").current_dir(self.0.path()).timeout(Duration::from_secs(100));
-        command.args(args).output().unwrap()
+        command.args(args).write_stdin(stdin).output().unwrap()
     }
 
     /// Every file below the directory, but for locks, which name their last holder.

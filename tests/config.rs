@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use roundlaw::config::{Check, Checkpoints, Config, Draws, Output, Problem, Schedule, Sketch, Spectrum, Tail, Target};
 use roundlaw::error::{Error, exit};
-use roundlaw::format::{Direction, FORMATS, Law, Layout, Noise, Overflow, Rounding, ScaleMode, Sharing, Spec, format};
+use roundlaw::format::{
+    Direction, FORMATS, Float, Law, Layout, Nan, Noise, Op, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Spec,
+    Specials, Subnormals, WHOLE, class, format,
+};
 use roundlaw::plan::Plan;
 use roundlaw::resolved;
 use roundlaw::row::{SITES, Site};
@@ -17,6 +20,10 @@ mod covariates;
 mod damaged;
 #[path = "config/files.rs"]
 mod files;
+#[path = "config/formats.rs"]
+mod formats;
+#[path = "config/integers.rs"]
+mod integers;
 #[path = "config/keys.rs"]
 mod keys;
 #[allow(dead_code, reason = "the comparison of rows is for other tests")]

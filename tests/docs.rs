@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use clap::{CommandFactory as _, Parser as _};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use roundlaw::cli::Cli;
 use roundlaw::config::Config;
 use roundlaw::error::Error;
 use roundlaw::plan::Plan;
@@ -21,7 +23,7 @@ mod keys;
 #[path = "docs/page.rs"]
 mod page;
 
-use page::{CONFIG, GALLERY, README, ROWS, blocks, code, table};
+use page::{CONFIG, FORMATS, GALLERY, README, ROWS, blocks, code, table};
 
 /// A directory with the arrays that configs of these tests name.
 fn arrays() -> tempfile::TempDir {
@@ -56,6 +58,46 @@ fn the_configs_in_the_pages_are_accepted() {
     for text in configs {
         let config = Config::parse(text, &[]).unwrap_or_else(|e| panic!("{e}\n{text}"));
         Plan::new(config).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+/// Command lines of `roundlaw` in the shell blocks of a page: their words up to a comment or a pipe.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let words = |rest: &str| {
+        let words = rest.split_whitespace().take_while(|word| !word.starts_with(['#', '|', '>']) && *word != "\\");
+        words.map(|word| word.trim_matches('"').to_string()).collect()
+    };
+    let lines = ["sh", "console"].into_iter().flat_map(|language| blocks(page, language)).flat_map(str::lines);
+    lines.filter_map(|line| Some(words(line.split_once("roundlaw ")?.1))).collect()
+}
+
+#[test]
+fn the_commands_in_the_pages_are_those_of_the_program() {
+    let pages = [README, CONFIG, GALLERY, ROWS, FORMATS, include_str!("../docs/adapters.md")];
+    let mut named = BTreeSet::new();
+    for words in pages.into_iter().flat_map(commands) {
+        named.extend(words.first().cloned());
+        let line = std::iter::once("roundlaw".to_string()).chain(words.iter().cloned());
+        Cli::try_parse_from(line).unwrap_or_else(|e| panic!("{words:?}: {e}"));
+    }
+    let all: BTreeSet<String> =
+        Cli::command().get_subcommands().map(|command| command.get_name().to_string()).collect();
+    assert_eq!(named, all);
+}
+
+/// Every line behind `$ ` is run in one directory, and what it prints is what follows.
+#[test]
+fn the_output_in_the_readme_is_what_the_program_prints() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_roundlaw")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let mut count = 0;
+    for session in blocks(README, "console").into_iter().flat_map(|block| block.split("$ ").skip(1)) {
+        let (line, expected) = session.split_once('\n').unwrap();
+        let output = Command::new("sh").args(["-c", line]).current_dir(dir.path()).env("PATH", &path).output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{line}");
         count += 1;
     }
     assert!(count > 0);

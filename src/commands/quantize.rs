@@ -130,6 +130,10 @@ fn compare(device: &Quantized, cpu: &Quantized, input: &[u32], name: &str) -> Re
 
 fn write(args: &Quantize, output: &Path, op: &Op, shape: &[usize], done: &Quantized) -> Result<()> {
     let values: Vec<u8> = done.elements.iter().flat_map(|element| element.bits.to_le_bytes()).collect();
+    // Refused before anything is written.
+    if args.scales.is_some() && !op.shares() {
+        return Err(Error::Input("--scales: allowed with formats whose blocks share a scale".into()));
+    }
     if let Some(path) = &args.codes {
         if let Some(k) = done.elements.iter().position(|element| element.code == NO_CODE) {
             let hint =
@@ -145,9 +149,6 @@ fn write(args: &Quantize, output: &Path, op: &Op, shape: &[usize], done: &Quanti
         npy::write(path, element, shape, &codes.collect::<Vec<u8>>())?;
     }
     if let Some(path) = &args.scales {
-        if !op.shares() {
-            return Err(Error::Input("--scales: allowed with formats whose blocks share a scale".into()));
-        }
         let columns = shape.last().copied().unwrap_or(1);
         let blocks = columns.div_ceil((op.block as usize).min(columns));
         let mut shape = shape.to_vec();

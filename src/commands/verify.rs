@@ -201,6 +201,10 @@ fn table(path: &Path) -> Result<Vec<(u32, u32)>> {
             }
         }
     }
+    if rows.is_empty() {
+        let allowed = "rows of f32 bits and code, as 0x43e80000,0x7e";
+        return Err(Error::Input(format!("--codec {}: no row: allowed are {allowed}", path.display())));
+    }
     Ok(rows)
 }
 

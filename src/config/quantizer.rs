@@ -77,7 +77,8 @@ fn rounding(keys: &mut Keys, default: Direction) -> Result<Rounding> {
         let applies = if key == "bits" { direction.is_random() } else { direction == Direction::Stochastic };
         let Some(value) = keys.take(key) else { continue };
         if !applies {
-            return Err(bad(&keys.path(key), &value, "nothing, but with rounding = \"stochastic\""));
+            let or = if key == "bits" { " or \"dither\"" } else { "" };
+            return Err(bad(&keys.path(key), &value, &format!("nothing, but with rounding = \"stochastic\"{or}")));
         }
         match key {
             "bits" => {
@@ -112,6 +113,13 @@ fn minifloat(keys: &mut Keys, quantizer: &mut Quantizer, mut float: Float) -> Re
     }
     if let Some(value) = keys.take("gradual_underflow") {
         float.gradual = boolean(keys, "gradual_underflow", &value)?;
+        if !float.gradual && float.max_code() < 1 << float.mantissa {
+            return Err(bad(
+                &keys.path("gradual_underflow"),
+                &value,
+                "true: with these specials all numbers are subnormal, and without them there is no number but 0",
+            ));
+        }
     }
     let (low, high) = float.biases();
     if let Some(value) = keys.take("bias") {

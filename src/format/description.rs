@@ -17,10 +17,14 @@ pub fn description(format: &Format) -> Map<String, Value> {
     add("bits", json!(format.layout.width()));
     if format.layout != Layout::Identity {
         add("largest", json!(f64::from(f32::from_bits(largest(&op)))));
-        add("smallest", json!(f64::from(f32::from_bits(smallest(&op)))));
     }
     if let Layout::Float(float) = format.layout.element() {
         add("smallest_normal", json!(libm::ldexp(1.0, 1 - float.bias)));
+    }
+    if format.layout != Layout::Identity {
+        add("smallest", json!(f64::from(f32::from_bits(smallest(&op)))));
+    }
+    if let Layout::Float(float) = format.layout.element() {
         add("infinity", codes(float.specials == Specials::Ieee, &[float.max_code() + 1]));
         let nans = match float.specials {
             Specials::None => vec![],
@@ -68,12 +72,14 @@ fn layout(layout: &Layout) -> String {
     match *layout {
         Layout::Identity => "sign, 8 exponent bits, 23 mantissa bits".into(),
         Layout::Float(Float { exponent, mantissa, bias, .. }) => {
-            format!("sign, {exponent} exponent bits, {mantissa} mantissa bits, bias {bias}")
+            let plural = if mantissa == 1 { "" } else { "s" };
+            format!("sign, {exponent} exponent bits, {mantissa} mantissa bit{plural}, bias {bias}")
         }
         Layout::Exponent => "8 exponent bits, bias 127".into(),
         Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
         Layout::Logarithmic { bits, roots, bias } => {
-            format!("sign, {} bits c: 2^((c - {bias})/{roots}), and 0 for c = 0", bits - 1)
+            let place = if roots == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{roots}") };
+            format!("sign, {} bits c: 2^({place}), and 0 for c = 0", bits - 1)
         }
         Layout::Block { element, unit, .. } => match *element {
             Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times 2^{unit}"),

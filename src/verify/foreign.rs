@@ -71,7 +71,7 @@ fn habits(base: &Quantizer) -> Vec<(&'static str, Habit)> {
         Box::new(move |bits| if bits & MAGNITUDE > INFINITY { code } else { quantize(&op, bits, 0, 0).code })
     };
     habits.push(("NaN becomes 0", nan_is(0)));
-    habits.push(("NaN becomes the code of all ones", nan_is((1 << op.width) - 1)));
+    habits.push(("NaN becomes the code of all ones", nan_is(u32::MAX >> (32 - op.width))));
     let unsigned: Habit = Box::new(move |bits| {
         let magnitude = if bits & MAGNITUDE > INFINITY { bits & MAGNITUDE } else { bits };
         quantize(&op, magnitude, 0, 0).code

@@ -5,19 +5,23 @@ use roundlaw::format::WHOLE;
 use super::*;
 
 /// Every format, as messages list them.
-pub const FORMAT_NAMES: &str = "fp32, tf32, bf16, f16, e5m2, e4m3, e3m2, e2m3, e2m1, int16, int12, int8, int6, int5, \
-                                int4, int3, int2, mxfp8, mxfp8-e5m2, mxfp6-e3m2, mxfp6-e2m3, mxfp4, mxint8, bfp16, \
-                                bfp12, bfp8, bfp6, bfp4";
+pub const FORMAT_NAMES: &str = "fp32, tf32, bf16, f16, e5m2, e4m3, e3m2, e2m3, e2m1, e8m0, int16, int15, int14, int13, \
+                                int12, int11, int10, int9, int8, int7, int6, int5, int4, int3, int2, log8, log6, log4, \
+                                mxfp8, mxfp8-e5m2, mxfp6-e3m2, mxfp6-e2m3, mxfp4, mxint8, nvfp4, bfp16, bfp12, bfp8, \
+                                bfp6, bfp4, or any eXmY with X = 1 to 8 exponent bits and Y = 0 to 22 mantissa bits";
 
-const DIRECTIONS: &str = "nearest-even, nearest-away, toward-zero, up, down, stochastic";
+const DIRECTIONS: &str = "nearest-even, nearest-away, toward-zero, up, down, stochastic, dither";
 
-/// The keys of float, integer and block formats.
-pub const FLOAT_KEYS: &str = "allowed are format, rounding, bits, variant, scale, overflow";
-const INTEGER_KEYS: &str = "allowed are format, rounding, bits, variant, step";
-const BLOCK_KEYS: &str = "allowed are format, rounding, bits, variant, block, scale_mode";
+/// The keys of float, integer, logarithmic, block and two-level formats.
+pub const FLOAT_KEYS: &str = "allowed are format, rounding, bits, variant, nan, subnormals, scale, overflow, bias, \
+                              specials, gradual_underflow";
+pub const INTEGER_KEYS: &str = "allowed are format, rounding, bits, variant, nan, subnormals, step, range";
+pub const LOGARITHMIC_KEYS: &str = "allowed are format, rounding, bits, variant, nan, subnormals, scale, roots, bias";
+const BLOCK_KEYS: &str = "allowed are format, rounding, bits, variant, nan, subnormals, block, scale_mode";
+pub const TWO_LEVEL_KEYS: &str = "allowed are format, rounding, bits, variant, nan, subnormals, block, tensor_scale";
 
 #[track_caller]
-fn values_refused(site: &str, table: &[(&str, &[&str])]) {
+pub fn values_refused(site: &str, table: &[(&str, &[&str])]) {
     for (value, parts) in table {
         let text = message(&with_recipe(&format!("{site} = {value}")), &[]);
         names(&text, parts);
@@ -26,9 +30,18 @@ fn values_refused(site: &str, table: &[(&str, &[&str])]) {
 }
 
 #[track_caller]
-fn spec_of(site: Site, value: &str) -> Option<Spec> {
+pub fn spec_of(site: Site, value: &str) -> Option<Spec> {
     read(&with_recipe(&format!("{} = {value}", site.name())), &[]).unwrap_or_else(|e| panic!("{e}")).recipes[0].sites
         [site as usize]
+}
+
+/// The format of that text at `weight`.
+#[track_caller]
+pub fn quantizer_of(value: &str) -> Quantizer {
+    match spec_of(Site::Weight, value) {
+        Some(Spec::Format(quantizer)) => quantizer,
+        other => panic!("{value}: {other:?}"),
+    }
 }
 
 #[test]
@@ -50,93 +63,6 @@ fn formats_take_their_own_options() {
             ("{ format = \"e4m3\", scale_mode = \"floor\" }", &["weight.scale_mode", FLOAT_KEYS]),
         ],
     );
-}
-
-#[test]
-fn integers_have_a_step_and_nothing_of_a_float() {
-    for format in ["int16", "int12", "int8", "int6", "int5", "int4", "int3", "int2"] {
-        let with = |options: &str| format!("{{ format = \"{format}\"{options} }}");
-        values_refused(
-            "weight",
-            &[
-                (&format!("\"{format}\""), &["weight.step", "missing", "power of two"]),
-                (&with(", scale = 2"), &["weight.step", "missing", "power of two"]),
-                (&with(", step = 0.5, scale = 2"), &["weight.scale", INTEGER_KEYS]),
-                (&with(", step = 0.5, overflow = \"ieee\""), &["weight.overflow", INTEGER_KEYS]),
-                (&with(", step = 0.5, block = 16"), &["weight.block", INTEGER_KEYS]),
-                (&with(", step = 0.1"), &["weight.step = 0.1", "power of two from 2^-48 to 2^48"]),
-                (&with(", step = 0"), &["weight.step = 0", "power of two"]),
-                (&with(", step = -2.0"), &["weight.step = -2.0", "power of two"]),
-                (&with(", step = inf"), &["weight.step = inf", "power of two"]),
-                (&with(", step = nan"), &["weight.step = nan", "power of two"]),
-                (&with(", step = 1e-15"), &["weight.step", "power of two"]),
-                (&with(", step = 1.7763568394002505e-15"), &["weight.step", "2^-48"]),
-                (&with(", step = 562949953421312"), &["weight.step = 562949953421312", "2^48"]),
-                (&with(", step = \"0.5\""), &["weight.step = \"0.5\"", "power of two"]),
-            ],
-        );
-        for exponent in [-48, 0, 48] {
-            let step = 2f64.powi(exponent);
-            let spec = spec_of(Site::Weight, &with(&format!(", step = {step:?}")));
-            assert!(matches!(spec, Some(Spec::Format { scale, .. }) if scale == step), "{format} {exponent}: {spec:?}");
-        }
-    }
-}
-
-#[test]
-fn a_float_scale_keeps_the_largest_value_an_f32() {
-    // Largest exponents: tf32 and bf16 have that of f32 itself.
-    for (format, most) in
-        [("tf32", 0), ("bf16", 0), ("f16", 32), ("e5m2", 32), ("e4m3", 32), ("e3m2", 32), ("e2m3", 32), ("e2m1", 32)]
-    {
-        let with = |exponent: i32| format!("{{ format = \"{format}\", scale = {:?} }}", 2f64.powi(exponent));
-        let range = format!("a power of two from 2^-32 to 2^{most}");
-        values_refused(
-            "weight",
-            &[
-                (&with(most + 1), &["weight.scale", &range]),
-                (&with(-33), &["weight.scale", &range]),
-                (&format!("{{ format = \"{format}\", scale = 3 }}"), &["weight.scale = 3", &range]),
-                (&format!("{{ format = \"{format}\", scale = 0.0 }}"), &["weight.scale = 0.0", &range]),
-                (&format!("{{ format = \"{format}\", scale = [1] }}"), &["weight.scale = [1]", &range]),
-                (&format!("{{ format = \"{format}\", step = 2 }}"), &["weight.step", FLOAT_KEYS]),
-            ],
-        );
-        for exponent in [-32, 0, most] {
-            let range = spec_of(Site::Weight, &with(exponent)).unwrap().range().unwrap();
-            assert!(range.max <= f64::from(f32::MAX), "{format} times 2^{exponent}: {range:?}");
-        }
-    }
-}
-
-#[test]
-fn floats_saturate_or_overflow_each_with_its_default() {
-    for (format, default) in [
-        ("tf32", "ieee"),
-        ("bf16", "ieee"),
-        ("f16", "ieee"),
-        ("e5m2", "saturate"),
-        ("e4m3", "saturate"),
-        ("e3m2", "saturate"),
-        ("e2m3", "saturate"),
-        ("e2m1", "saturate"),
-    ] {
-        let plain = spec_of(Site::Label, &format!("\"{format}\""));
-        for overflow in ["saturate", "ieee"] {
-            let spec = spec_of(Site::Label, &format!("{{ format = \"{format}\", overflow = \"{overflow}\" }}"));
-            let Some(Spec::Format { overflow: read, .. }) = spec else { panic!("{spec:?}") };
-            assert_eq!(read, if overflow == "ieee" { Overflow::Ieee } else { Overflow::Saturate });
-            assert_eq!(spec == plain, overflow == default, "{format} {overflow}");
-            // The row tells what is not the default.
-            let option = if overflow == default { String::new() } else { format!(" overflow={overflow}") };
-            assert_eq!(spec.unwrap().canonical(), format!("{format}{option}"));
-        }
-        for wrong in ["\"wrap\"", "true", "\"\""] {
-            let value = format!("{{ format = \"{format}\", overflow = {wrong} }}");
-            let parts = [&format!("label.overflow = {wrong}")[..], "saturate, ieee"];
-            values_refused("label", &[(&value, &parts)]);
-        }
-    }
 }
 
 /// Block formats with the elements that share a scale unless a config says otherwise.
@@ -167,6 +93,9 @@ fn blocks_have_no_scale_step_or_overflow_of_their_own() {
     }
 }
 
+/// Sizes of a block, as a config has them.
+pub const SIZES: [(&str, u32); 5] = [("8", 8), ("16", 16), ("32", 32), ("64", 64), ("\"vector\"", WHOLE)];
+
 #[test]
 fn blocks_have_a_size_and_a_rule_for_their_scale() {
     let modes = [
@@ -177,25 +106,21 @@ fn blocks_have_a_size_and_a_rule_for_their_scale() {
     ];
     for (format, default) in BLOCKS {
         let plain = spec_of(Site::Data, &format!("\"{format}\"")).unwrap();
-        for size in [8, 16, 32, 64, WHOLE] {
-            let (text, key) = match size {
-                WHOLE => ("vector".to_string(), "\"vector\"".to_string()),
-                _ => (size.to_string(), size.to_string()),
-            };
+        for (word, size) in SIZES {
             for (name, mode) in modes {
-                let value = format!("{{ format = \"{format}\", block = {key}, scale_mode = \"{name}\" }}");
+                let value = format!("{{ format = \"{format}\", block = {word}, scale_mode = \"{name}\" }}");
                 let spec = spec_of(Site::Data, &value).unwrap();
-                let Spec::Format { sharing, .. } = spec else { panic!("{spec:?}") };
-                assert_eq!(sharing, Some(Sharing { size, mode }), "{value}");
+                let Spec::Format(quantizer) = spec else { panic!("{spec:?}") };
+                assert_eq!(quantizer.sharing, Some(Sharing { size, mode }), "{value}");
                 // The row tells what is not the default.
-                let block = if size == default { String::new() } else { format!(" block={text}") };
+                let block = if size == default { String::new() } else { format!(" block={}", word.trim_matches('"')) };
                 let rule = if name == "floor" { String::new() } else { format!(" scale_mode={name}") };
                 assert_eq!(spec.canonical(), format!("{format}{block}{rule}"));
                 assert_eq!(spec == plain, size == default && name == "floor", "{value}");
             }
         }
         let with = |option: &str| format!("{{ format = \"{format}\", {option} }}");
-        for wrong in ["0", "4", "12", "128", "4294967295", "-8", "16.0", "\"16\"", "\"Vector\"", "true", "[16]"] {
+        for wrong in ["0", "4", "12", "128", "-8", "16.0", "\"16\"", "\"whole\"", "true", "[16]"] {
             let message = format!("data.block = {wrong}: allowed is 8, 16, 32, 64, \"vector\"");
             values_refused("data", &[(&with(&format!("block = {wrong}")), &[&message])]);
         }
@@ -207,8 +132,16 @@ fn blocks_have_a_size_and_a_rule_for_their_scale() {
 }
 
 /// One format of each kind, with what it needs.
-const KINDS: [&str; 4] =
-    ["format = \"e4m3\"", "format = \"int8\", step = 0.5", "format = \"mxfp4\"", "format = \"bfp8\""];
+pub const KINDS: [&str; 8] = [
+    "format = \"e4m3\"",
+    "format = \"int8\", step = 0.5",
+    "format = \"int8\", step = 0.3",
+    "format = \"int8\", step = \"absmax\"",
+    "format = \"log8\"",
+    "format = \"mxfp4\"",
+    "format = \"nvfp4\"",
+    "format = \"bfp8\"",
+];
 
 #[test]
 fn stochastic_rounding_has_a_number_of_bits_and_a_variant() {
@@ -219,8 +152,12 @@ fn stochastic_rounding_has_a_number_of_bits_and_a_variant() {
             for (name, zero_mean) in [("a", false), ("b", true)] {
                 let value = with(&format!(", bits = {bits}, variant = \"{name}\""));
                 let spec = spec_of(Site::Weight, &value).unwrap();
-                let Spec::Format { rounding, .. } = spec else { panic!("{spec:?}") };
-                assert_eq!(rounding, Rounding { direction: Direction::Stochastic, bits, zero_mean }, "{value}");
+                let Spec::Format(quantizer) = spec else { panic!("{spec:?}") };
+                assert_eq!(
+                    quantizer.rounding,
+                    Rounding { direction: Direction::Stochastic, bits, zero_mean },
+                    "{value}"
+                );
                 // The row tells what is not the default.
                 let count = if bits == 32 { String::new() } else { format!(" bits={bits}") };
                 let variant = if zero_mean { " variant=b" } else { "" };
@@ -240,15 +177,16 @@ fn stochastic_rounding_has_a_number_of_bits_and_a_variant() {
 }
 
 #[test]
-fn only_stochastic_rounding_draws_bits() {
+fn only_random_roundings_draw_bits() {
+    let drawn = [Direction::Stochastic, Direction::Dither];
     for kind in KINDS {
-        for direction in Direction::ALL {
+        for direction in Direction::ALL.into_iter().filter(|direction| *direction != Direction::Dither) {
             let rounding = format!(", rounding = \"{}\"", direction.name());
             let spec = spec_of(Site::Weight, &format!("{{ {kind}{rounding} }}")).unwrap();
             assert_eq!(spec.rounding().as_deref(), Some(direction.name()));
-            let Spec::Format { rounding: read, .. } = spec else { panic!("{spec:?}") };
-            assert_eq!(read, Rounding { direction, ..Rounding::NEAREST_EVEN });
-            if direction == Direction::Stochastic {
+            let Spec::Format(quantizer) = spec else { panic!("{spec:?}") };
+            assert_eq!(quantizer.rounding, Rounding { direction, bits: 32, zero_mean: false });
+            if drawn.contains(&direction) {
                 continue;
             }
             let unset = if direction == Direction::NearestEven { "" } else { &rounding };
@@ -345,13 +283,8 @@ fn sites_read_as_the_format_or_law_they_name() {
     );
     let sites = read(&text, &[]).unwrap().recipes[0].sites;
     let spec = |name: &str, scale, direction| {
-        let format = format(name).unwrap();
-        let sharing = match format.layout {
-            Layout::Block { size, .. } => Some(Sharing { size, mode: ScaleMode::Floor }),
-            _ => None,
-        };
         let rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
-        Some(Spec::Format { format, scale, rounding, overflow: format.overflow, sharing })
+        Some(Spec::Format(Quantizer { scale, rounding, ..Quantizer::new(format(name).unwrap()) }))
     };
     assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
     assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Direction::NearestEven));

@@ -1,5 +1,6 @@
 //! The resolved config is the same config.
 
+use super::recipe::SIZES;
 use super::*;
 
 fn resolves_to_itself(config: &Config, what: &str) {
@@ -62,6 +63,13 @@ fn every_option_of_a_recipe_parses_back() {
         "{ format = \"mxfp8\", rounding = \"stochastic\" }",
         "\"mxfp8-e5m2\"",
         "\"fp32\"",
+        "{ format = \"e3m4\", bias = -7, specials = \"none\", gradual_underflow = false, nan = \"satfinite\" }",
+        "{ format = \"int5\", step = 0.1, range = \"full\", subnormals = \"flush\" }",
+        "{ format = \"int8\", step = 1e-14, rounding = \"dither\", bits = 16 }",
+        "{ format = \"int11\", step = \"absmax\", range = \"full\" }",
+        "{ format = \"log8\", roots = 5, bias = 70, scale = 0.0625 }",
+        "{ format = \"nvfp4\", block = 64, tensor_scale = 281474976710656 }",
+        "{ format = \"nvfp4\", block = \"vector\", tensor_scale = 0.1 }",
         "{ noise = \"relative\", eps = 0.1, law = \"two-point\" }",
         "{ noise = \"multiplicative\", eps = 1e-28 }",
     ]
@@ -86,32 +94,73 @@ fn roundings() -> Vec<String> {
     texts
 }
 
+/// Options of a layout, each with another text.
+fn every_option(layout: &Layout) -> Vec<String> {
+    let mut options: Vec<String> = match layout {
+        Layout::Identity | Layout::Exponent => return Vec::new(),
+        Layout::Float(float) => {
+            let other = |specials: &Specials| *specials != float.specials;
+            let mut options = vec![
+                "scale = 0.5, overflow = \"ieee\"".into(),
+                "scale = 0.5, overflow = \"saturate\"".into(),
+                format!("bias = {}", float.bias + 1),
+            ];
+            // The smallest exponent of e1m6 holds all its numbers.
+            if float.exponent > 1 {
+                options.push("gradual_underflow = false".into());
+            }
+            let specials = Specials::ALL.iter().filter(|specials| other(specials));
+            options.extend(specials.map(|s| format!("bias = {}, specials = \"{}\"", float.bias + 1, s.name())));
+            options
+        }
+        Layout::Integer { .. } => {
+            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004", "\"absmax\""];
+            let ranges = |step: &str| ["symmetric", "full"].map(|r| format!("step = {step}, range = \"{r}\""));
+            steps.into_iter().flat_map(ranges).collect()
+        }
+        Layout::Logarithmic { roots, bias, .. } => {
+            let more = |roots: u32, bias: i32| format!("roots = {roots}, bias = {bias}");
+            vec![more(*roots, *bias), more(roots + 1, *bias), more(*roots, bias + 1), "scale = 0.5".into()]
+        }
+        Layout::Block { .. } => {
+            let modes = ScaleMode::ALL.map(ScaleMode::name);
+            let sharing = |block: &str| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
+            SIZES.iter().flat_map(|(block, _)| sharing(block)).collect()
+        }
+        Layout::TwoLevel { .. } => {
+            let scales = |block: &str| ["1", "0.5", "0.1"].map(|s| format!("block = {block}, tensor_scale = {s}"));
+            SIZES.iter().flat_map(|(block, _)| scales(block)).collect()
+        }
+    };
+    let first = options[0].clone();
+    options.extend(["nan = \"satfinite\"", "subnormals = \"flush\""].map(|option| format!("{first}, {option}")));
+    options
+}
+
 #[test]
 fn every_format_with_every_option_parses_back_and_has_its_own_text() {
-    let mut lines = String::new();
-    let mut count = 0;
-    for format in FORMATS {
-        let options = match format.layout {
-            Layout::Identity => continue,
-            Layout::Float { .. } => vec!["scale = 0.5, overflow = \"ieee\"".into(), "overflow = \"saturate\"".into()],
-            Layout::Integer { .. } => vec!["step = 0.25".into(), "step = 0.5".into()],
-            Layout::Block { .. } => {
-                let modes = ScaleMode::ALL.map(ScaleMode::name);
-                let sharing = |block| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
-                ["8", "16", "32", "64", "\"vector\""].into_iter().flat_map(sharing).collect()
-            }
-        };
-        for (options, rounding) in options.iter().flat_map(|o| roundings().into_iter().map(move |r| (o, r))) {
-            let site = Site::ALL[count % SITES].name();
-            lines += &format!("[[recipe]]\nname = \"r{count}\"\n");
-            lines += &format!("{site} = {{ format = \"{}\", {options}, {rounding} }}\n", format.name);
-            count += 1;
+    let (mut texts, mut count) = (HashSet::new(), 0);
+    for format in FORMATS.iter().chain(["e1m6", "e3m4", "e6m9"].map(|name| format(name).unwrap())) {
+        if format.layout == Layout::Identity || !format.has_zero() {
+            continue;
         }
+        let mut lines = String::new();
+        for options in every_option(&format.layout) {
+            // The full range of int16 leaves no room for 8 random bits.
+            let dithers = matches!(format.layout, Layout::Integer { bits: ..=15, .. }) && !options.contains("absmax");
+            let dither = dithers.then(|| "rounding = \"dither\"".to_string());
+            for rounding in roundings().into_iter().chain(dither) {
+                let site = Site::ALL[count % SITES].name();
+                lines += &format!("[[recipe]]\nname = \"r{count}\"\n");
+                lines += &format!("{site} = {{ format = \"{}\", {options}, {rounding} }}\n", format.name);
+                count += 1;
+            }
+        }
+        let config = read(&with_recipe(&lines), &[]).unwrap_or_else(|e| panic!("{}: {e}", format.name));
+        resolves_to_itself(&config, format.name);
+        let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.into_iter().flatten());
+        texts.extend(specs.map(|spec| (spec.canonical(), spec.rounding())));
     }
-    let config = read(&with_recipe(&lines), &[]).unwrap();
-    resolves_to_itself(&config, "every option");
-    let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.into_iter().flatten());
-    let texts: HashSet<_> = specs.map(|spec| (spec.canonical(), spec.rounding())).collect();
     assert_eq!(texts.len(), count);
 }
 

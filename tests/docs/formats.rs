@@ -1,102 +1,222 @@
-//! Formats, roundings and rules of a block's scale: the tables of the pages against those of the program.
+//! Formats and roundings: the tables of the pages are those of the program.
 
-use roundlaw::config::Config;
-use roundlaw::format::{Direction, FORMATS, Format, Layout, Op, ScaleMode, Spec};
-use roundlaw::row::Site;
-use toml::{Table, Value};
+use std::fs;
+use std::path::Path;
 
-use crate::page::{ARITHMETIC, CONFIG, README, code, table};
+use roundlaw::format::{Direction, FORMATS, Format, Layout, Nan, Overflow, ScaleMode, Subnormals, description};
+use serde_json::Value;
 
-/// The site `feature` of a config that names this format, as the resolved config has it.
-fn resolved(format: &Format) -> Value {
-    let config: Table = roundlaw::resolved::to_toml(&with_format(format)).parse().unwrap();
-    config["recipe"][0]["feature"].clone()
+use crate::page::{ARITHMETIC, CONFIG, FORMATS as PAGE, README, code, table};
+
+/// A table of docs/formats.md: the name in its comment, what stands in it, and its columns with the keys they show.
+struct Kind {
+    name: &'static str,
+    holds: fn(&Layout) -> bool,
+    columns: &'static [(&'static str, &'static str)],
 }
 
-fn with_format(format: &Format) -> Config {
-    let step = if matches!(format.layout, Layout::Integer { .. }) { ", step = 1" } else { "" };
-    let text = format!(
-        "problem = {{ dim = 8, spectrum = {{ kind = \"power\", exponent = 2.0 }} }}
-train = {{ model = 4, samples = 64 }}
-[[recipe]]
-name = \"a\"
-feature = {{ format = \"{}\"{step} }}",
-        format.name
-    );
-    Config::parse(&text, &[]).unwrap()
+const KINDS: [Kind; 5] = [
+    Kind {
+        name: "floats",
+        holds: |layout| matches!(layout, Layout::Identity | Layout::Float(_)),
+        columns: &[
+            ("format", "name"),
+            ("bits", "bits"),
+            ("layout", "layout"),
+            ("largest", "largest"),
+            ("smallest normal", "smallest_normal"),
+            ("smallest", "smallest"),
+            ("infinity", "infinity"),
+            ("NaN", "nan"),
+            ("source", "source"),
+        ],
+    },
+    Kind {
+        name: "integers",
+        holds: |layout| matches!(layout, Layout::Integer { .. }),
+        columns: &[
+            ("format", "name"),
+            ("bits", "bits"),
+            ("layout", "layout"),
+            ("largest", "largest"),
+            ("smallest", "smallest"),
+            ("source", "source"),
+        ],
+    },
+    Kind {
+        name: "logarithmic",
+        holds: |layout| matches!(layout, Layout::Logarithmic { .. }),
+        columns: &[
+            ("format", "name"),
+            ("bits", "bits"),
+            ("layout", "layout"),
+            ("largest", "largest"),
+            ("smallest", "smallest"),
+            ("source", "source"),
+        ],
+    },
+    Kind {
+        name: "blocks",
+        holds: |layout| matches!(layout, Layout::Block { .. } | Layout::TwoLevel { .. }),
+        columns: &[
+            ("format", "name"),
+            ("bits", "bits"),
+            ("layout of an element", "layout"),
+            ("largest", "largest"),
+            ("smallest normal", "smallest_normal"),
+            ("smallest", "smallest"),
+            ("block", "block"),
+            ("scale", "scale"),
+            ("emax", "emax"),
+            ("source", "source"),
+        ],
+    },
+    Kind {
+        name: "scales",
+        holds: |layout| matches!(layout, Layout::Exponent),
+        columns: &[
+            ("format", "name"),
+            ("bits", "bits"),
+            ("layout", "layout"),
+            ("largest", "largest"),
+            ("smallest", "smallest"),
+            ("NaN", "nan"),
+            ("zero", "zero"),
+            ("source", "source"),
+        ],
+    },
+];
+
+const DEFAULTS: [&str; 5] =
+    ["default_rounding", "default_overflow", "default_nan", "default_subnormals", "default_scale_mode"];
+
+/// A magnitude as a power of two, a short decimal, a difference of two powers, or the shortest decimal of its f32.
+fn magnitude(value: f64) -> String {
+    let exponent = libm::ilogb(value);
+    let power = libm::ldexp(1.0, exponent);
+    let missing = 2.0 * power - value;
+    let decimal = format!("{value}");
+    match () {
+        _ if value == power && !(0..=7).contains(&exponent) => format!("2^{exponent}"),
+        _ if decimal.len() <= 8 => decimal,
+        _ if libm::ldexp(1.0, libm::ilogb(missing)) == missing => {
+            format!("{} - 2^{}", magnitude(2.0 * power), libm::ilogb(missing))
+        }
+        _ => format!("{}", value as f32),
+    }
+}
+
+fn cell(key: &str, value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(yes) => if *yes { "yes" } else { "none" }.into(),
+        Value::Number(number) if matches!(key, "largest" | "smallest" | "smallest_normal") => {
+            magnitude(number.as_f64().unwrap())
+        }
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if matches!(key, "name" | "infinity" | "nan") => {
+            text.split(" to ").map(|part| format!("`{part}`")).collect::<Vec<_>>().join(" to ")
+        }
+        Value::String(text) => text.clone(),
+        other => panic!("{key}: {other}"),
+    }
+}
+
+fn lines(rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    rows.into_iter().map(|row| format!("| {} |\n", row.join(" | "))).collect::<String>().replace("  |", " |")
+}
+
+fn table_of(kind: &Kind) -> String {
+    let head = kind.columns.iter().map(|(title, _)| title.to_string()).collect();
+    let rule = format!("|{}\n", "---|".repeat(kind.columns.len()));
+    let rows = FORMATS.iter().filter(|format| (kind.holds)(&format.layout)).map(|format| {
+        let map = description(format);
+        kind.columns.iter().map(|(_, key)| cell(key, map.get(*key).unwrap_or(&Value::Null))).collect()
+    });
+    lines([head]) + &rule + &lines(rows)
+}
+
+/// Formats by their defaults.
+fn defaults() -> String {
+    let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for format in FORMATS.iter().filter(|format| format.layout != Layout::Identity) {
+        let map = description(format);
+        let own: Vec<String> = DEFAULTS
+            .iter()
+            .map(|key| map.get(*key).map_or(String::new(), |v| format!("`{}`", v.as_str().unwrap())))
+            .collect();
+        let name = format!("`{}`", format.name);
+        match groups.iter_mut().find(|(defaults, _)| *defaults == own) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((own, vec![name])),
+        }
+    }
+    let head = ["formats", "rounding", "overflow", "nan", "subnormals", "scale_mode"].map(String::from).to_vec();
+    let rows = groups.into_iter().map(|(own, names)| [vec![names.join(", ")], own].concat());
+    lines([head]) + "|---|---|---|---|---|---|\n" + &lines(rows)
+}
+
+/// The page with every table as the program has it: a table stands between `<!-- NAME -->` and `<!-- end -->`.
+fn rendered(page: &str) -> String {
+    let mut page = page.to_string();
+    let tables = KINDS.iter().map(|kind| (kind.name, table_of(kind))).chain([("defaults", defaults())]);
+    for (name, table) in tables {
+        let (before, rest) = page.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no {name}"));
+        let (_, after) = rest.split_once("<!-- end -->\n").unwrap_or_else(|| panic!("{name} has no end"));
+        page = format!("{before}<!-- {name} -->\n{table}<!-- end -->\n{after}");
+    }
+    page
 }
 
 #[test]
-fn every_format_is_documented_with_its_grid() {
-    let rows = table(CONFIG, "format");
-    let names: Vec<&str> = rows.iter().map(|row| code(&row[0])).collect();
-    assert_eq!(names, FORMATS.iter().map(|format| format.name).collect::<Vec<_>>());
-    for (row, format) in rows.iter().zip(FORMATS) {
-        let &Format { name, layout, overflow, source } = format;
-        let (element, unit) = match layout {
-            Layout::Block { element, unit, .. } => (*element, unit),
-            other => (other, 0),
-        };
-        let number = |text: &str| text.parse::<f64>().unwrap_or_else(|e| panic!("{name}: {text}: {e}"));
-        let plain = layout == element;
-        match element {
-            Layout::Float { mantissa, bias, max } => {
-                assert_eq!(number(&row[2]), f64::from(max), "{name}");
-                assert_eq!(row[3], format!("2^{}", 1 - bias - mantissa as i32), "{name}");
-                let plural = if mantissa == 1 { "" } else { "s" };
-                let bits = format!("{mantissa} mantissa bit{plural}, {} exponent bits", (bias + 1).ilog2() + 1);
-                assert!(!plain || row[1] == bits, "{name}: {bits}");
-            }
-            Layout::Integer { bits } => {
-                let (largest, step) = ((1u32 << (bits - 1)) - 1, format!("2^{unit}"));
-                assert_eq!(number(&row[2]), libm::ldexp(largest.into(), unit), "{name}");
-                let step = if plain { "`step`" } else { &step };
-                assert_eq!(row[3], step, "{name}");
-                let codes = format!("-{largest} to {largest} times {step}");
-                assert!(row[1].starts_with(&codes), "{name}: {codes}");
-            }
-            Layout::Identity | Layout::Block { .. } => continue,
+fn the_tables_of_formats_are_those_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let rendered = rendered(&page);
+    if std::env::var_os("ROUNDLAW_UPDATE_DOCS").is_some_and(|value| value == "1") {
+        fs::write(&path, rendered).unwrap();
+        return;
+    }
+    assert!(page == rendered, "docs/formats.md is not that of the program: ROUNDLAW_UPDATE_DOCS=1 writes it");
+}
+
+#[test]
+fn every_property_of_a_format_is_in_its_table() {
+    for format in FORMATS {
+        let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| (kind.holds)(&format.layout)).collect();
+        assert_eq!(kinds.len(), 1, "{}", format.name);
+        for (key, value) in description(format).iter().filter(|(_, value)| !value.is_null()) {
+            let shown = kinds[0].columns.iter().any(|(_, column)| column == key) || DEFAULTS.contains(&key.as_str());
+            // The page says that zero is everywhere but in `e8m0`, and that block formats use no special codes.
+            let told = key == "zero" && *value == Value::Bool(true)
+                || kinds[0].name == "blocks" && ["infinity", "nan"].contains(&key.as_str());
+            assert!(shown || told, "{}: {key} = {value}", format.name);
         }
-        assert_eq!(code(&row[4]), overflow.name(), "{name}");
-        match layout {
-            Layout::Float { .. } => assert_eq!(resolved(format)["overflow"].as_str(), Some(code(&row[4])), "{name}"),
-            Layout::Block { size, .. } => {
-                assert!(row[1].ends_with(&format!("in blocks of {size} with a shared power of two")), "{name}");
-                assert_eq!(resolved(format)["block"].as_integer(), Some(size.into()), "{name}");
-            }
-            _ => {}
-        }
-        let head = source.split([',', ' ']).next().unwrap();
-        assert!(row[5].starts_with(head), "{name}: {source}");
     }
 }
 
 #[test]
-fn the_codec_is_documented_with_the_numbers_it_reads() {
-    // "2^128 - 2^120" is a difference of two powers.
-    let power = |text: &str| match text.split_once('^') {
-        Some((_, exponent)) => libm::ldexp(1.0, exponent.parse().unwrap()),
-        None => text.parse().unwrap(),
-    };
-    let number = |text: &str| text.split(" - ").map(power).reduce(|a: f64, b| a - b).unwrap();
-    let rows = table(ARITHMETIC, "format");
-    assert_eq!(rows.len(), FORMATS.len());
-    for (row, format) in rows.iter().zip(FORMATS) {
-        assert_eq!(code(&row[0]), format.name);
-        let Some(spec) = with_format(format).recipes[0].sites[Site::Feature as usize] else { continue };
-        let op = Op::new(Some(&spec), Site::Feature, (16, 8));
-        assert_eq!((&row[1], &row[2]), (&op.mantissa.to_string(), &op.lsb_min.to_string()), "{}", format.name);
-        assert_eq!(number(&row[3]), f64::from(f32::from_bits(op.max_bits)), "{}", format.name);
-        let blocks = match spec {
-            Spec::Format { sharing: Some(sharing), .. } => format!("{}, emax {}", sharing.size, op.emax),
-            _ => String::new(),
-        };
-        assert_eq!(row[4], blocks, "{}", format.name);
+fn magnitudes_are_short_and_exact() {
+    for (value, text) in [
+        (1.0, "1"),
+        (2.0, "2"),
+        (128.0, "128"),
+        (0.5, "2^-1"),
+        (448.0, "448"),
+        (65504.0, "65504"),
+        (libm::ldexp(255.0, 120), "2^128 - 2^120"),
+        (libm::ldexp(1.0, 127), "2^127"),
+        (libm::ldexp(1.0, -149), "2^-149"),
+        (1.984375, "1.984375"),
+        (libm::ldexp(32767.0, -14), "2 - 2^-14"),
+        (f64::from(234.753_04f32), "234.75304"),
+    ] {
+        assert_eq!(magnitude(value), text);
     }
 }
 
 #[test]
-fn every_rounding_and_every_rule_of_a_scale_is_documented() {
+fn every_option_of_a_format_is_documented_with_its_words() {
     let all = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let directions = Direction::ALL.map(Direction::name);
     let modes = ScaleMode::ALL.map(ScaleMode::name);
@@ -105,17 +225,26 @@ fn every_rounding_and_every_rule_of_a_scale_is_documented() {
         |key: &str| rows.iter().find(|row| code(&row[0]) == format!("recipe.<site>.{key}")).unwrap()[2].clone();
     assert_eq!(allowed("rounding"), all(&directions));
     assert_eq!(allowed("scale_mode"), all(&modes));
+    assert_eq!(allowed("overflow"), all(&Overflow::ALL.map(Overflow::name)));
+    assert_eq!(allowed("nan"), all(&Nan::ALL.map(Nan::name)));
+    assert_eq!(allowed("subnormals"), all(&Subnormals::ALL.map(Subnormals::name)));
     let first = |page, name| table(page, name).iter().map(|row| code(&row[0]).to_string()).collect::<Vec<_>>();
-    assert_eq!(first(CONFIG, "scale_mode"), modes);
+    assert_eq!(first(PAGE, "scale_mode"), modes);
     assert_eq!(first(ARITHMETIC, "`scale_mode`"), modes);
     let mut documented = first(ARITHMETIC, "rounding");
     documented.dedup();
     assert_eq!(documented, directions);
-    let formats = table(README, "").into_iter().find(|row| row[0] == "formats").unwrap();
-    let listed: Vec<&str> = formats[1].split([',', ';', ' ', ':']).collect();
-    for format in FORMATS.iter().filter(|format| format.layout != Layout::Identity) {
-        assert!(listed.contains(&format.name), "{} is not in the README", format.name);
-    }
     let roundings = table(README, "").into_iter().find(|row| row[0] == "rounding").unwrap();
     assert!(directions.iter().all(|direction| roundings[1].contains(direction)));
+}
+
+#[test]
+fn the_readme_names_every_format() {
+    let formats = table(README, "").into_iter().find(|row| row[0] == "formats").unwrap();
+    let listed: Vec<&str> = formats[1].split([',', ';', ' ', ':']).collect();
+    assert!(formats[1].contains("int2 to int16"), "{formats:?}");
+    let integer = |format: &&Format| matches!(format.layout, Layout::Integer { bits: 2..=16, .. });
+    for format in FORMATS.iter().filter(|format| format.layout != Layout::Identity && !integer(format)) {
+        assert!(listed.contains(&format.name) || !format.has_zero(), "{} is not in the README", format.name);
+    }
 }

@@ -118,6 +118,11 @@ pub fn contexts() -> Vec<Context> {
         "{ format = \"mxfp4\" }",
         "{ format = \"bfp8\" }",
         "{ format = \"e4m3\", rounding = \"stochastic\" }",
+        "{ format = \"e3m4\" }",
+        "{ format = \"int8\", step = 0.25, rounding = \"dither\" }",
+        "{ format = \"int8\", step = \"absmax\" }",
+        "{ format = \"log8\" }",
+        "{ format = \"nvfp4\" }",
         "{ noise = \"additive\", eps = 0.01 }",
     ] {
         contexts.push(Context::new("recipe.<site>", &["recipe", "label"], site));

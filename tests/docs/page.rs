@@ -3,6 +3,7 @@
 pub const README: &str = include_str!("../../README.md");
 pub const CONFIG: &str = include_str!("../../docs/config.md");
 pub const ARITHMETIC: &str = include_str!("../../docs/arithmetic.md");
+pub const FORMATS: &str = include_str!("../../docs/formats.md");
 pub const ROWS: &str = include_str!("../../docs/rows.md");
 pub const GALLERY: &str = include_str!("../../docs/gallery.md");
 
