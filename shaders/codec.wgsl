@@ -13,6 +13,7 @@ const NO_CODE: u32 = 0xffffffffu;
 const SATURATED: u32 = 1u;
 const UNDERFLOWED: u32 = 2u;
 const NAN: u32 = 4u;
+const INFINITE: u32 = 8u; // with NAN, between encoding and decoding: an infinity
 
 const CLASS_NONE: u32 = 0u;
 const CLASS_SCALAR: u32 = 1u;
@@ -67,6 +68,13 @@ struct Op {
     random_shift: u32,
 }
 
+// A code without sign, its sign, and what happened on the way to it.
+struct Coded {
+    code: u32,
+    sign: u32,
+    flags: u32,
+}
+
 struct Rounded {
     bits: u32,
     code: u32,
@@ -79,14 +87,6 @@ fn load_op(at: u32) -> Op {
         params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
         bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
         params[at + 15u], bitcast<i32>(params[at + 16u]), params[at + 17u], params[at + 18u], params[at + 19u],
-    );
-}
-
-// The scale of a block in a two-level format.
-fn e4m3() -> Op {
-    return Op(
-        CLASS_SCALAR, NEAREST_EVEN, 3, -9, 0x43e00000u, 126u, 126u, 8u, NAN_CODE, 0u, 0, 0u, 0u, 0u, 0u, 4u, 0, 0u, 0u,
-        0u,
     );
 }
 
@@ -113,32 +113,78 @@ fn quantize(op: Op, raw: u32, raw_largest: u32, word: u32) -> Rounded {
         return Rounded(QUIET, 0u, NAN);
     }
     if !EVERY_CLASS {
-        return round_value(bits, op, grid_scale(op, largest), word);
-    }
-    if op.kind == CLASS_LOGARITHMIC {
-        return round_logarithmic(bits, op, word);
-    }
-    if op.kind == CLASS_EXPONENT {
-        return round_exponent(bits, op);
+        return rounded(op, bits, grid_scale(op, largest), word);
     }
     if op.kind == CLASS_NONE {
         return Rounded(bits, bits, 0u);
     }
-    // One rounding for all grids: what a class multiplies with goes around it.
+    // What a class multiplies with goes around the rounding.
     var inner = bits;
     var block = ONE;
     if op.kind == CLASS_STEP {
         inner = multiply(bits, op.factor);
-    }
-    if op.kind == CLASS_TWO_LEVEL {
-        block = decoded(tensor_block_scale(largest, op), e4m3(), 0);
+    } else if op.kind == CLASS_TWO_LEVEL {
+        block = e4m3_value(tensor_block_scale(largest, op));
         inner = multiply(bits, inverse(multiply(block, op.step)));
     }
-    let rounded = round_value(inner, op, grid_scale(op, largest), word);
+    let value = rounded(op, inner, grid_scale(op, largest), word);
     if op.kind == CLASS_STEP || op.kind == CLASS_TWO_LEVEL {
-        return rescaled(rounded, bits, block, op.step);
+        return rescaled(value, bits, block, op.step);
     }
-    return rounded;
+    return value;
+}
+
+// One value to the codes of `op`, scaled by 2^scale, and back.
+fn rounded(op: Op, bits: u32, scale: i32, word: u32) -> Rounded {
+    let found = encoded(op, bits, scale, word);
+    if (found.flags & INFINITE) != 0u {
+        return Rounded(found.sign | INFINITY, signed_code(op, found.sign, found.code), NAN);
+    }
+    if (found.flags & NAN) != 0u {
+        return not_a_number(op, found.sign);
+    }
+    if op.rounding == DITHER && (found.flags & SATURATED) == 0u {
+        return without_dither(op, found.sign, found.code, scale, word);
+    }
+    // Two's complement has one zero.
+    let sign = select(found.sign, 0u, found.code == 0u && has(op, INTEGER));
+    var magnitude: u32;
+    if EVERY_CLASS && op.kind == CLASS_LOGARITHMIC {
+        magnitude = decoded_logarithmic(found.code, op);
+    } else if EVERY_CLASS && op.kind == CLASS_EXPONENT {
+        magnitude = assembled(1u, i32(found.code) - 127);
+    } else {
+        magnitude = decoded(found.code, op, scale);
+    }
+    // A scale can take a value beyond f32.
+    let flags = found.flags | select(0u, NAN, magnitude >= INFINITY);
+    return Rounded(sign | magnitude, signed_code(op, sign, found.code), flags);
+}
+
+// The code of one value, scaled by 2^scale; `word` decides a random rounding.
+fn encoded(op: Op, bits: u32, scale: i32, word: u32) -> Coded {
+    let magnitude = bits & MAGNITUDE;
+    let sign = bits & SIGN;
+    if magnitude > INFINITY {
+        if has(op, SATFINITE) {
+            return saturated(op, 0u);
+        }
+        return Coded(0u, sign, NAN);
+    }
+    // Of what is negative there is no power of two.
+    if op.kind == CLASS_EXPONENT && bits > SIGN {
+        return Coded(0u, 0u, NAN);
+    }
+    if magnitude == INFINITY {
+        return beyond(op, sign);
+    }
+    if EVERY_CLASS && op.kind == CLASS_LOGARITHMIC {
+        return encoded_logarithmic(op, bits, word);
+    }
+    if EVERY_CLASS && op.kind == CLASS_EXPONENT {
+        return encoded_power(op, magnitude);
+    }
+    return encoded_on_grid(op, bits, scale, word);
 }
 
 fn grid_scale(op: Op, largest: u32) -> i32 {
@@ -168,21 +214,12 @@ fn admitted(op: Op, bits: u32) -> u32 {
     return bits;
 }
 
-// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a random rounding.
-fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
+// The code on a float or fixed grid of a finite value.
+fn encoded_on_grid(op: Op, bits: u32, scale: i32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
-    if magnitude > INFINITY {
-        if has(op, SATFINITE) {
-            return saturated(op, 0u, scale);
-        }
-        return not_a_number(op, sign);
-    }
-    if magnitude == INFINITY {
-        return beyond(op, sign, scale);
-    }
     if magnitude == 0u && op.rounding != DITHER {
-        return zero(op, sign);
+        return Coded(0u, sign, 0u);
     }
     let significand = split_significand(magnitude);
     let exponent = split_exponent(magnitude);
@@ -196,16 +233,9 @@ fn round_value(bits: u32, op: Op, scale: i32, word: u32) -> Rounded {
     let q = round_whole(significand, u32(shift), sign != 0u, odd, op, word);
     let code = select((steps << u32(op.mantissa)) + q, q << u32(op.mantissa), coarse);
     if code > limit(op, sign) {
-        return overflowed(op, sign, scale);
+        return overflowed(op, sign);
     }
-    if op.rounding == DITHER {
-        return without_dither(op, sign, q, exponent + shift, word);
-    }
-    if q == 0u {
-        let none = zero(op, sign);
-        return Rounded(none.bits, none.code, UNDERFLOWED);
-    }
-    return finished(op, sign, code, assembled(q, exponent + shift));
+    return Coded(code, sign, select(0u, UNDERFLOWED, code == 0u && op.rounding != DITHER));
 }
 
 // magnitude = significand 2^exponent, the significand of 24 bits; 0 for zero.
@@ -256,11 +286,6 @@ fn limit(op: Op, sign: u32) -> u32 {
     return select(op.max_code, op.min_code, sign != 0u);
 }
 
-// A code and the magnitude it stands for, with their sign. Larger values than f32's are lost to it.
-fn finished(op: Op, sign: u32, code: u32, magnitude: u32) -> Rounded {
-    return Rounded(sign | magnitude, signed_code(op, sign, code), select(0u, NAN, magnitude >= INFINITY));
-}
-
 fn signed_code(op: Op, sign: u32, code: u32) -> u32 {
     let top = 1u << (op.width - 1u);
     if sign == 0u {
@@ -269,40 +294,28 @@ fn signed_code(op: Op, sign: u32, code: u32) -> u32 {
     return select(top | code, (0u - code) & (top | (top - 1u)), has(op, INTEGER));
 }
 
-fn zero(op: Op, sign: u32) -> Rounded {
-    let kept = select(sign, 0u, has(op, INTEGER));
-    return Rounded(kept, signed_code(op, kept, 0u), 0u);
-}
-
-fn saturated(op: Op, sign: u32, scale: i32) -> Rounded {
-    let code = limit(op, sign);
-    var magnitude: u32;
-    if op.kind == CLASS_LOGARITHMIC {
-        magnitude = decoded_logarithmic(code, op);
-    } else {
-        magnitude = decoded(code, op, scale);
-    }
-    let rounded = finished(op, sign, code, magnitude);
-    return Rounded(rounded.bits, rounded.code, rounded.flags | SATURATED);
+// The largest value of that sign.
+fn saturated(op: Op, sign: u32) -> Coded {
+    return Coded(limit(op, sign), sign, SATURATED);
 }
 
 // What lies beyond the largest value.
-fn beyond(op: Op, sign: u32, scale: i32) -> Rounded {
+fn beyond(op: Op, sign: u32) -> Coded {
     if !has(op, OVERFLOWS) {
-        return saturated(op, sign, scale);
+        return saturated(op, sign);
     }
     if op.specials == IEEE {
-        return finished(op, sign, op.max_code + 1u, INFINITY);
+        return Coded(op.max_code + 1u, sign, NAN | INFINITE);
     }
-    return not_a_number(op, sign);
+    return Coded(0u, sign, NAN);
 }
 
 // A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
-fn overflowed(op: Op, sign: u32, scale: i32) -> Rounded {
+fn overflowed(op: Op, sign: u32) -> Coded {
     if op.rounding == TOWARD_ZERO || (op.rounding == UP && sign != 0u) || (op.rounding == DOWN && sign == 0u) {
-        return saturated(op, sign, scale);
+        return saturated(op, sign);
     }
-    return beyond(op, sign, scale);
+    return beyond(op, sign);
 }
 
 // A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
@@ -371,14 +384,14 @@ fn stochastic_carry(significand: u32, shift: u32, op: Op, word: u32) -> u32 {
     return select(0u, 1u, sum < cut || late < sum);
 }
 
-// The value q 2^exponent of code q without the random part that was added to it.
-fn without_dither(op: Op, sign: u32, q: u32, exponent: i32, word: u32) -> Rounded {
+// The value of a fixed grid's code without the random part that was added to it.
+fn without_dither(op: Op, sign: u32, code: u32, scale: i32, word: u32) -> Rounded {
     let bits = 32u - op.random_shift;
     let random = word >> op.random_shift;
-    let parts = i32(q << (bits + 1u)) + (1 << bits) - i32(2u * random + 1u);
+    let parts = i32(code << (bits + 1u)) + (1 << bits) - i32(2u * random + 1u);
     let turned = select(sign, sign ^ SIGN, parts < 0);
-    let magnitude = assembled(u32(abs(parts)), exponent - i32(bits) - 1);
-    return Rounded(turned | magnitude, signed_code(op, sign, q), 0u);
+    let magnitude = assembled(u32(abs(parts)), op.lsb_min + scale - i32(bits) - 1);
+    return Rounded(turned | magnitude, signed_code(op, sign, code), 0u);
 }
 
 fn block_scale(largest: u32, op: Op) -> i32 {
@@ -399,26 +412,37 @@ fn scale_byte(raw_largest: u32, op: Op) -> u32 {
     return select(u32(block_scale(largest, op) + 127), 0u, largest == 0u);
 }
 
-fn tensor_block_scale(largest: u32, op: Op) -> u32 {
-    return round_value(multiply(largest, op.factor), e4m3(), 0, 0u).code;
+// E4M3 code nearest f32 bits without sign, ties to even, saturating.
+fn e4m3_code(bits: u32) -> u32 {
+    let significand = split_significand(bits);
+    let exponent = split_exponent(bits);
+    let shift = max(-9 - exponent, 20);
+    let half = u32(min(shift, 25)); // beyond, half a step exceeds every significand
+    let q = (significand + (1u << (half - 1u)) - 1u + ((significand >> half) & 1u)) >> half;
+    return min((u32(exponent + shift + 9) << 3u) + q, 126u);
 }
 
-// To a power of two: code c stands for 2^(c - 127).
-fn round_exponent(bits: u32, op: Op) -> Rounded {
-    let magnitude = bits & MAGNITUDE;
-    if magnitude > INFINITY && has(op, SATFINITE) {
-        return saturated(op, 0u, 0);
+// The value of an E4M3 code without sign, as bits.
+fn e4m3_value(code: u32) -> u32 {
+    if code < 8u {
+        return assembled(code, -9);
     }
-    if magnitude > INFINITY || bits > SIGN {
-        return not_a_number(op, 0u);
-    }
+    return assembled((code & 7u) | 8u, i32(code >> 3u) - 10);
+}
+
+fn tensor_block_scale(largest: u32, op: Op) -> u32 {
+    return e4m3_code(multiply(largest, op.factor));
+}
+
+// The code c of a power of two 2^(c - 127), of a finite value without sign.
+fn encoded_power(op: Op, magnitude: u32) -> Coded {
     if magnitude < SMALLEST_POWER {
-        return Rounded(SMALLEST_POWER, 0u, SATURATED);
+        return Coded(0u, 0u, SATURATED);
     }
     let inexact = split_significand(magnitude) != 0x800000u;
     let code = u32(split_exponent(magnitude) + 150) + select(0u, 1u, op.rounding == UP && inexact);
     if code > op.max_code {
-        return beyond(op, 0u, 0);
+        return overflowed(op, 0u);
     }
-    return finished(op, 0u, code, assembled(1u, i32(code) - 127));
+    return Coded(code, 0u, 0u);
 }

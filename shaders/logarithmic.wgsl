@@ -24,22 +24,13 @@ fn decoded_logarithmic(code: u32, op: Op) -> u32 {
     return (u32(octave + 127) << 23u) | (root(j, u32(op.mantissa)) & 0x7fffffu);
 }
 
-// Rounds one value; a random rounding goes up with the probability of the distance on the line of numbers.
-fn round_logarithmic(bits: u32, op: Op, word: u32) -> Rounded {
+// The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
+fn encoded_logarithmic(op: Op, bits: u32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
     let n = u32(op.mantissa);
     if magnitude == 0u {
-        return zero(op, sign);
-    }
-    if magnitude == INFINITY {
-        return beyond(op, sign, 0);
-    }
-    if magnitude > INFINITY {
-        if has(op, SATFINITE) {
-            return saturated(op, 0u, 0);
-        }
-        return not_a_number(op, sign);
+        return Coded(0u, sign, 0u);
     }
     let significand = split_significand(magnitude);
     var j = 0u;
@@ -59,14 +50,10 @@ fn round_logarithmic(bits: u32, op: Op, word: u32) -> Rounded {
         let down = u32(i32(smallest >> 23u) - 127 - octave);
         code = goes_up(op, sign, significand, (smallest & 0x7fffffu) | 0x800000u, down, 0u, word);
     }
-    if code == 0u {
-        let none = zero(op, sign);
-        return Rounded(none.bits, none.code, UNDERFLOWED);
-    }
     if code > op.max_code {
-        return overflowed(op, sign, 0);
+        return overflowed(op, sign);
     }
-    return finished(op, sign, code, decoded_logarithmic(code, op));
+    return Coded(code, sign, select(0u, UNDERFLOWED, code == 0u));
 }
 
 // 1 where a value rounds up that lies `distance` / 2^down of the `gap` above `code`.

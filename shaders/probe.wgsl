@@ -30,8 +30,14 @@ fn probe(@builtin(local_invocation_index) lane: u32) {
     carried[0] = bitcast<f32>(params[13]);
     carried[1] = bitcast<f32>(params[14]);
     result[10] = bitcast<u32>(dot4I8Packed(params[15], params[16]));
-    result[11] = bitcast<u32>(f32(params[17]));
-    result[12] = bitcast<u32>(f32(params[18]));
+    // Some devices convert large words otherwise, about one in twelve of them.
+    var word = params[17];
+    var converted = 0u;
+    for (var k = 0u; k < params[18]; k++) {
+        converted = converted * 31u + bitcast<u32>(f32(word));
+        word = word * 1664525u + 1013904223u;
+    }
+    result[11] = converted;
     // Each turn depends on the one before, so that no compiler does without the loop.
     var state = params[0] + 1u;
     var turns = 0u;
@@ -39,6 +45,6 @@ fn probe(@builtin(local_invocation_index) lane: u32) {
         state = state * 1664525u + 1013904223u;
         turns += 1u + (state & params[0]);
     }
-    result[13] = turns;
-    result[14] = state;
+    result[12] = turns;
+    result[13] = state;
 }

@@ -37,28 +37,82 @@ pub struct Rounded {
     pub flags: u32,
 }
 
+/// A code without sign, its sign, and what happened on the way to it.
+struct Coded {
+    code: u32,
+    sign: u32,
+    /// Flags of [`Rounded`], and [`INFINITE`].
+    flags: u32,
+}
+
+/// With [`NAN`]: an infinity.
+const INFINITE: u32 = 8;
+
 /// One element; `largest` is the largest magnitude of its block, as bits.
 pub fn quantize(op: &Op, bits: u32, largest: u32, word: u32) -> Rounded {
     let (bits, largest) = (admitted(op, bits), admitted(op, largest));
-    match op.class {
-        class::BLOCK | class::TWO_LEVEL if largest >= INFINITY => return NAN_BLOCK,
-        class::LOGARITHMIC => return logarithmic::round(bits, op, word),
-        class::EXPONENT => return round_exponent(bits, op),
-        class::NONE => return Rounded { bits, code: bits, flags: 0 },
-        _ => {}
+    if op.class == class::NONE {
+        return Rounded { bits, code: bits, flags: 0 };
     }
-    // One rounding for all grids: what a class multiplies with goes around it.
+    if op.shares() && largest >= INFINITY {
+        return NAN_BLOCK;
+    }
     match op.class {
-        class::BLOCK => round_value(bits, op, block_scale(largest, op), word),
-        class::STEP => rescaled(round_value(multiply(bits, op.factor), op, 0, word), bits, ONE, op.step),
+        class::BLOCK => rounded(op, bits, block_scale(largest, op), word),
+        class::STEP => rescaled(rounded(op, multiply(bits, op.factor), 0, word), bits, ONE, op.step),
         class::TWO_LEVEL => {
             // fl(x fl(1/fl(c g))) to the grid, then fl(fl(q c) g), for the block's scale c and the tensor's scale g
             // (NVIDIA Transformer Engine, NVFP4 quantization).
-            let block = decoded(tensor_block_scale(largest, op), &E4M3, 0);
+            let block = e4m3_value(tensor_block_scale(largest, op));
             let inner = multiply(bits, inverse(multiply(block, op.step)));
-            rescaled(round_value(inner, op, 0, word), bits, block, op.step)
+            rescaled(rounded(op, inner, 0, word), bits, block, op.step)
         }
-        _ => round_value(bits, op, 0, word),
+        _ => rounded(op, bits, 0, word),
+    }
+}
+
+/// One value to the codes of `op`, scaled by 2^scale, and back.
+fn rounded(op: &Op, bits: u32, scale: i32, word: u32) -> Rounded {
+    let Coded { code, sign, flags } = encoded(op, bits, scale, word);
+    if flags & INFINITE != 0 {
+        return Rounded { bits: sign | INFINITY, code: signed(op, sign, code), flags: NAN };
+    }
+    if flags & NAN != 0 {
+        return not_a_number(op, sign);
+    }
+    if op.rounding == DITHER && flags & SATURATED == 0 {
+        return without_dither(op, sign, code, scale, word);
+    }
+    // Two's complement has one zero.
+    let sign = if code == 0 && op.has(policy::INTEGER) { 0 } else { sign };
+    let magnitude = match op.class {
+        class::LOGARITHMIC => logarithmic::decoded(code, op),
+        class::EXPONENT => assembled(1, code as i32 - 127),
+        _ => decoded(code, op, scale),
+    };
+    // A scale can take a value beyond f32.
+    let lost = if magnitude >= INFINITY { NAN } else { 0 };
+    Rounded { bits: sign | magnitude, code: signed(op, sign, code), flags: flags | lost }
+}
+
+/// The code of one value, scaled by 2^scale; `word` decides a random rounding.
+fn encoded(op: &Op, bits: u32, scale: i32, word: u32) -> Coded {
+    let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
+    if magnitude > INFINITY {
+        let saturates = op.has(policy::SATFINITE);
+        return if saturates { saturated(op, 0) } else { Coded { code: 0, sign, flags: NAN } };
+    }
+    // Of what is negative there is no power of two.
+    if op.class == class::EXPONENT && bits > SIGN {
+        return Coded { code: 0, sign: 0, flags: NAN };
+    }
+    if magnitude == INFINITY {
+        return beyond(op, sign);
+    }
+    match op.class {
+        class::LOGARITHMIC => logarithmic::encoded(op, bits, word),
+        class::EXPONENT => encoded_power(op, magnitude),
+        _ => encoded_on_grid(op, bits, scale, word),
     }
 }
 
@@ -82,17 +136,11 @@ fn admitted(op: &Op, bits: u32) -> u32 {
     }
 }
 
-/// Rounds one value to the grid of `op`, scaled by 2^scale; `word` decides a random rounding.
-pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
+/// The code on a float or fixed grid of a finite value.
+fn encoded_on_grid(op: &Op, bits: u32, scale: i32, word: u32) -> Coded {
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
-    if magnitude > INFINITY {
-        return if op.has(policy::SATFINITE) { saturated(op, 0, scale) } else { not_a_number(op, sign) };
-    }
-    if magnitude == INFINITY {
-        return beyond(op, sign, scale);
-    }
     if magnitude == 0 && op.rounding != DITHER {
-        return zero(op, sign);
+        return Coded { code: 0, sign, flags: 0 };
     }
     let (significand, exponent) = split(magnitude);
     // value = significand 2^exponent; q counts steps of 2^(exponent + shift).
@@ -108,15 +156,9 @@ pub fn round_value(bits: u32, op: &Op, scale: i32, word: u32) -> Rounded {
     let q = round_whole(significand, shift as u32, sign != 0, odd, op, word);
     let code = if coarse { q << op.mantissa } else { (steps << op.mantissa) + q };
     if code > limit(op, sign) {
-        return overflowed(op, sign, scale);
+        return overflowed(op, sign);
     }
-    if op.rounding == DITHER {
-        return without_dither(op, sign, q, exponent + shift, word);
-    }
-    if q == 0 {
-        return Rounded { flags: UNDERFLOWED, ..zero(op, sign) };
-    }
-    finished(op, sign, code, assembled(q, exponent + shift))
+    Coded { code, sign, flags: if code == 0 && op.rounding != DITHER { UNDERFLOWED } else { 0 } }
 }
 
 /// magnitude = significand 2^exponent, the significand of 24 bits; 0 for zero.
@@ -161,12 +203,6 @@ fn limit(op: &Op, sign: u32) -> u32 {
     if sign != 0 { op.min_code } else { op.max_code }
 }
 
-/// A code and the magnitude it stands for, with their sign. Larger values than f32's are lost to it.
-fn finished(op: &Op, sign: u32, code: u32, magnitude: u32) -> Rounded {
-    let flags = if magnitude >= INFINITY { NAN } else { 0 };
-    Rounded { bits: sign | magnitude, code: signed(op, sign, code), flags }
-}
-
 fn signed(op: &Op, sign: u32, code: u32) -> u32 {
     let top = 1 << (op.width - 1);
     match (sign != 0, op.has(policy::INTEGER)) {
@@ -176,39 +212,29 @@ fn signed(op: &Op, sign: u32, code: u32) -> u32 {
     }
 }
 
-fn zero(op: &Op, sign: u32) -> Rounded {
-    let sign = if op.has(policy::INTEGER) { 0 } else { sign };
-    Rounded { bits: sign, code: signed(op, sign, 0), flags: 0 }
-}
-
-fn saturated(op: &Op, sign: u32, scale: i32) -> Rounded {
-    let code = limit(op, sign);
-    let magnitude = match op.class {
-        class::LOGARITHMIC => logarithmic::decoded(code, op),
-        _ => decoded(code, op, scale),
-    };
-    let rounded = finished(op, sign, code, magnitude);
-    Rounded { flags: rounded.flags | SATURATED, ..rounded }
+/// The largest value of that sign.
+fn saturated(op: &Op, sign: u32) -> Coded {
+    Coded { code: limit(op, sign), sign, flags: SATURATED }
 }
 
 /// What lies beyond the largest value.
-fn beyond(op: &Op, sign: u32, scale: i32) -> Rounded {
+fn beyond(op: &Op, sign: u32) -> Coded {
     match op.specials {
-        _ if !op.has(policy::OVERFLOWS) => saturated(op, sign, scale),
-        IEEE => Rounded { flags: NAN, ..finished(op, sign, op.max_code + 1, INFINITY) },
-        _ => not_a_number(op, sign),
+        _ if !op.has(policy::OVERFLOWS) => saturated(op, sign),
+        IEEE => Coded { code: op.max_code + 1, sign, flags: NAN | INFINITE },
+        _ => Coded { code: 0, sign, flags: NAN },
     }
 }
 
 /// A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
-fn overflowed(op: &Op, sign: u32, scale: i32) -> Rounded {
+fn overflowed(op: &Op, sign: u32) -> Coded {
     let stops = match op.rounding {
         TOWARD_ZERO => true,
         UP => sign != 0,
         DOWN => sign == 0,
         _ => false,
     };
-    if stops { saturated(op, sign, scale) } else { beyond(op, sign, scale) }
+    if stops { saturated(op, sign) } else { beyond(op, sign) }
 }
 
 /// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
@@ -270,14 +296,14 @@ fn stochastic_carry(significand: u32, shift: u32, op: &Op, word: u32) -> u32 {
     u32::from(carry | late)
 }
 
-/// The value q 2^exponent of code q without the random part that was added to it: of n random bits R, it was
+/// The value of a fixed grid's code without the random part that was added to it: of n random bits R, it was
 /// (2 R + 1) / 2^(n + 1) - 1/2 steps.
-fn without_dither(op: &Op, sign: u32, q: u32, exponent: i32, word: u32) -> Rounded {
+fn without_dither(op: &Op, sign: u32, code: u32, scale: i32, word: u32) -> Rounded {
     let (bits, random) = (32 - op.random_shift, word >> op.random_shift);
-    let parts = (q << (bits + 1)) as i32 + (1 << bits) - (2 * random + 1) as i32;
+    let parts = (code << (bits + 1)) as i32 + (1 << bits) - (2 * random + 1) as i32;
     let turned = if parts < 0 { sign ^ SIGN } else { sign };
-    let magnitude = assembled(parts.unsigned_abs(), exponent - bits as i32 - 1);
-    Rounded { bits: turned | magnitude, code: signed(op, sign, q), flags: 0 }
+    let magnitude = assembled(parts.unsigned_abs(), op.lsb_min + scale - bits as i32 - 1);
+    Rounded { bits: turned | magnitude, code: signed(op, sign, code), flags: 0 }
 }
 
 /// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits.
@@ -299,22 +325,23 @@ pub fn scale_byte(largest: u32, op: &Op) -> u32 {
     }
 }
 
-const E4M3: Op = Op {
-    class: class::SCALAR,
-    mantissa: 3,
-    lsb_min: -9,
-    max_bits: 0x43e0_0000,
-    max_code: 126,
-    min_code: 126,
-    width: 8,
-    specials: NAN_CODE,
-    significand: 4,
-    ..Op::none()
-};
+/// E4M3 code nearest f32 bits without sign, ties to even, saturating.
+fn e4m3_code(bits: u32) -> u32 {
+    let (significand, exponent) = split(bits);
+    let shift = (-9 - exponent).max(20);
+    let half = shift.min(25) as u32; // beyond, half a step exceeds every significand
+    let q = (significand + (1 << (half - 1)) - 1 + ((significand >> half) & 1)) >> half;
+    ((((exponent + shift + 9) as u32) << 3) + q).min(126)
+}
+
+/// The value of an E4M3 code without sign, as bits.
+fn e4m3_value(code: u32) -> u32 {
+    if code < 8 { assembled(code, -9) } else { assembled(code & 7 | 8, (code >> 3) as i32 - 10) }
+}
 
 /// E4M3 code of the scale of a block in a two-level format.
 fn tensor_block_scale(largest: u32, op: &Op) -> u32 {
-    round_value(multiply(largest, op.factor), &E4M3, 0, 0).code
+    e4m3_code(multiply(largest, op.factor))
 }
 
 /// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
@@ -330,20 +357,12 @@ fn inverse(a: u32) -> u32 {
     if a == 0 { 0 } else { (1.0 / f32::from_bits(a)).to_bits().min(LARGEST) }
 }
 
-/// To a power of two: code c stands for 2^(c - 127).
-fn round_exponent(bits: u32, op: &Op) -> Rounded {
-    let magnitude = bits & MAGNITUDE;
-    if magnitude > INFINITY && op.has(policy::SATFINITE) {
-        return saturated(op, 0, 0);
-    }
-    // Of what is negative there is no power of two.
-    if magnitude > INFINITY || bits > SIGN {
-        return not_a_number(op, 0);
-    }
+/// The code c of a power of two 2^(c - 127), of a finite value without sign.
+fn encoded_power(op: &Op, magnitude: u32) -> Coded {
     if magnitude < SMALLEST_POWER {
-        return Rounded { bits: SMALLEST_POWER, code: 0, flags: SATURATED };
+        return Coded { code: 0, sign: 0, flags: SATURATED };
     }
     let (significand, exponent) = split(magnitude);
     let code = (exponent + 150) as u32 + u32::from(op.rounding == UP && significand != 0x80_0000);
-    if code > op.max_code { beyond(op, 0, 0) } else { finished(op, 0, code, assembled(1, code as i32 - 127)) }
+    if code > op.max_code { overflowed(op, 0) } else { Coded { code, sign: 0, flags: 0 } }
 }

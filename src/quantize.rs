@@ -69,11 +69,8 @@ pub fn operation(quantizer: &Quantizer, given: bool, input: &[u32]) -> Op {
     }
     let finite = input.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST);
     let largest = f32::from_bits(finite.max().unwrap_or(0));
-    let encode = match (2688.0 / largest).min(f32::MAX) {
-        _ if largest == 0.0 => 1.0,
-        scale if scale == 0.0 => 1.0,
-        scale => scale,
-    };
+    let scale = (2688.0 / largest).min(f32::MAX);
+    let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)
 }
 

@@ -3,10 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::{
-    DOWN, INFINITY, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, Rounded, SIGN, STOCHASTIC, UNDERFLOWED, UP, beyond,
-    finished, not_a_number, overflowed, saturated, split, zero,
-};
+use super::{Coded, DOWN, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, SIGN, STOCHASTIC, UNDERFLOWED, UP, overflowed, split};
 use crate::format::{Op, policy};
 
 /// The most roots per octave.
@@ -33,15 +30,11 @@ pub fn decoded(code: u32, op: &Op) -> u32 {
     (((octave + 127) as u32) << 23) | (root(j, op.mantissa) & 0x7f_ffff)
 }
 
-/// Rounds one value; a random rounding goes up with the probability of the distance on the line of numbers.
-pub(super) fn round(bits: u32, op: &Op, word: u32) -> Rounded {
+/// The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
+pub(super) fn encoded(op: &Op, bits: u32, word: u32) -> Coded {
     let (magnitude, sign, n) = (bits & MAGNITUDE, bits & SIGN, op.mantissa);
-    match magnitude {
-        0 => return zero(op, sign),
-        INFINITY => return beyond(op, sign, 0),
-        INFINITY.. if op.policy & policy::SATFINITE != 0 => return saturated(op, 0, 0),
-        INFINITY.. => return not_a_number(op, sign),
-        _ => {}
+    if magnitude == 0 {
+        return Coded { code: 0, sign, flags: 0 };
     }
     let (significand, exponent) = split(magnitude);
     let mut j = 0;
@@ -62,9 +55,8 @@ pub(super) fn round(bits: u32, op: &Op, word: u32) -> Rounded {
         goes_up(op, sign, significand, smallest & 0x7f_ffff | 0x80_0000, down as u32, 0, word)
     };
     match code {
-        0 => Rounded { flags: UNDERFLOWED, ..zero(op, sign) },
-        _ if code > op.max_code => overflowed(op, sign, 0),
-        _ => finished(op, sign, code, decoded(code, op)),
+        _ if code > op.max_code => overflowed(op, sign),
+        _ => Coded { code, sign, flags: if code == 0 { UNDERFLOWED } else { 0 } },
     }
 }
 
@@ -87,7 +79,7 @@ fn goes_up(op: &Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, wo
 fn reaches(op: &Op, distance: u32, gap: u32, down: u32, word: u32) -> bool {
     let n = 32 - op.random_shift;
     let missing = u64::from(!word >> op.random_shift); // 2^n - 1 - R
-    let zero_mean = op.policy & policy::ZERO_MEAN != 0;
+    let zero_mean = op.has(policy::ZERO_MEAN);
     let (places, units) = if zero_mean { (n + 1, 2 * missing + 1) } else { (n, missing + 1) };
     (u64::from(distance) << places) >> down.min(63) >= u64::from(gap) * units
 }

@@ -58,7 +58,10 @@ fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> 
     let (name, gpu) = match index {
         None => ("cpu".to_string(), Ok(None)),
         Some(index) => {
-            let gpu = Gpu::open(index);
+            let gpu = match Gpu::open(index) {
+                Err(error) if args.adapter != "all" => return Err(error),
+                gpu => gpu,
+            };
             let name = gpu
                 .as_ref()
                 .map_or(format!("adapter {index}"), |gpu| format!("{} ({})", gpu.info.name, gpu.info.backend));

@@ -18,7 +18,9 @@ mod upload;
 mod verify;
 mod wave;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
@@ -28,7 +30,7 @@ pub use known::difference;
 pub use layout::Tuning;
 
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan, Point};
+use crate::plan::{Cohort, Plan};
 use crate::reference::RawRow;
 use device::Context;
 use layout::Limits;
@@ -46,8 +48,17 @@ pub struct Gpu {
     fingerprints: [String; 2],
     /// The shaders with a barrier on every accumulator are in use.
     strict: AtomicBool,
-    /// The pipelines of every class of format are proved.
-    every_class: AtomicBool,
+    /// What gave the known answers.
+    proved: Mutex<HashSet<Pipelines>>,
+}
+
+/// Pipelines that are proved together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Pipelines {
+    /// Those of every class of format, not of grids and laws alone.
+    every_class: bool,
+    /// One of [`MODEL_SIZES`].
+    model: u32,
 }
 
 fn no_adapter(reason: String) -> Error {
@@ -94,14 +105,7 @@ impl Gpu {
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+barriers"];
-        Ok(Gpu {
-            info,
-            context,
-            limits,
-            fingerprints,
-            strict: AtomicBool::new(false),
-            every_class: AtomicBool::new(false),
-        })
+        Ok(Gpu { info, context, limits, fingerprints, strict: AtomicBool::new(false), proved: Mutex::default() })
     }
 
     /// How the adapter's arithmetic was found to behave; "+barriers" when the strict shaders are in use.
@@ -127,8 +131,9 @@ impl Gpu {
 
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
     pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<RawRow>>> {
-        if plan.points.iter().any(Point::has_every_class) {
-            self.prove_every_class()?;
+        for point in &plan.points {
+            let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MODEL_SIZES[1] };
+            self.prove(Pipelines { every_class: point.has_every_class(), model })?;
         }
         let strict = self.strict.load(Ordering::Relaxed);
         self.run(plan, cohorts, tuning, strict, MODEL_SIZES[0])
@@ -167,28 +172,39 @@ impl Gpu {
         self.strict.store(on, Ordering::Relaxed);
     }
 
-    /// Runs the known-answer blocks through every pipeline of grids and laws and compares all bits with the reference.
-    /// Where the plain shaders fail and those with a barrier on every accumulator hold, the latter are used from then
-    /// on. The pipelines of the rarer classes of formats are proved when a plan first needs them.
+    /// Runs the known-answer blocks through the pipelines of grids and laws, for the smaller models, and compares all
+    /// bits with the reference. Where the plain shaders fail and those with a barrier on every accumulator hold, the
+    /// latter are used from then on. The other pipelines are proved alike when a plan first needs them.
     pub fn self_test(&self) -> Result<()> {
-        self.prove(&known::blocks()?)
+        self.prove(Pipelines { every_class: false, model: MODEL_SIZES[0] })
     }
 
-    fn prove_every_class(&self) -> Result<()> {
-        if !self.every_class.load(Ordering::Relaxed) {
-            self.prove(&known::every_class()?)?;
-            self.every_class.store(true, Ordering::Relaxed);
+    /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
+    pub fn self_test_all(&self) -> Result<()> {
+        for model in MODEL_SIZES.into_iter().filter(|&model| u64::from(train_memory(model)) <= self.limits.workgroup) {
+            self.prove(Pipelines { every_class: false, model })?;
+            self.prove(Pipelines { every_class: true, model })?;
         }
         Ok(())
     }
 
-    fn prove(&self, blocks: &[Block]) -> Result<()> {
+    fn prove(&self, pipelines: Pipelines) -> Result<()> {
+        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+        if proved.contains(&pipelines) {
+            return Ok(());
+        }
+        let blocks = if pipelines.every_class { known::every_class()? } else { known::blocks()? };
         let answers: Vec<_> = blocks.iter().map(known::answers).collect();
         let mut first = None;
-        let plain = self.strict.load(Ordering::Relaxed);
-        for strict in [plain, true] {
-            match self.first_difference(blocks, &answers, strict)? {
+        let before = self.strict.load(Ordering::Relaxed);
+        for strict in [before, true] {
+            match self.first_difference(&blocks, &answers, strict, pipelines.model)? {
                 None => {
+                    // What was proved of the plain shaders says nothing of the others.
+                    if strict != before {
+                        proved.clear();
+                    }
+                    proved.insert(pipelines);
                     self.strict.store(strict, Ordering::Relaxed);
                     return Ok(());
                 }
@@ -203,15 +219,18 @@ impl Gpu {
         )))
     }
 
-    fn first_difference(&self, blocks: &[Block], answers: &[Answers], strict: bool) -> Result<Option<String>> {
-        let sizes = MODEL_SIZES.iter().filter(|&&model| u64::from(train_memory(model)) <= self.limits.workgroup);
-        for &model in sizes {
-            for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
-                let found = self.run(plan, cohorts, *tuning, strict, model)?;
-                for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                    if let Some(place) = difference(plan, *cohort, found, expected) {
-                        return Ok(Some(place));
-                    }
+    fn first_difference(
+        &self,
+        blocks: &[Block],
+        answers: &[Answers],
+        strict: bool,
+        model: u32,
+    ) -> Result<Option<String>> {
+        for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
+            let found = self.run(plan, cohorts, *tuning, strict, model)?;
+            for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
+                if let Some(place) = difference(plan, *cohort, found, expected) {
+                    return Ok(Some(place));
                 }
             }
         }

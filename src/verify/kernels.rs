@@ -12,8 +12,8 @@ use crate::reference;
 /// A kernel, and what a recipe asks of it.
 #[derive(Clone, Debug)]
 pub enum KernelCase {
-    /// The known answers that every pipeline must repeat before a sweep.
-    Known,
+    /// The known answers that every pipeline must repeat before a sweep uses it.
+    Known(Level),
     Plan {
         name: String,
         text: String,
@@ -34,7 +34,7 @@ const QUICK: [&str; 8] = ["e4m3", "bf16", "int8", "log8", "mxfp4", "mxint8", "nv
 impl KernelCase {
     /// In the order of the pipeline.
     pub fn all(level: Level) -> Vec<KernelCase> {
-        let mut cases = vec![KernelCase::Known, KernelCase::plan("project", "none", "")];
+        let mut cases = vec![KernelCase::Known(level), KernelCase::plan("project", "none", "")];
         let formats = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
         let formats = formats.filter(|format| level == Level::Full || QUICK.contains(&format.name));
         let mut texts: Vec<(String, String)> = formats
@@ -80,7 +80,7 @@ impl KernelCase {
 
     pub fn name(&self) -> String {
         match self {
-            KernelCase::Known => "kernel/known-answers".into(),
+            KernelCase::Known(_) => "kernel/known-answers".into(),
             KernelCase::Plan { name, .. } => name.clone(),
         }
     }
@@ -88,7 +88,10 @@ impl KernelCase {
 
 /// Runs the plan of a case.
 pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
-    let KernelCase::Plan { text, .. } = case else { return known(device) };
+    let text = match case {
+        KernelCase::Known(level) => return known(device, *level),
+        KernelCase::Plan { text, .. } => text,
+    };
     let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
     let cohorts = plan.cohorts((0, 1));
     let must: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
@@ -108,10 +111,10 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
     Ok(Verdict::Pass(must.iter().map(|rows| rows.len() as u64).sum()))
 }
 
-fn known(device: &Device) -> Result<Verdict> {
+fn known(device: &Device, level: Level) -> Result<Verdict> {
     match device {
         Device::Cpu => Ok(Verdict::Unsupported("a sweep on the CPU is proved by its own check".into())),
-        Device::Gpu(gpu) => match gpu.self_test() {
+        Device::Gpu(gpu) => match if level == Level::Full { gpu.self_test_all() } else { gpu.self_test() } {
             Ok(()) => Ok(Verdict::Pass(1)),
             Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
             Err(error) => Err(error),
