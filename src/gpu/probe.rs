@@ -43,7 +43,7 @@ pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
     params.push(TURNS);
     let (result, carried) = (context.buffer("probe", 16), context.buffer("carried", 4));
     let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: false };
-    context.dispatch((PROBE, variant), &params, &[&result, &carried], [1, 1, 1])?;
+    context.dispatch((PROBE, variant), &params, &[&result, &carried], [2, 1, 1])?;
     let words = context.read(&[(&result, 0, 14), (&carried, 0, 2)])?;
     let [a, b, c, d, up, factor, ..] = operands;
     let is = |k: usize, value: f32| words[k] == value.to_bits();
