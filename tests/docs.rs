@@ -16,6 +16,8 @@ use roundlaw::row::Site;
 use roundlaw::warnings::warnings;
 use toml::Table;
 
+#[path = "docs/disagreements.rs"]
+mod disagreements;
 #[path = "docs/formats.rs"]
 mod formats;
 #[path = "docs/keys.rs"]
