@@ -19,7 +19,7 @@
 @group(0) @binding(6) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or all ones
 
 const RUN_WORDS: u32 = 14u + 6u * OP_WORDS;
-const GROUPS: u32 = max(MODEL, 2u * BATCH) / SMALLEST_BLOCK;
+const GROUPS: u32 = max(MODEL, BATCH) / SMALLEST_BLOCK;
 const COUNTERS: u32 = 18u;
 const GROUP: u32 = 256u;
 const NEVER: u32 = 0xffffffffu;
@@ -29,6 +29,7 @@ const ACTIVATION: u32 = 2u;
 const GRADIENT: u32 = 3u;
 const WEIGHT: u32 = 4u;
 const FEATURE_GRAD: u32 = 5u;
+const SCALARS = vec3<u32>(ACTIVATION, LABEL, GRADIENT);
 
 // Workgroup memory does not start as zeros here: every word is written before it is read.
 var<workgroup> weights: array<f32, MODEL>;
@@ -93,21 +94,32 @@ fn element_word(op: Op, k: u32) -> u32 {
     return words[k % 4u];
 }
 
-fn read_parameter() {
-    let op = run_op(PARAMETER);
-    if op.kind == CLASS_NONE {
-        return;
-    }
+// Rounds the M-vector at this place of `state`; returns the largest magnitude of this lane's elements.
+fn round_vector(site: u32, at: u32) -> u32 {
+    let op = run_op(site);
     if shares(op) {
         for (var j = lane; j < model; j += 32u) {
-            offer(j / op.block, bitcast<u32>(weights[j]) & MAGNITUDE);
+            offer(j / op.block, state[at + j] & MAGNITUDE);
         }
         settle(lane, groups_of(op, model));
     }
-    for (var k = 0u; k * 32u + lane < model; k++) {
+    var largest = 0u;
+    for (var k = 0u; 32u * k + lane < model; k++) {
         let j = 32u * k + lane;
-        let word = element_word(op, k);
-        state[base + 4u * model + j] = quantized(op, PARAMETER, bitcast<u32>(weights[j]), block_maximum(op, j), word);
+        let rounded = quantized(op, site, state[at + j], block_maximum(op, j), element_word(op, k));
+        state[at + j] = rounded;
+        largest = max(largest, rounded & MAGNITUDE);
+    }
+    return largest;
+}
+
+// The weights as they are read: into `state`.
+fn read_parameter() {
+    if run_op(PARAMETER).kind != CLASS_NONE {
+        for (var j = lane; j < model; j += 32u) {
+            write_f32(base + 4u * model + j, weights[j]);
+        }
+        round_vector(PARAMETER, base + 4u * model);
     }
 }
 
@@ -141,60 +153,37 @@ fn scalar_word(op: Op, b: u32) -> u32 {
     return 0u;
 }
 
-// Labels and activations are measured at once: even groups are blocks of the ones, odd groups of the others.
-fn measure_scalars(label_op: Op, activation_op: Op) {
-    var groups = 0u;
-    if shares(label_op) {
-        groups = groups_of(label_op, batch);
-    }
-    if shares(activation_op) {
-        groups = max(groups, groups_of(activation_op, batch));
-    }
-    if groups == 0u {
-        return;
-    }
-    for (var b = lane; b < batch; b += 32u) {
-        if shares(label_op) {
-            offer(2u * (b / label_op.block), bitcast<u32>(labels[label_row + b]) & MAGNITUDE);
-        }
-        if shares(activation_op) {
-            offer(2u * (b / activation_op.block) + 1u, bitcast<u32>(values[b]) & MAGNITUDE);
-        }
-    }
-    settle(lane, 2u * groups);
-}
-
-// A label or an activation, `odd` says which.
-fn scalar(op: Op, site: u32, value: f32, b: u32, odd: u32) -> f32 {
-    var largest = 0u;
-    if shares(op) {
-        largest = largest_of(2u * (b / op.block) + odd);
-    }
-    return opaque(bitcast<f32>(quantized(op, site, bitcast<u32>(value), largest, scalar_word(op, b))));
-}
-
-// Labels, activations and residuals of the batch: blocks of formats run along it.
+// Activations, labels and residuals of the batch, one after the other so that the codec stands here once: blocks of
+// formats run along the batch. `values` holds the activations, then y - a, then the residuals.
 fn scalars() {
-    let label_op = run_op(LABEL);
-    let activation_op = run_op(ACTIVATION);
-    let op = run_op(GRADIENT);
-    measure_scalars(label_op, activation_op);
-    for (var b = lane; b < batch; b += 32u) {
-        let y = scalar(label_op, LABEL, labels[label_row + b], b, 0u);
-        let r = opaque(y - scalar(activation_op, ACTIVATION, values[b], b, 1u));
-        values[b] = r;
+    for (var stage = 0u; stage < 3u; stage++) {
+        let site = SCALARS[stage];
+        let op = run_op(site);
         if shares(op) {
-            offer(b / op.block, bitcast<u32>(r) & MAGNITUDE);
+            for (var b = lane; b < batch; b += 32u) {
+                offer(b / op.block, scalar(site, b) & MAGNITUDE);
+            }
+            settle(lane, groups_of(op, batch));
         }
-    }
-    if shares(op) {
-        settle(lane, groups_of(op, batch));
-    }
-    for (var b = lane; b < batch; b += 32u) {
-        let r = quantized(op, GRADIENT, bitcast<u32>(values[b]), block_maximum(op, b), scalar_word(op, b));
-        values[b] = bitcast<f32>(r);
+        for (var b = lane; b < batch; b += 32u) {
+            let rounded = quantized(op, site, scalar(site, b), block_maximum(op, b), scalar_word(op, b));
+            let value = opaque(bitcast<f32>(rounded));
+            if site == LABEL {
+                values[b] = opaque(value - opaque(values[b]));
+            } else {
+                values[b] = value;
+            }
+        }
     }
     workgroupBarrier();
+}
+
+// What a site along the batch rounds of sample b.
+fn scalar(site: u32, b: u32) -> u32 {
+    if site == LABEL {
+        return bitcast<u32>(labels[label_row + b]);
+    }
+    return bitcast<u32>(values[b]);
 }
 
 // c_t: halving is exact.
@@ -252,26 +241,6 @@ fn gradient(k: u32) {
     write_f32(base + 5u * model + j, opaque(opaque(weights[j]) + opaque(step_size() * g)));
 }
 
-// Rounds the next v; returns the largest magnitude of this lane's elements.
-fn round_weights() -> u32 {
-    let op = run_op(WEIGHT);
-    let next = base + 5u * model;
-    if shares(op) {
-        for (var j = lane; j < model; j += 32u) {
-            offer(j / op.block, state[next + j] & MAGNITUDE);
-        }
-        settle(lane, groups_of(op, model));
-    }
-    var largest = 0u;
-    for (var k = 0u; 32u * k + lane < model; k++) {
-        let j = 32u * k + lane;
-        let rounded = quantized(op, WEIGHT, state[next + j], block_maximum(op, j), element_word(op, k));
-        state[next + j] = rounded;
-        largest = max(largest, rounded & MAGNITUDE);
-    }
-    return largest;
-}
-
 // (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); s restarts at +0.
 fn fold(j: u32) {
     let s = read_f32(base + model + j);
@@ -288,7 +257,7 @@ fn fold(j: u32) {
 
 // Ends an update: rounds the next v, tests for divergence, joins v to the average and takes the next v.
 fn commit() {
-    let largest = round_weights();
+    let largest = round_vector(WEIGHT, base + 5u * model);
     offer(0u, select(largest, MAGNITUDE, poisoned));
     poisoned = false;
     settle(lane, 1u);

@@ -177,7 +177,7 @@ impl Variant {
 
 /// Workgroup memory of a train pipeline in bytes, its 1 KiB of small arrays included.
 pub fn train_memory(model: u32) -> u32 {
-    let maxima = 3 * model.max(2 * MAX_BATCH) / 8;
+    let maxima = 3 * model.max(MAX_BATCH) / 8;
     4 * (model + MAX_BATCH + maxima) + 1024
 }
 

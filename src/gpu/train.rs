@@ -69,12 +69,13 @@ struct Loops {
 fn loops_of(t: &Trajectory) -> Loops {
     let batch = u64::from(t.batch);
     let (rounds, batch_rounds) = (u64::from(t.model).div_ceil(32), batch.div_ceil(32));
-    // A set of largest magnitudes has one for 8 elements, twice along the batch; 32 lanes clear it.
-    let clear = 1 + rounds.max(2 * batch_rounds) / 8;
+    // A set of largest magnitudes has one for 8 elements; 32 lanes clear it.
+    let clear = 1 + rounds.max(batch_rounds) / 8;
     Loops {
-        parameter: 2 * rounds + clear,
+        parameter: 3 * rounds + clear,
         dot: 1 + IDLE + rounds,
-        scalars: 1 + IDLE + 3 * batch_rounds + 2 * clear,
+        // Three stages of measuring, clearing and rounding, with the last test of each loop.
+        scalars: 1 + IDLE + 3 * (4 + 2 * batch_rounds + clear),
         // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
         gradient: 1 + IDLE + 3 * batch,
         commit: 3 * rounds + 2 * clear,
