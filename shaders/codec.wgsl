@@ -15,59 +15,6 @@ const UNDERFLOWED: u32 = 2u;
 const NAN: u32 = 4u;
 const INFINITE: u32 = 8u; // with NAN, between encoding and decoding: an infinity
 
-const CLASS_NONE: u32 = 0u;
-const CLASS_SCALAR: u32 = 1u;
-const CLASS_BLOCK: u32 = 2u;
-const CLASS_STEP: u32 = 3u;
-const CLASS_LOGARITHMIC: u32 = 4u;
-const CLASS_TWO_LEVEL: u32 = 5u;
-const CLASS_EXPONENT: u32 = 6u;
-const CLASS_ADDITIVE: u32 = 7u;
-const CLASS_RELATIVE: u32 = 8u;
-
-const OVERFLOWS: u32 = 1u;
-const SATFINITE: u32 = 2u;
-const FLUSHES: u32 = 4u;
-const ZERO_MEAN: u32 = 8u;
-const INTEGER: u32 = 16u;
-const ABRUPT: u32 = 32u;
-
-const NEAREST_EVEN: u32 = 0u;
-const STOCHASTIC: u32 = 1u;
-const NEAREST_AWAY: u32 = 2u;
-const TOWARD_ZERO: u32 = 3u;
-const UP: u32 = 4u;
-const DOWN: u32 = 5u;
-const DITHER: u32 = 6u;
-
-const NAN_CODE: u32 = 1u;
-const IEEE: u32 = 2u;
-
-const OP_WORDS: u32 = 20u;
-
-struct Op {
-    kind: u32, // `class` of the Rust twin, a reserved word here
-    rounding: u32,
-    mantissa: i32,
-    lsb_min: i32,
-    max_bits: u32,
-    max_code: u32,
-    min_code: u32,
-    width: u32,
-    specials: u32,
-    policy: u32,
-    emax: i32,
-    block: u32,
-    scale_add: u32,
-    factor: u32,
-    step: u32,
-    significand: u32,
-    unit: i32,
-    purpose: u32,
-    one_draw: u32, // `shared`
-    random_shift: u32,
-}
-
 // A code without sign, its sign, and what happened on the way to it.
 struct Coded {
     code: u32,
@@ -79,30 +26,6 @@ struct Rounded {
     bits: u32,
     code: u32,
     flags: u32,
-}
-
-fn load_op(at: u32) -> Op {
-    return Op(
-        params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
-        params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
-        bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
-        params[at + 15u], bitcast<i32>(params[at + 16u]), params[at + 17u], params[at + 18u], params[at + 19u],
-    );
-}
-
-fn has(op: Op, bit: u32) -> bool {
-    return (op.policy & bit) != 0u;
-}
-
-// Whether elements share a scale along the vector.
-fn shares(op: Op) -> bool {
-    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
-}
-
-// Whether elements need random words.
-fn draws(op: Op) -> bool {
-    let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
-    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
 }
 
 // One element; `largest` is the largest magnitude of its block, as bits.
@@ -392,46 +315,6 @@ fn without_dither(op: Op, sign: u32, code: u32, scale: i32, word: u32) -> Rounde
     let turned = select(sign, sign ^ SIGN, parts < 0);
     let magnitude = assembled(u32(abs(parts)), op.lsb_min + scale - i32(bits) - 1);
     return Rounded(turned | magnitude, signed_code(op, sign, code), 0u);
-}
-
-fn block_scale(largest: u32, op: Op) -> i32 {
-    let carry = i32((split_significand(largest) + op.scale_add) >> 24u);
-    return clamp(split_exponent(largest) + 23 + carry - op.emax, -127, 127);
-}
-
-// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
-fn scale_byte(raw_largest: u32, op: Op) -> u32 {
-    let largest = admitted(op, raw_largest);
-    let two_level = op.kind == CLASS_TWO_LEVEL;
-    if largest >= INFINITY {
-        return select(0xffu, 0x7fu, two_level);
-    }
-    if two_level {
-        return tensor_block_scale(largest, op);
-    }
-    return select(u32(block_scale(largest, op) + 127), 0u, largest == 0u);
-}
-
-// E4M3 code nearest f32 bits without sign, ties to even, saturating.
-fn e4m3_code(bits: u32) -> u32 {
-    let significand = split_significand(bits);
-    let exponent = split_exponent(bits);
-    let shift = max(-9 - exponent, 20);
-    let half = u32(min(shift, 25)); // beyond, half a step exceeds every significand
-    let q = (significand + (1u << (half - 1u)) - 1u + ((significand >> half) & 1u)) >> half;
-    return min((u32(exponent + shift + 9) << 3u) + q, 126u);
-}
-
-// The value of an E4M3 code without sign, as bits.
-fn e4m3_value(code: u32) -> u32 {
-    if code < 8u {
-        return assembled(code, -9);
-    }
-    return assembled((code & 7u) | 8u, i32(code >> 3u) - 10);
-}
-
-fn tensor_block_scale(largest: u32, op: Op) -> u32 {
-    return e4m3_code(multiply(largest, op.factor));
 }
 
 // The code c of a power of two 2^(c - 127), of a finite value without sign.

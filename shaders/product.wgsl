@@ -1,5 +1,5 @@
 // Products and reciprocals of f32 in whole numbers: rounded to nearest-even, subnormals kept, whatever the device does
-// with floats. src/codec.rs has them from the CPU.
+// with floats. Twin of src/codec/product.rs.
 
 // a b as (high word, low word).
 fn wide_product(a: u32, b: u32) -> vec2<u32> {

@@ -1,11 +1,16 @@
 //! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
 
 pub mod logarithmic;
+mod product;
+mod scale;
 mod site;
 
+pub use scale::{block_scale, scale_byte};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, deviate, floor48, piece, round_significand, tally};
 
 use crate::format::{Direction, Op, Specials, class, policy};
+use product::{inverse, multiply};
+use scale::{e4m3_value, tensor_block_scale};
 
 pub const SIGN: u32 = 0x8000_0000;
 pub const MAGNITUDE: u32 = 0x7fff_ffff;
@@ -304,57 +309,6 @@ fn without_dither(op: &Op, sign: u32, code: u32, scale: i32, word: u32) -> Round
     let turned = if parts < 0 { sign ^ SIGN } else { sign };
     let magnitude = assembled(parts.unsigned_abs(), op.lsb_min + scale - bits as i32 - 1);
     Rounded { bits: turned | magnitude, code: signed(op, sign, code), flags: 0 }
-}
-
-/// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits.
-pub fn block_scale(largest: u32, op: &Op) -> i32 {
-    let (significand, exponent) = split(largest);
-    let carry = ((significand + op.scale_add) >> 24) as i32;
-    (exponent + 23 + carry - op.emax).clamp(-127, 127)
-}
-
-/// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
-pub fn scale_byte(largest: u32, op: &Op) -> u32 {
-    let largest = admitted(op, largest);
-    match (op.class, largest) {
-        (class::TWO_LEVEL, INFINITY..) => 0x7f,
-        (class::TWO_LEVEL, _) => tensor_block_scale(largest, op),
-        (_, INFINITY..) => 0xff,
-        (_, 0) => 0,
-        _ => (block_scale(largest, op) + 127) as u32,
-    }
-}
-
-/// E4M3 code nearest f32 bits without sign, ties to even, saturating.
-fn e4m3_code(bits: u32) -> u32 {
-    let (significand, exponent) = split(bits);
-    let shift = (-9 - exponent).max(20);
-    let half = shift.min(25) as u32; // beyond, half a step exceeds every significand
-    let q = (significand + (1 << (half - 1)) - 1 + ((significand >> half) & 1)) >> half;
-    ((((exponent + shift + 9) as u32) << 3) + q).min(126)
-}
-
-/// The value of an E4M3 code without sign, as bits.
-fn e4m3_value(code: u32) -> u32 {
-    if code < 8 { assembled(code, -9) } else { assembled(code & 7 | 8, (code >> 3) as i32 - 10) }
-}
-
-/// E4M3 code of the scale of a block in a two-level format.
-fn tensor_block_scale(largest: u32, op: &Op) -> u32 {
-    e4m3_code(multiply(largest, op.factor))
-}
-
-/// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
-fn multiply(a: u32, b: u32) -> u32 {
-    match a & MAGNITUDE {
-        0 | INFINITY.. => a,
-        _ => (f32::from_bits(a) * f32::from_bits(b)).to_bits(),
-    }
-}
-
-/// fl(1/a), at most the largest f32, and 0 for 0.
-fn inverse(a: u32) -> u32 {
-    if a == 0 { 0 } else { (1.0 / f32::from_bits(a)).to_bits().min(LARGEST) }
 }
 
 /// The code c of a power of two 2^(c - 127), of a finite value without sign.

@@ -23,6 +23,8 @@ type Part = (&'static str, &'static str);
 const RANDOM: Part = ("random", include_str!("../../shaders/random.wgsl"));
 const NORMAL: Part = ("normal", include_str!("../../shaders/normal.wgsl"));
 const COMMON: Part = ("common", include_str!("../../shaders/common.wgsl"));
+const OP: Part = ("op", include_str!("../../shaders/op.wgsl"));
+const SCALE: Part = ("scale", include_str!("../../shaders/scale.wgsl"));
 const CODEC: Part = ("codec", include_str!("../../shaders/codec.wgsl"));
 const PRODUCT: Part = ("product", include_str!("../../shaders/product.wgsl"));
 const LOGARITHMIC: Part = ("logarithmic", include_str!("../../shaders/logarithmic.wgsl"));
@@ -36,7 +38,9 @@ pub const SKETCH: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         SITE,
@@ -52,7 +56,9 @@ pub const DRAW: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         SITE,
@@ -75,7 +81,9 @@ pub const FEATURE: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         SITE,
@@ -91,7 +99,9 @@ pub const TRAIN: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         SITE,
@@ -115,7 +125,9 @@ pub const QUANTIZE: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         ("quantize", include_str!("../../shaders/quantize.wgsl")),
@@ -129,7 +141,9 @@ pub const VERIFY: Kernel = Kernel {
         RANDOM,
         NORMAL,
         COMMON,
+        OP,
         CODEC,
+        SCALE,
         PRODUCT,
         LOGARITHMIC,
         ("verify", include_str!("../../shaders/verify.wgsl")),

@@ -52,8 +52,7 @@ fn codecs(format: &'static Format) -> Vec<(String, Case)> {
     for &(scale, suffix) in steps {
         for rounding in roundings(format) {
             let quantizer = Quantizer { scale, rounding, ..Quantizer::new(format) };
-            let direction = rounding.direction.abbreviation();
-            cases.push((format!("codec/{name}{suffix}/{direction}/encode"), Case::Codec(quantizer)));
+            cases.push((format!("codec/{name}{suffix}/{}/encode", short(&rounding)), Case::Codec(quantizer)));
         }
     }
     if let Layout::Integer { .. } = format.layout {
@@ -67,6 +66,13 @@ fn codecs(format: &'static Format) -> Vec<(String, Case)> {
         Layout::Float(float) => Layout::Float(crate::format::Float { gradual: false, ..float }),
         other => other,
     };
+    if let Layout::Float(_) = format.layout {
+        for direction in [Direction::TowardZero, Direction::Up, Direction::Down] {
+            let quantizer = Quantizer { overflow, rounding: Rounding::new(direction), ..base };
+            let (direction, policy) = (direction.abbreviation(), overflow.name());
+            cases.push((format!("codec/{name}/{direction}-{policy}/encode"), Case::Codec(quantizer)));
+        }
+    }
     let policies = [
         Quantizer { overflow, ..base },
         Quantizer { nan: Nan::Satfinite, ..base },
@@ -85,7 +91,14 @@ fn codecs(format: &'static Format) -> Vec<(String, Case)> {
     cases
 }
 
-/// The directions that a format knows, random ones with 32 bits, or as many as fit.
+/// The abbreviation of a direction, with random bits and variant where they are not the defaults.
+fn short(rounding: &Rounding) -> String {
+    let Rounding { direction, bits, zero_mean } = *rounding;
+    let bits = if bits == Rounding::new(direction).bits { String::new() } else { bits.to_string() };
+    format!("{}{bits}{}", direction.abbreviation(), if zero_mean { "b" } else { "" })
+}
+
+/// The directions that a format knows, with the default random bits, and stochastic with 8 and the zero-mean variant.
 fn roundings(format: &Format) -> Vec<Rounding> {
     let fits = |direction: &Direction| match (direction, format.layout) {
         (Direction::Dither, Layout::Integer { .. }) => true,
@@ -94,7 +107,10 @@ fn roundings(format: &Format) -> Vec<Rounding> {
         (_, Layout::Exponent) => false,
         _ => true,
     };
-    Direction::ALL.into_iter().filter(fits).map(Rounding::new).collect()
+    let few = Rounding { direction: Direction::Stochastic, bits: 8, zero_mean: false };
+    let zero_mean = Rounding { zero_mean: true, ..Rounding::new(Direction::Stochastic) };
+    let more = [few, zero_mean].into_iter().filter(|rounding| fits(&rounding.direction));
+    Direction::ALL.into_iter().filter(fits).map(Rounding::new).chain(more).collect()
 }
 
 /// A block format in every scale mode, and stochastically; an integer's absmax.

@@ -1,0 +1,78 @@
+// A site's operation, as words of the parameters. Twin of src/format/op.rs.
+
+const CLASS_NONE: u32 = 0u;
+const CLASS_SCALAR: u32 = 1u;
+const CLASS_BLOCK: u32 = 2u;
+const CLASS_STEP: u32 = 3u;
+const CLASS_LOGARITHMIC: u32 = 4u;
+const CLASS_TWO_LEVEL: u32 = 5u;
+const CLASS_EXPONENT: u32 = 6u;
+const CLASS_ADDITIVE: u32 = 7u;
+const CLASS_RELATIVE: u32 = 8u;
+
+const OVERFLOWS: u32 = 1u;
+const SATFINITE: u32 = 2u;
+const FLUSHES: u32 = 4u;
+const ZERO_MEAN: u32 = 8u;
+const INTEGER: u32 = 16u;
+const ABRUPT: u32 = 32u;
+
+const NEAREST_EVEN: u32 = 0u;
+const STOCHASTIC: u32 = 1u;
+const NEAREST_AWAY: u32 = 2u;
+const TOWARD_ZERO: u32 = 3u;
+const UP: u32 = 4u;
+const DOWN: u32 = 5u;
+const DITHER: u32 = 6u;
+
+const NAN_CODE: u32 = 1u;
+const IEEE: u32 = 2u;
+
+const OP_WORDS: u32 = 20u;
+
+struct Op {
+    kind: u32, // `class` of the Rust twin, a reserved word here
+    rounding: u32,
+    mantissa: i32,
+    lsb_min: i32,
+    max_bits: u32,
+    max_code: u32,
+    min_code: u32,
+    width: u32,
+    specials: u32,
+    policy: u32,
+    emax: i32,
+    block: u32,
+    scale_add: u32,
+    factor: u32,
+    step: u32,
+    significand: u32,
+    unit: i32,
+    purpose: u32,
+    one_draw: u32, // `shared`
+    random_shift: u32,
+}
+
+fn load_op(at: u32) -> Op {
+    return Op(
+        params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
+        params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
+        bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
+        params[at + 15u], bitcast<i32>(params[at + 16u]), params[at + 17u], params[at + 18u], params[at + 19u],
+    );
+}
+
+fn has(op: Op, bit: u32) -> bool {
+    return (op.policy & bit) != 0u;
+}
+
+// Whether elements share a scale along the vector.
+fn shares(op: Op) -> bool {
+    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
+}
+
+// Whether elements need random words.
+fn draws(op: Op) -> bool {
+    let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
+    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
+}
