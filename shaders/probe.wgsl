@@ -12,7 +12,7 @@ fn turn_around() {
     // Each turn depends on the one before, so that no compiler does without the loop.
     var state = params[0] + 1u;
     var turns = 0u;
-    for (var k = 0u; k < params[19]; k++) {
+    for (var k = 0u; k < params[21]; k++) {
         state = state * 1664525u + 1013904223u;
         turns += 1u + (state & params[0]);
     }
@@ -44,14 +44,17 @@ fn probe(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     result[7] = bitcast<u32>(opaque(a + b) - a);
     result[8] = bitcast<u32>(operand(6u) * operand(7u));
     result[9] = bitcast<u32>(operand(8u) * operand(9u));
+    result[14] = bitcast<u32>(c + b);
+    result[15] = bitcast<u32>(c * operand(10u));
+    result[16] = bitcast<u32>(operand(11u) * operand(10u));
     // A float that is only carried: signalling and quiet NaNs with a payload.
-    carried[0] = bitcast<f32>(params[13]);
-    carried[1] = bitcast<f32>(params[14]);
-    result[10] = bitcast<u32>(dot4I8Packed(params[15], params[16]));
+    carried[0] = bitcast<f32>(params[15]);
+    carried[1] = bitcast<f32>(params[16]);
+    result[10] = bitcast<u32>(dot4I8Packed(params[17], params[18]));
     // Some devices convert large words otherwise, about one in twelve of them.
-    var word = params[17];
+    var word = params[19];
     var converted = 0u;
-    for (var k = 0u; k < params[18]; k++) {
+    for (var k = 0u; k < params[20]; k++) {
         converted = converted * 31u + bitcast<u32>(f32(word));
         word = word * 1664525u + 1013904223u;
     }

@@ -83,7 +83,7 @@ pub struct Formats {
 }
 
 /// A number format and its options, those of a recipe's site.
-#[derive(Args, Debug, Default, Serialize)]
+#[derive(Args, Debug, Default, PartialEq, Serialize)]
 pub struct FormatOptions {
     /// A format of `roundlaw formats`, or any eXmY.
     #[arg(long)]
@@ -213,9 +213,7 @@ Examples:
   roundlaw verify --adapter all
   roundlaw verify --adapter 0 --level full --filter codec/e4m3
   roundlaw verify --codec theirs.csv --format e4m3 --overflow ieee
-  roundlaw verify --gemv z.npy v.npy out.npy --format mxfp4
-
-A format option without --codec or --gemv has no effect.";
+  roundlaw verify --gemv z.npy v.npy out.npy --format mxfp4";
 
 #[derive(Args, Debug)]
 pub struct PlanArgs {

@@ -1,4 +1,5 @@
-//! The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of shaders/codec.wgsl.
+//! The codec: rounds f32 bit patterns with u32 and i32 arithmetic; only the products of some formats are f32's. Twin of
+//! shaders/codec.wgsl.
 
 pub mod logarithmic;
 mod product;

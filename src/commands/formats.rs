@@ -7,7 +7,8 @@ use crate::format::{FORMATS, description};
 
 /// Lists every row of the table with all its defaults.
 pub fn run(args: &Formats) -> Result<()> {
-    let rows: Vec<Value> = FORMATS.iter().map(|format| Value::Object(description(format))).collect();
+    let rows: Vec<Value> =
+        FORMATS.iter().map(|format| Value::Object(description(format))).chain([any_float()]).collect();
     if args.json {
         print(&json!(rows).to_string());
         return Ok(());
@@ -19,8 +20,23 @@ pub fn run(args: &Formats) -> Result<()> {
         let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key} {}", text(value))).collect();
         print(&format!("{name}: {}", pairs.join("; ")));
     }
-    print(
-        "eXmY: any X = 1 to 8, Y = 0 to 22, as IEEE 754 would have it; bias, specials and gradual_underflow change it",
-    );
     Ok(())
+}
+
+/// The formats without a row.
+fn any_float() -> Value {
+    json!({
+        "name": "eXmY",
+        "layout": "sign, X = 1 to 8 exponent bits, Y = 0 to 22 mantissa bits, bias 2^(X-1) - 1",
+        "default_rounding": "nearest-even",
+        "default_bits": "32",
+        "default_variant": "a",
+        "default_scale": "1",
+        "default_specials": "ieee",
+        "default_gradual_underflow": "true",
+        "default_overflow": "ieee",
+        "default_nan": "propagate",
+        "default_subnormals": "honour",
+        "source": "the rules of IEEE 754-2019, 3.4",
+    })
 }

@@ -19,6 +19,11 @@ use crate::quantize::{Job, MAX_ELEMENTS, Quantized, operation, words};
 /// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
 pub fn run(args: &Quantize) -> Result<()> {
     let quantizer = options(&args.options)?;
+    let outputs = [&args.output, &args.codes, &args.scales];
+    if let Some(twice) = outputs.iter().enumerate().find(|(k, path)| path.is_some() && outputs[..*k].contains(path)) {
+        let path = twice.1.as_ref().map_or(String::new(), |path| path.display().to_string());
+        return Err(Error::Input(format!("{path} is to hold two outputs: OUT.npy, --codes and --scales must differ")));
+    }
     let (shape, input) = match &args.input {
         Some(path) => array(path)?,
         None => numbers()?,
@@ -31,13 +36,15 @@ pub fn run(args: &Quantize) -> Result<()> {
     };
     let job = Job { op, input: &input, columns, words: &words };
     let done = job.run();
+    let mut proved = None;
     if let Some(index) = adapter::find(&args.adapter)? {
         let gpu = Gpu::open(index)?;
         compare(&gpu.quantize(&job)?, &done, &input, &gpu.info.name)?;
+        proved = Some((gpu.info.name.clone(), gpu.fingerprint().to_string()));
     }
     if let (Some(_), Some(output)) = (&args.input, &args.output) {
         write(args, output, &op, &shape, &done)?;
-        summarize(args, &done);
+        summarize(args, &done, proved);
     } else {
         list(args, &quantizer, &op, &input, &done);
     }
@@ -81,10 +88,18 @@ fn numbers() -> Result<(Vec<usize>, Vec<u32>)> {
     let number = |word: &str| {
         let bits = match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
             Some(digits) => u32::from_str_radix(digits, 16).ok(),
-            None => word.parse::<f32>().ok().map(f32::to_bits),
+            // A decimal beyond f32 would be taken for an infinity.
+            None => word
+                .parse::<f32>()
+                .ok()
+                .filter(|x| x.is_finite() || !word.contains(|c: char| c.is_ascii_digit()))
+                .map(f32::to_bits),
         };
-        let wrong =
-            || format!("stdin: {word:?}: allowed are numbers, as 1.5, 1e-3, inf and nan, or bits, as 0x3fc00000");
+        let wrong = || {
+            format!(
+                "stdin: {word:?}: allowed are numbers that f32 holds, as 1.5, 1e-3, inf and nan, or bits, as 0x3fc00000"
+            )
+        };
         bits.ok_or_else(|| Error::Input(wrong()))
     };
     let separators = |c: char| c.is_whitespace() || c == ',';
@@ -159,15 +174,24 @@ fn write(args: &Quantize, output: &Path, op: &Op, shape: &[usize], done: &Quanti
     npy::write(output, Element::F32, shape, &values)
 }
 
-fn summarize(args: &Quantize, done: &Quantized) {
+fn summarize(args: &Quantize, done: &Quantized, proved: Option<(String, String)>) {
     let count = |flag: u32| done.elements.iter().filter(|element| element.flags & flag != 0).count();
     let (elements, saturated) = (done.elements.len(), count(SATURATED));
     let (underflowed, nan) = (count(UNDERFLOWED), count(NAN));
     if args.json {
-        let document = json!({ "elements": elements, "saturated": saturated, "underflowed": underflowed, "nan": nan });
-        print(&document.to_string());
+        let (adapter, fingerprint) = proved.unzip();
+        print(
+            &json!({
+                "elements": elements, "saturated": saturated, "underflowed": underflowed, "nan": nan,
+                "adapter": adapter.unwrap_or("cpu".into()), "fingerprint": fingerprint,
+            })
+            .to_string(),
+        );
     } else {
         print(&format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite"));
+        if let Some((adapter, fingerprint)) = proved {
+            print(&format!("every bit the same on {adapter}: {fingerprint}"));
+        }
     }
 }
 

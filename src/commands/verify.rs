@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::print;
 use super::quantize::{array, options};
 use crate::adapter;
-use crate::cli::Verify;
+use crate::cli::{FormatOptions, Verify};
+use crate::codec::{NO_CODE, Rounded};
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
 use crate::gpu::{self, Gpu};
@@ -18,6 +19,9 @@ pub fn run(args: &Verify) -> Result<()> {
     match (&args.codec, args.gemv.as_slice()) {
         (Some(path), _) => check_codec(args, path),
         (None, [z, v, out]) => check_gemv(args, z, v, out),
+        _ if args.options != FormatOptions::default() => Err(Error::Input(
+            "--format and its options: allowed with --codec or --gemv; cases have names, see --list".into(),
+        )),
         _ => verify(args),
     }
 }
@@ -26,7 +30,9 @@ fn verify(args: &Verify) -> Result<()> {
     let mut cases = cases(args.level);
     if let Some(filter) = &args.filter {
         let all = cases.len();
-        cases.retain(|(name, _)| name.contains(filter.as_str()));
+        // A whole name is that case alone.
+        let whole = cases.iter().any(|(name, _)| name == filter);
+        cases.retain(|(name, _)| if whole { name == filter } else { name.contains(filter.as_str()) });
         if cases.is_empty() {
             return Err(Error::Input(format!(
                 "--filter {filter}: none of the {all} cases has it in its name; allowed is a part of one, as \
@@ -35,7 +41,8 @@ fn verify(args: &Verify) -> Result<()> {
         }
     }
     if args.list {
-        cases.iter().for_each(|(name, _)| print(name));
+        let names: Vec<&str> = cases.iter().map(|(name, _)| name.as_str()).collect();
+        print(&if args.json { json!(names).to_string() } else { names.join("\n") });
         return Ok(());
     }
     let adapters = match args.adapter.as_str() {
@@ -78,7 +85,10 @@ fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> 
     for (done, (case, what)) in cases.iter().enumerate() {
         let begun = Instant::now();
         let verdict = match device {
-            Ok(device) => run_case(what, &device, args.level)?,
+            // One case that cannot run leaves the others to be told.
+            Ok(device) => {
+                run_case(what, &device, args.level).unwrap_or_else(|error| Verdict::Fail(vec![error.to_string()]))
+            }
             Err(reason) => Verdict::Unsupported(reason.to_string()),
         };
         let kind = ["pass", "fail", "unsupported"].iter().position(|kind| *kind == verdict.name()).unwrap_or(1);
@@ -131,12 +141,17 @@ fn check_codec(args: &Verify, path: &Path) -> Result<()> {
             "--codec: allowed are formats of single values and roundings without random bits".into(),
         ));
     }
-    let report = foreign::check(&quantizer, &table(path)?);
-    let line = |(row, input, theirs, ours): &(usize, u32, u32, crate::codec::Rounded)| {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| Error::Input(format!("--codec {}: {error}", path.display())))?;
+    let rows =
+        foreign::rows(&text, &quantizer).map_err(|error| Error::Input(format!("--codec {}{error}", path.display())))?;
+    let report = foreign::check(&quantizer, &rows);
+    let ours_text = |code: u32| if code == NO_CODE { "no code".to_string() } else { format!("0x{code:x}") };
+    let line = |(row, input, theirs, ours): &(usize, u32, u32, Rounded)| {
         json!({
             "row": row, "input": format!("{:?}", f32::from_bits(*input)), "input_bits": format!("0x{input:08x}"),
             "code": format!("0x{theirs:x}"), "fields": quantizer.layout.fields(*theirs),
-            "must_be": format!("0x{:x}", ours.code), "must_be_fields": quantizer.layout.fields(ours.code),
+            "must_be": (ours.code != NO_CODE).then(|| ours_text(ours.code)), "must_be_fields": quantizer.layout.fields(ours.code),
         })
     };
     if args.json {
@@ -146,19 +161,23 @@ fn check_codec(args: &Verify, path: &Path) -> Result<()> {
             .map(|cause| json!({ "cause": cause.name, "explains": cause.explains, "contradicts": cause.contradicts }));
         print(
             &json!({
-                "rows": report.rows, "different": report.different,
+                "rows": report.rows, "different": report.different, "other_nans": report.other_nans,
                 "first": report.first.iter().map(line).collect::<Vec<_>>(), "causes": causes.collect::<Vec<_>>(),
             })
             .to_string(),
         );
     } else {
-        print(&format!("{} rows, {} differ", report.rows, report.different));
+        let nans = match report.other_nans {
+            0 => String::new(),
+            count => format!(", {count} have another of the format's NaN codes"),
+        };
+        print(&format!("{} rows, {} differ{nans}", report.rows, report.different));
         for (row, input, theirs, ours) in &report.first {
             let (x, fields) = (f32::from_bits(*input), |code| quantizer.layout.fields(code));
             print(&format!(
-                "row {row}: input {x:?} 0x{input:08x}: code 0x{theirs:x} ({}), must be 0x{:x} ({})",
+                "row {row}: input {x:?} 0x{input:08x}: code 0x{theirs:x} ({}), must be {} ({})",
                 fields(*theirs),
-                ours.code,
+                ours_text(ours.code),
                 fields(ours.code)
             ));
         }
@@ -180,37 +199,6 @@ fn check_codec(args: &Verify, path: &Path) -> Result<()> {
     }
 }
 
-/// Rows of two numbers, decimal or 0x; a first line of names is skipped.
-fn table(path: &Path) -> Result<Vec<(u32, u32)>> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Error::Input(format!("--codec {}: {error}", path.display())))?;
-    let number = |text: &str| match text.trim().strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.trim().parse().ok(),
-    };
-    let mut rows = Vec::new();
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let pair = line.split_once(',').and_then(|(bits, code)| Some((number(bits)?, number(code)?)));
-        match pair {
-            Some(pair) => rows.push(pair),
-            None if at == 0 => {}
-            None => {
-                let allowed = "two numbers, f32 bits and code, as 0x43e80000,0x7e";
-                return Err(Error::Input(format!(
-                    "{}, line {}: {line:?}: allowed are {allowed}",
-                    path.display(),
-                    at + 1
-                )));
-            }
-        }
-    }
-    if rows.is_empty() {
-        let allowed = "rows of f32 bits and code, as 0x43e80000,0x7e";
-        return Err(Error::Input(format!("--codec {}: no row: allowed are {allowed}", path.display())));
-    }
-    Ok(rows)
-}
-
 /// Somebody else's product of Z and v in a format.
 fn check_gemv(args: &Verify, z: &Path, v: &Path, out: &Path) -> Result<()> {
     let quantizer: Option<Quantizer> = match args.options.format {
@@ -227,8 +215,17 @@ fn check_gemv(args: &Verify, z: &Path, v: &Path, out: &Path) -> Result<()> {
             "--gemv: shapes {shape:?}, {v_shape:?}, {out_shape:?}: allowed are (rows, columns), (columns) and (rows)"
         )));
     }
-    let z = gemv::rounded(quantizer.as_ref(), &z_bits, columns);
-    let v = gemv::rounded(quantizer.as_ref(), &v_bits, columns);
+    if quantizer.is_some_and(|quantizer| quantizer.rounding.direction.is_random()) {
+        return Err(Error::Input("--gemv: allowed are roundings without random bits".into()));
+    }
+    if columns > gemv::MAX_COLUMNS {
+        return Err(Error::Input(format!(
+            "--gemv: {columns} columns: allowed are up to 2^20, so that the bound of f32 sums means something"
+        )));
+    }
+    let given = args.options.tensor_scale.is_some();
+    let z = gemv::rounded(quantizer.as_ref(), given, &z_bits, columns);
+    let v = gemv::rounded(quantizer.as_ref(), given, &v_bits, columns);
     let out: Vec<f32> = out_bits.iter().map(|bits| f32::from_bits(*bits)).collect();
     let report = gemv::check(&z, columns, &v, &out);
     if args.json {

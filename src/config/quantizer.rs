@@ -50,6 +50,9 @@ fn fits(keys: &Keys, quantizer: &Quantizer) -> Result<()> {
         (Direction::Dither, Layout::Integer { bits: width, full }, None) => {
             // Value and dither together are exact in f32.
             let most = 24 - width - u32::from(full);
+            if most < 8 {
+                return refused("another rounding: so many bits of a code leave no room for 8 random ones in f32");
+            }
             match bits <= most {
                 true => Ok(()),
                 false => Err(bad(

@@ -163,7 +163,7 @@ fn apply(op: &Op, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u3
 
 /// Whether the loops of this file know the operation: laws, and grids without the rarer options.
 #[inline(always)]
-fn is_vectorized(op: &Op) -> bool {
+pub fn is_vectorized(op: &Op) -> bool {
     let rarer = op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code || op.mantissa == 0;
     match op.class {
         class::SCALAR | class::BLOCK => !rarer && op.rounding != Direction::Dither as u32,

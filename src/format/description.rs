@@ -44,17 +44,39 @@ pub fn description(format: &Format) -> Map<String, Value> {
         add("scale", json!(scale));
         if let Layout::Block { emax, .. } = format.layout {
             add("emax", json!(emax));
-            add("default_scale_mode", json!(sharing.mode.name()));
         }
     }
     if format.layout != Layout::Identity {
-        add("default_rounding", json!(quantizer.rounding.direction.name()));
-        add("default_overflow", json!(quantizer.overflow.name()));
-        add("default_nan", json!(quantizer.nan.name()));
-        add("default_subnormals", json!(quantizer.subnormals.name()));
+        defaults(&quantizer).into_iter().for_each(|(key, value)| add(key, json!(value)));
     }
     add("source", json!(format.source));
     map
+}
+
+/// Every option that applies, with its default.
+fn defaults(quantizer: &Quantizer) -> Vec<(&'static str, &'static str)> {
+    let mut defaults = vec![("default_rounding", quantizer.rounding.direction.name())];
+    match quantizer.layout {
+        Layout::Exponent => {}
+        Layout::Integer { .. } => defaults.extend([("default_bits", "32, dither 8"), ("default_variant", "a")]),
+        _ => defaults.extend([("default_bits", "32"), ("default_variant", "a")]),
+    }
+    match quantizer.layout {
+        Layout::Float(_) => defaults.extend([("default_scale", "1"), ("default_gradual_underflow", "true")]),
+        Layout::Logarithmic { .. } => defaults.push(("default_scale", "1")),
+        Layout::Integer { .. } => defaults.push(("default_range", "symmetric")),
+        Layout::TwoLevel { .. } => defaults.push(("default_tensor_scale", "1")),
+        Layout::Block { .. } => {
+            let mode = quantizer.sharing.map_or("", |sharing| sharing.mode.name());
+            defaults.push(("default_scale_mode", mode));
+        }
+        Layout::Identity | Layout::Exponent => {}
+    }
+    if let Layout::Float(_) | Layout::Exponent = quantizer.layout {
+        defaults.push(("default_overflow", quantizer.overflow.name()));
+    }
+    defaults.extend([("default_nan", quantizer.nan.name()), ("default_subnormals", quantizer.subnormals.name())]);
+    defaults
 }
 
 /// The row itself: a quantizer keeps a reference to it.

@@ -135,6 +135,7 @@ impl Layout {
         let width = self.width();
         let (sign, rest) = (code >> (width - 1) & 1, code & ((1 << (width - 1)) - 1));
         match self.element() {
+            Layout::Identity => format!("{sign} {:08b} {:023b}", rest >> 23, rest & 0x7f_ffff),
             Layout::Float(float) => {
                 let (e, m) = (float.exponent as usize, float.mantissa as usize);
                 let (field, fraction) = (rest >> m, rest & ((1 << m) - 1));

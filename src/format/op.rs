@@ -290,5 +290,5 @@ fn shared(op: Op, quantizer: &Quantizer, emax: Option<i32>) -> Op {
 /// The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
 fn two_level(op: Op, quantizer: &Quantizer) -> Op {
     let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
-    Op { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale(1.0 / g, g)
+    Op { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
 }

@@ -4,9 +4,9 @@ use super::device::{Context, header};
 use super::shader::{MODEL_SIZES, PROBE, Variant};
 use crate::error::Result;
 
-/// Operands of shaders/probe.wgsl. With e = 2^-23: a tie to even each way, (1+e)^2, whose square has a bit f32
-/// drops, and products around the smallest normal number.
-fn operands() -> [f32; 10] {
+/// Operands of shaders/probe.wgsl. With e = 2^-23: sums and products that are ties, to the even number below and above;
+/// (1+e)^2, whose square has a bit f32 drops; products around the smallest normal number.
+fn operands() -> [f32; 12] {
     let e = f32::EPSILON;
     let square = (1.0 + e) * (1.0 + e);
     [
@@ -20,6 +20,8 @@ fn operands() -> [f32; 10] {
         0.5,
         f32::MIN_POSITIVE * 0.5,
         4.0,
+        1.5,
+        1.0 + 3.0 * e,
     ]
 }
 
@@ -41,13 +43,14 @@ pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
     params.extend(BYTES);
     params.extend(WHOLE);
     params.push(TURNS);
-    let (result, carried) = (context.buffer("probe", 16), context.buffer("carried", 4));
+    let (result, carried) = (context.buffer("probe", 17), context.buffer("carried", 4));
     let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: false };
     context.dispatch((PROBE, variant), &params, &[&result, &carried], [2, 1, 1])?;
-    let words = context.read(&[(&result, 0, 14), (&carried, 0, 2)])?;
-    let [a, b, c, d, up, factor, ..] = operands;
+    let words = context.read(&[(&result, 0, 17), (&carried, 0, 2)])?;
+    let [a, b, c, d, up, factor, .., half, three] = operands;
     let is = |k: usize, value: f32| words[k] == value.to_bits();
     let rounding = is(0, a + b) && is(1, a + up) && is(2, c * c) && is(3, c * factor);
+    let rounding = rounding && is(14, c + b) && is(15, c * half) && is(16, three * half);
     let contraction = match (is(4, c * c + d), is(4, c.mul_add(c, d))) {
         (true, _) => "separate",
         (_, true) => "fused",
@@ -66,7 +69,7 @@ pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
         choose(plain, "in-order", "reassociates"),
         choose(barrier, "barrier-holds", "barrier-fails"),
         choose(subnormals, "subnormals-kept", "subnormals-flushed"),
-        choose(words[14..] == NANS, "nans-kept", "nans-changed"),
+        choose(words[17..] == NANS, "nans-kept", "nans-changed"),
         choose(words[10] == dot.sum::<i32>() as u32, "dot4i8", "dot4i8-wrong"),
         choose(words[11] == converted(), "u32-rne", "u32-not-rne"),
         choose(turned, &format!("loops-{TURNS}"), &format!("loops-stop-at-{}", words[12])),

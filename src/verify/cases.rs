@@ -67,10 +67,10 @@ fn codecs(format: &'static Format) -> Vec<(String, Case)> {
         other => other,
     };
     if let Layout::Float(_) = format.layout {
-        for direction in [Direction::TowardZero, Direction::Up, Direction::Down] {
-            let quantizer = Quantizer { overflow, rounding: Rounding::new(direction), ..base };
+        for direction in [Direction::TowardZero, Direction::Up, Direction::Down, Direction::Stochastic] {
+            let quantizer = Quantizer { overflow, layout, rounding: Rounding::new(direction), ..base };
             let (direction, policy) = (direction.abbreviation(), overflow.name());
-            cases.push((format!("codec/{name}/{direction}-{policy}/encode"), Case::Codec(quantizer)));
+            cases.push((format!("codec/{name}/{direction}-abrupt-{policy}/encode"), Case::Codec(quantizer)));
         }
     }
     let policies = [
@@ -120,10 +120,16 @@ fn blocks(format: &'static Format) -> Vec<(String, Case)> {
     let Some(sharing) = base.sharing else { return Vec::new() };
     let stochastic = Quantizer { rounding: Rounding::new(Direction::Stochastic), ..base };
     if let Layout::TwoLevel { .. } = format.layout {
-        return vec![
-            (format!("block/{name}/e4m3"), Case::Block(base)),
-            (format!("block/{name}/sr"), Case::Block(stochastic)),
+        let scaled = |tensor_scale: f32| Quantizer { tensor_scale, ..base };
+        let cases = [
+            ("e4m3", base),
+            ("sr", stochastic),
+            ("satfinite", Quantizer { nan: Nan::Satfinite, ..base }),
+            ("tensor-scale", scaled(0.003)),
+            ("tiny-tensor-scale", scaled(3e-41)),
+            ("huge-tensor-scale", scaled(2.7e37)),
         ];
+        return cases.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q))).to_vec();
     }
     let modes = ScaleMode::ALL.map(|mode| {
         let quantizer = Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };

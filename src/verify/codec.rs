@@ -6,7 +6,7 @@ use super::answers::{CHUNK, Question, answer, hash, mixed};
 use super::{Device, Level, Verdict};
 use crate::codec::{self, INFINITY, LARGEST, Rounded, SIGN, floor48, logarithmic};
 use crate::cpu::draw::quantize_row;
-use crate::cpu::lanes::SLICE;
+use crate::cpu::lanes::{SLICE, is_vectorized};
 use crate::error::Result;
 use crate::format::{Op, Quantizer, class};
 use crate::gpu::Gpu;
@@ -15,7 +15,7 @@ use crate::random::Stream;
 use crate::row::Counts;
 
 /// Codes tried of a format that has more: the first and last ones, and others evenly between.
-const CODES: u32 = 2048;
+const CODES: u32 = 1 << 16;
 /// Random inputs.
 const RANDOM: u32 = 1 << 14;
 /// Chunks of the quick level.
@@ -33,7 +33,7 @@ pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdi
     };
     match (listed, level, device) {
         (Verdict::Pass(count), Level::Full, Device::Gpu(_)) => {
-            Ok(match everywhere(&Question::Codec(op), device, level)? {
+            Ok(match everywhere(&Question::Codec(op), Some(quantizer), device, level)? {
                 Verdict::Pass(more) => Verdict::Pass(count + more),
                 other => other,
             })
@@ -103,7 +103,12 @@ pub(super) fn explain(
 }
 
 /// Chunks of all inputs.
-pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<Verdict> {
+pub fn everywhere(
+    question: &Question,
+    quantizer: Option<&Quantizer>,
+    device: &Device,
+    level: Level,
+) -> Result<Verdict> {
     let Device::Gpu(gpu) = device else {
         return Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into()));
     };
@@ -113,7 +118,7 @@ pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<
     };
     let mut count = 0;
     for (first, stretch) in chunks {
-        match stretch_of_chunks(gpu, question, question, first, stretch)? {
+        match stretch_of_chunks(gpu, (question, question), quantizer, first, stretch)? {
             Verdict::Pass(more) => count += more,
             other => return Ok(other),
         }
@@ -125,8 +130,8 @@ pub fn everywhere(question: &Question, device: &Device, level: Level) -> Result<
 /// Where a hash differs, the chunk is asked for one by one.
 pub fn stretch_of_chunks(
     gpu: &Gpu,
-    asked: &Question,
-    expected: &Question,
+    (asked, expected): (&Question, &Question),
+    quantizer: Option<&Quantizer>,
     first: u32,
     stretch: u32,
 ) -> Result<Verdict> {
@@ -135,11 +140,16 @@ pub fn stretch_of_chunks(
         (0..stretch).into_par_iter().map(|k| hash(expected, first.wrapping_add(k * CHUNK))).collect();
     match (0..stretch as usize).find(|&k| found[k] != must[k]) {
         None => Ok(Verdict::Pass(u64::from(stretch) * u64::from(CHUNK))),
-        Some(k) => one_by_one(gpu, asked, expected, first.wrapping_add(k as u32 * CHUNK)),
+        Some(k) => one_by_one(gpu, (asked, expected), quantizer, first.wrapping_add(k as u32 * CHUNK)),
     }
 }
 
-fn one_by_one(gpu: &Gpu, asked: &Question, expected: &Question, first: u32) -> Result<Verdict> {
+fn one_by_one(
+    gpu: &Gpu,
+    (asked, expected): (&Question, &Question),
+    quantizer: Option<&Quantizer>,
+    first: u32,
+) -> Result<Verdict> {
     let found = gpu.answers(asked, first)?;
     let differs = (0..CHUNK).find(|&k| found[k as usize] != answer(expected, first + k));
     Ok(Verdict::Fail(match differs {
@@ -149,6 +159,11 @@ fn one_by_one(gpu: &Gpu, asked: &Question, expected: &Question, first: u32) -> R
         Some(k) => {
             let (input, [x, y, z]) = (first + k, answer(expected, first + k));
             let [a, b, c] = found[k as usize];
+            let rounded = |[bits, code, flags]: [u32; 3]| Rounded { bits, code, flags };
+            if let (Question::Codec(op), Some(quantizer)) = (expected, quantizer) {
+                let word = op.draws().then(|| mixed(input));
+                return Ok(Verdict::Fail(explain(quantizer, input, word, rounded([a, b, c]), rounded([x, y, z]))));
+            }
             vec![
                 format!("input 0x{input:08x}"),
                 format!("device: 0x{a:08x} 0x{b:08x} 0x{c:08x}"),
@@ -158,8 +173,16 @@ fn one_by_one(gpu: &Gpu, asked: &Question, expected: &Question, first: u32) -> R
     }))
 }
 
+/// Why there is nothing to compare on the CPU.
+pub(super) fn without_lanes(op: &Op) -> Option<String> {
+    (!is_vectorized(op)).then(|| "the CPU adapter rounds this with the reference's own codec".into())
+}
+
 /// The vector code of the CPU adapter; a run holds no value below 2^-48.
 fn on_lanes(op: &Op, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
+    if let Some(reason) = without_lanes(op) {
+        return Verdict::Unsupported(reason);
+    }
     let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| floor48(*bits) == *bits).collect();
     for (row, chunk) in inputs.chunks(SLICE).enumerate() {
         if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {

@@ -20,7 +20,7 @@ pub fn run(quantizer: &Option<Quantizer>, device: &Device) -> Result<Verdict> {
         };
         let z: Vec<u32> = (0..ROWS * columns).map(|k| number(k, 0)).collect();
         let v: Vec<u32> = (0..columns).map(|k| number(k, 0x5bd1)).collect();
-        let (z, v) = (rounded(quantizer.as_ref(), &z, columns), rounded(quantizer.as_ref(), &v, columns));
+        let (z, v) = (rounded(quantizer.as_ref(), false, &z, columns), rounded(quantizer.as_ref(), false, &v, columns));
         let must = product(&z, columns, &v);
         let found = match device {
             Device::Gpu(gpu) => gpu.gemv(&z, columns, &v)?,
@@ -39,10 +39,14 @@ pub fn run(quantizer: &Option<Quantizer>, device: &Device) -> Result<Verdict> {
     Ok(Verdict::Pass(count))
 }
 
-/// The values that a format makes of bits, blocks along the columns.
-pub fn rounded(quantizer: Option<&Quantizer>, bits: &[u32], columns: usize) -> Vec<f32> {
+/// The columns with which [`check`]'s bound means something.
+pub const MAX_COLUMNS: usize = 1 << 20;
+
+/// The values that a format without random bits makes, blocks along the columns. `given`: a two-level format has its own
+/// scale of the tensor.
+pub fn rounded(quantizer: Option<&Quantizer>, given: bool, bits: &[u32], columns: usize) -> Vec<f32> {
     let Some(quantizer) = quantizer else { return bits.iter().map(|bits| f32::from_bits(*bits)).collect() };
-    let op: Op = operation(quantizer, false, bits);
+    let op: Op = operation(quantizer, given, bits);
     let job = Job { op, input: bits, columns, words: &[] };
     job.run().elements.iter().map(|element| f32::from_bits(element.bits)).collect()
 }
@@ -65,7 +69,8 @@ pub struct Report {
 }
 
 /// `out` against Z v. A sum of n products in f32 in whatever order, fused or not, is within
-/// (n u / (1 - n u)) sum |z v| of the exact one, u = 2^-24 (Higham, Accuracy and Stability, 2nd ed., 3.1).
+/// (n u / (1 - n u)) sum |z v| of the exact one, u = 2^-24 (Higham, Accuracy and Stability, 2nd ed., 3.1). At most
+/// [`MAX_COLUMNS`].
 pub fn check(z: &[f32], columns: usize, v: &[f32], out: &[f32]) -> Report {
     let ours = product(z, columns, v);
     let mut report = Report { rows: out.len(), same: 0, wrong: Vec::new(), worst: 0.0 };

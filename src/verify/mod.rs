@@ -57,7 +57,7 @@ pub fn run(case: &Case, device: &Device, level: Level) -> Result<Verdict> {
     match case {
         Case::Codec(case) => codec::run(case, device, level),
         Case::Block(case) => blocks::run(case, device),
-        Case::Answers(question) => codec::everywhere(question, device, level),
+        Case::Answers(question) => codec::everywhere(question, None, device, level),
         Case::Gemv(quantizer) => gemv::run(quantizer, device),
         Case::Kernel(case) => kernels::run(case, device),
     }

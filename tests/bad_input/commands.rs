@@ -179,11 +179,12 @@ fn a_table_of_codes_has_two_numbers_a_row() {
     all_refused(&place, "", &[(line, &["--codec t.csv", "No such file"])]);
     for (text, parts) in [
         ("bits,code\n0x43e80000,0x7e\nrubbish\n", &["t.csv, line 3: \"rubbish\"", "0x43e80000,0x7e"][..]),
-        ("0x43e80000\n0x43e80000\n", &["t.csv, line 2", "two numbers"]),
-        ("1,2\n1,2,3\n", &["t.csv, line 2: \"1,2,3\"", "two numbers"]),
-        ("1,2\n-1,2\n", &["t.csv, line 2: \"-1,2\"", "two numbers"]),
-        ("1,2\n4294967296,2\n", &["t.csv, line 2", "two numbers"]),
-        ("1,2\n1.5,2\n", &["t.csv, line 2: \"1.5,2\"", "two numbers"]),
+        ("0x43e80000\n0x43e80000\n", &["t.csv, line 1", "f32 bits and a code of 8 bits"]),
+        ("1,2\n1,256\n", &["t.csv, line 2", "a code of 8 bits"]),
+        ("1,2\n1,2,3\n", &["t.csv, line 2: \"1,2,3\"", "f32 bits and a code of 8 bits"]),
+        ("1,2\n-1,2\n", &["t.csv, line 2: \"-1,2\"", "f32 bits and a code of 8 bits"]),
+        ("1,2\n4294967296,2\n", &["t.csv, line 2", "f32 bits and a code of 8 bits"]),
+        ("1,2\n1.5,2\n", &["t.csv, line 2: \"1.5,2\"", "f32 bits and a code of 8 bits"]),
         ("", &["--codec t.csv", "no row", "0x43e80000,0x7e"]),
         ("bits,code\n", &["--codec t.csv", "no row"]),
     ] {

@@ -87,8 +87,19 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-const DEFAULTS: [&str; 5] =
-    ["default_rounding", "default_overflow", "default_nan", "default_subnormals", "default_scale_mode"];
+const DEFAULTS: [&str; 11] = [
+    "default_rounding",
+    "default_bits",
+    "default_variant",
+    "default_scale",
+    "default_gradual_underflow",
+    "default_range",
+    "default_tensor_scale",
+    "default_scale_mode",
+    "default_overflow",
+    "default_nan",
+    "default_subnormals",
+];
 
 /// A magnitude as a power of two, a short decimal, a difference of two powers, or the shortest decimal of its f32.
 fn magnitude(value: f64) -> String {
@@ -151,9 +162,11 @@ fn defaults() -> String {
             None => groups.push((own, vec![name])),
         }
     }
-    let head = ["formats", "rounding", "overflow", "nan", "subnormals", "scale_mode"].map(String::from).to_vec();
+    let options = DEFAULTS.iter().map(|key| key.trim_start_matches("default_").to_string());
+    let head = std::iter::once("formats".to_string()).chain(options).collect();
     let rows = groups.into_iter().map(|(own, names)| [vec![names.join(", ")], own].concat());
-    lines([head]) + "|---|---|---|---|---|---|\n" + &lines(rows)
+    let rule = format!("|---|{}\n", "---|".repeat(DEFAULTS.len()));
+    lines([head]) + &rule + &lines(rows)
 }
 
 /// The page with every table as the program has it: a table stands between `<!-- NAME -->` and `<!-- end -->`.
