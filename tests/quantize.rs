@@ -59,7 +59,8 @@ fn formats_lists_every_row() {
     let place = Place::new(&[1], &[1.0]);
     let json = document(&place.stdout("formats --json", ""));
     let names: Vec<&str> = json.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
-    assert_eq!(names, FORMATS.iter().map(|format| format.name).collect::<Vec<_>>());
+    let rows = FORMATS.iter().map(|format| format.name).chain(["eXmY"]);
+    assert_eq!(names, rows.collect::<Vec<_>>());
     let e4m3 = json.as_array().unwrap().iter().find(|row| row["name"] == "e4m3").unwrap();
     assert_eq!(
         (&e4m3["largest"], &e4m3["smallest"], &e4m3["nan"]),
@@ -112,7 +113,10 @@ fn files_hold_values_and_codes_of_the_width_of_the_format() {
     assert_eq!(summary, "6 elements: 1 saturated, 0 underflowed to 0, 0 not finite\n");
     assert_eq!(place.read("out.npy", "<f4", &[2, 3]), [0.0f32, -0.0, 1.0, -1.5, 0.3125, 448.0].map(f32::to_bits));
     let json = document(&place.stdout("quantize --format e4m3 in.npy out.npy --json", ""));
-    assert_eq!(json, serde_json::json!({ "elements": 6, "saturated": 1, "underflowed": 0, "nan": 0 }));
+    let counts = serde_json::json!({
+        "elements": 6, "saturated": 1, "underflowed": 0, "nan": 0, "adapter": "cpu", "fingerprint": null,
+    });
+    assert_eq!(json, counts);
     for (line, descr, codes) in [
         ("e4m3", "|u1", vec![0u32, 0x80, 0x38, 0xbc, 0x2a, 0x7e]),
         ("e2m1", "|u1", vec![0, 8, 2, 0xb, 1, 7]),

@@ -85,8 +85,14 @@ fn dither_is_for_integers_with_a_fixed_step() {
                 // The code, the random bits and the half behind them make at most 24 bits.
                 let most = 24 - bits - wider;
                 if random > most {
-                    let bound = format!("at most {most}, so that a dithered value is exact in f32");
-                    values_refused("weight", &[(&value("0.5"), &[&format!("weight.bits = {random}"), &bound])]);
+                    let (key, bound) = match most {
+                        ..8 => ("weight.rounding".to_string(), "no room for 8 random ones".to_string()),
+                        _ => (
+                            format!("weight.bits = {random}"),
+                            format!("at most {most}, so that a dithered value is exact"),
+                        ),
+                    };
+                    values_refused("weight", &[(&value("0.5"), &[&key, &bound])]);
                     continue;
                 }
                 for step in ["0.5", "0.3"] {
