@@ -14,7 +14,7 @@ use crate::quantize::Job;
 use crate::random::Stream;
 use crate::row::Counts;
 
-/// Codes tried of a format that has more: the first and last ones, and others evenly between.
+/// Codes tried of a format that has more: these evenly, and the first and last ones.
 const CODES: u32 = 1 << 16;
 /// Random inputs.
 const RANDOM: u32 = 1 << 14;

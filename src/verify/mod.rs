@@ -17,9 +17,10 @@ use crate::gpu::Gpu;
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Level {
-    /// Every value of a format, the points between, their neighbours, the edges, and random bits.
+    /// Every value of a format (2^16 of those that have more), the points between, their neighbours, the edges, and
+    /// random bits.
     Quick,
-    /// Besides, all 2^32 inputs of every format and rounding, of the normals and of the random words.
+    /// Besides, all 2^32 inputs of every format and rounding, of the normals and of the random words, and every pipeline.
     Full,
 }
 

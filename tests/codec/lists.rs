@@ -141,7 +141,7 @@ fn a_reciprocal_step_is_two_f32_products_around_a_whole_number() {
     }
 }
 
-/// All 2^32 inputs of the three smallest formats against the list: a minute each on two cores.
+/// All 2^32 inputs of three formats against the list: two minutes each on two cores.
 /// `cargo test --release --test codec -- --ignored every_f32`.
 #[test]
 #[ignore = "takes minutes"]
