@@ -149,7 +149,8 @@ pub struct Quantize {
     /// Dequantized values, f32.
     #[arg(value_name = "OUT.npy")]
     pub output: Option<PathBuf>,
-    /// Write a code per element: u8, or u16 above 8 bits, or u32 above 16; two's complement for integers.
+    /// Write a code per element, in the low bits of u8, or u16 above 8 bits, or u32 above 16; integers in two's
+    /// complement.
     #[arg(long, value_name = "FILE.npy", requires = "input")]
     pub codes: Option<PathBuf>,
     /// Write a byte per block: E8M0, of nvfp4 E4M3.

@@ -64,7 +64,9 @@ impl Keys {
                     "--" => allowed.iter().map(|key| self.path(key)).collect(),
                     _ => allowed.iter().map(|key| key.to_string()).collect(),
                 };
-                Err(Error::Input(format!("{path} is no known key: allowed are {}", allowed.join(", "))))
+                // The command line knows its options: this one is another format's.
+                let wrong = if self.path == "--" { "does not apply to this format" } else { "is no known key" };
+                Err(Error::Input(format!("{path} {wrong}: allowed are {}", allowed.join(", "))))
             }
         }
     }

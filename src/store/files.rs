@@ -16,8 +16,9 @@ pub fn temporary_suffix(tag: &str) -> String {
 pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let name = path.file_name().ok_or_else(|| Error::Other(format!("{}: not a file name", path.display())))?;
     let temporary = path.with_file_name(format!(".{}{}", name.to_string_lossy(), temporary_suffix(tag)));
+    // The path that was asked for is the one to name.
     let written = File::create(&temporary)
-        .map_err(Error::io(&temporary))
+        .map_err(Error::io(path))
         .and_then(|mut file| {
             fill(&mut file)?;
             file.sync_all().map_err(Error::io(&temporary))
