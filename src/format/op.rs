@@ -162,8 +162,9 @@ impl Op {
         };
         let op = laid_out(op, quantizer);
         let dithered = rounding.direction == Direction::Dither && op.class == class::SCALAR;
-        // The random bits and the half behind them.
-        Op { significand: op.significand + if dithered { rounding.bits + 1 } else { 0 }, ..op }
+        // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
+        let beyond = u32::from(op.min_code != op.max_code);
+        Op { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
     }
 
     /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of

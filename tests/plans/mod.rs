@@ -157,6 +157,9 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             c.pick(&["floor", "rceil", "even", "ceil"])
         ),
     };
+    if format.contains("step = 0") && c.below(4) == 0 && !format.contains("int16") {
+        return format!("{{ {format}, rounding = \"dither\" }}");
+    }
     format!("{{ {format}, rounding = \"{rounding} }}")
 }
 
