@@ -8,8 +8,8 @@ use crate::config::{MAX_BATCH, MAX_MODEL};
 pub struct Kernel {
     /// File, entry point and label.
     pub name: &'static str,
-    /// Files in front of the kernel's own.
-    parts: &'static [Part],
+    /// Groups of files, the kernel's own the last.
+    parts: &'static [&'static [Part]],
     /// Whether each binding from 2 on is read-only.
     pub read_only: &'static [bool],
     /// Whether workgroup memory must start as zeros. Where it need not, llvmpipe compiles `train` as GL in
@@ -20,150 +20,63 @@ pub struct Kernel {
 /// Name and text of a file.
 type Part = (&'static str, &'static str);
 
-const RANDOM: Part = ("random", include_str!("../../shaders/random.wgsl"));
-const NORMAL: Part = ("normal", include_str!("../../shaders/normal.wgsl"));
-const COMMON: Part = ("common", include_str!("../../shaders/common.wgsl"));
-const OP: Part = ("op", include_str!("../../shaders/op.wgsl"));
-const SCALE: Part = ("scale", include_str!("../../shaders/scale.wgsl"));
-const CODEC: Part = ("codec", include_str!("../../shaders/codec.wgsl"));
-const PRODUCT: Part = ("product", include_str!("../../shaders/product.wgsl"));
-const LOGARITHMIC: Part = ("logarithmic", include_str!("../../shaders/logarithmic.wgsl"));
-const SITE: Part = ("site", include_str!("../../shaders/site.wgsl"));
-const BLOCK: Part = ("block", include_str!("../../shaders/block.wgsl"));
-const TREE: Part = ("tree", include_str!("../../shaders/tree.wgsl"));
+macro_rules! part {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))
+    };
+}
+
+const DRAWS: &[Part] = &[part!("random"), part!("normal"), part!("common")];
+const FORMATS: &[Part] = &[part!("op"), part!("codec"), part!("scale"), part!("product"), part!("logarithmic")];
+const SITES: &[Part] = &[part!("site")];
+const BLOCKS: &[Part] = &[part!("block")];
+const SUMS: &[Part] = &[part!("tree")];
 
 pub const SKETCH: Kernel = Kernel {
     name: "sketch",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        SITE,
-        BLOCK,
-        ("sketch", include_str!("../../shaders/sketch.wgsl")),
-    ],
+    parts: &[DRAWS, FORMATS, SITES, BLOCKS, &[part!("sketch")]],
     read_only: &[true, false, false],
     zeroed: true,
 };
 pub const DRAW: Kernel = Kernel {
     name: "draw",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        SITE,
-        BLOCK,
-        TREE,
-        ("draw", include_str!("../../shaders/draw.wgsl")),
-    ],
+    parts: &[DRAWS, FORMATS, SITES, BLOCKS, SUMS, &[part!("draw")]],
     read_only: &[true, true, false, false, false, false],
     zeroed: true,
 };
-pub const PROJECT: Kernel = Kernel {
-    name: "project",
-    parts: &[RANDOM, NORMAL, COMMON, ("project", include_str!("../../shaders/project.wgsl"))],
-    read_only: &[true, true, false],
-    zeroed: true,
-};
+pub const PROJECT: Kernel =
+    Kernel { name: "project", parts: &[DRAWS, &[part!("project")]], read_only: &[true, true, false], zeroed: true };
 pub const FEATURE: Kernel = Kernel {
     name: "feature",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        SITE,
-        BLOCK,
-        ("feature", include_str!("../../shaders/feature.wgsl")),
-    ],
+    parts: &[DRAWS, FORMATS, SITES, BLOCKS, &[part!("feature")]],
     read_only: &[true, true, true, false, false],
     zeroed: false,
 };
 pub const TRAIN: Kernel = Kernel {
     name: "train",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        SITE,
-        BLOCK,
-        TREE,
-        ("train", include_str!("../../shaders/train.wgsl")),
-    ],
+    parts: &[DRAWS, FORMATS, SITES, BLOCKS, SUMS, &[part!("train")]],
     read_only: &[true, true, true, false, false],
     zeroed: false,
 };
-pub const PROBE: Kernel = Kernel {
-    name: "probe",
-    parts: &[RANDOM, NORMAL, COMMON, ("probe", include_str!("../../shaders/probe.wgsl"))],
-    read_only: &[false, false],
-    zeroed: true,
-};
-
+pub const PROBE: Kernel =
+    Kernel { name: "probe", parts: &[DRAWS, &[part!("probe")]], read_only: &[false, false], zeroed: true };
 pub const QUANTIZE: Kernel = Kernel {
     name: "quantize_tensor",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        ("quantize", include_str!("../../shaders/quantize.wgsl")),
-    ],
+    parts: &[DRAWS, FORMATS, &[part!("quantize")]],
     read_only: &[true, true, false, false, false],
     zeroed: true,
 };
-pub const VERIFY: Kernel = Kernel {
-    name: "verify",
-    parts: &[
-        RANDOM,
-        NORMAL,
-        COMMON,
-        OP,
-        CODEC,
-        SCALE,
-        PRODUCT,
-        LOGARITHMIC,
-        ("verify", include_str!("../../shaders/verify.wgsl")),
-    ],
-    read_only: &[false],
-    zeroed: true,
-};
-pub const GEMV: Kernel = Kernel {
-    name: "gemv",
-    parts: &[RANDOM, NORMAL, COMMON, TREE, ("gemv", include_str!("../../shaders/gemv.wgsl"))],
-    read_only: &[true, true, false],
-    zeroed: true,
-};
+pub const VERIFY: Kernel =
+    Kernel { name: "verify", parts: &[DRAWS, FORMATS, &[part!("verify")]], read_only: &[false], zeroed: true };
+pub const GEMV: Kernel =
+    Kernel { name: "gemv", parts: &[DRAWS, SUMS, &[part!("gemv")]], read_only: &[true, true, false], zeroed: true };
 
 /// Every kernel.
 pub const KERNELS: [Kernel; 9] = [SKETCH, DRAW, PROJECT, FEATURE, TRAIN, PROBE, QUANTIZE, VERIFY, GEMV];
 
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {
-    let texts = KERNELS.iter().flat_map(|kernel| kernel.parts).flat_map(|(_, text)| text.bytes());
+    let texts = KERNELS.iter().flat_map(|kernel| kernel.parts).copied().flatten().flat_map(|(_, text)| text.bytes());
     crate::hash::fnv1a64(texts)
 }
 
@@ -201,7 +114,7 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
         "const STRICT: bool = {};\nconst EVERY_CLASS: bool = {};\nconst MODEL: u32 = {}u;\nconst BATCH: u32 = {}u;\n",
         variant.strict, variant.every_class, variant.model, MAX_BATCH
     );
-    for (name, part) in kernel.parts {
+    for (name, part) in kernel.parts.iter().copied().flatten() {
         text.push_str(&format!("\n// {name}.wgsl\n{part}"));
     }
     text
