@@ -184,7 +184,7 @@ pub struct Verify {
     /// auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all.
     #[arg(long, default_value = "auto")]
     pub adapter: String,
-    /// full: besides, all 2^32 inputs of every format and rounding.
+    /// full: besides, all 2^32 inputs of every element format and rounding.
     #[arg(long, value_enum, default_value = "quick")]
     pub level: Level,
     /// Only cases with this in their name.

@@ -20,7 +20,7 @@ pub enum Level {
     /// Every value of a format (2^16 of those that have more), the points between, their neighbours, the edges, and
     /// random bits.
     Quick,
-    /// Besides, all 2^32 inputs of every format and rounding, of the normals and of the random words, and every pipeline.
+    /// Besides, all 2^32 inputs of every element format and rounding, of the normals and of the random words, and every pipeline.
     Full,
 }
 
