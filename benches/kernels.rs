@@ -5,14 +5,14 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use roundlaw::config::Config;
 use roundlaw::cpu;
-use roundlaw::cpu::draw::{self, Source};
+use roundlaw::cpu::draw::{self, CohortSource};
 use roundlaw::cpu::project::Panels;
 use roundlaw::cpu::train::{Batch, Run};
-use roundlaw::format::{Direction, Format, Op, Quantizer, Rounding, format};
-use roundlaw::normal::normal;
+use roundlaw::format::{Direction, Format, QuantOp, Quantizer, Rounding, format};
 use roundlaw::plan::Plan;
 use roundlaw::random::Stream;
-use roundlaw::row::Counts;
+use roundlaw::random::normal::normal;
+use roundlaw::site::Counts;
 
 const DIM: usize = 2000;
 const PADDED: usize = 2048;
@@ -26,7 +26,7 @@ fn plan(model: u32, site: &str) -> Plan {
     Plan::new(Config::parse(&text, &[]).expect("the bench's config is valid")).expect("the bench's plan is valid")
 }
 
-fn source(plan: &Plan) -> Source {
+fn source(plan: &Plan) -> CohortSource {
     cpu::source(&plan.points[0], &Stream::new(0, 0))
 }
 
@@ -103,7 +103,7 @@ fn codecs(c: &mut Criterion) {
     for format in ["e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8"] {
         for direction in [Direction::NearestEven, Direction::Stochastic] {
             let quantizer = Quantizer { rounding: Rounding::new(direction), ..Quantizer::new(row(format)) };
-            let (op, stream) = (Op::of(&quantizer), Stream::new(0, 0));
+            let (op, stream) = (QuantOp::of(&quantizer), Stream::new(0, 0));
             let drawn: Vec<f32> = (0..PADDED as u32).map(|k| normal(stream.word(k, 0, 0))).collect();
             let mut values = drawn.clone();
             group.bench_function(format!("{format} {}", direction.name()), |b| {

@@ -57,17 +57,17 @@ fn largest_of(group: u32) -> u32 {
 }
 
 // Blocks of a vector of `len` elements.
-fn groups_of(op: Op, len: u32) -> u32 {
+fn groups_of(op: QuantOp, len: u32) -> u32 {
     return (len - 1u) / op.block + 1u;
 }
 
 // Whether blocks lie inside a slice of 128 elements.
-fn is_within_slice(op: Op) -> bool {
+fn is_within_slice(op: QuantOp) -> bool {
     return shares(op) && op.block != WHOLE;
 }
 
 // Largest magnitude in the settled block of element j; 0 for operations without blocks.
-fn block_maximum(op: Op, j: u32) -> u32 {
+fn block_maximum(op: QuantOp, j: u32) -> u32 {
     if !shares(op) {
         return 0u;
     }

@@ -1,4 +1,4 @@
-// The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of src/codec.rs.
+// The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of src/codec/mod.rs.
 
 const SIGN: u32 = 0x80000000u;
 const MAGNITUDE: u32 = 0x7fffffffu;
@@ -29,7 +29,7 @@ struct Rounded {
 }
 
 // One element; `largest` is the largest magnitude of its block, as bits.
-fn quantize(op: Op, raw: u32, raw_largest: u32, word: u32) -> Rounded {
+fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     let bits = admitted(op, raw);
     let largest = admitted(op, raw_largest);
     if shares(op) && largest >= INFINITY {
@@ -58,7 +58,7 @@ fn quantize(op: Op, raw: u32, raw_largest: u32, word: u32) -> Rounded {
 }
 
 // One value to the codes of `op`, scaled by 2^scale, and back.
-fn rounded(op: Op, bits: u32, scale: i32, word: u32) -> Rounded {
+fn rounded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     let found = encoded(op, bits, scale, word);
     if (found.flags & INFINITE) != 0u {
         return Rounded(found.sign | INFINITY, signed_code(op, found.sign, found.code), NAN);
@@ -85,7 +85,7 @@ fn rounded(op: Op, bits: u32, scale: i32, word: u32) -> Rounded {
 }
 
 // The code of one value, scaled by 2^scale; `word` decides a random rounding.
-fn encoded(op: Op, bits: u32, scale: i32, word: u32) -> Coded {
+fn encoded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
     if magnitude > INFINITY {
@@ -110,7 +110,7 @@ fn encoded(op: Op, bits: u32, scale: i32, word: u32) -> Coded {
     return encoded_on_grid(op, bits, scale, word);
 }
 
-fn grid_scale(op: Op, largest: u32) -> i32 {
+fn grid_scale(op: QuantOp, largest: u32) -> i32 {
     if op.kind == CLASS_BLOCK {
         return block_scale(largest, op);
     }
@@ -126,7 +126,7 @@ fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
 }
 
 // Subnormals and, in blocks, NaN and infinities, as the policy reads them.
-fn admitted(op: Op, bits: u32) -> u32 {
+fn admitted(op: QuantOp, bits: u32) -> u32 {
     let magnitude = bits & MAGNITUDE;
     if magnitude < SMALLEST_NORMAL && has(op, FLUSHES) {
         return bits & SIGN;
@@ -138,7 +138,7 @@ fn admitted(op: Op, bits: u32) -> u32 {
 }
 
 // The code on a float or fixed grid of a finite value.
-fn encoded_on_grid(op: Op, bits: u32, scale: i32, word: u32) -> Coded {
+fn encoded_on_grid(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
     if magnitude == 0u && op.rounding != DITHER {
@@ -194,7 +194,7 @@ fn assembled(q: u32, exponent: i32) -> u32 {
 }
 
 // The value of a code without sign, scaled by 2^scale, as bits.
-fn decoded(code: u32, op: Op, scale: i32) -> u32 {
+fn decoded(code: u32, op: QuantOp, scale: i32) -> u32 {
     let field = code >> u32(op.mantissa);
     // The codes of a fixed grid are whole numbers.
     if field == 0u || op.mantissa == 23 {
@@ -205,11 +205,11 @@ fn decoded(code: u32, op: Op, scale: i32) -> u32 {
 }
 
 // The largest code, without sign, of that sign.
-fn limit(op: Op, sign: u32) -> u32 {
+fn limit(op: QuantOp, sign: u32) -> u32 {
     return select(op.max_code, op.min_code, sign != 0u);
 }
 
-fn signed_code(op: Op, sign: u32, code: u32) -> u32 {
+fn signed_code(op: QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1u << (op.width - 1u);
     if sign == 0u {
         return code;
@@ -218,12 +218,12 @@ fn signed_code(op: Op, sign: u32, code: u32) -> u32 {
 }
 
 // The largest value of that sign.
-fn saturated(op: Op, sign: u32) -> Coded {
+fn saturated(op: QuantOp, sign: u32) -> Coded {
     return Coded(limit(op, sign), sign, SATURATED);
 }
 
 // What lies beyond the largest value.
-fn beyond(op: Op, sign: u32) -> Coded {
+fn beyond(op: QuantOp, sign: u32) -> Coded {
     if !has(op, OVERFLOWS) {
         return saturated(op, sign);
     }
@@ -234,7 +234,7 @@ fn beyond(op: Op, sign: u32) -> Coded {
 }
 
 // A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
-fn overflowed(op: Op, sign: u32) -> Coded {
+fn overflowed(op: QuantOp, sign: u32) -> Coded {
     if op.rounding == TOWARD_ZERO || (op.rounding == UP && sign != 0u) || (op.rounding == DOWN && sign == 0u) {
         return saturated(op, sign);
     }
@@ -242,7 +242,7 @@ fn overflowed(op: Op, sign: u32) -> Coded {
 }
 
 // A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
-fn not_a_number(op: Op, sign: u32) -> Rounded {
+fn not_a_number(op: QuantOp, sign: u32) -> Rounded {
     var code = NO_CODE;
     if op.specials == IEEE && op.mantissa > 0 {
         code = signed_code(op, sign, op.max_code + 1u + (1u << u32(op.mantissa - 1)));
@@ -253,7 +253,7 @@ fn not_a_number(op: Op, sign: u32) -> Rounded {
 }
 
 // `significand` / 2^shift as a whole number, by the direction of `op`; `odd` is added where it asks for an even one.
-fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: Op, word: u32) -> u32 {
+fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: QuantOp, word: u32) -> u32 {
     if shift == 0u {
         return significand;
     }
@@ -284,7 +284,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: Op, w
 }
 
 // Whether the discarded fraction and the random bits add up to one.
-fn stochastic_carry(significand: u32, shift: u32, op: Op, word: u32) -> u32 {
+fn stochastic_carry(significand: u32, shift: u32, op: QuantOp, word: u32) -> u32 {
     // The fraction's first 32 bits, and the one behind them.
     var fraction = 0u;
     var behind = 0u;
@@ -308,7 +308,7 @@ fn stochastic_carry(significand: u32, shift: u32, op: Op, word: u32) -> u32 {
 }
 
 // The value of a fixed grid's code without the random part that was added to it.
-fn without_dither(op: Op, sign: u32, code: u32, scale: i32, word: u32) -> Rounded {
+fn without_dither(op: QuantOp, sign: u32, code: u32, scale: i32, word: u32) -> Rounded {
     let bits = 32u - op.random_shift;
     let random = word >> op.random_shift;
     let parts = i32(code << (bits + 1u)) + (1 << bits) - i32(2u * random + 1u);
@@ -318,7 +318,7 @@ fn without_dither(op: Op, sign: u32, code: u32, scale: i32, word: u32) -> Rounde
 }
 
 // The code c of a power of two 2^(c - 127), of a finite value without sign.
-fn encoded_power(op: Op, magnitude: u32) -> Coded {
+fn encoded_power(op: QuantOp, magnitude: u32) -> Coded {
     if magnitude < SMALLEST_POWER {
         return Coded(0u, 0u, SATURATED);
     }

@@ -3,15 +3,15 @@
 
 // params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 first sample, 7 samples,
 // 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel is
-// the first, 13 the last, 14 f32 deviation of the label's noise, 15 index of the first operation, 16 pieces of w*
-// whose labels this dispatch also makes, or 0, 17 index of the first operation's first piece, 18 x is in `uploaded`,
+// the first, 13 the last, 14 f32 deviation of the label's noise, 15 index of the first operation, 16 components of w*
+// whose labels this dispatch also makes, or 0, 17 index of the first operation's first component, 18 x is in `uploaded`,
 // 19 first word of the largest magnitudes in `counts`, 20 this dispatch only takes them: blocks of the whole vector
 // need those of all panels before the first is quantized.
-// An operation has two words more: pieces of x, and significant bits of each.
-@group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then the pieces of w* of each slot
+// An operation has two words more: components of x, and significant bits of each.
+@group(0) @binding(2) var<storage, read> scales: array<f32>; // s_i, then the components of w* of each slot
 @group(0) @binding(3) var<storage, read> uploaded: array<f32>; // [slot][sample][column of the panel]
-@group(0) @binding(4) var<storage, read_write> x_out: array<f32>; // [piece][slot][sample][column of the panel]
-@group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][piece of w*][32]
+@group(0) @binding(4) var<storage, read_write> x_out: array<f32>; // [component][slot][sample][column of the panel]
+@group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][component of w*][32]
 @group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample]
 // [op][slot][sample][3], then largest magnitudes: [slot][sample].
 @group(0) @binding(7) var<storage, read_write> counts: array<u32>;
@@ -22,7 +22,7 @@ const GROUPS: u32 = 128u / SMALLEST_BLOCK;
 var<workgroup> tallies: array<atomic<u32>, 96>;
 
 fn covariate(scale: f32, word: u32) -> u32 {
-    return floor48(round_significand(bitcast<u32>(opaque(scale * normal_draw(word))), 16u));
+    return flush48(round_significand(bitcast<u32>(opaque(scale * normal_draw(word))), 16u));
 }
 
 @compute @workgroup_size(32)
@@ -36,15 +36,15 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let seed_index = params[params[11] + slot];
     let absolute = params[6] + sample;
     let cell = slot * samples + sample;
-    let pieces = params[16];
-    let target_at = dim + slot * pieces * dim;
+    let components = params[16];
+    let target_at = dim + slot * components * dim;
     let whole = counts[params[19] + cell];
 
     var largest_x = 0u;
     var sums = array<f32, 3>(0.0, 0.0, 0.0);
     if params[12] == 0u {
-        for (var k = 0u; k < pieces; k++) {
-            sums[k] = lane_sums[(cell * pieces + k) * 32u + lane];
+        for (var k = 0u; k < components; k++) {
+            sums[k] = lane_sums[(cell * components + k) * 32u + lane];
         }
     }
     for (var at = 0u; at < panel; at += 128u) {
@@ -65,7 +65,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                     x[j] = bitcast<u32>(uploaded[cell * panel + at + within]);
                 }
                 largest_x = max(largest_x, x[j] & MAGNITUDE);
-                for (var k = 0u; k < pieces; k++) {
+                for (var k = 0u; k < components; k++) {
                     sums[k] = guarded(sums[k] + guarded(bitcast<f32>(x[j]) * scales[target_at + k * dim + i]));
                 }
             }
@@ -98,7 +98,7 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                 total += tally(value.flags);
                 var rest = bitcast<f32>(value.bits);
                 for (var k = 0u; k < params[op_at + OP_WORDS]; k++) {
-                    let part = piece(rest, params[op_at + OP_WORDS + 1u]);
+                    let part = component(rest, params[op_at + OP_WORDS + 1u]);
                     rest = opaque(rest - part);
                     x_out[(((out + k) * slots + slot) * samples + sample) * panel + at + within] = part;
                 }
@@ -128,20 +128,20 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         counts[at] = before + atomicLoad(&tallies[k]);
     }
-    if pieces == 0u {
+    if components == 0u {
         return;
     }
     if params[13] == 0u {
-        for (var k = 0u; k < pieces; k++) {
-            lane_sums[(cell * pieces + k) * 32u + lane] = sums[k];
+        for (var k = 0u; k < components; k++) {
+            lane_sums[(cell * components + k) * 32u + lane] = sums[k];
         }
         return;
     }
-    // The products with the pieces of w*, the smallest total first.
+    // The products with the components of w*, the smallest total first.
     var y = 0.0;
-    for (var k = 0u; k < pieces; k++) {
+    for (var k = 0u; k < components; k++) {
         let at = 32u * (k % 2u);
-        partials[at + lane] = sums[pieces - 1u - k];
+        partials[at + lane] = sums[components - 1u - k];
         workgroupBarrier();
         let total = tree(at);
         if k == 0u {
@@ -153,6 +153,6 @@ fn draw(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if lane == 0u {
         let word = random_words(seed_index, 0u, absolute, 1u).x;
         let noise = opaque(bitcast<f32>(params[14]) * normal_draw(word));
-        labels[cell] = bitcast<f32>(floor48(bitcast<u32>(opaque(opaque(y) + noise))));
+        labels[cell] = bitcast<f32>(flush48(bitcast<u32>(opaque(opaque(y) + noise))));
     }
 }

@@ -19,17 +19,17 @@ const GROUPS: u32 = MODEL / SMALLEST_BLOCK;
 // Workgroup memory does not start as zeros here.
 var<workgroup> tallies: array<atomic<u32>, 4>;
 
-// The products of the pieces of row j, the smallest total first; `first` is the word of the first product.
+// The products of the components of row j, the smallest total first; `first` is the word of the first product.
 fn projection(first: u32, products: u32, step: u32) -> u32 {
     var sum = p[first + (products - 1u) * step];
     for (var product = products - 1u; product > 0u; product--) {
         sum = opaque(opaque(sum) + opaque(p[first + (product - 1u) * step]));
     }
-    return floor48(bitcast<u32>(sum));
+    return flush48(bitcast<u32>(sum));
 }
 
 // Four words of the elements 32 k + lane to 32 (k + 3) + lane.
-fn element_words(op: Op, seed_index: u32, k: u32, lane: u32, absolute: u32) -> vec4<u32> {
+fn element_words(op: QuantOp, seed_index: u32, k: u32, lane: u32, absolute: u32) -> vec4<u32> {
     if op.one_draw != 0u {
         return vec4<u32>(random_words(seed_index, 0u, absolute, op.purpose).x);
     }
@@ -94,13 +94,13 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         if factor.kind != CLASS_NONE {
             bits = apply_one(factor, bits, 0u, factor_word).bits;
         }
-        bits = floor48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
+        bits = flush48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
         if tail != 0.0 {
             if k % 4u == 0u {
                 words = random_words(seed_index, 8u * k + lane, absolute, 6u);
             }
             let noise = opaque(tail * normal_draw(words[k % 4u]));
-            bits = floor48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
+            bits = flush48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
         }
         z[z_at + j] = bitcast<f32>(bits);
         if shares(op) {

@@ -13,7 +13,7 @@ fn root(j: u32, n: u32) -> u32 {
 }
 
 // The bits of a code's magnitude.
-fn decoded_logarithmic(code: u32, op: Op) -> u32 {
+fn decoded_logarithmic(code: u32, op: QuantOp) -> u32 {
     if code == 0u {
         return 0u;
     }
@@ -25,7 +25,7 @@ fn decoded_logarithmic(code: u32, op: Op) -> u32 {
 }
 
 // The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
-fn encoded_logarithmic(op: Op, bits: u32, word: u32) -> Coded {
+fn encoded_logarithmic(op: QuantOp, bits: u32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
     let n = u32(op.mantissa);
@@ -57,7 +57,7 @@ fn encoded_logarithmic(op: Op, bits: u32, word: u32) -> Coded {
 }
 
 // 1 where a value rounds up that lies `distance` / 2^down of the `gap` above `code`.
-fn goes_up(op: Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
+fn goes_up(op: QuantOp, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
     // Twice the distance stays below 2^25, so seven places decide every comparison.
     let double = 2u * distance;
     let scaled = gap << min(down, 7u);
@@ -96,7 +96,7 @@ fn shifted(x: u32, places: i32) -> vec2<u32> {
 
 // Whether floor(f 2^n) + R >= 2^n for f = distance / (2^down gap), or floor(f 2^(n+1)) + 2 R + 1 >= 2^(n+1) where the
 // rounding is zero-mean: multiplied out, since whole numbers leave nothing to be rounded.
-fn reaches(op: Op, distance: u32, gap: u32, down: u32, word: u32) -> bool {
+fn reaches(op: QuantOp, distance: u32, gap: u32, down: u32, word: u32) -> bool {
     let zero_mean = has(op, ZERO_MEAN);
     let places = i32(32u - op.random_shift) + select(0, 1, zero_mean);
     let reached = shifted(distance, places - i32(min(down, 63u)));

@@ -1,4 +1,4 @@
-// Standard normal draws in integer arithmetic, one word each. Twin of src/normal.rs; the caller
+// Standard normal draws in integer arithmetic, one word each. Twin of src/random/normal.rs; the caller
 // loads the entry at normal_index(word) from its own binding of the table.
 
 // log2 of the number of segments per octave.

@@ -30,7 +30,7 @@ const IEEE: u32 = 2u;
 
 const OP_WORDS: u32 = 20u;
 
-struct Op {
+struct QuantOp {
     kind: u32, // `class` of the Rust twin, a reserved word here
     rounding: u32,
     mantissa: i32,
@@ -53,8 +53,8 @@ struct Op {
     random_shift: u32,
 }
 
-fn load_op(at: u32) -> Op {
-    return Op(
+fn load_op(at: u32) -> QuantOp {
+    return QuantOp(
         params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
         params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
         bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
@@ -62,17 +62,17 @@ fn load_op(at: u32) -> Op {
     );
 }
 
-fn has(op: Op, bit: u32) -> bool {
+fn has(op: QuantOp, bit: u32) -> bool {
     return (op.policy & bit) != 0u;
 }
 
 // Whether elements share a scale along the vector.
-fn shares(op: Op) -> bool {
+fn shares(op: QuantOp) -> bool {
     return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
 }
 
 // Whether elements need random words.
-fn draws(op: Op) -> bool {
+fn draws(op: QuantOp) -> bool {
     let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
     return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
 }

@@ -1,10 +1,10 @@
-// Products of pieces of Qdata(x) and Qsketch(G_j) over one panel of columns. Twin of `dot` in src/reference/project.rs.
+// Products of components of Qdata(x) and Qsketch(G_j) over one panel of columns. Twin of `dot` in src/reference/project.rs.
 // A thread holds 4 samples by 4 rows; the products are exact, slices of 128 columns are summed in order.
 
 // params: 3 quads of columns in the panel, 4 quads before the panel in a row of G, 5 quads of a row of G,
-// 6 samples, 7 rows, 8 slots, 9 this panel is the first, 10 first word of the products: piece of x, piece of G, rows.
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [piece][slot][sample][panel]
-@group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [piece][slot][row][column]
+// 6 samples, 7 rows, 8 slots, 9 this panel is the first, 10 first word of the products: component of x, component of G, rows.
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [component][slot][sample][panel]
+@group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [component][slot][row][column]
 @group(0) @binding(4) var<storage, read_write> p: array<f32>; // [product][slot][sample][row]
 
 fn add_quad(sums: vec4<f32>, x: vec4<f32>, g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>, g3: vec4<f32>) -> vec4<f32> {

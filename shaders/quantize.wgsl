@@ -1,4 +1,4 @@
-// A tensor through the codec: a thread per element. Twin of src/quantize.rs.
+// A tensor through the codec: a thread per element. Twin of src/reference/quantize.rs.
 
 // params: 3 elements of this dispatch, 4 index of the first, 5 extent of the last axis, 6 elements that share a scale,
 // 7 blocks of a row, 8 measure the blocks' largest magnitudes, 9 words are given, 10 operation.

@@ -1,5 +1,5 @@
 // Random words by address: Threefry4x32 with 13 rounds (Salmon et al., SC 2011). Twin of
-// src/random.rs; the vector operations are its macros.
+// src/random/mod.rs; the vector operations are its macros.
 
 const PARITY: u32 = 0x1BD11BDAu;
 

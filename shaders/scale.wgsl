@@ -1,12 +1,12 @@
 // Scales that elements share: powers of two, and E4M3. Twin of src/codec/scale.rs.
 
-fn block_scale(largest: u32, op: Op) -> i32 {
+fn block_scale(largest: u32, op: QuantOp) -> i32 {
     let carry = i32((split_significand(largest) + op.scale_add) >> 24u);
     return clamp(split_exponent(largest) + 23 + carry - op.emax, -127, 127);
 }
 
 // The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
-fn scale_byte(raw_largest: u32, op: Op) -> u32 {
+fn scale_byte(raw_largest: u32, op: QuantOp) -> u32 {
     let largest = admitted(op, raw_largest);
     let two_level = op.kind == CLASS_TWO_LEVEL;
     if largest >= INFINITY {
@@ -36,6 +36,6 @@ fn e4m3_value(code: u32) -> u32 {
     return assembled((code & 7u) | 8u, i32(code >> 3u) - 10);
 }
 
-fn tensor_block_scale(largest: u32, op: Op) -> u32 {
+fn tensor_block_scale(largest: u32, op: QuantOp) -> u32 {
     return e4m3_code(multiply(largest, op.factor));
 }

@@ -11,14 +11,14 @@ struct Stored {
 }
 
 // The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
-fn deviate(op: Op, word: u32) -> f32 {
+fn deviate(op: QuantOp, word: u32) -> f32 {
     if op.rounding == LAW_TWO_POINT {
         return bitcast<f32>(0x3f800000u | (word & SIGN));
     }
     return normal_draw(word);
 }
 
-fn floor48(bits: u32) -> u32 {
+fn flush48(bits: u32) -> u32 {
     return select(bits, 0u, (bits & MAGNITUDE) < FLOOR);
 }
 
@@ -31,26 +31,26 @@ fn round_significand(bits: u32, p: u32) -> u32 {
     return ((bits + half) >> shift) << shift;
 }
 
-// The piece of `rest` on `significand` bits; what it leaves is exact.
-fn piece(rest: f32, significand: u32) -> f32 {
-    return bitcast<f32>(floor48(round_significand(bitcast<u32>(rest), significand)));
+// The component of `rest` on `significand` bits; what it leaves is exact.
+fn component(rest: f32, significand: u32) -> f32 {
+    return bitcast<f32>(flush48(round_significand(bitcast<u32>(rest), significand)));
 }
 
 // One element and its flags; `largest` is the largest magnitude of its block, as bits.
-fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Stored {
+fn apply_one(op: QuantOp, bits: u32, largest: u32, word: u32) -> Stored {
     switch op.kind {
         case CLASS_NONE: {
-            return Stored(floor48(bits), 0u);
+            return Stored(flush48(bits), 0u);
         }
         case CLASS_ADDITIVE: {
             let noise = opaque(bitcast<f32>(op.factor) * deviate(op, word));
             let sum = opaque(opaque(bitcast<f32>(bits)) + noise);
-            return Stored(floor48(round_significand(bitcast<u32>(sum), op.significand)), 0u);
+            return Stored(flush48(round_significand(bitcast<u32>(sum), op.significand)), 0u);
         }
         case CLASS_RELATIVE: {
             let factor = opaque(1.0 + opaque(bitcast<f32>(op.factor) * deviate(op, word)));
             let product = opaque(opaque(bitcast<f32>(bits)) * factor);
-            return Stored(floor48(round_significand(bitcast<u32>(product), op.significand)), 0u);
+            return Stored(flush48(round_significand(bitcast<u32>(product), op.significand)), 0u);
         }
         default: {
             let rounded = quantize(op, bits, largest, word);
@@ -59,7 +59,7 @@ fn apply_one(op: Op, bits: u32, largest: u32, word: u32) -> Stored {
                 return Stored(0u, rounded.flags);
             }
             let units = select(bitcast<u32>(op.unit) << 23u, 0u, (rounded.bits & MAGNITUDE) == 0u);
-            return Stored(floor48(rounded.bits - units), rounded.flags);
+            return Stored(flush48(rounded.bits - units), rounded.flags);
         }
     }
 }

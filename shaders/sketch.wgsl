@@ -1,13 +1,13 @@
-// Qsketch(G) of one panel of columns, cut into pieces. Twin of `sketch` in src/reference/draw.rs.
+// Qsketch(G) of one panel of columns, split into components. Twin of `sketch` in src/reference/draw.rs.
 // One workgroup of 32 lanes per (row, cohort slot).
 
 // params: 3 columns, 4 first column, 5 columns of the panel (a multiple of 128), 6 stride of a row, 7 rows of the
 // buffers, 8 slots, 9 operations, 10 first word of the operations, 11 first word of the seed indices, 12 this panel
-// is the first, 13 pass word, 14 G is in `uploaded`, 15 index of the first operation, 16 of its first piece, 17 first
+// is the first, 13 pass word, 14 G is in `uploaded`, 15 index of the first operation, 16 of its first component, 17 first
 // word of the largest magnitudes in `counts`, 18 this dispatch only takes them, see draw.wgsl.
-// An operation has two words more: pieces of G, and significant bits of each.
+// An operation has two words more: components of G, and significant bits of each.
 @group(0) @binding(2) var<storage, read> uploaded: array<f32>; // [row][column]
-@group(0) @binding(3) var<storage, read_write> g_out: array<f32>; // [piece][slot][row][column]
+@group(0) @binding(3) var<storage, read_write> g_out: array<f32>; // [component][slot][row][column]
 // [op][slot][row][3], then largest magnitudes: [slot][row].
 @group(0) @binding(4) var<storage, read_write> counts: array<u32>;
 
@@ -39,9 +39,9 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
             g[j] = 0u;
             if i < dim {
                 if params[14] == 0u {
-                    g[j] = floor48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
+                    g[j] = flush48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
                 } else {
-                    g[j] = floor48(bitcast<u32>(uploaded[row * dim + i]));
+                    g[j] = flush48(bitcast<u32>(uploaded[row * dim + i]));
                 }
                 largest_g = max(largest_g, g[j] & MAGNITUDE);
             }
@@ -76,7 +76,7 @@ fn sketch(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
                 total += tally(value.flags);
                 var rest = bitcast<f32>(value.bits);
                 for (var k = 0u; k < params[op_at + OP_WORDS]; k++) {
-                    let part = piece(rest, params[op_at + OP_WORDS + 1u]);
+                    let part = component(rest, params[op_at + OP_WORDS + 1u]);
                     rest = opaque(rest - part);
                     g_out[(((out + k) * slots + slot) * rows + row) * params[6] + first + within] = part;
                 }

@@ -54,7 +54,7 @@ var<private> words: vec4<u32>;
 var<private> counts: array<vec3<u32>, 6>;
 var<private> poisoned: bool; // a nan stands behind a value of this update: it is not applied
 
-fn run_op(site: u32) -> Op {
+fn run_op(site: u32) -> QuantOp {
     return load_op(run + 14u + site * OP_WORDS);
 }
 
@@ -67,9 +67,9 @@ fn write_f32(at: u32, x: f32) {
 }
 
 // One element through an operation; `largest` is that of its block.
-fn quantized(op: Op, site: u32, bits: u32, largest: u32, word: u32) -> u32 {
+fn quantized(op: QuantOp, site: u32, bits: u32, largest: u32, word: u32) -> u32 {
     if op.kind == CLASS_NONE {
-        return floor48(bits);
+        return flush48(bits);
     }
     return counted(site, apply_one(op, bits, largest, word));
 }
@@ -83,7 +83,7 @@ fn counted(site: u32, value: Stored) -> u32 {
 }
 
 // Word of element 32 k + lane of an M-vector of this update.
-fn element_word(op: Op, k: u32) -> u32 {
+fn element_word(op: QuantOp, k: u32) -> u32 {
     if draws(op) && k % 4u == 0u {
         if op.one_draw != 0u {
             words = vec4<u32>(random_words(seed_index, 0u, update, op.purpose).x);
@@ -145,7 +145,7 @@ fn dot(b: u32) -> f32 {
     return total;
 }
 
-fn scalar_word(op: Op, b: u32) -> u32 {
+fn scalar_word(op: QuantOp, b: u32) -> u32 {
     if draws(op) {
         let drawn = select(sample + b, sample, op.one_draw != 0u);
         return random_words(seed_index, 0u, drawn, op.purpose).x;
@@ -192,7 +192,7 @@ fn step_size() -> f32 {
 }
 
 // z_bj as Z^T r reads it, for this lane's j; `largest` is that of its block along the batch.
-fn gradient_feature(op: Op, b: u32, j: u32, largest: u32) -> f32 {
+fn gradient_feature(op: QuantOp, b: u32, j: u32, largest: u32) -> f32 {
     let bits = bitcast<u32>(z[gradient_row + b * model + j]);
     if op.kind == CLASS_NONE {
         return bitcast<f32>(bits);
@@ -208,7 +208,7 @@ fn gradient_feature(op: Op, b: u32, j: u32, largest: u32) -> f32 {
 }
 
 // Largest magnitude of the block of the batch that starts at `first`, in column j.
-fn batch_block_maximum(op: Op, first: u32, j: u32) -> u32 {
+fn batch_block_maximum(op: QuantOp, first: u32, j: u32) -> u32 {
     var largest = 0u;
     let end = first + min(op.block, batch - first);
     for (var b = first; b < end; b++) {
@@ -237,7 +237,7 @@ fn gradient(k: u32) {
             sum = opaque(sum + product);
         }
     }
-    let g = bitcast<f32>(floor48(bitcast<u32>(sum)));
+    let g = bitcast<f32>(flush48(bitcast<u32>(sum)));
     write_f32(base + 5u * model + j, opaque(opaque(weights[j]) + opaque(step_size() * g)));
 }
 

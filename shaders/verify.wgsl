@@ -1,5 +1,5 @@
 // Answers of the codec, the normals and the random words for many inputs: one by one, or a hash of 65,536 of them.
-// Twin of src/verify/answers.rs. One workgroup of 256 threads per 65,536 inputs.
+// Twin of src/reference/verify.rs. One workgroup of 256 threads per 65,536 inputs.
 
 // params: 3 first input, 4 what is asked, 5 answers are wanted one by one, 6 operation.
 // Hashes: two words per workgroup. Answers: three words per input, of workgroup 0 alone.

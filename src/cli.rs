@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 
 use crate::format::{Direction, Law, Noise, names};
-use crate::row::Site;
+use crate::site::Site;
 use crate::verify::Level;
 
 /// Examples, what a recipe can hold, and the exit codes.

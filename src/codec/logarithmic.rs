@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use super::{Coded, DOWN, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, SIGN, STOCHASTIC, UNDERFLOWED, UP, overflowed, split};
-use crate::format::{Op, policy};
+use crate::format::{QuantOp, policy};
 
 /// The most roots per octave.
 pub const MOST: u32 = 16;
@@ -21,7 +21,7 @@ fn root(j: u32, n: u32) -> u32 {
 }
 
 /// The bits of a code's magnitude.
-pub fn decoded(code: u32, op: &Op) -> u32 {
+pub fn decoded(code: u32, op: &QuantOp) -> u32 {
     if code == 0 {
         return 0;
     }
@@ -31,7 +31,7 @@ pub fn decoded(code: u32, op: &Op) -> u32 {
 }
 
 /// The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
-pub(super) fn encoded(op: &Op, bits: u32, word: u32) -> Coded {
+pub(super) fn encoded(op: &QuantOp, bits: u32, word: u32) -> Coded {
     let (magnitude, sign, n) = (bits & MAGNITUDE, bits & SIGN, op.mantissa);
     if magnitude == 0 {
         return Coded { code: 0, sign, flags: 0 };
@@ -61,7 +61,7 @@ pub(super) fn encoded(op: &Op, bits: u32, word: u32) -> Coded {
 }
 
 /// 1 where a value rounds up that lies `distance` / 2^down of the `gap` above `code`.
-fn goes_up(op: &Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
+fn goes_up(op: &QuantOp, sign: u32, distance: u32, gap: u32, down: u32, code: u32, word: u32) -> u32 {
     // Twice the distance stays below 2^25, so seven places decide every comparison.
     let (double, scaled) = (2 * distance, gap << down.min(7));
     u32::from(match op.rounding {
@@ -76,7 +76,7 @@ fn goes_up(op: &Op, sign: u32, distance: u32, gap: u32, down: u32, code: u32, wo
 
 /// Whether floor(f 2^n) + R >= 2^n for f = distance / (2^down gap), or floor(f 2^(n+1)) + 2 R + 1 >= 2^(n+1) where the
 /// rounding is zero-mean: multiplied out, since whole numbers leave nothing to be rounded.
-fn reaches(op: &Op, distance: u32, gap: u32, down: u32, word: u32) -> bool {
+fn reaches(op: &QuantOp, distance: u32, gap: u32, down: u32, word: u32) -> bool {
     let n = 32 - op.random_shift;
     let missing = u64::from(!word >> op.random_shift); // 2^n - 1 - R
     let zero_mean = op.has(policy::ZERO_MEAN);

@@ -2,17 +2,17 @@
 
 use super::product::multiply;
 use super::{INFINITY, admitted, assembled, split};
-use crate::format::{Op, class};
+use crate::format::{QuantOp, class};
 
 /// Exponent s of the shared scale 2^s of a block whose largest magnitude has these bits.
-pub fn block_scale(largest: u32, op: &Op) -> i32 {
+pub fn block_scale(largest: u32, op: &QuantOp) -> i32 {
     let (significand, exponent) = split(largest);
     let carry = ((significand + op.scale_add) >> 24) as i32;
     (exponent + 23 + carry - op.emax).clamp(-127, 127)
 }
 
 /// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
-pub fn scale_byte(largest: u32, op: &Op) -> u32 {
+pub fn scale_byte(largest: u32, op: &QuantOp) -> u32 {
     let largest = admitted(op, largest);
     match (op.class, largest) {
         (class::TWO_LEVEL, INFINITY..) => 0x7f,
@@ -38,6 +38,6 @@ pub(super) fn e4m3_value(code: u32) -> u32 {
 }
 
 /// E4M3 code of the scale of a block in a two-level format.
-pub(super) fn tensor_block_scale(largest: u32, op: &Op) -> u32 {
+pub(super) fn tensor_block_scale(largest: u32, op: &QuantOp) -> u32 {
     e4m3_code(multiply(largest, op.factor))
 }

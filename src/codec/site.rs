@@ -1,9 +1,9 @@
 //! What a site of a run does to values: formats and laws, the floor, and the counters. Twin of shaders/site.wgsl.
 
 use super::{INFINITY, MAGNITUDE, NAN, SATURATED, SIGN, UNDERFLOWED, quantize};
-use crate::format::{Law, Op, class};
-use crate::normal::normal;
-use crate::row::Counts;
+use crate::format::{Law, QuantOp, class};
+use crate::random::normal::normal;
+use crate::site::Counts;
 
 /// Bits of 2^-48: smaller operands become +0, so that every product and sum of a run is a normal f32.
 pub const FLOOR: u32 = 0x2780_0000;
@@ -11,7 +11,7 @@ pub const FLOOR: u32 = 0x2780_0000;
 pub const DIVERGED: u32 = 0x5380_0000;
 
 /// +0 for magnitudes below 2^-48, else the value.
-pub fn floor48(bits: u32) -> u32 {
+pub fn flush48(bits: u32) -> u32 {
     if bits & MAGNITUDE < FLOOR { 0 } else { bits }
 }
 
@@ -25,15 +25,15 @@ pub fn round_significand(bits: u32, p: u32) -> u32 {
     ((bits + half) >> shift) << shift
 }
 
-/// The piece of `rest` on `bits` significant bits; `rest` keeps the exact remainder.
-pub fn piece(rest: &mut f32, bits: u32) -> f32 {
-    let piece = f32::from_bits(floor48(round_significand(rest.to_bits(), bits)));
-    *rest -= piece;
-    piece
+/// The component of `rest` on `bits` significant bits; `rest` keeps the exact remainder.
+pub fn component(rest: &mut f32, bits: u32) -> f32 {
+    let component = f32::from_bits(flush48(round_significand(rest.to_bits(), bits)));
+    *rest -= component;
+    component
 }
 
 /// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
-pub fn deviate(op: &Op, word: u32) -> f32 {
+pub fn deviate(op: &QuantOp, word: u32) -> f32 {
     match op.rounding == Law::TwoPoint as u32 {
         true => f32::from_bits(0x3f80_0000 | word & SIGN),
         false => normal(word),
@@ -43,7 +43,7 @@ pub fn deviate(op: &Op, word: u32) -> f32 {
 /// Applies `op` to a vector in place: element k draws `word(k)`, or every element `word(0)` where the draw is shared;
 /// blocks run along the vector, the last may be shorter. Every result is stored with the floor of 2^-48 and zeros
 /// as +0.
-pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts {
+pub fn apply(op: &QuantOp, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts {
     let mut counts = Counts::default();
     let block = if op.shares() { op.block as usize } else { values.len().max(1) };
     for (index, chunk) in values.chunks_mut(block).enumerate() {
@@ -60,13 +60,13 @@ pub fn apply(op: &Op, values: &mut [f32], word: impl Fn(usize) -> u32) -> Counts
 }
 
 /// One element of [`apply`] and its flags; `largest` is the largest magnitude of its block, as bits.
-pub fn apply_one(op: &Op, bits: u32, largest: u32, word: u32) -> (u32, u32) {
+pub fn apply_one(op: &QuantOp, bits: u32, largest: u32, word: u32) -> (u32, u32) {
     let value = f32::from_bits(bits);
     let scaled = || f32::from_bits(op.factor) * deviate(op, word);
     match op.class {
-        class::NONE => (floor48(bits), 0),
-        class::ADDITIVE => (floor48(round_significand((value + scaled()).to_bits(), op.significand)), 0),
-        class::RELATIVE => (floor48(round_significand((value * (1.0 + scaled())).to_bits(), op.significand)), 0),
+        class::NONE => (flush48(bits), 0),
+        class::ADDITIVE => (flush48(round_significand((value + scaled()).to_bits(), op.significand)), 0),
+        class::RELATIVE => (flush48(round_significand((value * (1.0 + scaled())).to_bits(), op.significand)), 0),
         _ => {
             let rounded = quantize(op, bits, largest, word);
             // What is not a number is counted and becomes +0: the run ends before anything reads it.
@@ -74,7 +74,7 @@ pub fn apply_one(op: &Op, bits: u32, largest: u32, word: u32) -> (u32, u32) {
                 return (0, rounded.flags);
             }
             let units = if rounded.bits & MAGNITUDE == 0 { 0 } else { op.unit << 23 };
-            (floor48(rounded.bits.wrapping_add_signed(-units)), rounded.flags)
+            (flush48(rounded.bits.wrapping_add_signed(-units)), rounded.flags)
         }
     }
 }

@@ -1,10 +1,10 @@
 use serde_json::{Map, Value, json};
 
 use super::print;
-use crate::adapter::Adapter;
 use crate::cli::Devices;
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
+use crate::run::adapter::Adapter;
 
 /// Lists `cpu` and every adapter that wgpu finds, each with its measured fingerprint.
 pub fn run(args: &Devices) -> Result<()> {

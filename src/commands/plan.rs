@@ -3,18 +3,18 @@ use serde_json::json;
 use super::print;
 use crate::cli::PlanArgs;
 use crate::config::Config;
+use crate::cpu::memory;
 use crate::error::Result;
-use crate::estimate;
-use crate::plan::Plan;
-use crate::warnings;
+use crate::plan::{self, Plan};
+use crate::run::warnings;
 
 pub fn run(args: &PlanArgs) -> Result<()> {
     let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
     let threads = rayon::current_num_threads() as u64;
-    let (cost, fits) = (estimate::cost(&plan), estimate::fits(&plan, threads));
+    let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
     // The warnings try the plan out in small, which takes its memory.
     let warnings = if fits.is_ok() { warnings::warnings(&plan) } else { Vec::new() };
-    let (cohort_bytes, bytes) = estimate::memory(&plan, threads);
+    let (cohort_bytes, bytes) = memory::memory(&plan, threads);
     let seeds = u64::from(plan.config.sweep.seeds);
     let cohorts = plan.points.len() as u64 * seeds;
     let blocks = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>().saturating_mul(seeds);

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::print;
-use crate::adapter;
 use crate::cli::{FormatOptions, Quantize};
 use crate::codec::{NAN, NO_CODE, Rounded, SATURATED, UNDERFLOWED};
+use crate::config::keys::Keys;
 use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
-use crate::format::{Op, Quantizer};
+use crate::format::{QuantOp, Quantizer};
 use crate::gpu::Gpu;
-use crate::keys::Keys;
 use crate::npy::{self, Element, Npy, Values};
-use crate::quantize::{Job, MAX_ELEMENTS, Quantized, operation, words};
+use crate::reference::quantize::{Job, MAX_ELEMENTS, Quantized, operation, words};
+use crate::run::adapter;
 
 /// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
 pub fn run(args: &Quantize) -> Result<()> {
@@ -110,7 +110,7 @@ fn numbers() -> Result<(Vec<usize>, Vec<u32>)> {
     Ok((vec![bits.len()], bits))
 }
 
-fn given_words(path: &Path, op: &Op, elements: usize) -> Result<Vec<u32>> {
+fn given_words(path: &Path, op: &QuantOp, elements: usize) -> Result<Vec<u32>> {
     let npy = Npy::read_any(path, &[Element::U32])?;
     let Values::U32(words) = npy.values else { return Err(Error::Input(format!("{}: allowed is uint32", npy.name))) };
     if !op.draws() {
@@ -143,7 +143,7 @@ fn compare(device: &Quantized, cpu: &Quantized, input: &[u32], name: &str) -> Re
     Err(Error::Mismatch(format!("{name} differs from the CPU first at {place}; `roundlaw verify` finds out why")))
 }
 
-fn write(args: &Quantize, output: &Path, op: &Op, shape: &[usize], done: &Quantized) -> Result<()> {
+fn write(args: &Quantize, output: &Path, op: &QuantOp, shape: &[usize], done: &Quantized) -> Result<()> {
     let values: Vec<u8> = done.elements.iter().flat_map(|element| element.bits.to_le_bytes()).collect();
     // Refused before anything is written.
     if args.scales.is_some() && !op.shares() {
@@ -196,7 +196,7 @@ fn summarize(args: &Quantize, done: &Quantized, proved: Option<(String, String)>
 }
 
 /// A line per number: the value, its code field by field, the error.
-fn list(args: &Quantize, quantizer: &Quantizer, op: &Op, input: &[u32], done: &Quantized) {
+fn list(args: &Quantize, quantizer: &Quantizer, op: &QuantOp, input: &[u32], done: &Quantized) {
     let rows = input.iter().zip(&done.elements).enumerate().map(|(k, (bits, element))| {
         let (x, value) = (f32::from_bits(*bits), f32::from_bits(element.bits));
         let code = (element.code != NO_CODE)

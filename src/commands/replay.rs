@@ -6,13 +6,15 @@ use std::path::Path;
 use super::print;
 use crate::cli::Replay;
 use crate::config::{Config, Output};
+use crate::cpu::memory;
 use crate::error::{Error, Result};
-use crate::estimate;
+use crate::plan::Snapshot;
 use crate::plan::{Cohort, Plan, Trajectory};
-use crate::reference::{self, RawRow};
-use crate::results::{self, Judge, Origin};
-use crate::row::Row;
+use crate::reference;
+use crate::risk::CohortRisk;
+use crate::run::rows::{self, Origin};
 use crate::store;
+use crate::store::row::Row;
 
 pub fn run(args: &Replay) -> Result<()> {
     let stored = args.source.is_dir();
@@ -21,7 +23,7 @@ pub fn run(args: &Replay) -> Result<()> {
         false => Config::load(&args.source, &[])?,
     };
     let plan = Plan::new(config)?;
-    estimate::fits(&plan, 1)?;
+    memory::fits(&plan, 1)?;
     let (cohort, cell) = find(&plan, args.run)?;
     let point = &plan.points[cohort.point];
     let index = point
@@ -32,7 +34,7 @@ pub fn run(args: &Replay) -> Result<()> {
     let mut raw = reference::cohort(&plan, cohort, Some(index));
     raw.retain(|state| args.seen.is_none_or(|seen| seen == state.seen));
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = results::rows(&plan, cohort, &raw, true, &origin);
+    let mut rows = rows::rows(&plan, cohort, &raw, true, &origin);
     rows.retain(|row| row.cell == cell);
     if rows.is_empty() {
         let due: Vec<u64> = point.trajectories[index].rows.clone();
@@ -57,7 +59,7 @@ fn find(plan: &Plan, run: u64) -> Result<(Cohort, u64)> {
 }
 
 /// The row's risks and the bits of its weights.
-fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
+fn describe(row: &Row, raw: &[Snapshot], trajectory: &Trajectory) -> String {
     let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:e} ({:016x})", v.to_bits()));
     let mut text = format!(
         "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}{}\n  v_digest {}\n  diverged_at {}",
@@ -75,7 +77,7 @@ fn describe(row: &Row, raw: &[RawRow], trajectory: &Trajectory) -> String {
     );
     if let Some(state) = raw.iter().find(|state| state.seen == row.seen) {
         let output = if row.output == "last" { Output::Last } else { Output::Average };
-        for (j, value) in results::weights(state, trajectory, output).iter().enumerate() {
+        for (j, value) in rows::weights(state, trajectory, output).iter().enumerate() {
             let bits = match output {
                 Output::Last => format!("{:08x}", state.v[j]),
                 Output::Average => format!("{:08x} {:08x}", state.hi[j], state.lo[j]),
@@ -155,11 +157,11 @@ fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> R
     let end = full.cells.iter().find(|&&(id, _)| id == cell).map_or(full.samples, |&(_, n)| n);
     let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
     point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
-    let judge = Judge::new(plan, cohort);
+    let judge = CohortRisk::new(plan, cohort);
     let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
     let mut written = writeln!(file, "update,seen,excess,reducible,held_out,diverged");
     reference::each(&dense, cohort, None, |state| {
-        let v = results::weights(&state, &full, Output::Last);
+        let v = rows::weights(&state, &full, Output::Last);
         let (risk, held_out) = (judge.risk(&v), judge.held_out(&v).map(|measured| measured.mean));
         let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
         let (excess, reducible) = (number(risk.map(|r| r.excess)), number(risk.map(|r| r.reducible)));

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::print;
 use super::quantize::{array, options};
-use crate::adapter;
 use crate::cli::{FormatOptions, Verify};
 use crate::codec::{NO_CODE, Rounded};
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
 use crate::gpu::{self, Gpu};
+use crate::run::adapter;
 use crate::verify::{Case, Device, Level, Verdict, cases, foreign, gemv, run as run_case};
 
 /// Runs the cases on the adapters asked for, or checks somebody else's codec or product.

@@ -1,24 +1,26 @@
 //! The config: what to run. Parsing refuses everything it does not know; every error names the key, the value
 //! and what is allowed.
 
+mod covariates;
+mod input;
+pub mod keys;
 mod problem;
 pub mod quantizer;
 mod recipe;
+pub mod resolved;
 mod train;
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use toml::Table;
 
-use crate::covariates::Covariates;
+use self::keys::Keys;
 use crate::error::{Error, Result};
 use crate::format::Spec;
-use crate::input::Input;
-use crate::keys::Keys;
-use crate::row::SITES;
+use crate::problem::Problem;
+use crate::site::SITES;
 
 pub const MAX_DIM: u32 = 1 << 24;
 pub const MAX_MODEL: u32 = 4096;
@@ -41,70 +43,6 @@ pub struct Config {
     pub train: Train,
     pub recipes: Vec<Recipe>,
     pub sweep: Sweep,
-}
-
-/// One problem point.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Problem {
-    /// Ambient dimension D.
-    pub dim: u32,
-    pub spectrum: Spectrum,
-    pub target: Target,
-    /// Standard deviation sigma of the label noise; 0 with labels from a file.
-    pub noise: f64,
-    pub sketch: Sketch,
-    pub tail: Tail,
-}
-
-/// Eigenvalues lambda_i of the covariance H, i from 1.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Spectrum {
-    /// i^-exponent.
-    Power { exponent: f64 },
-    /// exp(-rate (i - 1)).
-    Exponential { rate: f64 },
-    /// i^-1 log^-exponent(i + 1).
-    Logarithmic { exponent: f64 },
-    /// The eigenvalues themselves.
-    File(Input),
-    /// Covariates and labels from files, whose covariance is what it is.
-    Covariates(Arc<Covariates>),
-}
-
-/// Law of w*.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Target {
-    /// N(0, I), drawn per seed.
-    Gaussian,
-    /// Every entry 1.
-    Ones,
-    /// Normal with lambda_i E w_i^2 = i^-exponent (the source condition), drawn per seed.
-    Source {
-        exponent: f64,
-    },
-    File(Input),
-    /// None: the labels come with the covariates.
-    Labels(Input),
-}
-
-/// The map from covariates to features.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Sketch {
-    /// Entries N(0, 1/M). Nested: model size M uses the first M rows of one draw; else each M has its own.
-    Gaussian { nested: bool },
-    /// Features are the covariates, M = D.
-    None,
-    /// S itself; model size M uses the first M of its rows, times sqrt(rows/M).
-    File(Input),
-}
-
-/// What stands for the coordinates beyond D.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
-    /// Nothing.
-    Open,
-    /// Isotropic Gaussian noise of their total variance: D = infinity.
-    Closed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,94 +132,6 @@ impl Schedule {
     }
 }
 
-impl Spectrum {
-    /// The text of a row's column.
-    pub fn canonical(&self) -> String {
-        match self {
-            Spectrum::Power { .. } => "power".into(),
-            Spectrum::Exponential { .. } => "exponential".into(),
-            Spectrum::Logarithmic { .. } => "logarithmic".into(),
-            Spectrum::File(input) => input.canonical(),
-            Spectrum::Covariates(covariates) => covariates.canonical(),
-        }
-    }
-
-    /// Exponent, or rate of an exponential spectrum.
-    pub fn exponent(&self) -> Option<f64> {
-        match self {
-            Spectrum::Power { exponent } | Spectrum::Logarithmic { exponent } => Some(*exponent),
-            Spectrum::Exponential { rate } => Some(*rate),
-            Spectrum::File(_) | Spectrum::Covariates(_) => None,
-        }
-    }
-}
-
-impl Target {
-    /// The text of a row's column.
-    pub fn canonical(&self) -> String {
-        match self {
-            Target::Gaussian => "gaussian".into(),
-            Target::Ones => "ones".into(),
-            Target::Source { .. } => "source".into(),
-            Target::File(input) => input.canonical(),
-            Target::Labels(labels) => format!("labels {}", labels.canonical().trim_start_matches("file ")),
-        }
-    }
-
-    pub fn exponent(&self) -> Option<f64> {
-        match self {
-            Target::Source { exponent } => Some(*exponent),
-            _ => None,
-        }
-    }
-}
-
-impl Sketch {
-    /// The text of a row's column.
-    pub fn canonical(&self) -> String {
-        match self {
-            Sketch::Gaussian { nested: true } => "gaussian".into(),
-            Sketch::Gaussian { nested: false } => "gaussian nested=false".into(),
-            Sketch::None => "none".into(),
-            Sketch::File(input) => input.canonical(),
-        }
-    }
-}
-
-impl Tail {
-    pub fn name(self) -> &'static str {
-        if self == Tail::Open { "open" } else { "closed" }
-    }
-}
-
-impl Problem {
-    pub fn covariates(&self) -> Option<&Arc<Covariates>> {
-        match &self.spectrum {
-            Spectrum::Covariates(covariates) => Some(covariates),
-            _ => None,
-        }
-    }
-
-    pub fn is_sketched(&self) -> bool {
-        self.sketch != Sketch::None
-    }
-
-    /// Pieces of 8 bits that w* is cut into; 0 where the labels come from a file.
-    pub fn target_pieces(&self) -> u32 {
-        match self.target {
-            Target::Gaussian | Target::Ones => 1,
-            Target::Source { .. } | Target::File(_) => 3,
-            Target::Labels(_) => 0,
-        }
-    }
-
-    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
-    pub fn grids(&self) -> (u32, u32) {
-        let x = if self.covariates().is_some() { 24 } else { 16 };
-        (x, if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 })
-    }
-}
-
 impl Check {
     /// Parses `auto`, `all`, `off` or a number of seeds.
     pub fn parse(text: &str) -> Result<Check> {
@@ -323,7 +173,7 @@ impl Config {
             Error::Input(format!("config, line {line}: {}", e.message()))
         })?;
         for item in overrides {
-            crate::keys::set(&mut table, item)?;
+            crate::config::keys::set(&mut table, item)?;
         }
         let mut root = Keys::new("", table);
         let problems = problem::problems(root.table("problem")?, base)?;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use toml::{Table, Value};
 
-use super::{MAX_DIM, MAX_PROBLEMS, Problem, Sketch, Spectrum, Tail, Target};
-use crate::covariates::Covariates;
+use super::covariates::covariates;
+use super::input::input;
+use super::{MAX_DIM, MAX_PROBLEMS};
+use crate::config::keys::{Keys, bad, distinct, from_list, integer, number, one_of, values};
 use crate::error::{Error, Result};
-use crate::input::Input;
-use crate::keys::{Keys, bad, distinct, from_list, integer, number, one_of, values};
-use crate::problem;
+use crate::problem::{self, Problem, Sketch, Spectrum, Tail, Target};
 
 const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
 
@@ -94,7 +94,7 @@ fn from_files(keys: &mut Keys, value: Value, base: &Path) -> Result<Bases> {
         Value::Array(list) => from_list("problem.covariates", list)?,
         single => vec![single],
     };
-    let one = |value: &Value| Covariates::from_keys(Keys::from_value("problem.covariates", value.clone())?, base);
+    let one = |value: &Value| covariates(Keys::from_value("problem.covariates", value.clone())?, base);
     let mut points = Vec::new();
     for covariates in distinct("problem.covariates", &list, one)? {
         let columns = covariates.dim() as u32;
@@ -131,7 +131,7 @@ fn spectrum(value: &Value, base: &Path) -> Result<Spectrum> {
         0 => (Spectrum::Power { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
         1 => (Spectrum::Exponential { rate: parameter(&mut keys, "rate", 0.0, 16.0)? }, &["kind", "rate"]),
         2 => (Spectrum::Logarithmic { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
-        _ => (Spectrum::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+        _ => (Spectrum::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
     };
     keys.finish(allowed)?;
     if let Spectrum::File(input) = &spectrum
@@ -158,7 +158,7 @@ fn target(value: &Value, base: &Path) -> Result<Target> {
             let exponent = number("problem.target.exponent", &exponent, 0.0, 16.0)?;
             (Target::Source { exponent }, &["kind", "exponent"])
         }
-        _ => (Target::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+        _ => (Target::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
     };
     keys.finish(allowed)?;
     Ok(target)
@@ -175,7 +175,7 @@ fn sketch(value: &Value, base: &Path) -> Result<Sketch> {
             Some(other) => return Err(bad("problem.sketch.nested", &other, "true, false")),
         },
         1 => (Sketch::None, &["kind"]),
-        _ => (Sketch::File(Input::take(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+        _ => (Sketch::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
     };
     keys.finish(allowed)?;
     Ok(sketch)

@@ -3,12 +3,12 @@
 use toml::Value;
 
 use crate::codec::logarithmic;
+use crate::config::keys::{Keys, bad, number, one_of, power_of_two};
 use crate::error::Result;
 use crate::format::{
     Direction, Float, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials, Subnormals, WHOLE,
     format, names,
 };
-use crate::keys::{Keys, bad, number, one_of, power_of_two};
 
 /// Reads a format and its options. `fp32` has none.
 pub fn quantizer(mut keys: Keys) -> Result<Quantizer> {

@@ -4,10 +4,10 @@ use toml::{Table, Value};
 
 use super::quantizer::{boolean, quantizer};
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
+use crate::config::keys::{Keys, bad, number, one_of};
 use crate::error::{Error, Result};
 use crate::format::{Law, Layout, Noise, Spec};
-use crate::keys::{Keys, bad, number, one_of};
-use crate::row::{SITES, Site};
+use crate::site::{SITES, Site};
 
 pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
     let list = match value {

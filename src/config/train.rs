@@ -2,11 +2,10 @@
 
 use toml::Value;
 
-use super::{
-    Check, Checkpoints, Draws, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Problem, Schedule, Sketch, Sweep, Train,
-};
+use super::{Check, Checkpoints, Draws, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Schedule, Sweep, Train};
+use crate::config::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
 use crate::error::{Error, Result};
-use crate::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
+use crate::problem::{Problem, Sketch};
 
 pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
     if let Some(p) = problems.iter().find(|p| !p.is_sketched() && p.dim > MAX_MODEL) {

@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use multiversion::multiversion;
 
-use super::lanes::{LANES, SLICE, apply_vector, floor48, round_significand, tree, words, words_of_pass};
-use crate::config::Sketch;
-use crate::covariates::Covariates;
-use crate::format::Op;
-use crate::normal::normal;
+use super::lanes::{LANES, SLICE, apply_vector, flush48, round_significand, tree, words, words_of_pass};
+use crate::format::QuantOp;
 use crate::plan::{Feature, SketchDraw};
+use crate::problem::Covariates;
+use crate::problem::Sketch;
+use crate::random::normal::normal;
 use crate::random::{FIRST_TEST, Purpose};
-use crate::row::Counts;
+use crate::site::Counts;
 
 /// What a cohort's samples are made of; vectors are padded with zeros to whole slices.
-pub struct Source {
+pub struct CohortSource {
     pub key: [u32; 4],
     pub dim: usize,
     pub samples: Samples,
 }
 
 pub enum Samples {
-    /// Scales s_i, the pieces of w* with the largest first, and the deviation of the label's noise.
+    /// Scales s_i, the components of w* with the largest first, and the deviation of the label's noise.
     Normals { scales: Vec<f32>, target: Vec<Vec<f32>>, deviation: f32 },
     /// Rows of a file; training samples read them in this order.
     Rows { covariates: Arc<Covariates>, order: Vec<u32> },
 }
 
-impl Source {
+impl CohortSource {
     /// Coordinates rounded up to whole slices.
     pub fn columns(&self) -> usize {
         self.dim.next_multiple_of(SLICE)
@@ -35,20 +35,20 @@ impl Source {
 }
 
 /// x into the padded row, and y, of sample `n`; from 2^31 on those that test.
-pub fn sample(source: &Source, n: u32, x: &mut [f32]) -> f32 {
+pub fn sample(source: &CohortSource, n: u32, x: &mut [f32]) -> f32 {
     covariates(source, n, 0, x);
     match &source.samples {
         Samples::Normals { target, deviation, .. } => {
-            let totals = target.iter().rev().map(|piece| product(x, piece));
+            let totals = target.iter().rev().map(|component| product(x, component));
             let noise = normal(words(source.key, 0, n, Purpose::LabelNoise as u32)[0][0]);
-            floor48(totals.reduce(|sum, total| sum + total).unwrap_or(0.0) + deviation * noise)
+            flush48(totals.reduce(|sum, total| sum + total).unwrap_or(0.0) + deviation * noise)
         }
         Samples::Rows { covariates, order } => covariates.label(row_of(covariates, order, n)),
     }
 }
 
 /// Whole slices of x of sample `n`, from column `first` on.
-pub fn covariates(source: &Source, n: u32, first: usize, out: &mut [f32]) {
+pub fn covariates(source: &CohortSource, n: u32, first: usize, out: &mut [f32]) {
     match &source.samples {
         Samples::Normals { scales, .. } => normals(source.key, &scales[first..][..out.len()], first / SLICE, n, out),
         Samples::Rows { covariates, order } => {
@@ -61,7 +61,7 @@ pub fn covariates(source: &Source, n: u32, first: usize, out: &mut [f32]) {
 }
 
 /// The label of sample `n` where it comes from a file.
-pub fn file_label(source: &Source, n: u32) -> Option<f32> {
+pub fn file_label(source: &CohortSource, n: u32) -> Option<f32> {
     match &source.samples {
         Samples::Normals { .. } => None,
         Samples::Rows { covariates, order } => Some(covariates.label(row_of(covariates, order, n))),
@@ -83,7 +83,7 @@ fn normals(key: [u32; 4], scales: &[f32], first: usize, n: u32, out: &mut [f32])
         for (j, drawn) in drawn.iter().enumerate() {
             let (scales, out) = (&scales[j * LANES..][..LANES], &mut out[j * LANES..][..LANES]);
             for l in 0..LANES {
-                out[l] = floor48(round_significand(scales[l] * normal(drawn[l]), 16));
+                out[l] = flush48(round_significand(scales[l] * normal(drawn[l]), 16));
             }
         }
     }
@@ -106,7 +106,7 @@ pub fn sketch_row(sketch: &Sketch, draw: &SketchDraw, key: [u32; 4], j: u32, dim
     match sketch {
         Sketch::File(input) => {
             for (value, s) in row.iter_mut().zip(&input.values[j as usize * dim..][..dim]) {
-                *value = floor48(*s);
+                *value = flush48(*s);
             }
         }
         _ => drawn_sketch_row(key, draw.pass, j, row),
@@ -119,14 +119,14 @@ fn drawn_sketch_row(key: [u32; 4], pass: u32, j: u32, row: &mut [f32]) {
     for (slice, chunk) in row.chunks_mut(SLICE).enumerate() {
         let drawn = words_of_pass(key, slice, j, Purpose::Sketch as u32, pass);
         for (l, value) in chunk.iter_mut().enumerate() {
-            *value = floor48(round_significand(normal(drawn[l / LANES][l % LANES]), 8));
+            *value = flush48(round_significand(normal(drawn[l / LANES][l % LANES]), 8));
         }
     }
 }
 
 /// Applies an op to one padded vector in place.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-pub fn quantize_row(op: &Op, row: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+pub fn quantize_row(op: &QuantOp, row: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
     apply_vector(op, row, len, key, second, counts);
 }
 
@@ -140,13 +140,13 @@ pub fn feature(feature: &Feature, projected: &[f32], z: &mut [f32], key: [u32; 4
         apply_vector(&feature.factor, z, len, key, n, &mut Counts::default());
     }
     for z in z.iter_mut() {
-        *z = floor48(*z * feature.scale);
+        *z = flush48(*z * feature.scale);
     }
     if feature.tail != 0.0 {
         for (slice, chunk) in z[..len].chunks_mut(SLICE).enumerate() {
             let drawn = words(key, slice, n, Purpose::Tail as u32);
             for (l, z) in chunk.iter_mut().enumerate() {
-                *z = floor48(*z + feature.tail * normal(drawn[l / LANES][l % LANES]));
+                *z = flush48(*z + feature.tail * normal(drawn[l / LANES][l % LANES]));
             }
         }
     }

@@ -3,10 +3,10 @@
 //! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
 
 use crate::codec::{self, FLOOR, block_scale};
-use crate::format::{Direction, Law, Op, class, policy};
-use crate::normal::normal;
+use crate::format::{Direction, Law, QuantOp, class, policy};
+use crate::random::normal::normal;
 use crate::random::threefry4x32;
-use crate::row::Counts;
+use crate::site::Counts;
 
 /// Lanes of a dot product, elements of an MX block, and coordinates that share a word index.
 pub const LANES: usize = 32;
@@ -41,7 +41,7 @@ fn word_of(key: [u32; 4], coordinate: u32, second: u32, purpose: u32) -> u32 {
 }
 
 #[inline(always)]
-pub fn floor48(value: f32) -> f32 {
+pub fn flush48(value: f32) -> f32 {
     let bits = value.to_bits();
     f32::from_bits(if bits & 0x7fff_ffff < FLOOR { 0 } else { bits })
 }
@@ -56,7 +56,7 @@ pub fn round_significand(value: f32, significand: u32) -> f32 {
 
 /// One element of a fixed or floating grid: (value, saturated, underflowed, nan).
 #[inline(always)]
-fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32) -> (f32, u32, u32, u32) {
+fn round_value<const DIRECTION: u32>(value: f32, op: &QuantOp, scale: i32, word: u32) -> (f32, u32, u32, u32) {
     let max = op.max_bits.wrapping_add_signed(scale << 23);
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & 0x7fff_ffff, bits & 0x8000_0000);
@@ -85,7 +85,7 @@ fn round_value<const DIRECTION: u32>(value: f32, op: &Op, scale: i32, word: u32)
 
 /// `significand` / 2^shift as a whole number.
 #[inline(always)]
-fn round_whole<const DIRECTION: u32>(significand: u32, shift: u32, negative: bool, op: &Op, word: u32) -> u32 {
+fn round_whole<const DIRECTION: u32>(significand: u32, shift: u32, negative: bool, op: &QuantOp, word: u32) -> u32 {
     let half = shift.min(25);
     let (places, kept) = (shift.min(31), significand >> shift.min(31));
     let inexact = u32::from(kept << places != significand);
@@ -118,7 +118,7 @@ const STOCHASTIC: u32 = Direction::Stochastic as u32;
 
 /// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
 #[inline(always)]
-fn deviate(op: &Op, word: u32) -> f32 {
+fn deviate(op: &QuantOp, word: u32) -> f32 {
     match op.rounding == Law::TwoPoint as u32 {
         true => f32::from_bits(0x3f80_0000 | word & 0x8000_0000),
         false => normal(word),
@@ -128,7 +128,7 @@ fn deviate(op: &Op, word: u32) -> f32 {
 /// Applies `op` to 32 elements, of which `used` exist: several blocks, or within one of scale exponent `wide`. `words`
 /// is not read by rounding to nearest.
 #[inline(always)]
-fn apply(op: &Op, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u32; LANES], counts: &mut Counts) {
+fn apply(op: &QuantOp, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u32; LANES], counts: &mut Counts) {
     match op.class {
         class::SCALAR => round_in_direction(op, values, |_| 0, words, counts),
         // One scale for all keeps what depends on it out of the loop.
@@ -144,18 +144,18 @@ fn apply(op: &Op, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u3
         class::ADDITIVE => {
             let noise = f32::from_bits(op.factor);
             for (value, word) in values.iter_mut().zip(words) {
-                *value = floor48(round_significand(*value + noise * deviate(op, *word), op.significand));
+                *value = flush48(round_significand(*value + noise * deviate(op, *word), op.significand));
             }
         }
         class::RELATIVE => {
             let noise = f32::from_bits(op.factor);
             for (value, word) in values.iter_mut().zip(words) {
-                *value = floor48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
+                *value = flush48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
             }
         }
         _ => {
             for value in values.iter_mut() {
-                *value = floor48(*value);
+                *value = flush48(*value);
             }
         }
     }
@@ -163,7 +163,7 @@ fn apply(op: &Op, values: &mut [f32; LANES], used: usize, wide: i32, words: &[u3
 
 /// Whether the loops of this file know the operation: laws, and grids without the rarer options.
 #[inline(always)]
-pub fn is_vectorized(op: &Op) -> bool {
+pub fn is_vectorized(op: &QuantOp) -> bool {
     let rarer = op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code || op.mantissa == 0;
     match op.class {
         class::SCALAR | class::BLOCK => !rarer && op.rounding != Direction::Dither as u32,
@@ -173,13 +173,13 @@ pub fn is_vectorized(op: &Op) -> bool {
 
 /// Blocks of whole lane groups: 32 elements or more.
 #[inline(always)]
-fn is_wide(op: &Op) -> bool {
+fn is_wide(op: &QuantOp) -> bool {
     op.class == class::BLOCK && op.block as usize >= LANES
 }
 
 /// Exponent of the scale of the wide block that starts at `start`, `earlier` where none does. `len` values exist.
 #[inline(always)]
-fn wide_scale(op: &Op, values: &mut [f32], start: usize, len: usize, earlier: i32, counts: &mut Counts) -> i32 {
+fn wide_scale(op: &QuantOp, values: &mut [f32], start: usize, len: usize, earlier: i32, counts: &mut Counts) -> i32 {
     let size = op.block as usize;
     if !is_wide(op) || !start.is_multiple_of(size) {
         return earlier;
@@ -191,7 +191,7 @@ fn wide_scale(op: &Op, values: &mut [f32], start: usize, len: usize, earlier: i3
 /// Exponent of a block's scale. A block with an infinity or a NaN becomes zeros, whose scale does not matter, and its
 /// `used` elements count.
 #[inline(always)]
-fn scale_of(op: &Op, values: &mut [f32], used: usize, counts: &mut Counts) -> i32 {
+fn scale_of(op: &QuantOp, values: &mut [f32], used: usize, counts: &mut Counts) -> i32 {
     let mut largest = 0;
     for value in values.iter() {
         largest = largest.max(value.to_bits() & 0x7fff_ffff);
@@ -207,7 +207,7 @@ fn scale_of(op: &Op, values: &mut [f32], used: usize, counts: &mut Counts) -> i3
 /// One loop for each direction: a choice inside would keep it from becoming vector code.
 #[inline(always)]
 fn round_in_direction(
-    op: &Op,
+    op: &QuantOp,
     values: &mut [f32; LANES],
     scale: impl Fn(usize) -> i32,
     words: &[u32; LANES],
@@ -225,7 +225,7 @@ fn round_in_direction(
 
 #[inline(always)]
 fn round_lanes<const DIRECTION: u32>(
-    op: &Op,
+    op: &QuantOp,
     values: &mut [f32; LANES],
     scale: impl Fn(usize) -> i32,
     words: &[u32; LANES],
@@ -236,7 +236,7 @@ fn round_lanes<const DIRECTION: u32>(
         let (rounded, over, under, not) = round_value::<DIRECTION>(*value, op, scale(l), *word);
         let bits = rounded.to_bits();
         let units = if bits == 0 { 0 } else { bits.wrapping_add_signed(-(op.unit << 23)) };
-        *value = floor48(f32::from_bits(units));
+        *value = flush48(f32::from_bits(units));
         saturated += over;
         underflowed += under;
         nan += not;
@@ -249,7 +249,7 @@ fn round_lanes<const DIRECTION: u32>(
 /// Applies `op` to a vector padded to whole slices; elements from `len` on come out as +0. A shared draw is that of
 /// coordinate 0.
 #[inline(always)]
-pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
     if !is_vectorized(op) {
         *counts += codec::apply(op, &mut values[..len], |k| word_of(key, k as u32, second, op.purpose));
         values[len..].fill(0.0);
@@ -273,7 +273,14 @@ pub fn apply_vector(op: &Op, values: &mut [f32], len: usize, key: [u32; 4], seco
 /// Applies `op` to one value per sample, samples `first ..`, each with the word of its `coordinate`; blocks run along
 /// the samples. A shared draw is that of the first sample.
 #[inline(always)]
-pub fn apply_samples(op: &Op, values: &mut [f32], coordinate: u32, key: [u32; 4], first: u32, counts: &mut Counts) {
+pub fn apply_samples(
+    op: &QuantOp,
+    values: &mut [f32],
+    coordinate: u32,
+    key: [u32; 4],
+    first: u32,
+    counts: &mut Counts,
+) {
     if !is_vectorized(op) {
         let word = |k: usize| word_of(key, coordinate, first.wrapping_add(k as u32), op.purpose);
         *counts += codec::apply(op, values, word);

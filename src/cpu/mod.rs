@@ -2,20 +2,21 @@
 
 pub mod draw;
 pub mod lanes;
+pub mod memory;
 pub mod project;
 pub mod train;
 
 use rayon::prelude::*;
 
-use crate::codec::piece;
-use crate::format::Op;
-use crate::plan::{Cohort, Pair, Plan, Point, SketchDraw};
+use crate::codec::component;
+use crate::format::QuantOp;
+use crate::plan::Snapshot;
+use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
 use crate::problem;
 use crate::random::Stream;
-use crate::reference::RawRow;
-use crate::row::{Counts, Site};
-use draw::{Samples, Source};
-use lanes::{SLICE, floor48};
+use crate::site::{Counts, Site};
+use draw::{CohortSource, Samples};
+use lanes::{SLICE, flush48};
 use project::Panels;
 use train::{Batch, Run};
 
@@ -59,35 +60,35 @@ impl Tile {
 
 /// The quantized sketch of a pair.
 struct Projector {
-    /// One per piece of G; none without a sketch.
+    /// One per component of G; none without a sketch.
     panels: Vec<Panels>,
     /// Counts of the sketch site, row by row.
     rows: Vec<Counts>,
 }
 
 /// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel.
-pub fn execute(plan: &Plan, cohorts: &[Cohort], fault: Option<Fault>) -> Vec<Vec<RawRow>> {
+pub fn execute(plan: &Plan, cohorts: &[Cohort], fault: Option<Fault>) -> Vec<Vec<Snapshot>> {
     cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, fault)).collect()
 }
 
 /// One draw of the clean sketch, row-major with D columns.
-pub fn clean_sketch(point: &Point, draw: &SketchDraw, stream: &Stream) -> Vec<f32> {
-    unpadded(point, &padded_sketch(point, draw, &Op::none(), stream.key()).0)
+pub fn clean_sketch(point: &ProblemPoint, draw: &SketchDraw, stream: &Stream) -> Vec<f32> {
+    unpadded(point, &padded_sketch(point, draw, &QuantOp::none(), stream.key()).0)
 }
 
 /// The sketch as the features of a pair see it, row-major with D columns.
-pub fn quantized_sketch(point: &Point, pair: usize, stream: &Stream) -> Vec<f32> {
+pub fn quantized_sketch(point: &ProblemPoint, pair: usize, stream: &Stream) -> Vec<f32> {
     let Pair { sketch, draw, .. } = &point.pairs[pair];
     unpadded(point, &padded_sketch(point, &point.sketches[*draw], sketch, stream.key()).0)
 }
 
-fn unpadded(point: &Point, sketch: &[f32]) -> Vec<f32> {
+fn unpadded(point: &ProblemPoint, sketch: &[f32]) -> Vec<f32> {
     let dim = point.problem.dim as usize;
     sketch.chunks(dim.next_multiple_of(SLICE)).flat_map(|row| &row[..dim]).copied().collect()
 }
 
 /// Qsketch(G) with rows padded to whole slices, and the counts of each row.
-fn padded_sketch(point: &Point, draw: &SketchDraw, op: &Op, key: [u32; 4]) -> (Vec<f32>, Vec<Counts>) {
+fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u32; 4]) -> (Vec<f32>, Vec<Counts>) {
     let dim = point.problem.dim as usize;
     let columns = dim.next_multiple_of(SLICE);
     let mut sketch = vec![0.0; columns * draw.rows as usize];
@@ -103,11 +104,11 @@ fn padded_sketch(point: &Point, draw: &SketchDraw, op: &Op, key: [u32; 4]) -> (V
     (sketch, rows)
 }
 
-fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> {
+fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<Snapshot> {
     let point = &plan.points[cohort.point];
     let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
     let projectors = projectors(point, &source);
-    let mut runs: Vec<(Run, Vec<RawRow>)> = point
+    let mut runs: Vec<(Run, Vec<Snapshot>)> = point
         .trajectories
         .iter()
         .map(|trajectory| {
@@ -132,14 +133,14 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<RawRow> 
 }
 
 /// Samples `start .. end` of one seed index, drawn, projected and quantized.
-pub fn samples(seed: u64, point: &Point, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
+pub fn samples(seed: u64, point: &ProblemPoint, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
     let source = source(point, &Stream::new(seed, seed_index));
     tiles(point, &source, &projectors(point, &source), range, None)
 }
 
 fn tiles(
-    point: &Point,
-    source: &Source,
+    point: &ProblemPoint,
+    source: &CohortSource,
     projectors: &[Projector],
     (start, end): (u64, u64),
     fault: Option<Fault>,
@@ -153,7 +154,7 @@ fn tiles(
 }
 
 /// What the samples of one seed index are made of.
-pub fn source(point: &Point, stream: &Stream) -> Source {
+pub fn source(point: &ProblemPoint, stream: &Stream) -> CohortSource {
     let (problem, dim) = (&point.problem, point.problem.dim as usize);
     let pad = |mut values: Vec<f32>| {
         values.resize(dim.next_multiple_of(SLICE), 0.0);
@@ -168,30 +169,39 @@ pub fn source(point: &Point, stream: &Stream) -> Source {
             Samples::Normals { scales: pad(eigenvalues.scales), target, deviation }
         }
     };
-    Source { key: stream.key(), dim, samples }
+    CohortSource { key: stream.key(), dim, samples }
 }
 
-fn projectors(point: &Point, source: &Source) -> Vec<Projector> {
+fn projectors(point: &ProblemPoint, source: &CohortSource) -> Vec<Projector> {
     let project = |pair: &Pair| {
         let Some(draw) = point.sketches.get(pair.draw) else {
             return Projector { panels: Vec::new(), rows: Vec::new() };
         };
         let (mut rest, rows) = padded_sketch(point, draw, &pair.sketch, source.key);
-        let panels = pieces(&mut rest, &pair.cuts.g).map(|piece| Panels::new(&piece, source.columns())).collect();
+        let panels = components(&mut rest, &pair.splitting.g)
+            .map(|component| Panels::new(&component, source.columns()))
+            .collect();
         Projector { panels, rows }
     };
     point.pairs.iter().map(project).collect()
 }
 
-/// The values cut into pieces of so many significant bits; one piece is all of them as they are.
-fn pieces<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = Vec<f32>> + 'a {
+/// The values split into components of so many significant bits; one component is all of them as they are.
+fn components<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = Vec<f32>> + 'a {
     bits.iter().map(|&width| match bits.len() {
         1 => rest.to_vec(),
-        _ => rest.iter_mut().map(|rest| piece(rest, width)).collect(),
+        _ => rest.iter_mut().map(|rest| component(rest, width)).collect(),
     })
 }
 
-fn tile(point: &Point, source: &Source, projectors: &[Projector], first: u64, end: u64, fault: Option<Fault>) -> Tile {
+fn tile(
+    point: &ProblemPoint,
+    source: &CohortSource,
+    projectors: &[Projector],
+    first: u64,
+    end: u64,
+    fault: Option<Fault>,
+) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
     let mut x = vec![0.0f32; count * columns];
     let mut y = Vec::with_capacity(count);
@@ -242,32 +252,32 @@ fn tile(point: &Point, source: &Source, projectors: &[Projector], first: u64, en
     Tile { y, pairs: point.features.iter().map(|feature| feature.pair).collect(), data, features }
 }
 
-/// p of every sample of a tile, the smallest product of pieces first; x itself without a sketch.
-fn project(point: &Point, pair: usize, projector: &Projector, mut x: Vec<f32>, columns: usize) -> Vec<f32> {
+/// p of every sample of a tile, the smallest product of components first; x itself without a sketch.
+fn project(point: &ProblemPoint, pair: usize, projector: &Projector, mut x: Vec<f32>, columns: usize) -> Vec<f32> {
     let rows = point.rows(pair) as usize;
     if projector.panels.is_empty() {
         return x.chunks(columns).flat_map(|row| &row[..rows]).copied().collect();
     }
-    let cuts = &point.pairs[pair].cuts;
+    let splitting = &point.pairs[pair].splitting;
     let count = x.len() / columns;
-    let cut: Vec<Vec<f32>> = match cuts.x.len() {
+    let split: Vec<Vec<f32>> = match splitting.x.len() {
         1 => vec![x],
-        _ => pieces(&mut x, &cuts.x).collect(),
+        _ => components(&mut x, &splitting.x).collect(),
     };
     let mut out = vec![0.0; count * rows];
-    for &(i, j) in cuts.products.iter().rev() {
-        projector.panels[j].project(&cut[i], &mut out);
+    for &(i, j) in splitting.products.iter().rev() {
+        projector.panels[j].project(&split[i], &mut out);
     }
-    out.iter_mut().for_each(|p| *p = floor48(*p));
+    out.iter_mut().for_each(|p| *p = flush48(*p));
     out
 }
 
 #[allow(clippy::too_many_arguments)]
 fn train_block(
-    point: &Point,
+    point: &ProblemPoint,
     index: usize,
     run: &mut Run,
-    rows: &mut Vec<RawRow>,
+    rows: &mut Vec<Snapshot>,
     key: [u32; 4],
     tiles: &[Tile],
     (start, end): (u64, u64),

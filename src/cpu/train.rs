@@ -3,12 +3,12 @@
 use multiversion::multiversion;
 
 use super::Fault;
-use super::lanes::{LANES, SLICE, apply_samples, apply_vector, floor48};
+use super::lanes::{LANES, SLICE, apply_samples, apply_vector, flush48};
 use crate::codec::DIVERGED;
-use crate::format::{Op, class};
+use crate::format::{QuantOp, class};
+use crate::plan::Snapshot;
 use crate::plan::{TRAIN_SITES, Trajectory};
-use crate::reference::RawRow;
-use crate::row::{Counts, SITES, Site};
+use crate::site::{Counts, SITES, Site};
 
 /// A run between two batches; vectors are padded with zeros to whole slices.
 pub struct Run {
@@ -84,12 +84,12 @@ impl Run {
         self.counts.iter().map(|counts| counts.nan).sum()
     }
 
-    pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> RawRow {
+    pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> Snapshot {
         let (mut hi, mut lo) = (self.hi.clone(), self.lo.clone());
         fold(&self.s, &mut hi, &mut lo);
         let bits = |values: &[f32]| values[..model].iter().map(|v| v.to_bits()).collect();
         let sums = |values: &[f32]| if self.average { bits(values) } else { Vec::new() };
-        RawRow {
+        Snapshot {
             trajectory,
             seen,
             v: bits(&self.v),
@@ -123,7 +123,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
         *a = dot(&z[..used], &read[..used], &mut run.lanes);
     }
     run.labels.copy_from_slice(batch.y);
-    let site = |op: &Op, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
+    let site = |op: &QuantOp, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
         apply_samples(op, values, 0, key, batch.first, &mut counts[site as usize]);
     };
     site(label, Site::Label, &mut run.labels, &mut run.counts);
@@ -144,7 +144,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     }
     if weight.class == class::NONE {
         for v in &mut run.next[..used] {
-            *v = floor48(*v);
+            *v = flush48(*v);
         }
     } else {
         apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight as usize]);
@@ -173,7 +173,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
 /// z as Z^T r reads it. Blocks run along the batch.
 #[inline(always)]
 fn round_gradient_features(
-    op: &Op,
+    op: &QuantOp,
     out: &mut Vec<f32>,
     batch: &Batch,
     model: usize,
@@ -210,7 +210,7 @@ fn advance(v: &[f32], next: &mut [f32], z: &[&[f32]], residuals: &[f32], c: f32)
         }
     }
     for (g, v) in next.iter_mut().zip(v) {
-        *g = v + c * floor48(*g);
+        *g = v + c * flush48(*g);
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Float, Format, Layout, Op, Quantizer, Specials, block_name};
+use super::{Float, Format, Layout, QuantOp, Quantizer, Specials, block_name};
 use crate::codec::{self, logarithmic};
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.
 pub fn description(format: &Format) -> Map<String, Value> {
     let quantizer = Quantizer::new(find(format));
-    let op = Op::of(&quantizer);
+    let op = QuantOp::of(&quantizer);
     let mut map = Map::new();
     let mut add = |key: &str, value: Value| drop(map.insert(key.to_string(), value));
     add("name", json!(format.name));
@@ -111,14 +111,14 @@ fn layout(layout: &Layout) -> String {
     }
 }
 
-fn largest(op: &Op) -> u32 {
+fn largest(op: &QuantOp) -> u32 {
     match op.class {
         super::class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
         _ => codec::decoded(op.max_code, op, 0),
     }
 }
 
-fn smallest(op: &Op) -> u32 {
+fn smallest(op: &QuantOp) -> u32 {
     match op.class {
         super::class::LOGARITHMIC => logarithmic::decoded(1, op),
         super::class::EXPONENT => codec::SMALLEST_POWER,

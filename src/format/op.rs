@@ -1,9 +1,9 @@
-//! A site's operation as plain words, and how its results are cut for exact products.
+//! A site's operation as plain words, and the precision of its results.
 
 use bytemuck::{Pod, Zeroable};
 
 use super::{Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Specials, Subnormals};
-use crate::row::Site;
+use crate::site::Site;
 
 /// What the codec does at a site.
 pub mod class {
@@ -24,7 +24,7 @@ pub mod class {
     pub const RELATIVE: u32 = 8;
 }
 
-/// Bits of [`Op::policy`].
+/// Bits of [`QuantOp::policy`].
 pub mod policy {
     /// Values beyond the largest one become an infinity or NaN.
     pub const OVERFLOWS: u32 = 1;
@@ -43,7 +43,7 @@ pub mod policy {
 /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-pub struct Op {
+pub struct QuantOp {
     /// One of [`class`].
     pub class: u32,
     /// `Direction as u32` of a format, `Law as u32` of a noise.
@@ -87,13 +87,13 @@ pub struct Op {
     pub random_shift: u32,
 }
 
-impl Op {
+impl QuantOp {
     /// Words of an operation in a shader's parameters.
-    pub const WORDS: u32 = (size_of::<Op>() / 4) as u32;
+    pub const WORDS: u32 = (size_of::<QuantOp>() / 4) as u32;
 
     /// The operation of a site no recipe sets.
-    pub const fn none() -> Op {
-        Op {
+    pub const fn none() -> QuantOp {
+        QuantOp {
             class: class::NONE,
             rounding: 0,
             mantissa: 0,
@@ -118,12 +118,12 @@ impl Op {
     }
 
     /// The operation of `spec` at `site`; `grids` are the significant bits of a covariate and of the sketch.
-    pub fn new(spec: Option<&Spec>, site: Site, grids: (u32, u32)) -> Op {
+    pub fn new(spec: Option<&Spec>, site: Site, grids: (u32, u32)) -> QuantOp {
         let purpose = crate::random::site_purpose(site as u32);
-        let none = Op { purpose, ..Op::none() };
+        let none = QuantOp { purpose, ..QuantOp::none() };
         match spec {
             None => none,
-            Some(Spec::Noise { noise, eps, law, shared }) => Op {
+            Some(Spec::Noise { noise, eps, law, shared }) => QuantOp {
                 class: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
                 rounding: *law as u32,
                 factor: (eps.sqrt() as f32).to_bits(),
@@ -136,16 +136,16 @@ impl Op {
                 ..none
             },
             Some(Spec::Format(quantizer)) => {
-                let op = Op { purpose, ..Op::of(quantizer) };
+                let op = QuantOp { purpose, ..QuantOp::of(quantizer) };
                 // A power-of-two step at the covariates leaves the codes to the projection.
                 let codes = op.class == class::SCALAR && op.policy & policy::INTEGER != 0 && site == Site::Data;
-                Op { unit: if codes { op.lsb_min } else { 0 }, ..op }
+                QuantOp { unit: if codes { op.lsb_min } else { 0 }, ..op }
             }
         }
     }
 
     /// The operation of a format outside of any site.
-    pub fn of(quantizer: &Quantizer) -> Op {
+    pub fn of(quantizer: &Quantizer) -> QuantOp {
         let rounding = quantizer.rounding;
         let set = |bit: u32, when: bool| if when { bit } else { 0 };
         let policy = set(policy::OVERFLOWS, quantizer.overflow == Overflow::Ieee)
@@ -153,27 +153,27 @@ impl Op {
             | set(policy::FLUSHES, quantizer.subnormals == Subnormals::Flush)
             // Subtractive dither takes the middle of the interval that the random bits stand for.
             | set(policy::ZERO_MEAN, rounding.zero_mean || rounding.direction == Direction::Dither);
-        let op = Op {
+        let op = QuantOp {
             rounding: rounding.direction as u32,
             random_shift: 32 - rounding.bits,
             policy,
             width: quantizer.layout.width(),
-            ..Op::none()
+            ..QuantOp::none()
         };
         let op = laid_out(op, quantizer);
         let dithered = rounding.direction == Direction::Dither && op.class == class::SCALAR;
         // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
         let beyond = u32::from(op.min_code != op.max_code);
-        Op { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
+        QuantOp { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
     }
 
     /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of
     /// largest magnitude A gets the E4M3 number nearest fl(A m), m = fl(S fl(1/6)).
-    pub fn with_tensor_scale(self, encode: f32, decode: f32) -> Op {
+    pub fn with_tensor_scale(self, encode: f32, decode: f32) -> QuantOp {
         // A power of two times the four bits of E4M3 and those of an element.
         let exact = decode.to_bits() << 9 == 0;
         let significand = if exact { self.mantissa + 1 + 4 } else { 24 };
-        Op { factor: (encode * (1.0 / 6.0)).to_bits(), step: decode.to_bits(), significand, ..self }
+        QuantOp { factor: (encode * (1.0 / 6.0)).to_bits(), step: decode.to_bits(), significand, ..self }
     }
 
     pub fn is_set(&self) -> bool {
@@ -213,13 +213,13 @@ impl Op {
 }
 
 /// The words of `op` that the layout decides.
-fn laid_out(op: Op, quantizer: &Quantizer) -> Op {
+fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let scale = libm::ilogb(quantizer.scale);
     match quantizer.layout {
-        Layout::Identity => Op { class: class::NONE, ..op },
+        Layout::Identity => QuantOp { class: class::NONE, ..op },
         Layout::Exponent => {
             let (class, specials) = (class::EXPONENT, Specials::Nan as u32);
-            Op { class, lsb_min: -126, max_code: 254, min_code: 254, specials, ..op }
+            QuantOp { class, lsb_min: -126, max_code: 254, min_code: 254, specials, ..op }
         }
         Layout::Float(float) => minifloat(op, &float, scale),
         Layout::Integer { bits, full } => match quantizer.sharing {
@@ -228,14 +228,14 @@ fn laid_out(op: Op, quantizer: &Quantizer) -> Op {
             None => {
                 let step = quantizer.scale as f32;
                 let (factor, step) = ((1.0 / step).to_bits(), step.to_bits());
-                Op { class: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
+                QuantOp { class: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
             }
         },
         Layout::Logarithmic { bits, roots, bias } => {
             let max_code = (1 << (bits - 1)) - 1;
             let one = bias - scale * roots as i32;
             let (class, significand) = (class::LOGARITHMIC, if roots == 1 { 1 } else { 24 });
-            Op { class, mantissa: roots, lsb_min: one, max_code, min_code: max_code, significand, ..op }
+            QuantOp { class, mantissa: roots, lsb_min: one, max_code, min_code: max_code, significand, ..op }
         }
         Layout::Block { element, unit, emax, .. } => match *element {
             Layout::Float(float) => shared(minifloat(op, &float, 0), quantizer, Some(emax)),
@@ -249,9 +249,9 @@ fn laid_out(op: Op, quantizer: &Quantizer) -> Op {
     }
 }
 
-fn minifloat(op: Op, float: &Float, scale: i32) -> Op {
+fn minifloat(op: QuantOp, float: &Float, scale: i32) -> QuantOp {
     let max_code = float.max_code();
-    Op {
+    QuantOp {
         class: class::SCALAR,
         mantissa: float.mantissa,
         lsb_min: float.lsb() + scale,
@@ -265,9 +265,9 @@ fn minifloat(op: Op, float: &Float, scale: i32) -> Op {
     }
 }
 
-fn integer(op: Op, bits: u32, full: bool, unit: i32) -> Op {
+fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
     let max_code = (1u32 << (bits - 1)) - 1;
-    Op {
+    QuantOp {
         class: class::SCALAR,
         mantissa: 23,
         lsb_min: unit,
@@ -281,15 +281,15 @@ fn integer(op: Op, bits: u32, full: bool, unit: i32) -> Op {
 }
 
 /// A grid whose blocks share a power of two; without an `emax` it is that of the largest code.
-fn shared(op: Op, quantizer: &Quantizer, emax: Option<i32>) -> Op {
+fn shared(op: QuantOp, quantizer: &Quantizer, emax: Option<i32>) -> QuantOp {
     let Some(sharing) = quantizer.sharing else { return op };
     let emax = emax.unwrap_or((op.max_bits >> 23) as i32 - 127);
     let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
-    Op { class: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
+    QuantOp { class: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
 }
 
 /// The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
-fn two_level(op: Op, quantizer: &Quantizer) -> Op {
+fn two_level(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
-    Op { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
+    QuantOp { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
 }

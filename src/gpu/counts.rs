@@ -3,12 +3,12 @@
 use wgpu::Buffer;
 
 use super::device::Context;
-use super::layout::Layout;
-use super::stream::Stream;
+use super::samples::Samples;
+use super::shapes::Shapes;
 use crate::error::Result;
-use crate::format::Op;
-use crate::plan::Point;
-use crate::row::{Counts, Site};
+use crate::format::QuantOp;
+use crate::plan::ProblemPoint;
+use crate::site::{Counts, Site};
 
 /// Running sums over the samples of a block: `sums[item][slot][n]` counts the first n of them.
 struct Prefix {
@@ -19,13 +19,13 @@ impl Prefix {
     /// `stride`: words of a sample's counts.
     fn read(
         context: &Context,
-        layout: &Layout,
-        ops: &[Op],
+        shapes: &Shapes,
+        ops: &[QuantOp],
         (buffer, stride): (&Buffer, usize),
         samples: usize,
     ) -> Result<Prefix> {
-        let row = stride as u64 * u64::from(layout.samples);
-        let slots = u64::from(layout.slots);
+        let row = stride as u64 * u64::from(shapes.samples);
+        let slots = u64::from(shapes.slots);
         let mut sums = Vec::new();
         for (item, op) in (0..).zip(ops) {
             if !op.is_counted() {
@@ -59,8 +59,8 @@ fn running(words: &[u32], stride: usize, samples: usize) -> Vec<Counts> {
 
 /// Counters of data and feature of every run, and of the sketch.
 pub struct Shared<'a> {
-    layout: &'a Layout,
-    point: &'a Point,
+    shapes: &'a Shapes,
+    point: &'a ProblemPoint,
     /// Sums over the blocks before the current one: [run][slot] (data, feature).
     before: Vec<Vec<(Counts, Counts)>>,
     /// [sketch operation][slot], sums over the first rows.
@@ -74,33 +74,33 @@ pub struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(context: &Context, layout: &'a Layout, point: &'a Point, stream: &Stream) -> Result<Shared<'a>> {
+    pub fn new(context: &Context, shapes: &'a Shapes, point: &'a ProblemPoint, stream: &Samples) -> Result<Shared<'a>> {
         let mut sketch = Vec::new();
         let words = 3 * u64::from(point.model);
-        let slots = u64::from(layout.slots);
-        for (item, op) in (0..).zip(&layout.sketch_ops) {
-            let counted = op.op.is_counted() && layout.sketched;
+        let slots = u64::from(shapes.slots);
+        for (item, op) in (0..).zip(&shapes.sketch_ops) {
+            let counted = op.op.is_counted() && shapes.sketched;
             let pieces = [(&stream.sketch_counts, item * slots * words, slots * words)];
             let read = if counted { context.read(&pieces)? } else { Vec::new() };
             sketch.push(read.chunks(words as usize).map(|words| running(words, 3, point.model as usize)).collect());
         }
-        let zero = vec![(Counts::default(), Counts::default()); layout.slots as usize];
-        let counted = layout.data_ops.iter().any(|op| op.op.is_counted())
+        let zero = vec![(Counts::default(), Counts::default()); shapes.slots as usize];
+        let counted = shapes.data_ops.iter().any(|op| op.op.is_counted())
             || point.features.iter().any(|feature| feature.op.is_counted());
         let (data, feature) = (Prefix { sums: Vec::new() }, Prefix { sums: Vec::new() });
         let before = vec![zero; point.trajectories.len()];
-        Ok(Shared { layout, point, before, sketch, data, feature, first: 0, samples: 0, counted })
+        Ok(Shared { shapes, point, before, sketch, data, feature, first: 0, samples: 0, counted })
     }
 
     /// Reads the counts of the block of `samples` samples from `first` on.
-    pub fn start_block(&mut self, context: &Context, stream: &Stream, first: u64, samples: u64) -> Result<()> {
+    pub fn start_block(&mut self, context: &Context, stream: &Samples, first: u64, samples: u64) -> Result<()> {
         (self.first, self.samples) = (first, samples);
         if self.counted {
-            let data: Vec<Op> = self.layout.data_ops.iter().map(|op| op.op).collect();
-            let features: Vec<Op> = self.point.features.iter().map(|feature| feature.op).collect();
+            let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.op).collect();
+            let features: Vec<QuantOp> = self.point.features.iter().map(|feature| feature.op).collect();
             let n = samples as usize;
-            self.data = Prefix::read(context, self.layout, &data, (&stream.data_counts, 3), n)?;
-            self.feature = Prefix::read(context, self.layout, &features, (&stream.feature_counts, 4), n)?;
+            self.data = Prefix::read(context, self.shapes, &data, (&stream.data_counts, 3), n)?;
+            self.feature = Prefix::read(context, self.shapes, &features, (&stream.feature_counts, 4), n)?;
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl<'a> Shared<'a> {
         let end = self.first + self.samples;
         for run in 0..self.before.len() {
             for slot in 0..self.before[run].len() {
-                let at = run * self.layout.slots as usize + slot;
+                let at = run * self.shapes.slots as usize + slot;
                 self.before[run][slot] = self.data_and_feature(run, slot, end, diverged[at]);
             }
         }
@@ -125,7 +125,7 @@ impl<'a> Shared<'a> {
         // The samples of the update that diverged are counted, later ones are not.
         let limit = diverged_at.map_or(seen, |update| seen.min((update + 1) * u64::from(t.batch)));
         let n = limit.saturating_sub(self.first).min(self.samples);
-        let op = self.layout.pairs[self.point.features[t.feature].pair].data as usize;
+        let op = self.shapes.pairs[self.point.features[t.feature].pair].data as usize;
         data += self.data.first(op, slot, n);
         feature += self.feature.first(t.feature, slot, n);
         (data, feature)
@@ -137,7 +137,7 @@ impl<'a> Shared<'a> {
         let (data, feature) = self.data_and_feature(run, slot, seen, diverged_at);
         counts[Site::Data as usize] += data;
         counts[Site::Feature as usize] += feature;
-        let op = self.layout.pairs[self.point.features[t.feature].pair].sketch as usize;
+        let op = self.shapes.pairs[self.point.features[t.feature].pair].sketch as usize;
         if let Some(sums) = self.sketch[op].get(slot) {
             counts[Site::Sketch as usize] += sums[t.model as usize];
         }

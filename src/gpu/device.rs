@@ -13,7 +13,7 @@ use wgpu::{
 use super::shader::{Kernel, Variant, compose};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
-use crate::normal::TABLE;
+use crate::random::normal::TABLE;
 
 struct Pipeline {
     pipeline: ComputePipeline,

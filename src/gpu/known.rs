@@ -1,13 +1,14 @@
 //! The known-answer blocks: small sweeps that every pipeline must repeat bit for bit before it is trusted.
 
-use super::layout::Tuning;
-use crate::config::{Config, Sketch};
+use super::shapes::Tuning;
+use crate::config::Config;
 use crate::error::Result;
-use crate::input::Input;
-use crate::normal::normal;
-use crate::plan::{Cohort, Plan};
+use crate::plan::{Cohort, Plan, Shard, Snapshot};
+use crate::problem::Input;
+use crate::problem::Sketch;
+use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
-use crate::reference::{self, RawRow};
+use crate::reference;
 
 /// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group, and
 /// a step at which runs diverge.
@@ -72,10 +73,10 @@ seeds = 2
 seed = 20261
 "#;
 
-/// What the first block leaves out: sketch and covariates of 24 bits, cut into pieces, a target in pieces, noise that
+/// What the first block leaves out: sketch and covariates of 24 bits, split into components, a target in components, noise that
 /// several elements share, features that the gradient reads otherwise, formats that overflow to infinity, and blocks of
 /// other sizes, whole vectors among them.
-const PIECES: &str = r#"
+const COMPONENTS: &str = r#"
 [problem]
 dim = 150
 spectrum = { kind = "power", exponent = 1.5 }
@@ -183,7 +184,7 @@ pub struct Block {
 
 /// What every pipeline must repeat.
 pub fn blocks() -> Result<Vec<Block>> {
-    Ok(vec![block(Config::parse(CONFIG, &[])?, 201)?, block(pieces()?, 30)?])
+    Ok(vec![block(Config::parse(CONFIG, &[])?, 201)?, block(components()?, 30)?])
 }
 
 /// What the pipelines of every class of format must repeat besides.
@@ -193,13 +194,13 @@ pub fn every_class() -> Result<Vec<Block>> {
 
 fn block(config: Config, samples: u64) -> Result<Block> {
     let plan = Plan::new(config)?.with_block(samples)?;
-    let cohorts = plan.cohorts((0, 1));
+    let cohorts = plan.cohorts(Shard::WHOLE);
     Ok(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() } })
 }
 
 /// The second block, one of its sketches a full f32 one as a file would hold it.
-fn pieces() -> Result<Config> {
-    let mut config = Config::parse(PIECES, &[])?;
+fn components() -> Result<Config> {
+    let mut config = Config::parse(COMPONENTS, &[])?;
     let stream = Stream::new(config.sweep.seed, 0);
     let entry = |i: u32| normal(stream.word(i, 0, Purpose::Sketch as u32)) * 0.157;
     config.problems[1].sketch = Sketch::File(Input::of("known answers", vec![40, 150], (0..6000).map(entry).collect()));
@@ -207,34 +208,6 @@ fn pieces() -> Result<Config> {
 }
 
 /// The answers, by the reference.
-pub fn answers(block: &Block) -> Vec<Vec<RawRow>> {
+pub fn answers(block: &Block) -> Vec<Vec<Snapshot>> {
     block.cohorts.iter().map(|&cohort| reference::cohort(&block.plan, cohort, None)).collect()
-}
-
-/// The first place at which two cohorts' rows differ, in words.
-pub fn difference(plan: &Plan, cohort: Cohort, found: &[RawRow], expected: &[RawRow]) -> Option<String> {
-    let point = &plan.points[cohort.point];
-    for (found, expected) in found.iter().zip(expected) {
-        if found == expected {
-            continue;
-        }
-        let t = &point.trajectories[expected.trajectory];
-        let name = &plan.config.recipes[t.recipe].name;
-        let place = format!(
-            "recipe {name:?}, D = {}, M = {}, batch {}, seed index {}, after {} samples",
-            point.problem.dim, t.model, t.batch, cohort.seed_index, expected.seen
-        );
-        let vectors = [("v", &found.v, &expected.v), ("hi", &found.hi, &expected.hi), ("lo", &found.lo, &expected.lo)];
-        for (label, found, expected) in vectors {
-            if let Some(j) = (0..expected.len()).find(|&j| found.get(j) != expected.get(j)) {
-                let found = found.get(j).copied().unwrap_or_default();
-                return Some(format!("{place}: {label}[{j}] is {found:08x}, must be {:08x}", expected[j]));
-            }
-        }
-        if found.diverged_at != expected.diverged_at {
-            return Some(format!("{place}: diverged_at {:?}, must be {:?}", found.diverged_at, expected.diverged_at));
-        }
-        return Some(format!("{place}: counts {:?}, must be {:?}", found.counts, expected.counts));
-    }
-    (found.len() != expected.len()).then(|| format!("{} rows, must be {}", found.len(), expected.len()))
 }

@@ -1,22 +1,23 @@
 //! The GPU adapter: a plan's cohorts on any device that wgpu reaches, with the bits of the reference.
 //!
-//! A wave is as many cohorts of one problem point as fit; its blocks go through draw -> project -> feature ->
+//! A launch is as many cohorts of one problem point as fit; its blocks go through draw -> project -> feature ->
 //! train without a round trip per update. Every kernel is a WGSL file with a scalar twin in [`crate::reference`].
 
 mod adapters;
 mod counts;
 mod device;
 mod known;
-mod layout;
+mod launch;
 mod operands;
 mod probe;
 mod quantize;
+mod samples;
 pub mod shader;
-mod stream;
+mod shapes;
+
 mod train;
 mod upload;
 mod verify;
-mod wave;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,18 +27,17 @@ use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 use known::Block;
-pub use known::difference;
-pub use layout::Tuning;
+pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
+use crate::plan::Snapshot;
 use crate::plan::{Cohort, Plan};
-use crate::reference::RawRow;
 use device::Context;
-use layout::Limits;
 use shader::{MODEL_SIZES, Variant, train_memory};
+use shapes::Limits;
 
 /// Rows of each cohort of a block.
-type Answers = Vec<Vec<RawRow>>;
+type Answers = Vec<Vec<Snapshot>>;
 
 /// An open device with its pipelines.
 pub struct Gpu {
@@ -115,22 +115,22 @@ impl Gpu {
 
     /// Cohorts worth handing over at once: as many of every problem point as fit together. [`Error::Input`] says
     /// what one cohort needs when it does not fit.
-    pub fn wave(&self, plan: &Plan) -> Result<usize> {
+    pub fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
         let most = u64::from(plan.config.sweep.seeds);
         let mut fewest = u32::MAX;
         for point in &plan.points {
-            fewest = fewest.min(layout::largest(point, most, self.limits, Tuning::default())?.slots);
+            fewest = fewest.min(shapes::largest(point, most, self.limits, Tuning::default())?.slots);
         }
         Ok(fewest as usize * plan.points.len())
     }
 
     /// The rows of each cohort, as `reference::cohort(plan, cohort, None)` gives them.
-    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<RawRow>>> {
+    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
         self.execute_tuned(plan, cohorts, Tuning::default())
     }
 
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
-    pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<RawRow>>> {
+    pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<Snapshot>>> {
         for point in &plan.points {
             let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MODEL_SIZES[1] };
             self.prove(Pipelines { every_class: point.has_every_class(), model })?;
@@ -146,7 +146,7 @@ impl Gpu {
         tuning: Tuning,
         strict: bool,
         model: u32,
-    ) -> Result<Vec<Vec<RawRow>>> {
+    ) -> Result<Vec<Vec<Snapshot>>> {
         let mut rows = vec![Vec::new(); cohorts.len()];
         for (index, point) in plan.points.iter().enumerate() {
             let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
@@ -154,12 +154,12 @@ impl Gpu {
                 continue;
             }
             let variant = Variant { strict, model, every_class: point.has_every_class() };
-            let most = layout::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
-            for wave in mine.chunks(most as usize) {
-                let seeds: Vec<u32> = wave.iter().map(|&c| cohorts[c].seed_index).collect();
-                let layout = layout::largest(point, wave.len() as u64, self.limits, tuning)?;
-                let done = wave::run(&self.context, variant, &layout, (plan, point), &seeds, tuning)?;
-                for (&cohort, done) in wave.iter().zip(done) {
+            let most = shapes::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
+            for launch in mine.chunks(most as usize) {
+                let seeds: Vec<u32> = launch.iter().map(|&c| cohorts[c].seed_index).collect();
+                let shapes = shapes::largest(point, launch.len() as u64, self.limits, tuning)?;
+                let done = launch::run(&self.context, variant, &shapes, (plan, point), &seeds, tuning)?;
+                for (&cohort, done) in launch.iter().zip(done) {
                     rows[cohort] = done;
                 }
             }
@@ -229,7 +229,7 @@ impl Gpu {
         for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
             let found = self.run(plan, cohorts, *tuning, strict, model)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                if let Some(place) = difference(plan, *cohort, found, expected) {
+                if let Some(place) = plan.difference(*cohort, expected, found) {
                     return Ok(Some(place));
                 }
             }

@@ -5,7 +5,7 @@ use super::device::header;
 use super::shader::QUANTIZE;
 use crate::codec::Rounded;
 use crate::error::Result;
-use crate::quantize::{Job, Quantized};
+use crate::reference::quantize::{Job, Quantized};
 
 /// Elements of a dispatch.
 const CHUNK: usize = 1 << 20;

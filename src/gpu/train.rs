@@ -3,13 +3,13 @@
 use wgpu::Buffer;
 
 use super::device::{Context, header};
-use super::layout::{COUNTER_WORDS, Layout, NAN_WORDS, Tuning};
+use super::samples::Samples;
 use super::shader::{TRAIN, Variant};
-use super::stream::Stream;
+use super::shapes::{COUNTER_WORDS, NAN_WORDS, Shapes, Tuning};
 use crate::config::MAX_MODEL;
 use crate::error::Result;
-use crate::plan::{Plan, Point, TRAIN_SITES, Trajectory};
-use crate::row::{Counts, SITES};
+use crate::plan::{Plan, ProblemPoint, TRAIN_SITES, Trajectory};
+use crate::site::{Counts, SITES};
 
 const NEVER: u32 = u32::MAX;
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
@@ -21,7 +21,7 @@ const IDLE: u64 = 18;
 /// Words read back at once, about.
 const READ_WORDS: u64 = 1 << 24;
 
-/// Where a run stands: the same for every cohort of the wave, diverged or not.
+/// Where a run stands: the same for every cohort of the launch, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Progress {
     update: u64,
@@ -39,8 +39,8 @@ pub struct RunState {
 pub struct Training<'a> {
     context: &'a Context,
     variant: Variant,
-    layout: &'a Layout,
-    point: &'a Point,
+    shapes: &'a Shapes,
+    point: &'a ProblemPoint,
     tuning: Tuning,
     /// Parameters up to the runs.
     head: Vec<u32>,
@@ -140,33 +140,33 @@ impl<'a> Training<'a> {
     pub fn new(
         context: &'a Context,
         variant: Variant,
-        layout: &'a Layout,
-        (plan, point): (&Plan, &'a Point),
+        shapes: &'a Shapes,
+        (plan, point): (&Plan, &'a ProblemPoint),
         seeds: &[u32],
         tuning: Tuning,
     ) -> Training<'a> {
         let mut head = header(plan.config.sweep.seed);
         let runs_at = 9 + seeds.len() as u32;
-        head.extend([layout.samples, layout.slots, 9, runs_at, 0, u32::from(plan.average)]);
+        head.extend([shapes.samples, shapes.slots, 9, runs_at, 0, u32::from(plan.average)]);
         head.extend_from_slice(seeds);
         Training {
             context,
             variant: variant.of_model(point.model),
-            layout,
+            shapes,
             point,
             tuning,
             head,
             average: plan.average,
             progress: vec![Progress::default(); point.trajectories.len()],
-            state: context.buffer("state", layout.state_words),
-            status: context.filled("status", &vec![NEVER; layout.status_words().max(4) as usize]),
+            state: context.buffer("state", shapes.state_words),
+            status: context.filled("status", &vec![NEVER; shapes.status_words().max(4) as usize]),
         }
     }
 
     /// Takes every run to its last whole batch within the first `seen` samples. The block on the device starts at
     /// sample `first`.
-    pub fn run_to(&mut self, stream: &Stream, first: u64, seen: u64) -> Result<()> {
-        let groups = self.point.trajectories.len() as u64 * u64::from(self.layout.slots);
+    pub fn run_to(&mut self, stream: &Samples, first: u64, seen: u64) -> Result<()> {
+        let groups = self.point.trajectories.len() as u64 * u64::from(self.shapes.slots);
         let loops = self.tuning.loops.min((DISPATCH_WORK / groups).max(SHORTEST));
         loop {
             let mut params = self.head.clone();
@@ -185,41 +185,41 @@ impl<'a> Training<'a> {
                 return Ok(());
             }
             let buffers = [&stream.z, &stream.labels, &stream.feature_counts, &self.state, &self.status];
-            self.context.dispatch((TRAIN, self.variant), &params, &buffers, [runs, self.layout.slots, 1])?;
+            self.context.dispatch((TRAIN, self.variant), &params, &buffers, [runs, self.shapes.slots, 1])?;
         }
     }
 
     /// The words of a run, see shaders/train.wgsl.
     fn record(&self, index: usize, t: &Trajectory, start: Progress, count: u64, first: u64) -> Vec<u32> {
         let batch_start = start.update * u64::from(t.batch) - first;
-        let mut words = vec![t.model, t.batch, self.layout.z_at[t.feature] as u32, t.stage, t.step.to_bits()];
+        let mut words = vec![t.model, t.batch, self.shapes.z_at[t.feature] as u32, t.stage, t.step.to_bits()];
         words.extend([start.update as u32, start.unit as u32, count as u32]);
-        words.extend([self.layout.state_at[index] as u32, self.layout.run_words[index] as u32]);
-        words.extend([index as u32, batch_start as u32, self.layout.z_at[t.gradient_feature] as u32, t.feature as u32]);
+        words.extend([self.shapes.state_at[index] as u32, self.shapes.run_words[index] as u32]);
+        words.extend([index as u32, batch_start as u32, self.shapes.z_at[t.gradient_feature] as u32, t.feature as u32]);
         words.extend_from_slice(bytemuck::cast_slice(&t.ops));
         words
     }
 
     /// Update at which each run diverged, [run][slot].
     pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
-        let words = self.context.read(&[(&self.status, 0, self.layout.status_words())])?;
+        let words = self.context.read(&[(&self.status, 0, self.shapes.status_words())])?;
         Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
     }
 
     /// States of some trajectories, each by slot.
     pub fn states(&self, due: &[usize]) -> Result<Vec<Vec<RunState>>> {
-        let slots = u64::from(self.layout.slots);
-        let words = |index: usize| slots * self.layout.run_words[index];
+        let slots = u64::from(self.shapes.slots);
+        let words = |index: usize| slots * self.shapes.run_words[index];
         let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
         let mut states = Vec::with_capacity(due.len());
         for due in due.chunks(per_read as usize) {
             let pieces: Vec<_> =
-                due.iter().map(|&index| (&self.state, self.layout.state_at[index], words(index))).collect();
+                due.iter().map(|&index| (&self.state, self.shapes.state_at[index], words(index))).collect();
             let read = self.context.read(&pieces)?;
             let mut rest = read.as_slice();
             for &index in due {
                 let (own, others) = rest.split_at(words(index) as usize);
-                let runs = own.chunks(self.layout.run_words[index] as usize);
+                let runs = own.chunks(self.shapes.run_words[index] as usize);
                 states.push(runs.map(|run| self.state_of(&self.point.trajectories[index], run)).collect());
                 rest = others;
             }
@@ -247,7 +247,7 @@ impl<'a> Training<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Op;
+    use crate::format::QuantOp;
 
     #[test]
     fn a_dispatch_stays_within_its_budget_and_all_units_are_done_once() {
@@ -258,7 +258,7 @@ mod tests {
                 recipe: 0,
                 feature: 0,
                 gradient_feature: 0,
-                ops: [Op::none(); 6],
+                ops: [QuantOp::none(); 6],
                 step: 0.1,
                 stage: 1,
                 samples: 0,

@@ -4,11 +4,11 @@ use super::device::header;
 use super::shader::{GEMV, MODEL_SIZES, VERIFY, Variant};
 use super::{Gpu, is_hardware};
 use crate::error::Result;
-use crate::format::Op;
-use crate::verify::answers::{CHUNK, Question};
+use crate::format::QuantOp;
+use crate::reference::verify::{CHUNK, Question};
 
 impl Gpu {
-    /// Hashes of the answers to the `count` chunks of inputs from `first` on, as [`crate::verify::answers::hash`] has
+    /// Hashes of the answers to the `count` chunks of inputs from `first` on, as [`crate::reference::verify::hash`] has
     /// them.
     pub fn hashes(&self, question: &Question, first: u32, count: u32) -> Result<Vec<[u32; 2]>> {
         // A dispatch stays below some 100 ms.
@@ -29,7 +29,7 @@ impl Gpu {
     }
 
     fn ask(&self, question: &Question, first: u32, groups: u32, each: bool, words: u64) -> Result<Vec<u32>> {
-        let op = if let Question::Codec(op) = question { *op } else { Op::none() };
+        let op = if let Question::Codec(op) = question { *op } else { QuantOp::none() };
         let mut params = header(0);
         params.extend([first, question.number(), u32::from(each)]);
         params.extend_from_slice(bytemuck::cast_slice(&[op]));

@@ -67,26 +67,26 @@ impl Npy {
 
     /// Reads the whole file, whatever its values, if its elements are `allowed`: F32, F64 or U32.
     pub fn read_any(path: &Path, allowed: &[Element]) -> Result<Npy> {
-        let mut source = Source::open(path)?;
-        let header = source.header(allowed)?;
+        let mut reader = Reader::open(path)?;
+        let header = reader.header(allowed)?;
         let (shape, element) = (&header.shape, header.element.name());
         let (count, bytes) = header.size().ok_or_else(|| {
-            source.wrong(format!("header key shape is {shape:?}: allowed is what the file's {} bytes hold", source.len))
+            reader.wrong(format!("header key shape is {shape:?}: allowed is what the file's {} bytes hold", reader.len))
         })?;
-        let (held, at) = (source.len - source.at, source.at);
+        let (held, at) = (reader.len - reader.at, reader.at);
         if held != bytes {
             let what = if held < bytes { "the data is cut short" } else { "there is more after the data" };
-            return Err(source.wrong(format!(
+            return Err(reader.wrong(format!(
                 "{what}: the file has {held} bytes from byte {at} on; allowed is {bytes} for shape {shape:?} of {element}"
             )));
         }
         let values = match header.element {
-            Element::F32 => Values::F32(source.values(count, f32::from_le_bytes)?),
-            Element::F64 => Values::F64(source.values(count, f64::from_le_bytes)?),
-            Element::U32 => Values::U32(source.values(count, u32::from_le_bytes)?),
-            Element::U8 | Element::U16 => return Err(source.wrong(format!("elements {element} are not read"))),
+            Element::F32 => Values::F32(reader.values(count, f32::from_le_bytes)?),
+            Element::F64 => Values::F64(reader.values(count, f64::from_le_bytes)?),
+            Element::U32 => Values::U32(reader.values(count, u32::from_le_bytes)?),
+            Element::U8 | Element::U16 => return Err(reader.wrong(format!("elements {element} are not read"))),
         };
-        Ok(Npy { name: source.name, shape: header.shape, values, hash: source.hash })
+        Ok(Npy { name: reader.name, shape: header.shape, values, hash: reader.hash })
     }
 
     /// Refuses the first value that does not fit, by its index; `allowed` says which do, as `a number above 0`.
@@ -116,7 +116,7 @@ impl Npy {
 }
 
 /// An open file, the place in it, and the hash of the bytes up to there.
-struct Source {
+struct Reader {
     name: String,
     file: File,
     len: u64,
@@ -124,8 +124,8 @@ struct Source {
     hash: u64,
 }
 
-impl Source {
-    fn open(path: &Path) -> Result<Source> {
+impl Reader {
+    fn open(path: &Path) -> Result<Reader> {
         // A message is one line whatever the file is called.
         let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
         let name: String = path.display().to_string().chars().map(plain).collect();
@@ -143,7 +143,7 @@ impl Source {
         if len == 0 {
             return Err(Error::Input(format!("{name} is empty: allowed is an array saved with numpy.save")));
         }
-        Ok(Source { name, file, len, at: 0, hash: fnv1a64([]) })
+        Ok(Reader { name, file, len, at: 0, hash: fnv1a64([]) })
     }
 
     fn wrong(&self, message: String) -> Error {

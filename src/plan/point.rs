@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{Cell, Feature, Pair, Point, SketchDraw, TRAIN_SITES, Trajectory, models};
-use crate::codec::floor48;
-use crate::config::{Checkpoints, Config, Draws, Problem, Schedule, Sketch, Tail};
+use super::{Cell, Feature, Pair, ProblemPoint, SketchDraw, TRAIN_SITES, Trajectory, models};
+use crate::codec::flush48;
+use crate::config::{Checkpoints, Config, Draws, Schedule};
 use crate::error::{Error, Result};
-use crate::format::{Cuts, Op};
+use crate::format::{QuantOp, Splitting};
+use crate::problem::{Problem, Sketch, Tail};
 use crate::problem::{sketch_norm, tail};
-use crate::row::Site;
+use crate::site::Site;
 
 /// The last closed tail: its sums take a moment, and points that differ in noise and sketch are neighbours.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl<'a> Tails<'a> {
 }
 
 /// The point of the cells `first ..`, which are all of its; `tail` is that of its problem.
-pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tail: (f64, f64)) -> Result<Point> {
+pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tail: (f64, f64)) -> Result<ProblemPoint> {
     let problem = config.problems[cells[0].problem].clone();
     let samples = config.train.samples.iter().copied().max().unwrap_or(1);
     let models = models(config, &problem);
@@ -46,7 +47,8 @@ pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tai
     };
     let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
     let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
-    let mut point = Point { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
+    let mut point =
+        ProblemPoint { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
     let mut known = Known::default();
     for (id, cell) in (first..).zip(cells) {
         add_cell(config, &mut point, &mut known, id, cell)?;
@@ -77,13 +79,13 @@ struct Known {
     /// By (M, recipe): the features that activations and Z^T r read.
     features: HashMap<(u32, usize), (usize, usize)>,
     /// By pair, M, factor and format; scale and tail follow from these.
-    places: HashMap<(usize, u32, Op, Op), usize>,
+    places: HashMap<(usize, u32, QuantOp, QuantOp), usize>,
     /// By M, B, recipe, step, stage and, where N shapes the schedule, N.
     trajectories: HashMap<(u32, u32, usize, u32, u32, u64), usize>,
 }
 
 impl Known {
-    fn place(&mut self, point: &mut Point, feature: Feature) -> usize {
+    fn place(&mut self, point: &mut ProblemPoint, feature: Feature) -> usize {
         let key = (feature.pair, feature.model, feature.factor, feature.op);
         *self.places.entry(key).or_insert_with(|| {
             point.features.push(feature);
@@ -91,7 +93,7 @@ impl Known {
         })
     }
 
-    fn features(&mut self, config: &Config, point: &mut Point, cell: &Cell) -> Result<(usize, usize)> {
+    fn features(&mut self, config: &Config, point: &mut ProblemPoint, cell: &Cell) -> Result<(usize, usize)> {
         if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
             return Ok(*known);
         }
@@ -108,18 +110,18 @@ impl Known {
             )));
         }
         // What feature_grad rounds are the features before any rounding of their own.
-        let plain = Feature { op: Op::new(None, Site::Feature, grids), ..feature };
+        let plain = Feature { op: QuantOp::new(None, Site::Feature, grids), ..feature };
         let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
         self.features.insert((cell.model, cell.recipe), places);
         Ok(places)
     }
 }
 
-fn op(config: &Config, point: &Point, cell: &Cell, site: Site) -> Op {
-    Op::new(config.recipes[cell.recipe].sites[site as usize].as_ref(), site, point.problem.grids())
+fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {
+    QuantOp::new(config.recipes[cell.recipe].sites[site as usize].as_ref(), site, point.problem.grids())
 }
 
-fn add_cell(config: &Config, point: &mut Point, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
+fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
     let (feature, gradient_feature) = known.features(config, point, cell)?;
     let (step, stage) = schedule(config, cell)?;
     // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
@@ -146,7 +148,7 @@ fn add_cell(config: &Config, point: &mut Point, known: &mut Known, id: u64, cell
     Ok(())
 }
 
-impl Point {
+impl ProblemPoint {
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.
     pub fn has_every_class(&self) -> bool {
         let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
@@ -157,23 +159,23 @@ impl Point {
 }
 
 /// The features of one model size under the operations at data, sketch and feature.
-pub(super) fn feature(point: &mut Point, model: u32, [data, sketch, op]: [Op; 3]) -> Feature {
+pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3]) -> Feature {
     let grids = point.problem.grids();
-    let unset = |site: Site| Op::new(None, site, grids);
+    let unset = |site: Site| QuantOp::new(None, site, grids);
     let sketched = point.problem.is_sketched();
     let sketch = if sketched { sketch } else { unset(Site::Sketch) };
     // One factor for all of x multiplies the projections: the covariates stay as they are.
     let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     let draw = point.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0);
-    let cuts = match sketched {
-        true => Cuts::new(data.precision(grids.0), sketch.precision(grids.1)),
-        false => Cuts::whole(),
+    let splitting = match sketched {
+        true => Splitting::new(data.precision(grids.0), sketch.precision(grids.1)),
+        false => Splitting::whole(),
     };
-    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, cuts });
+    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });
     let unit = libm::ldexp(1.0, data.unit);
     let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
-    let tail = f32::from_bits(floor48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
-    Feature { pair, model, factor: Op { significand: 24, ..factor }, op, scale, tail }
+    let tail = f32::from_bits(flush48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
+    Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail }
 }
 
 /// Step of update 0 and updates between halvings.

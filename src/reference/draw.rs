@@ -1,35 +1,35 @@
 //! Covariates, labels, quantized data and the quantized sketch. Twin of shaders/draw.wgsl and shaders/sketch.wgsl.
 
-use crate::codec::{apply, floor48, round_significand};
-use crate::config::Sketch;
-use crate::format::Op;
-use crate::normal::normal;
+use crate::codec::{apply, flush48, round_significand};
+use crate::format::QuantOp;
 use crate::plan::SketchDraw;
+use crate::problem::Sketch;
 use crate::problem::sketch_entry;
+use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
-use crate::row::Counts;
+use crate::site::Counts;
 
 /// x_i = fl16(fl(s_i n_i)) of sample `n`.
 pub fn covariate(scales: &[f32], stream: &Stream, n: u32) -> Vec<f32> {
     let element = |(i, s): (usize, &f32)| {
         let x = s * normal(stream.word(i as u32, n, Purpose::Covariate as u32));
-        f32::from_bits(floor48(round_significand(x.to_bits(), 16)))
+        f32::from_bits(flush48(round_significand(x.to_bits(), 16)))
     };
     scales.iter().enumerate().map(element).collect()
 }
 
-/// y = fl(<x, w*> + fl(deviation n)): the dot product with each piece of w* in 32 lanes, the smallest total first.
+/// y = fl(<x, w*> + fl(deviation n)): the dot product with each component of w* in 32 lanes, the smallest total first.
 pub fn label(x: &[f32], target: &[Vec<f32>], deviation: f32, stream: &Stream, n: u32) -> f32 {
-    let totals = target.iter().rev().map(|piece| {
+    let totals = target.iter().rev().map(|component| {
         let mut lanes = [0.0f32; 32];
-        for (i, (x, w)) in x.iter().zip(piece).enumerate() {
+        for (i, (x, w)) in x.iter().zip(component).enumerate() {
             lanes[i % 32] += x * w;
         }
         tree(lanes)
     });
     let product = totals.reduce(|sum, total| sum + total).unwrap_or(0.0);
     let y = product + deviation * normal(stream.word(0, n, Purpose::LabelNoise as u32));
-    f32::from_bits(floor48(y.to_bits()))
+    f32::from_bits(flush48(y.to_bits()))
 }
 
 /// Sum of 32 lanes by halving: l + 16, l + 8, l + 4, l + 2, l + 1.
@@ -43,14 +43,20 @@ pub fn tree(mut lanes: [f32; 32]) -> f32 {
 }
 
 /// Qdata(x) of sample `n`.
-pub fn data(op: &Op, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
+pub fn data(op: &QuantOp, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
     let mut values = x.to_vec();
     let counts = apply(op, &mut values, |i| stream.word(i as u32, n, op.purpose));
     (values, counts)
 }
 
 /// Qsketch(G), row by row, with the counts of each row. A shared draw serves the whole of G.
-pub fn sketch(op: &Op, kind: &Sketch, draw: &SketchDraw, stream: &Stream, dim: u32) -> (Vec<Vec<f32>>, Vec<Counts>) {
+pub fn sketch(
+    op: &QuantOp,
+    kind: &Sketch,
+    draw: &SketchDraw,
+    stream: &Stream,
+    dim: u32,
+) -> (Vec<Vec<f32>>, Vec<Counts>) {
     let row = |j: u32| {
         let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(kind, stream, draw.pass, j, i)).collect();
         let second = if op.shared != 0 { 0 } else { j };

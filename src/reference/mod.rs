@@ -4,29 +4,16 @@
 
 pub mod draw;
 pub mod project;
+pub mod quantize;
 pub mod train;
+pub mod verify;
 
-use crate::covariates::Covariates;
-use crate::plan::{Cohort, Plan, Point};
+use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
 use crate::problem;
+use crate::problem::Covariates;
 use crate::random::{FIRST_TEST, Stream};
-use crate::row::{Counts, SITES, Site};
+use crate::site::{Counts, Site};
 use train::State;
-
-/// The state of one trajectory after `seen` samples.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawRow {
-    pub trajectory: usize,
-    pub seen: u64,
-    /// f32 bits of v.
-    pub v: Vec<u32>,
-    /// f32 bits of the folded average: hi, then lo; empty when no average is kept.
-    pub hi: Vec<u32>,
-    pub lo: Vec<u32>,
-    pub diverged_at: Option<u64>,
-    /// In `Site::ALL` order.
-    pub counts: [Counts; SITES],
-}
 
 /// One sample as the trajectories of a cohort see it.
 pub struct Sample {
@@ -38,8 +25,8 @@ pub struct Sample {
 }
 
 /// What all samples of a cohort share.
-pub struct Source<'a> {
-    point: &'a Point,
+pub struct CohortData<'a> {
+    point: &'a ProblemPoint,
     stream: Stream,
     draws: Draws<'a>,
     /// Per pair: the rows of the quantized sketch and their counts.
@@ -54,9 +41,14 @@ enum Draws<'a> {
     Rows { covariates: &'a Covariates, order: Vec<u32> },
 }
 
-impl Source<'_> {
+impl CohortData<'_> {
     /// `wanted` are the features that will be read.
-    pub fn new<'a>(seed: u64, point: &'a Point, seed_index: u32, wanted: impl Fn(usize) -> bool) -> Source<'a> {
+    pub fn new<'a>(
+        seed: u64,
+        point: &'a ProblemPoint,
+        seed_index: u32,
+        wanted: impl Fn(usize) -> bool,
+    ) -> CohortData<'a> {
         let stream = Stream::new(seed, seed_index);
         let problem = &point.problem;
         let features: Vec<usize> = (0..point.features.len()).filter(|&f| wanted(f)).collect();
@@ -80,7 +72,7 @@ impl Source<'_> {
                 Draws::Normals { scales: eigenvalues.scales, target, deviation }
             }
         };
-        Source { point, stream, draws, sketches, pairs, features }
+        CohortData { point, stream, draws, sketches, pairs, features }
     }
 
     /// x and y of sample `n`; from 2^31 on those that test.
@@ -112,7 +104,7 @@ impl Source<'_> {
             let (quantized, counts) = draw::data(&pair.data, &x, stream, n);
             data[p] = counts;
             projected[p] = match point.problem.is_sketched() {
-                true => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row, &pair.cuts)).collect(),
+                true => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row, &pair.splitting)).collect(),
                 false => quantized,
             };
         }
@@ -137,7 +129,7 @@ impl Source<'_> {
 
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).
 /// `only` restricts it to one trajectory.
-pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
+pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<Snapshot> {
     let mut rows = Vec::new();
     each(plan, cohort, only, |row| rows.push(row));
     rows.sort_by_key(|row| (row.trajectory, row.seen));
@@ -145,14 +137,14 @@ pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<RawRow> {
 }
 
 /// [`cohort`] with every row handed out as soon as it is due, by (seen, trajectory).
-pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnMut(RawRow)) {
+pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnMut(Snapshot)) {
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
     let reads = |f: usize| {
         wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f))
     };
-    let source = Source::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
+    let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {
         states[t].counts[Site::Sketch as usize] = source.sketch_counts(point.trajectories[t].feature);

@@ -1,21 +1,21 @@
 //! Projection and features. Twin of shaders/project.wgsl and shaders/feature.wgsl.
 
-use crate::codec::{apply, floor48, piece};
-use crate::format::Cuts;
-use crate::normal::normal;
+use crate::codec::{apply, component, flush48};
+use crate::format::Splitting;
 use crate::plan::Feature;
+use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
-use crate::row::Counts;
+use crate::site::Counts;
 
 /// Coordinates summed before a slice joins the total.
 pub const SLICE: usize = 128;
 
-/// p = <x, g>: the exact products of their pieces, each pair of pieces summed on its own, the smallest total first.
-pub fn dot(x: &[f32], g: &[f32], cuts: &Cuts) -> f32 {
-    let (x, g) = (pieces(x, &cuts.x), pieces(g, &cuts.g));
-    let totals = cuts.products.iter().rev().map(|&(i, j)| sum(&x[i], &g[j]));
+/// p = <x, g>: the exact products of their components, each pair of components summed on its own, the smallest total first.
+pub fn dot(x: &[f32], g: &[f32], splitting: &Splitting) -> f32 {
+    let (x, g) = (components(x, &splitting.x), components(g, &splitting.g));
+    let totals = splitting.products.iter().rev().map(|&(i, j)| sum(&x[i], &g[j]));
     let total = totals.reduce(|sum, total| sum + total).unwrap_or(0.0);
-    f32::from_bits(floor48(total.to_bits()))
+    f32::from_bits(flush48(total.to_bits()))
 }
 
 /// Sequential in slices of 128, slices added in order.
@@ -31,18 +31,18 @@ fn sum(x: &[f32], g: &[f32]) -> f32 {
     total
 }
 
-/// The vector cut into pieces of so many significant bits; one piece is the vector itself.
-fn pieces(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
+/// The vector cut into components of so many significant bits; one component is the vector itself.
+fn components(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
     if bits.len() == 1 {
         return vec![values.to_vec()];
     }
     let mut rest = values.to_vec();
-    bits.iter().map(|&bits| rest.iter_mut().map(|rest| piece(rest, bits)).collect()).collect()
+    bits.iter().map(|&bits| rest.iter_mut().map(|rest| component(rest, bits)).collect()).collect()
 }
 
 /// z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))) of sample `n`, f the factor of multiplicative data.
 pub fn feature(feature: &Feature, projected: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
-    let floor = |value: f32| f32::from_bits(floor48(value.to_bits()));
+    let floor = |value: f32| f32::from_bits(flush48(value.to_bits()));
     let mut z = projected[..feature.model as usize].to_vec();
     apply(&feature.factor, &mut z, |j| stream.word(j as u32, n, feature.factor.purpose));
     for (j, z) in z.iter_mut().enumerate() {

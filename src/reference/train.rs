@@ -1,12 +1,12 @@
 //! One SGD run. Twin of shaders/train.wgsl.
 
-use super::RawRow;
+use super::Snapshot;
 use super::draw::tree;
-use crate::codec::{DIVERGED, apply, floor48};
-use crate::format::Op;
+use crate::codec::{DIVERGED, apply, flush48};
+use crate::format::QuantOp;
 use crate::plan::{TRAIN_SITES, Trajectory};
 use crate::random::Stream;
-use crate::row::{Counts, SITES, Site};
+use crate::site::{Counts, SITES, Site};
 
 /// Updates whose iterates are summed before the sum joins the average.
 pub const GROUP: u64 = 256;
@@ -110,7 +110,7 @@ impl State {
             for product in products {
                 g += product;
             }
-            let g = f32::from_bits(floor48(g.to_bits()));
+            let g = f32::from_bits(flush48(g.to_bits()));
             next.push(self.v[j] + step * g);
         }
         self.apply(trajectory, Site::Weight, &mut next, by_update, stream);
@@ -139,7 +139,7 @@ impl State {
         for j in 0..self.v.len() {
             let mut column: Vec<f32> = self.batch.iter().map(|sample| sample.gradient_z[j]).collect();
             let coordinate = if op.shared != 0 { 0 } else { j as u32 };
-            let own = Op { shared: 0, ..*op };
+            let own = QuantOp { shared: 0, ..*op };
             self.counts[Site::FeatureGrad as usize] +=
                 apply(&own, &mut column, |b| stream.word(coordinate, samples[b], op.purpose));
             for (sample, z) in self.batch.iter_mut().zip(column) {
@@ -148,11 +148,11 @@ impl State {
         }
     }
 
-    pub fn row(&self, trajectory: usize, seen: u64) -> RawRow {
+    pub fn row(&self, trajectory: usize, seen: u64) -> Snapshot {
         let (mut hi, mut lo) = (self.hi.clone(), self.lo.clone());
         fold(&self.s, &mut hi, &mut lo);
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect();
-        RawRow {
+        Snapshot {
             trajectory,
             seen,
             v: bits(&self.v),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::series::{Risk, SETTINGS, STEP_SIZE};
-use crate::row::Row;
+use crate::store::row::Row;
 
 /// Recipe (place in [`Cells::recipes`]), model size and samples.
 pub type Key = (usize, u32, u64);
@@ -66,7 +66,7 @@ pub struct QuantizedTest {
 
 /// The final rows of one recipe, model size and number of samples.
 #[derive(Clone, Debug, Default)]
-pub struct Cell {
+pub struct CellRuns {
     /// Ascending in the seed, each seed once.
     pub runs: Vec<Run>,
     pub test: Option<Box<QuantizedTest>>,
@@ -74,7 +74,7 @@ pub struct Cell {
     pub held_out_se: Moments,
 }
 
-impl Cell {
+impl CellRuns {
     fn add(&mut self, row: &Row) {
         // Rows come by seed; one given twice counts once.
         if self.runs.last().is_some_and(|last| last.seed == row.seed_index) {
@@ -98,7 +98,7 @@ pub struct Group {
     /// Values in `SETTINGS` order.
     pub settings: Vec<String>,
     pub step_size: f64,
-    pub cells: BTreeMap<Key, Cell>,
+    pub cells: BTreeMap<Key, CellRuns>,
 }
 
 impl Group {

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::LogAxis;
 use super::legend::Legend;
 use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, color, font, marker};
-use super::series::{Chart, Point, Series};
+use super::series::{Chart, CurvePoint, Series};
 
 /// Height of a line of the strip that counts diverged runs.
 const LINE: i32 = 20;
@@ -52,7 +52,7 @@ fn draw(root: &Canvas, chart: &Chart, legend: &Legend, strip: i32, height: i32) 
 
 /// Ends of a point's error bar around its mean, where a logarithmic axis can show them. The lower
 /// end is `None` at or below zero: the bar then reaches the axis.
-fn bar(point: &Point) -> Option<(Option<f64>, f64, f64)> {
+fn bar(point: &CurvePoint) -> Option<(Option<f64>, f64, f64)> {
     let mean = point.mean.filter(|m| *m > 0.0 && point.x > 0)?;
     let se = point.se.unwrap_or(0.0);
     let high = Some(mean + se).filter(|h| h.is_finite()).unwrap_or(mean);
@@ -110,7 +110,7 @@ fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Draw
 }
 
 /// `2/8`, or a percentage where the counts would not fit between two points.
-fn diverged_text(point: &Point) -> String {
+fn diverged_text(point: &CurvePoint) -> String {
     let percent = 100.0 * point.diverged_fraction();
     match point.runs {
         0..1000 => format!("{}/{}", point.diverged, point.runs),

@@ -26,7 +26,7 @@ use self::series::Panel;
 use self::spectrum::Spectrum;
 use self::summary::Summary;
 use crate::error::{Error, Result};
-use crate::row::Row;
+use crate::store::row::Row;
 use crate::store::write_whole;
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside

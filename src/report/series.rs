@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::best;
-use super::cells::{Cell, Cells, Group, Key};
+use super::cells::{CellRuns, Cells, Group, Key};
 use super::errors::{Errors, Estimate};
 
 /// The settings that tell panels apart, in column order.
@@ -96,7 +96,7 @@ impl Risk {
 
 /// One point of a series: all seeds of one cell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Point {
+pub struct CurvePoint {
     pub x: u64,
     /// Mean risk over the seeds; `None` where any run diverged.
     pub mean: Option<f64>,
@@ -114,7 +114,7 @@ pub struct Point {
     pub held_out_se: Option<f64>,
 }
 
-impl Point {
+impl CurvePoint {
     pub fn diverged_fraction(&self) -> f64 {
         self.diverged as f64 / self.runs.max(1) as f64
     }
@@ -126,7 +126,7 @@ pub struct Series {
     pub recipe: String,
     /// Place of the recipe among all recipes of the rows: fixes its colour and marker.
     pub style: usize,
-    pub points: Vec<Point>,
+    pub points: Vec<CurvePoint>,
 }
 
 /// The series of a panel along one axis.
@@ -183,7 +183,7 @@ pub struct Sample {
 
 impl Sample {
     /// The runs of a cell whose seed is wanted.
-    pub fn of(cell: &Cell, risk: Risk, wanted: impl Fn(u32) -> bool) -> Sample {
+    pub fn of(cell: &CellRuns, risk: Risk, wanted: impl Fn(u32) -> bool) -> Sample {
         let rows = &cell.held_out_se;
         let held_out_se = (risk == Risk::HeldOut && rows.n > 0).then_some(rows.mean);
         let mut sample = Sample { held_out_se, ..Sample::default() };
@@ -243,7 +243,7 @@ pub fn chart(
 }
 
 /// The points of one recipe, by ascending x.
-fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<Point> {
+fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<CurvePoint> {
     let mut points = Vec::new();
     let mut before: Option<(u64, Estimate)> = None;
     for (x, sample) in samples {
@@ -257,7 +257,7 @@ fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<
         }
         let mean = estimate.as_ref().map(|e| e.mean);
         let se = estimate.as_ref().and_then(|e| errors.of_mean(e));
-        points.push(Point { x, mean, se, runs, diverged, slope, slope_se, step_size, held_out_se });
+        points.push(CurvePoint { x, mean, se, runs, diverged, slope, slope_se, step_size, held_out_se });
         before = estimate.map(|estimate| (x, estimate));
     }
     points
@@ -273,7 +273,7 @@ fn tests(group: &Group, recipes: &[String]) -> Vec<TestLine> {
     let model = group.cells.keys().map(|key| key.1).max().unwrap_or(0);
     let samples = group.cells.keys().map(|key| key.2).max().unwrap_or(0);
     let at_largest = group.cells.iter().filter(|(key, _)| (key.1, key.2) == (model, samples));
-    let line = |(key, cell): (&Key, &Cell)| {
+    let line = |(key, cell): (&Key, &CellRuns)| {
         let test = cell.test.as_deref()?;
         let runs = cell.runs.len();
         let sampled = Some(test.sampled).filter(|all| all.n == runs);

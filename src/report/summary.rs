@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::row::{Counts, Row, SITES, Site};
+use crate::site::{Counts, SITES, Site};
+use crate::store::row::Row;
 
 /// The runs of one cell.
 #[derive(Clone, Debug)]
-pub struct CellRuns {
+pub struct CellTotals {
     /// Place in [`Summary::recipes`].
     recipe: u32,
     pub model: u32,
@@ -42,7 +43,7 @@ pub struct Summary {
     /// Recipe and its totals at each site, `None` where no run has a counter, in order of first appearance.
     pub recipes: Vec<(String, [Option<SiteTotal>; SITES])>,
     pub adapters: BTreeSet<(String, String)>,
-    cells: BTreeMap<u64, CellRuns>,
+    cells: BTreeMap<u64, CellTotals>,
     places: HashMap<String, usize>,
     last_run: Option<u64>,
 }
@@ -58,7 +59,7 @@ impl Summary {
         self.diverged += usize::from(row.diverged_at.is_some());
         let recipe = self.count(row);
         let (model, samples) = (row.model, row.samples);
-        let new = CellRuns { recipe: recipe as u32, model, samples, runs: 0, diverged: 0, earliest: u64::MAX };
+        let new = CellTotals { recipe: recipe as u32, model, samples, runs: 0, diverged: 0, earliest: u64::MAX };
         let cell = self.cells.entry(row.cell).or_insert(new);
         cell.runs += 1;
         cell.diverged += u32::from(row.diverged_at.is_some());
@@ -91,7 +92,7 @@ impl Summary {
     }
 
     /// Cells with diverged runs, by cell: its number, its recipe and the runs.
-    pub fn diverged_cells(&self) -> impl Iterator<Item = (u64, &str, &CellRuns)> {
+    pub fn diverged_cells(&self) -> impl Iterator<Item = (u64, &str, &CellTotals)> {
         let diverged = self.cells.iter().filter(|(_, runs)| runs.diverged > 0);
         diverged.map(|(cell, runs)| (*cell, self.recipes[runs.recipe as usize].0.as_str(), runs))
     }

@@ -4,14 +4,15 @@ use std::sync::LazyLock;
 
 use arrow_schema::{DataType, Field};
 
-use crate::row::{Counts, Row, Site};
+use crate::site::{Counts, Site};
+use crate::store::row::Row;
 
 /// Columns that tell how a row was made, not what came out; the digest leaves them out.
 const PROVENANCE: [&str; 4] = ["checked", "adapter", "driver", "fingerprint"];
 
 /// The value of one column in one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cell<'a> {
+pub enum Value<'a> {
     Null,
     U32(u32),
     U64(u64),
@@ -19,8 +20,8 @@ pub enum Cell<'a> {
     Text(&'a str),
 }
 
-type Get = Box<dyn Fn(&Row) -> Cell<'_> + Send + Sync>;
-type Set = Box<dyn Fn(&mut Row, Cell<'_>) -> bool + Send + Sync>;
+type Get = Box<dyn Fn(&Row) -> Value<'_> + Send + Sync>;
+type Set = Box<dyn Fn(&mut Row, Value<'_>) -> bool + Send + Sync>;
 
 /// A column: its Arrow field and how it is read from and put into a row.
 pub struct Column {
@@ -42,7 +43,7 @@ impl Column {
         get: impl Fn(&Row) -> &T + Send + Sync + 'static,
         get_mut: impl Fn(&mut Row) -> &mut T + Send + Sync + 'static,
     ) -> Column {
-        let set = move |row: &mut Row, cell: Cell<'_>| match T::from_cell(cell) {
+        let set = move |row: &mut Row, cell: Value<'_>| match T::from_cell(cell) {
             Some(value) => {
                 *get_mut(row) = value;
                 true
@@ -55,15 +56,15 @@ impl Column {
     /// A column that is one of a site's counters, null where the site has no counts.
     fn counter(name: &str, site: usize, place: fn(&mut Counts) -> &mut u64) -> Column {
         let get: Get = Box::new(move |row| match row.counts[site] {
-            Some(mut counts) => Cell::U64(*place(&mut counts)),
-            None => Cell::Null,
+            Some(mut counts) => Value::U64(*place(&mut counts)),
+            None => Value::Null,
         });
-        let set = move |row: &mut Row, cell: Cell<'_>| match cell {
-            Cell::U64(value) => {
+        let set = move |row: &mut Row, cell: Value<'_>| match cell {
+            Value::U64(value) => {
                 *place(row.counts[site].get_or_insert_default()) = value;
                 true
             }
-            other => other == Cell::Null,
+            other => other == Value::Null,
         };
         Column::new::<Option<u64>>(name, get, Box::new(set))
     }
@@ -72,13 +73,13 @@ impl Column {
         self.field.name()
     }
 
-    pub fn get<'a>(&self, row: &'a Row) -> Cell<'a> {
+    pub fn get<'a>(&self, row: &'a Row) -> Value<'a> {
         (self.get)(row)
     }
 
     /// Puts a value into the row; false when it is not of the column's type.
     #[must_use]
-    pub fn set(&self, row: &mut Row, cell: Cell<'_>) -> bool {
+    pub fn set(&self, row: &mut Row, cell: Value<'_>) -> bool {
         (self.set)(row, cell)
     }
 }
@@ -87,21 +88,21 @@ impl Column {
 trait Stored: Sized + 'static {
     const TYPE: DataType;
     const NULLABLE: bool = false;
-    fn cell(&self) -> Cell<'_>;
-    fn from_cell(cell: Cell<'_>) -> Option<Self>;
+    fn cell(&self) -> Value<'_>;
+    fn from_cell(cell: Value<'_>) -> Option<Self>;
 }
 
 macro_rules! stored {
     ($rust:ty, $arrow:ident, $cell:ident, |$value:ident| $to:expr, $from:expr) => {
         impl Stored for $rust {
             const TYPE: DataType = DataType::$arrow;
-            fn cell(&self) -> Cell<'_> {
+            fn cell(&self) -> Value<'_> {
                 let $value = self;
-                Cell::$cell($to)
+                Value::$cell($to)
             }
-            fn from_cell(cell: Cell<'_>) -> Option<Self> {
+            fn from_cell(cell: Value<'_>) -> Option<Self> {
                 match cell {
-                    Cell::$cell($value) => Some($from),
+                    Value::$cell($value) => Some($from),
                     _ => None,
                 }
             }
@@ -116,12 +117,12 @@ stored!(String, Utf8, Text, |v| v, v.to_owned());
 impl<T: Stored> Stored for Option<T> {
     const TYPE: DataType = T::TYPE;
     const NULLABLE: bool = true;
-    fn cell(&self) -> Cell<'_> {
-        self.as_ref().map_or(Cell::Null, T::cell)
+    fn cell(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, T::cell)
     }
-    fn from_cell(cell: Cell<'_>) -> Option<Self> {
+    fn from_cell(cell: Value<'_>) -> Option<Self> {
         match cell {
-            Cell::Null => Some(None),
+            Value::Null => Some(None),
             value => T::from_cell(value).map(Some),
         }
     }

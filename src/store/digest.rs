@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::columns::{COLUMNS, Cell};
-use super::stream::key;
+use super::columns::{COLUMNS, Value};
+use super::merge::key;
 use crate::error::Result;
 use crate::hash::fnv1a64;
-use crate::row::Row;
+use crate::store::row::Row;
 
 /// FNV-1a 64, as 16 hex digits, of the result columns of the rows in key order: equal for equal
 /// results whatever the shards, machines and checks that led to them.
@@ -33,11 +33,11 @@ fn canonical(row: &Row) -> String {
     let mut line = String::new();
     for column in COLUMNS.iter().filter(|c| c.is_result) {
         let written = match column.get(row) {
-            Cell::Null => write!(line, "null\t"),
-            Cell::U32(value) => write!(line, "{value}\t"),
-            Cell::U64(value) => write!(line, "{value}\t"),
-            Cell::F64(value) => write!(line, "{:016x}\t", value.to_bits()),
-            Cell::Text(value) => write!(line, "{}:{value}\t", value.len()),
+            Value::Null => write!(line, "null\t"),
+            Value::U32(value) => write!(line, "{value}\t"),
+            Value::U64(value) => write!(line, "{value}\t"),
+            Value::F64(value) => write!(line, "{:016x}\t", value.to_bits()),
+            Value::Text(value) => write!(line, "{}:{value}\t", value.len()),
         };
         written.expect("a String takes whatever is written to it");
     }

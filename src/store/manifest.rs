@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::Settings;
 use super::files::write_whole;
 use crate::error::{Error, Result};
-use crate::row::SCHEMA_VERSION;
+use crate::store::row::SCHEMA_VERSION;
 
 pub const NAME: &str = "manifest.json";
 /// Keys that decide whether a command may continue the directory.

@@ -4,8 +4,9 @@ mod columns;
 mod digest;
 mod files;
 mod manifest;
+mod merge;
 pub mod parquet;
-mod stream;
+pub mod row;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,11 +18,12 @@ use serde_json::{Map, Value};
 
 pub use self::digest::{digest, digest_of};
 pub use self::files::write_whole;
+use self::merge::key;
+pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
-use self::stream::key;
-pub use self::stream::{Rows, rows, rows_of_run};
+use self::row::Row;
 use crate::error::{Error, Result};
-use crate::row::Row;
+use crate::plan::Shard;
 
 const CONFIG: &str = "config.toml";
 const LOCK_PREFIX: &str = "lock-";
@@ -49,17 +51,17 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens or continues a directory for shard `I` of `N`. Shards may open it at the same time; the
+    /// Opens or continues a directory for a shard. Shards may open it at the same time; the
     /// stored seeds are the most any of them asked for.
     ///
     /// [`Error::Input`] when it can't be created or written, another process holds the shard, or it
     /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files.
-    pub fn open(dir: &Path, settings: &Settings, shard: (u32, u32)) -> Result<Store> {
+    pub fn open(dir: &Path, settings: &Settings, shard: Shard) -> Result<Store> {
         fs::create_dir_all(dir).map_err(|e| {
             Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
         })?;
         refuse_foreign(dir)?;
-        let tag = format!("{}-of-{}", shard.0, shard.1);
+        let tag = shard.to_string();
         let store =
             Store { _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;

@@ -16,10 +16,10 @@ use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Schema};
 
-use super::columns::{COLUMNS, Cell, Column};
+use super::columns::{COLUMNS, Column, Value};
 use super::files::write_whole;
 use crate::error::{Error, Result};
-use crate::row::{Row, SCHEMA_VERSION};
+use crate::store::row::{Row, SCHEMA_VERSION};
 
 /// Key of the file metadata that tells our parts from other Parquet files.
 const VERSION_KEY: &str = "schema_version";
@@ -176,7 +176,7 @@ fn array(column: &Column, rows: &[Row]) -> ArrayRef {
             Arc::new(
                 rows.iter()
                     .map(|row| match column.get(row) {
-                        Cell::$cell(value) => Some(value),
+                        Value::$cell(value) => Some(value),
                         _ => None,
                     })
                     .collect::<$array>(),
@@ -197,7 +197,7 @@ fn fill(column: &Column, array: &dyn Array, rows: &mut [Row]) -> Option<()> {
         ($values:expr, $cell:ident) => {
             rows.iter_mut()
                 .zip($values?.iter())
-                .all(|(row, value)| column.set(row, value.map_or(Cell::Null, Cell::$cell)))
+                .all(|(row, value)| column.set(row, value.map_or(Value::Null, Value::$cell)))
         };
     }
     let fits = match column.field.data_type() {

@@ -1,12 +1,12 @@
 //! Formats whose elements share scales: blocks of every size, with edges.
 
-use super::answers::mixed;
 use super::codec::{explain, lane_difference, without_lanes};
 use super::{Device, Verdict};
-use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, floor48};
+use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, flush48};
 use crate::error::Result;
-use crate::format::{Op, Quantizer, Sharing, WHOLE};
-use crate::quantize::Job;
+use crate::format::{QuantOp, Quantizer, Sharing, WHOLE};
+use crate::reference::quantize::Job;
+use crate::reference::verify::mixed;
 
 /// Elements of a row: no multiple of any block's size, so that the last ones are shorter.
 const COLUMNS: usize = 203;
@@ -16,7 +16,7 @@ const SIZES: [u32; 5] = [8, 16, 32, 64, WHOLE];
 /// Runs the case of one format, scale mode and rounding.
 pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     let input: Vec<u32> = (0..ROWS).flat_map(row).collect();
-    if let (Device::Cpu, Some(reason)) = (device, without_lanes(&Op::of(quantizer))) {
+    if let (Device::Cpu, Some(reason)) = (device, without_lanes(&QuantOp::of(quantizer))) {
         return Ok(Verdict::Unsupported(reason));
     }
     let mut count = 0;
@@ -24,7 +24,7 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     // A size that the format fixes itself is the only one.
     for size in if sharing.size == WHOLE { &SIZES[4..] } else { &SIZES } {
         let quantizer = Quantizer { sharing: Some(Sharing { size: *size, ..sharing }), ..*quantizer };
-        let op = Op::of(&quantizer);
+        let op = QuantOp::of(&quantizer);
         let verdict = match device {
             Device::Cpu => on_lanes(&op, &input, &quantizer),
             Device::Gpu(gpu) => {
@@ -57,10 +57,10 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     Ok(Verdict::Pass(count))
 }
 
-fn on_lanes(op: &Op, input: &[u32], quantizer: &Quantizer) -> Option<Vec<String>> {
+fn on_lanes(op: &QuantOp, input: &[u32], quantizer: &Quantizer) -> Option<Vec<String>> {
     let rows = input.chunks(COLUMNS).zip(0..);
     rows.filter_map(|(row, index)| {
-        let row: Vec<u32> = row.iter().copied().map(floor48).collect();
+        let row: Vec<u32> = row.iter().copied().map(flush48).collect();
         lane_difference(op, &row, index, quantizer)
     })
     .next()

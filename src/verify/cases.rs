@@ -1,12 +1,12 @@
 //! The list of cases, derived from the table of formats.
 
 use super::Level;
-use super::answers::Question;
 use super::kernels::KernelCase;
 use crate::format::{
     Direction, FORMATS, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Subnormals, WHOLE,
     format,
 };
+use crate::reference::verify::Question;
 
 /// One named case.
 #[derive(Clone, Debug)]

@@ -2,17 +2,17 @@
 
 use rayon::prelude::*;
 
-use super::answers::{CHUNK, Question, answer, hash, mixed};
 use super::{Device, Level, Verdict};
-use crate::codec::{self, INFINITY, LARGEST, Rounded, SIGN, floor48, logarithmic};
+use crate::codec::{self, INFINITY, LARGEST, Rounded, SIGN, flush48, logarithmic};
 use crate::cpu::draw::quantize_row;
 use crate::cpu::lanes::{SLICE, is_vectorized};
 use crate::error::Result;
-use crate::format::{Op, Quantizer, class};
+use crate::format::{QuantOp, Quantizer, class};
 use crate::gpu::Gpu;
-use crate::quantize::Job;
 use crate::random::Stream;
-use crate::row::Counts;
+use crate::reference::quantize::Job;
+use crate::reference::verify::{CHUNK, Question, answer, hash, mixed};
+use crate::site::Counts;
 
 /// Codes tried of a format that has more: these evenly, and the first and last ones.
 const CODES: u32 = 1 << 16;
@@ -25,7 +25,7 @@ const STRETCH: u32 = 1 << 10;
 
 /// Runs the case of one format and rounding.
 pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdict> {
-    let op = Op::of(quantizer);
+    let op = QuantOp::of(quantizer);
     let inputs = telling_inputs(&op);
     let listed = match device {
         Device::Gpu(gpu) => listed(&op, &inputs, gpu, quantizer)?,
@@ -44,7 +44,7 @@ pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdi
 }
 
 /// Every value of the format, the points halfway, both f32 neighbours of each, the edges of f32, and random bits.
-pub fn telling_inputs(op: &Op) -> Vec<u32> {
+pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
     let value = |code: u32| match op.class {
         class::LOGARITHMIC => logarithmic::decoded(code, op),
         class::EXPONENT => codec::SMALLEST_POWER.max(codec::decoded(code, op, 0)),
@@ -71,7 +71,7 @@ pub fn telling_inputs(op: &Op) -> Vec<u32> {
 }
 
 /// A list of inputs through the kernel of `quantize`.
-fn listed(op: &Op, inputs: &[u32], gpu: &Gpu, quantizer: &Quantizer) -> Result<Verdict> {
+fn listed(op: &QuantOp, inputs: &[u32], gpu: &Gpu, quantizer: &Quantizer) -> Result<Verdict> {
     let words: Vec<u32> = if op.draws() { inputs.iter().copied().map(mixed).collect() } else { Vec::new() };
     let job = Job { op: *op, input: inputs, columns: inputs.len(), words: &words };
     let (found, must) = (gpu.quantize(&job)?, job.run());
@@ -174,16 +174,16 @@ fn one_by_one(
 }
 
 /// Why there is nothing to compare on the CPU.
-pub(super) fn without_lanes(op: &Op) -> Option<String> {
+pub(super) fn without_lanes(op: &QuantOp) -> Option<String> {
     (!is_vectorized(op)).then(|| "the CPU adapter rounds this with the reference's own codec".into())
 }
 
 /// The vector code of the CPU adapter; a run holds no value below 2^-48.
-fn on_lanes(op: &Op, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
+fn on_lanes(op: &QuantOp, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
     if let Some(reason) = without_lanes(op) {
         return Verdict::Unsupported(reason);
     }
-    let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| floor48(*bits) == *bits).collect();
+    let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| flush48(*bits) == *bits).collect();
     for (row, chunk) in inputs.chunks(SLICE).enumerate() {
         if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {
             return Verdict::Fail(lines);
@@ -192,7 +192,7 @@ fn on_lanes(op: &Op, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
     Verdict::Pass(inputs.len() as u64)
 }
 
-pub(super) fn lane_difference(op: &Op, inputs: &[u32], row: u32, quantizer: &Quantizer) -> Option<Vec<String>> {
+pub(super) fn lane_difference(op: &QuantOp, inputs: &[u32], row: u32, quantizer: &Quantizer) -> Option<Vec<String>> {
     let (stream, mut counts) = (Stream::new(0, 0), Counts::default());
     let mut found: Vec<f32> = inputs.iter().map(|bits| f32::from_bits(*bits)).collect();
     let mut must = found.clone();
@@ -212,10 +212,10 @@ pub(super) fn lane_difference(op: &Op, inputs: &[u32], row: u32, quantizer: &Qua
 }
 
 /// All inputs a run may hold.
-fn every_lane(op: &Op, quantizer: &Quantizer, listed: u64) -> Verdict {
+fn every_lane(op: &QuantOp, quantizer: &Quantizer, listed: u64) -> Verdict {
     let rows = 0..(1u32 << 25);
     let inputs =
-        |row: u32| -> Vec<u32> { (0..128).map(|k| row * 128 + k).filter(|bits| floor48(*bits) == *bits).collect() };
+        |row: u32| -> Vec<u32> { (0..128).map(|k| row * 128 + k).filter(|bits| flush48(*bits) == *bits).collect() };
     let differs = rows.into_par_iter().find_map_first(|row| lane_difference(op, &inputs(row), row, quantizer));
     let skipped = 2 * (u64::from(codec::FLOOR) - 1);
     differs.map_or(Verdict::Pass(listed + (1 << 32) - skipped), Verdict::Fail)

@@ -2,7 +2,7 @@
 
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, Rounded, SIGN, quantize};
 use crate::format::{
-    Direction, Float, Layout, Nan, Op, Overflow, Quantizer, Rounding, Specials, Subnormals, class, policy,
+    Direction, Float, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials, Subnormals, class, policy,
 };
 
 /// Differences told one by one.
@@ -10,7 +10,7 @@ const FIRST: usize = 10;
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct CodecComparison {
     pub rows: usize,
     pub different: usize,
     /// NaN inputs with another of the format's NaN codes: no difference.
@@ -32,8 +32,8 @@ pub struct Cause {
 }
 
 /// Compares rows of (f32 bits, code) with the codec of a format.
-pub fn check(quantizer: &Quantizer, rows: &[(u32, u32)]) -> Report {
-    let op = Op::of(quantizer);
+pub fn check(quantizer: &Quantizer, rows: &[(u32, u32)]) -> CodecComparison {
+    let op = QuantOp::of(quantizer);
     let ours: Vec<Rounded> = rows.iter().map(|(bits, _)| quantize(&op, *bits, 0, 0)).collect();
     let nans = |k: usize| is_nan_code(&op, ours[k].code) && is_nan_code(&op, rows[k].1);
     let (same, different): (Vec<usize>, Vec<usize>) =
@@ -51,13 +51,13 @@ pub fn check(quantizer: &Quantizer, rows: &[(u32, u32)]) -> Report {
     }
     causes.sort_by_key(|cause| (cause.contradicts, std::cmp::Reverse(cause.explains)));
     let other_nans = same.iter().filter(|&&k| ours[k].code != rows[k].1).count();
-    Report { rows: rows.len(), different: different.len(), other_nans, first, causes }
+    CodecComparison { rows: rows.len(), different: different.len(), other_nans, first, causes }
 }
 
 /// Rows of a CSV: f32 bits and code, decimal or 0x; a first line of names is skipped. Codes of two's complement may be
 /// signed, or sign-extended to a byte. An error begins with its place.
 pub fn rows(text: &str, quantizer: &Quantizer) -> Result<Vec<(u32, u32)>, String> {
-    let op = Op::of(quantizer);
+    let op = QuantOp::of(quantizer);
     let number = |text: &str| {
         let text = text.trim();
         match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
@@ -86,7 +86,7 @@ pub fn rows(text: &str, quantizer: &Quantizer) -> Result<Vec<(u32, u32)>, String
 }
 
 /// The code as the format has it, or `None` for what is none.
-fn code_of(op: &Op, code: i64) -> Option<u32> {
+fn code_of(op: &QuantOp, code: i64) -> Option<u32> {
     let all = (1i64 << op.width) - 1;
     let extended =
         op.has(policy::INTEGER) && (code < 0 && code > -(1 << op.width) || code <= 0xff && code | all == 0xff);
@@ -94,7 +94,7 @@ fn code_of(op: &Op, code: i64) -> Option<u32> {
 }
 
 /// Whether a code is one of a format's NaNs.
-fn is_nan_code(op: &Op, code: u32) -> bool {
+fn is_nan_code(op: &QuantOp, code: u32) -> bool {
     let magnitude = if op.class == class::EXPONENT { code } else { code & ((1 << (op.width - 1)) - 1) };
     code != NO_CODE
         && match op.specials {
@@ -112,7 +112,7 @@ type Habit = Box<dyn Fn(u32) -> u32>;
 /// What other codecs are known to do otherwise, each as the code it gives.
 fn habits(base: &Quantizer) -> Vec<(&'static str, Habit)> {
     let of = |quantizer: Quantizer| -> Habit {
-        let op = Op::of(&quantizer);
+        let op = QuantOp::of(&quantizer);
         Box::new(move |bits| quantize(&op, bits, 0, 0).code)
     };
     let rounding = |direction: Direction| of(Quantizer { rounding: Rounding::new(direction), ..*base });
@@ -127,7 +127,7 @@ fn habits(base: &Quantizer) -> Vec<(&'static str, Habit)> {
         ("flushes subnormal inputs", of(Quantizer { subnormals: Subnormals::Flush, ..*base })),
         ("NaN becomes the largest value", of(Quantizer { nan: Nan::Satfinite, ..*base })),
     ];
-    let op = Op::of(base);
+    let op = QuantOp::of(base);
     let sign_bit = 1u32 << (op.width - 1);
     let nan_is = move |code: fn(bool, u32) -> u32| -> Habit {
         Box::new(move |bits| {

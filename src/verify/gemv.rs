@@ -1,12 +1,12 @@
 //! Products Z v of rounded values: the kernel, and somebody else's against exact sums and our bits.
 
-use super::answers::mixed;
 use super::{Device, Verdict};
 use crate::cpu;
 use crate::error::Result;
-use crate::format::{Op, Quantizer};
-use crate::quantize::{Job, operation};
+use crate::format::{QuantOp, Quantizer};
+use crate::reference::quantize::{Job, operation};
 use crate::reference::train::dot;
+use crate::reference::verify::mixed;
 
 const ROWS: usize = 37;
 
@@ -46,7 +46,7 @@ pub const MAX_COLUMNS: usize = 1 << 20;
 /// scale of the tensor.
 pub fn rounded(quantizer: Option<&Quantizer>, given: bool, bits: &[u32], columns: usize) -> Vec<f32> {
     let Some(quantizer) = quantizer else { return bits.iter().map(|bits| f32::from_bits(*bits)).collect() };
-    let op: Op = operation(quantizer, given, bits);
+    let op: QuantOp = operation(quantizer, given, bits);
     let job = Job { op, input: bits, columns, words: &[] };
     job.run().elements.iter().map(|element| f32::from_bits(element.bits)).collect()
 }
@@ -58,7 +58,7 @@ pub fn product(z: &[f32], columns: usize, v: &[f32]) -> Vec<u32> {
 
 /// What a check of somebody else's product found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct ProductComparison {
     pub rows: usize,
     /// Rows with our bits.
     pub same: usize,
@@ -71,9 +71,9 @@ pub struct Report {
 /// `out` against Z v. A sum of n products in f32 in whatever order, fused or not, is within
 /// (n u / (1 - n u)) sum |z v| of the exact one, u = 2^-24 (Higham, Accuracy and Stability, 2nd ed., 3.1). At most
 /// [`MAX_COLUMNS`].
-pub fn check(z: &[f32], columns: usize, v: &[f32], out: &[f32]) -> Report {
+pub fn check(z: &[f32], columns: usize, v: &[f32], out: &[f32]) -> ProductComparison {
     let ours = product(z, columns, v);
-    let mut report = Report { rows: out.len(), same: 0, wrong: Vec::new(), worst: 0.0 };
+    let mut report = ProductComparison { rows: out.len(), same: 0, wrong: Vec::new(), worst: 0.0 };
     let unit = columns as f64 * libm::ldexp(1.0, -24);
     for (row, (z, out)) in z.chunks(columns).zip(out).enumerate() {
         let (exact, sum) = exact_sum(z, v);

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::format::{FORMATS, Layout};
-use crate::gpu::{Tuning, difference};
-use crate::plan::Plan;
+use crate::gpu::Tuning;
+use crate::plan::{Plan, Shard};
 use crate::reference;
 
 /// A kernel, and what a recipe asks of it.
@@ -93,7 +93,7 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
         KernelCase::Plan { text, .. } => text,
     };
     let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
-    let cohorts = plan.cohorts((0, 1));
+    let cohorts = plan.cohorts(Shard::WHOLE);
     let must: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
     let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
     let found = match device {
@@ -104,7 +104,7 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
         },
     };
     for ((cohort, found), must) in cohorts.iter().zip(&found).zip(&must) {
-        if let Some(place) = difference(&plan, *cohort, found, must) {
+        if let Some(place) = plan.difference(*cohort, must, found) {
             return Ok(Verdict::Fail(vec![place]));
         }
     }

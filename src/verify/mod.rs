@@ -1,6 +1,5 @@
 //! Kernels and codecs against the reference, case by case; not sweeps.
 
-pub mod answers;
 mod blocks;
 mod cases;
 mod codec;

@@ -1,7 +1,7 @@
 //! The cases of `verify` on every adapter, and that they can fail.
 
-use roundlaw::format::{Direction, Op, Quantizer, Rounding, format};
-use roundlaw::verify::answers::Question;
+use roundlaw::format::{Direction, QuantOp, Quantizer, Rounding, format};
+use roundlaw::reference::verify::Question;
 use roundlaw::verify::{Device, Level, Verdict, cases, run, stretch_of_chunks};
 
 use crate::gpus;
@@ -23,7 +23,7 @@ fn every_quick_case_passes() {
 #[test]
 fn another_rounding_of_ties_is_found_by_its_hash_and_told_by_its_first_input() {
     let e4m3 = Quantizer::new(format("e4m3").unwrap());
-    let question = |direction| Question::Codec(Op::of(&Quantizer { rounding: Rounding::new(direction), ..e4m3 }));
+    let question = |direction| Question::Codec(QuantOp::of(&Quantizer { rounding: Rounding::new(direction), ..e4m3 }));
     let (even, away) = (question(Direction::NearestEven), question(Direction::NearestAway));
     for gpu in gpus() {
         // From 1 on, the first tie whose lower code is even lies between 1 and 1.125.

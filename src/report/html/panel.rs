@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::markup::{escape, minus, table};
-use crate::report::series::{Axis, Chart, Panel, Point, Risk, SETTINGS, STEP_SIZE, TestLine};
+use crate::report::series::{Axis, Chart, CurvePoint, Panel, Risk, SETTINGS, STEP_SIZE, TestLine};
 
 /// The section of panel `number` among all. `drawn` holds the SVG of each of its charts.
 pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) -> String {
@@ -99,7 +99,7 @@ fn slopes(chart: &Chart) -> String {
     )
 }
 
-fn slope(point: &Point) -> String {
+fn slope(point: &CurvePoint) -> String {
     let number = |v: f64| minus(format!("{v:.3}"));
     match (point.slope, point.slope_se) {
         (Some(slope), Some(se)) => format!("{} ± {}", number(slope), number(se)),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::markup::{counted, escape, grouped, percent, plural, significant, table};
 use crate::report::summary::{SiteTotal, Summary};
-use crate::row::Site;
+use crate::site::Site;
 
 /// Diverged cells named one by one; a sweep may have a million.
 const CELLS_LISTED: usize = 200;

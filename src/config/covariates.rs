@@ -1,0 +1,55 @@
+//! `problem.covariates`: real data in place of a spectrum and a target.
+
+use std::path::Path;
+
+use toml::Value;
+
+use super::MAX_DIM;
+use super::input::input;
+use super::keys::{Keys, bad, number, one_of};
+use crate::error::{Error, Result};
+use crate::npy::MAX_MAGNITUDE;
+use crate::problem::Covariates;
+
+/// Reads `{ path, labels, order, held_out, standardize }`.
+pub(super) fn covariates(mut keys: Keys, base: &Path) -> Result<Covariates> {
+    let x = input(&mut keys, "path", "path_hash", base)?;
+    let labels = input(&mut keys, "labels", "labels_hash", base)?;
+    let order = keys.take("order").unwrap_or(Value::from("file"));
+    let permuted = one_of(&keys.path("order"), &order, &["file", "permuted"])? == 1;
+    let held_out = keys.take("held_out").unwrap_or(Value::from(0.1));
+    let held_out = number(&keys.path("held_out"), &held_out, 0.001, 0.9)?;
+    let standardize = match keys.take("standardize") {
+        None => false,
+        Some(Value::Boolean(wanted)) => wanted,
+        Some(other) => return Err(bad(&keys.path("standardize"), &other, "true, false")),
+    };
+    let (path, labels_path) = (keys.path("path"), keys.path("labels"));
+    keys.finish(&["path", "labels", "order", "held_out", "standardize", "path_hash", "labels_hash"])?;
+    let &[rows, dim] = x.shape.as_slice() else {
+        return Err(Error::Input(format!(
+            "{path}: {} has shape {:?}: allowed are two dimensions, rows and columns",
+            x.path.display(),
+            x.shape
+        )));
+    };
+    let most = (1usize << 31) - 1;
+    if !(2..=most).contains(&rows) || !(1..=MAX_DIM as usize).contains(&dim) {
+        return Err(Error::Input(format!(
+            "{path}: {} has {rows} rows of {dim} columns: allowed are 2 to {most} rows of 1 to {} columns",
+            x.path.display(),
+            MAX_DIM
+        )));
+    }
+    labels.expect_shape(&labels_path, &[rows], "one label for each row of the covariates")?;
+    let covariates = Covariates::new(x, labels, permuted, held_out, standardize);
+    // A held-out row may be far from training rows of hardly any scatter.
+    if let Some((row, column, value)) = covariates.first_beyond(MAX_MAGNITUDE) {
+        return Err(Error::Input(format!(
+            "{path}: {}, element [{row}, {column}] is {value:e} once it is standardized over the training rows: allowed \
+             is a magnitude of at most 2^20",
+            covariates.x.path.display()
+        )));
+    }
+    Ok(covariates)
+}

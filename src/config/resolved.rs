@@ -1,0 +1,192 @@
+//! The resolved config: every default written out, one key a line, parsing back to the same config.
+
+use std::fmt::Write as _;
+
+use toml::Value;
+
+use super::{Check, Checkpoints, Config, Output};
+use crate::format::{Direction, Float, Layout, Quantizer, Spec, WHOLE};
+use crate::problem::{Covariates, Input, Problem, Sketch, Spectrum, Target};
+use crate::site::Site;
+
+/// The whole config as TOML.
+pub fn to_toml(config: &Config) -> String {
+    let check = match config.sweep.check {
+        Check::Auto => "\"auto\"".into(),
+        Check::All => "\"all\"".into(),
+        Check::Off => "\"off\"".into(),
+        Check::Seeds(n) => n.to_string(),
+    };
+    let sweep = &config.sweep;
+    format!(
+        "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"{}\"\n",
+        body(config, stored_path),
+        sweep.seeds,
+        sweep.seed,
+        sweep.draws.name()
+    )
+}
+
+/// What an output directory compares: all but seeds, check, draws and the places of files.
+pub fn identity(config: &Config) -> String {
+    format!("{}\nseed = {}\n", body(config, file_name), config.sweep.seed)
+}
+
+/// How a text names a file.
+type Name = fn(&Input) -> String;
+
+/// Absolute, so that a stored config finds the file from anywhere.
+fn stored_path(input: &Input) -> String {
+    input.path.to_string_lossy().into_owned()
+}
+
+/// With its hash, what a file counts by: config and data may move together.
+fn file_name(input: &Input) -> String {
+    input.name()
+}
+
+fn body(config: &Config, name: Name) -> String {
+    let mut text = String::from("[problem]\n");
+    let mut key = |key: &str, value: &dyn Fn(&Problem) -> Option<String>| {
+        let mut values: Vec<String> = Vec::new();
+        for value in config.problems.iter().filter_map(value) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        if !values.is_empty() {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{key} = [{}]", values.join(", "));
+        }
+    };
+    // Covariates from files bring their own spectrum, target and noise.
+    let drawn = |p: &Problem, value: String| p.covariates().is_none().then_some(value);
+    key("dim", &|p| drawn(p, p.dim.to_string()));
+    key("spectrum", &|p| spectrum_text(&p.spectrum, name));
+    key("target", &|p| target_text(&p.target, name));
+    key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
+    key("sketch", &|p| Some(sketch_text(&p.sketch, name)));
+    key("sampling", &|_| Some("\"ambient\"".into()));
+    key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
+    key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates, name)));
+    text += "\n[train]\n";
+    let train = &config.train;
+    if !train.models.is_empty() {
+        let _ = writeln!(text, "model = {:?}", train.models);
+    }
+    let checkpoints = match &train.checkpoints {
+        Checkpoints::At(points) => format!("{points:?}"),
+        Checkpoints::Log2 => "\"log2\"".into(),
+    };
+    let outputs: Vec<&str> = train.outputs.iter().map(|o: &Output| o.name()).collect();
+    let _ = writeln!(
+        text,
+        "samples = {:?}\nbatch = {:?}\nstep_size = {:?}\nschedule = {:?}\noutput = {outputs:?}\ncheckpoints = {checkpoints}",
+        train.samples,
+        train.batches,
+        train.step_sizes,
+        train.schedule.name()
+    );
+    if let Some(samples) = train.quantized_test {
+        let _ = writeln!(text, "quantized_test = true\ntest_samples = {samples}");
+    }
+    for recipe in &config.recipes {
+        let _ = writeln!(text, "\n[[recipe]]\nname = {}", Value::from(recipe.name.as_str()));
+        for site in Site::ALL {
+            if let Some(spec) = &recipe.sites[site as usize] {
+                let _ = writeln!(text, "{} = {}", site.name(), spec_text(spec));
+            }
+        }
+    }
+    text
+}
+
+/// `path = "...", hash = "..."`: where the file lies, and what it held.
+fn input_text(path: &str, hash: &str, input: &Input, name: Name) -> String {
+    format!("{path} = {}, {hash} = \"{}\"", Value::from(name(input)), input.digest())
+}
+
+fn spectrum_text(spectrum: &Spectrum, name: Name) -> Option<String> {
+    Some(match spectrum {
+        Spectrum::Power { exponent } => format!("{{ kind = \"power\", exponent = {exponent:?} }}"),
+        Spectrum::Exponential { rate } => format!("{{ kind = \"exponential\", rate = {rate:?} }}"),
+        Spectrum::Logarithmic { exponent } => format!("{{ kind = \"logarithmic\", exponent = {exponent:?} }}"),
+        Spectrum::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+        Spectrum::Covariates(_) => return None,
+    })
+}
+
+fn target_text(target: &Target, name: Name) -> Option<String> {
+    Some(match target {
+        Target::Gaussian => "{ kind = \"gaussian\" }".into(),
+        Target::Ones => "{ kind = \"ones\" }".into(),
+        Target::Source { exponent } => format!("{{ kind = \"source\", exponent = {exponent:?} }}"),
+        Target::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+        Target::Labels(_) => return None,
+    })
+}
+
+fn sketch_text(sketch: &Sketch, name: Name) -> String {
+    match sketch {
+        Sketch::Gaussian { nested } => format!("{{ kind = \"gaussian\", nested = {nested} }}"),
+        Sketch::None => "{ kind = \"none\" }".into(),
+        Sketch::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+    }
+}
+
+fn covariates_text(covariates: &Covariates, name: Name) -> String {
+    format!(
+        "{{ {}, {}, order = \"{}\", held_out = {:?}, standardize = {} }}",
+        input_text("path", "path_hash", &covariates.x, name),
+        input_text("labels", "labels_hash", &covariates.labels, name),
+        if covariates.permuted { "permuted" } else { "file" },
+        covariates.held_out,
+        covariates.standardize
+    )
+}
+
+fn spec_text(spec: &Spec) -> String {
+    match spec {
+        Spec::Noise { noise, eps, law, shared } => {
+            let batch = if *shared { ", shared_batch = true" } else { "" };
+            format!("{{ noise = \"{}\", eps = {eps:?}, law = \"{}\"{batch} }}", noise.name(), law.name())
+        }
+        Spec::Format(quantizer) => quantizer_text(quantizer),
+    }
+}
+
+fn quantizer_text(quantizer: &Quantizer) -> String {
+    let Quantizer { format, layout, scale, rounding, overflow, nan, subnormals, sharing, tensor_scale } = quantizer;
+    let overflow = format!(", overflow = \"{}\"", overflow.name());
+    let mut options = match *layout {
+        Layout::Float(Float { bias, specials, gradual, .. }) => format!(
+            ", scale = {scale:?}, bias = {bias}, specials = \"{}\", gradual_underflow = {gradual}{overflow}",
+            specials.name()
+        ),
+        Layout::Integer { full, .. } => {
+            let step = if sharing.is_some() { "\"absmax\"".to_string() } else { format!("{scale:?}") };
+            format!(", step = {step}, range = \"{}\"", if full { "full" } else { "symmetric" })
+        }
+        Layout::Logarithmic { roots, bias, .. } => format!(", scale = {scale:?}, roots = {roots}, bias = {bias}"),
+        // As f64, which the limits are checked in.
+        Layout::TwoLevel { .. } => format!(", tensor_scale = {:?}", f64::from(*tensor_scale)),
+        Layout::Exponent => overflow,
+        Layout::Identity | Layout::Block { .. } => String::new(),
+    };
+    if let (Some(sharing), Some(_)) = (sharing, layout.block()) {
+        let size = if sharing.size == WHOLE { "\"vector\"".to_string() } else { sharing.size.to_string() };
+        options += &format!(", block = {size}");
+        if let Layout::Block { .. } = layout {
+            options += &format!(", scale_mode = \"{}\"", sharing.mode.name());
+        }
+    }
+    options += &format!(", nan = \"{}\", subnormals = \"{}\"", nan.name(), subnormals.name());
+    options += &format!(", rounding = \"{}\"", rounding.direction.name());
+    if rounding.direction.is_random() {
+        options += &format!(", bits = {}", rounding.bits);
+    }
+    if rounding.direction == Direction::Stochastic {
+        options += &format!(", variant = \"{}\"", if rounding.zero_mean { "b" } else { "a" });
+    }
+    format!("{{ format = \"{}\"{options} }}", format.name)
+}

@@ -1,0 +1,163 @@
+//! The table of number formats, and what a site of the simulated step does to a value.
+//!
+//! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
+
+mod description;
+mod layout;
+mod op;
+mod rounding;
+mod spec;
+mod splitting;
+
+use std::sync::LazyLock;
+
+pub use description::description;
+pub use layout::{Float, Layout, Specials};
+pub use op::{QuantOp, class, policy};
+pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
+pub use spec::{Law, Noise, Quantizer, Range, Spec, block_name, float_options};
+pub use splitting::Splitting;
+
+/// One number format.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Format {
+    /// The name in a config.
+    pub name: &'static str,
+    pub layout: Layout,
+    /// Unless the config says otherwise.
+    pub overflow: Overflow,
+    /// The specification that defines it.
+    pub source: &'static str,
+}
+
+impl Format {
+    /// How it rounds unless the config says otherwise.
+    pub fn rounding(&self) -> Rounding {
+        match self.layout {
+            Layout::Exponent => Rounding::new(Direction::Down),
+            _ => Rounding::NEAREST_EVEN,
+        }
+    }
+
+    /// Formats without a zero cannot stand at a site.
+    pub fn has_zero(&self) -> bool {
+        self.layout != Layout::Exponent
+    }
+}
+
+/// With the bias of IEEE 754 and subnormal numbers.
+const fn float(exponent: u32, mantissa: u32, specials: Specials) -> Layout {
+    Layout::Float(Float { exponent, mantissa, bias: (1 << (exponent - 1)) - 1, specials, gradual: true })
+}
+
+const E4M3: Layout = float(4, 3, Specials::Nan);
+const E5M2: Layout = float(5, 2, Specials::Ieee);
+const E3M2: Layout = float(3, 2, Specials::None);
+const E2M3: Layout = float(2, 3, Specials::None);
+const E2M1: Layout = float(2, 1, Specials::None);
+const INT8: Layout = Layout::Integer { bits: 8, full: false };
+
+const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
+    Format { name, layout, overflow: Overflow::Saturate, source }
+}
+
+const fn ieee(name: &'static str, layout: Layout, source: &'static str) -> Format {
+    Format { name, layout, overflow: Overflow::Ieee, source }
+}
+
+const fn mx(element: &'static Layout, emax: i32) -> Layout {
+    Layout::Block { element, unit: 0, emax, size: 32 }
+}
+
+const fn integer(name: &'static str, bits: u32) -> Format {
+    saturating(name, Layout::Integer { bits, full: false }, "two's complement times a step")
+}
+
+const fn logarithmic(name: &'static str, bits: u32, roots: u32) -> Format {
+    let layout = Layout::Logarithmic { bits, roots, bias: 1 << (bits - 2) };
+    saturating(name, layout, "logarithmic number system: powers of 2^(1/roots), and zero")
+}
+
+/// `bits` bits with the sign; the largest element of a block keeps them all (block floating point).
+const fn shared_exponent(name: &'static str, element: &'static Layout, bits: i32) -> Format {
+    let layout = Layout::Block { element, unit: 2 - bits, emax: 0, size: 16 };
+    saturating(name, layout, "block floating point: one exponent for a block, symmetric two's complement mantissas")
+}
+
+/// All formats with a row, in the order `--help` and error messages list them.
+pub const FORMATS: &[Format] = &[
+    saturating("fp32", Layout::Identity, "IEEE 754-2019, binary32"),
+    ieee("tf32", float(8, 10, Specials::Ieee), "binary32 with 10 mantissa bits"),
+    ieee("bf16", float(8, 7, Specials::Ieee), "the upper half of binary32"),
+    ieee("f16", float(5, 10, Specials::Ieee), "IEEE 754-2019, binary16"),
+    saturating("e5m2", E5M2, "OCP 8-bit Floating Point Specification 1.0, E5M2"),
+    saturating("e4m3", E4M3, "OCP 8-bit Floating Point Specification 1.0, E4M3"),
+    saturating("e3m2", E3M2, "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
+    saturating("e2m3", E2M3, "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
+    saturating("e2m1", E2M1, "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),
+    saturating("e8m0", Layout::Exponent, "OCP Microscaling Formats Specification 1.0, E8M0 scale"),
+    integer("int16", 16),
+    integer("int15", 15),
+    integer("int14", 14),
+    integer("int13", 13),
+    integer("int12", 12),
+    integer("int11", 11),
+    integer("int10", 10),
+    integer("int9", 9),
+    integer("int8", 8),
+    integer("int7", 7),
+    integer("int6", 6),
+    integer("int5", 5),
+    integer("int4", 4),
+    integer("int3", 3),
+    integer("int2", 2),
+    logarithmic("log8", 8, 8),
+    logarithmic("log6", 6, 4),
+    logarithmic("log4", 4, 1),
+    saturating("mxfp8", mx(&E4M3, 8), "OCP Microscaling Formats Specification 1.0, MXFP8 with E4M3 elements"),
+    saturating("mxfp8-e5m2", mx(&E5M2, 15), "OCP Microscaling Formats Specification 1.0, MXFP8 with E5M2 elements"),
+    saturating("mxfp6-e3m2", mx(&E3M2, 4), "OCP Microscaling Formats Specification 1.0, MXFP6 with E3M2 elements"),
+    saturating("mxfp6-e2m3", mx(&E2M3, 2), "OCP Microscaling Formats Specification 1.0, MXFP6 with E2M3 elements"),
+    saturating("mxfp4", mx(&E2M1, 2), "OCP Microscaling Formats Specification 1.0, MXFP4"),
+    saturating(
+        "mxint8",
+        Layout::Block { element: &INT8, unit: -6, emax: 0, size: 32 },
+        "OCP Microscaling Formats Specification 1.0, MXINT8, symmetric",
+    ),
+    saturating(
+        "nvfp4",
+        Layout::TwoLevel { element: &E2M1, size: 16 },
+        "NVIDIA Transformer Engine, NVFP4 block scaling",
+    ),
+    shared_exponent("bfp16", &Layout::Integer { bits: 16, full: false }, 16),
+    shared_exponent("bfp12", &Layout::Integer { bits: 12, full: false }, 12),
+    shared_exponent("bfp8", &INT8, 8),
+    shared_exponent("bfp6", &Layout::Integer { bits: 6, full: false }, 6),
+    shared_exponent("bfp4", &Layout::Integer { bits: 4, full: false }, 4),
+];
+
+/// Every `eXmY` without a row, 1 <= X <= 8 and 0 <= Y <= 22, as IEEE 754 would define it for those widths.
+static OTHERS: LazyLock<Vec<Format>> = LazyLock::new(|| {
+    let sizes = (1..=8).flat_map(|exponent| (0..=22).map(move |mantissa| (exponent, mantissa)));
+    let mut formats = Vec::new();
+    for (exponent, mantissa) in sizes {
+        let name = format!("e{exponent}m{mantissa}");
+        if FORMATS.iter().all(|format| format.name != name) {
+            // Leaked once: a format's name lives as long as the table.
+            let name: &'static str = Box::leak(name.into_boxed_str());
+            formats.push(ieee(name, float(exponent, mantissa, Specials::Ieee), "the rules of IEEE 754-2019, 3.4"));
+        }
+    }
+    formats
+});
+
+/// What `--help` and messages allow as a format.
+pub fn names() -> String {
+    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    names.join(", ") + ", or any eXmY with X = 1 to 8 exponent bits and Y = 0 to 22 mantissa bits"
+}
+
+/// The format of that name.
+pub fn format(name: &str) -> Option<&'static Format> {
+    FORMATS.iter().chain(OTHERS.iter()).find(|format| format.name == name)
+}

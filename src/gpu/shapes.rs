@@ -1,0 +1,297 @@
+//! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
+
+use super::operands::{Operands, PairAt, SplitOp, components_of, operands, slice_loops};
+use super::shader::{MODEL_SIZES, train_memory};
+use crate::config::MAX_MODEL;
+use crate::error::{Error, Result};
+use crate::plan::{ProblemPoint, lcm};
+use crate::problem::Sketch;
+
+/// Words of the counters of a run's state: 6 sites x 3, a low and a high word for each of 32 lanes.
+pub const COUNTER_WORDS: u32 = 18 * 64;
+/// Words behind them: whether each lane met a nan in the open update.
+pub const NAN_WORDS: u32 = 32;
+/// Columns of the projection that lie on the device at a time, at most.
+const PANEL: u64 = 16_384;
+const MAX_GROUPS: u64 = 65_535;
+/// Multiply-adds of one projection, and normals of one draw, at most: about 100 ms on a slow GPU.
+const PROJECT_WORK: u64 = 40_000_000_000;
+const DRAW_WORK: u64 = 4_000_000_000;
+/// Narrower panels than this would spend their time on the totals.
+const NARROW: u64 = 512;
+
+/// What a device allows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Bytes of one buffer.
+    pub binding: u64,
+    /// Bytes of all buffers.
+    pub total: u64,
+    /// Bytes of workgroup memory.
+    pub workgroup: u64,
+}
+
+/// Sizes that change the speed, never the results.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tuning {
+    /// Loop iterations of one invocation, about. Mesa 22's llvmpipe silently ends all loops at 65,535.
+    pub loops: u64,
+    /// Columns per panel, at most.
+    pub panel: u64,
+    /// Cohorts at once, at most.
+    pub slots: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning { loops: 50_000, panel: PANEL, slots: 4096 }
+    }
+}
+
+/// Shapes of the buffers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shapes {
+    pub slots: u32,
+    /// Samples of a block: a multiple of every batch.
+    pub samples: u32,
+    /// Columns of a panel, a multiple of 128.
+    pub panel: u32,
+    /// Columns rounded up to 128.
+    pub stride: u32,
+    pub sketched: bool,
+    /// Distinct operations on covariates, and on the sketch.
+    pub data_ops: Vec<SplitOp>,
+    pub sketch_ops: Vec<SplitOp>,
+    pub pairs: Vec<PairAt>,
+    /// Piece of x, component of G, rows of G: what each projection multiplies.
+    pub products: Vec<[u32; 3]>,
+    /// Pieces of w*.
+    pub target_components: u32,
+    /// Words that the host fills with covariates, and with the sketch.
+    pub uploaded_x: u64,
+    pub uploaded_g: u64,
+    /// First word of each feature in z, and the words of all.
+    pub z_at: Vec<u64>,
+    pub z_words: u64,
+    /// First word of each trajectory's state, the words of all, and of one slot.
+    pub state_at: Vec<u64>,
+    pub state_words: u64,
+    pub run_words: Vec<u64>,
+    rows: u64,
+    columns: u64,
+}
+
+/// First word of each item, and the sum.
+fn offsets(words: impl Iterator<Item = u64>) -> (Vec<u64>, u64) {
+    let mut total = 0;
+    let at = words.map(|words| (total, total += words).0).collect();
+    (at, total)
+}
+
+fn batches_lcm(point: &ProblemPoint) -> u64 {
+    point.trajectories.iter().fold(1, |sum, t| lcm(sum, t.batch.into()))
+}
+
+impl Shapes {
+    fn new(point: &ProblemPoint, slots: u64, samples: u64, limits: Limits, tuning: Tuning) -> Shapes {
+        let sketched = point.problem.is_sketched();
+        let Operands { data: data_ops, sketch: sketch_ops, pairs, products } = operands(point);
+        let columns = u64::from(point.problem.dim);
+        let stride = columns.div_ceil(128) * 128;
+        let x_rows = u64::from(components_of(&data_ops)) + u64::from(point.uploads);
+        let row_bytes = x_rows * slots * samples * 4;
+        let affordable = limits.binding.min(limits.total / 4) / row_bytes;
+        let cells = slots * samples;
+        let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
+        let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
+        let quick = by_project.min(by_draw).max(NARROW);
+        let slice = slice_loops(&data_ops) + 4 * u64::from(point.problem.target_components());
+        let short = (tuning.loops / slice).max(1) * 128;
+        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short) / 128 * 128;
+        let panel = if sketched { widest.max(128) } else { stride };
+        let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
+        let run_words: Vec<u64> = point
+            .trajectories
+            .iter()
+            .map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS + NAN_WORDS))
+            .collect();
+        let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
+        Shapes {
+            slots: slots as u32,
+            samples: samples as u32,
+            panel: panel as u32,
+            stride: stride as u32,
+            sketched,
+            data_ops,
+            sketch_ops,
+            pairs,
+            products,
+            target_components: point.problem.target_components(),
+            uploaded_x: if point.uploads { cells * panel } else { 0 },
+            uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) {
+                u64::from(point.model) * columns
+            } else {
+                0
+            },
+            z_at,
+            z_words,
+            state_at,
+            state_words,
+            run_words,
+            rows: if sketched { point.model.into() } else { 0 },
+            columns,
+        }
+    }
+
+    fn cells(&self) -> u64 {
+        u64::from(self.slots) * u64::from(self.samples)
+    }
+
+    pub fn g_words(&self) -> u64 {
+        u64::from(components_of(&self.sketch_ops)) * u64::from(self.slots) * self.rows * u64::from(self.stride)
+    }
+
+    /// First word of the largest magnitudes behind the sketch's counts.
+    pub fn sketch_maxima_at(&self) -> u64 {
+        3 * self.sketch_ops.len() as u64 * u64::from(self.slots) * self.rows
+    }
+
+    pub fn sketch_count_words(&self) -> u64 {
+        self.sketch_maxima_at() + u64::from(self.slots) * self.rows
+    }
+
+    pub fn x_words(&self) -> u64 {
+        u64::from(components_of(&self.data_ops)) * self.cells() * u64::from(self.panel)
+    }
+
+    /// First word of the largest magnitudes behind the counts of data.
+    pub fn data_maxima_at(&self) -> u64 {
+        3 * self.data_ops.len() as u64 * self.cells()
+    }
+
+    pub fn data_count_words(&self) -> u64 {
+        self.data_maxima_at() + self.cells()
+    }
+
+    /// Whether the panels of a block are only measured, before they are quantized: first yes, then no.
+    pub fn passes(&self) -> &'static [bool] {
+        if self.data_ops.iter().any(SplitOp::is_whole) { &[true, false] } else { &[false] }
+    }
+
+    /// First column and width of each panel.
+    pub fn panels(&self) -> impl Iterator<Item = (u32, u32)> {
+        let (stride, panel) = (self.stride, self.panel);
+        (0..stride).step_by(panel as usize).map(move |at| (at, panel.min(stride - at)))
+    }
+
+    pub fn lane_words(&self) -> u64 {
+        32 * u64::from(self.target_components) * self.cells()
+    }
+
+    pub fn label_words(&self) -> u64 {
+        self.cells()
+    }
+
+    pub fn p_words(&self) -> u64 {
+        self.products.len() as u64 * self.cells() * self.rows
+    }
+
+    pub fn feature_count_words(&self) -> u64 {
+        4 * self.z_at.len() as u64 * self.cells()
+    }
+
+    pub fn status_words(&self) -> u64 {
+        self.state_at.len() as u64 * u64::from(self.slots)
+    }
+
+    pub fn scale_words(&self) -> u64 {
+        self.columns * (1 + u64::from(self.slots) * u64::from(self.target_components))
+    }
+
+    /// Bytes of the largest buffer, and of all.
+    fn bytes(&self) -> (u64, u64) {
+        let words = [
+            self.g_words(),
+            self.sketch_count_words(),
+            self.x_words(),
+            self.data_count_words(),
+            self.lane_words(),
+            self.label_words(),
+            self.p_words(),
+            self.z_words,
+            self.feature_count_words(),
+            self.state_words,
+            self.status_words(),
+            self.scale_words(),
+            self.uploaded_x,
+            self.uploaded_g,
+        ];
+        (4 * words.iter().max().expect("a list of buffers"), 4 * words.iter().sum::<u64>())
+    }
+
+    fn fits(&self, limits: Limits) -> bool {
+        let (largest, total) = self.bytes();
+        let (slots, samples) = (u64::from(self.slots), u64::from(self.samples));
+        // Many cohorts at once are worth it only while a dispatch stays short.
+        let work = slots * samples * self.products.len() as u64 * self.rows * u64::from(self.panel);
+        if slots > 1 && work > 2 * PROJECT_WORK {
+            return false;
+        }
+        let groups = [samples, slots * self.products.len() as u64, self.z_at.len() as u64, self.state_at.len() as u64];
+        largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= MAX_GROUPS)
+    }
+}
+
+/// The shapes for so many cohorts, if it fits: long blocks first.
+fn fit(point: &ProblemPoint, slots: u64, limits: Limits, tuning: Tuning) -> Option<Shapes> {
+    let lcm = batches_lcm(point);
+    let longest = (point.block.min(32_768) / lcm).clamp(1, point.samples.div_ceil(lcm));
+    let lengths = std::iter::successors(Some(longest), |n| (*n > 1).then_some(n / 2));
+    // Several cohorts are worth shorter blocks only down to a point.
+    lengths
+        .filter(|&n| slots == 1 || n == longest || n * lcm >= 256)
+        .map(|n| Shapes::new(point, slots, n * lcm, limits, tuning))
+        .find(|shapes| shapes.fits(limits))
+}
+
+/// Refuses what the kernels cannot do, whatever the memory.
+fn refuse(point: &ProblemPoint, limits: Limits) -> Result<()> {
+    let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MAX_MODEL };
+    let needed = u64::from(train_memory(model));
+    if needed > limits.workgroup {
+        return Err(Error::Input(format!(
+            "train.model = {}: this adapter has {} bytes of workgroup memory, needed are {needed}; \
+             smaller models fit, and `--adapter cpu` has no such limit",
+            point.model, limits.workgroup
+        )));
+    }
+    Ok(())
+}
+
+/// The shapes for as many of `cohorts` as fit at once.
+pub fn largest(point: &ProblemPoint, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Shapes> {
+    refuse(point, limits)?;
+    let most = cohorts.min(tuning.slots).max(1);
+    let Some(mut best) = fit(point, 1, limits, tuning) else {
+        let (largest, total) = Shapes::new(point, 1, batches_lcm(point), limits, tuning).bytes();
+        return Err(Error::Input(format!(
+            "one cohort with problem.dim = {}, M = {} and {} trajectories needs {largest} bytes in one buffer and \
+             {total} in all; this adapter allows {} and {}, `--adapter cpu` has no such limit",
+            point.problem.dim,
+            point.model,
+            point.trajectories.len(),
+            limits.binding,
+            limits.total
+        )));
+    };
+    // The largest number that fits, by bisection: (fits, does not).
+    let (mut low, mut high) = (1, most + 1);
+    while high - low > 1 {
+        let middle = (low + high) / 2;
+        match fit(point, middle, limits, tuning) {
+            Some(shapes) => (low, best) = (middle, shapes),
+            None => high = middle,
+        }
+    }
+    Ok(best)
+}

@@ -1,0 +1,199 @@
+//! The regression problem: its domain types, and its numbers.
+
+mod covariates;
+mod input;
+mod sketch;
+mod spectrum;
+mod target;
+
+use std::sync::Arc;
+
+pub use covariates::Covariates;
+pub use input::Input;
+pub use sketch::{sketch_entry, sketch_norm};
+pub use spectrum::{Eigenvalues, eigenvalues, label_deviation, leading_eigenvalues, tail};
+pub use target::{target, total};
+
+use self::target::largest_deviation;
+use crate::error::{Error, Result};
+
+/// One problem point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Ambient dimension D.
+    pub dim: u32,
+    pub spectrum: Spectrum,
+    pub target: Target,
+    /// Standard deviation sigma of the label noise; 0 with labels from a file.
+    pub noise: f64,
+    pub sketch: Sketch,
+    pub tail: Tail,
+}
+
+/// Eigenvalues lambda_i of the covariance H, i from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spectrum {
+    /// i^-exponent.
+    Power { exponent: f64 },
+    /// exp(-rate (i - 1)).
+    Exponential { rate: f64 },
+    /// i^-1 log^-exponent(i + 1).
+    Logarithmic { exponent: f64 },
+    /// The eigenvalues themselves.
+    File(Input),
+    /// Covariates and labels from files, whose covariance is what it is.
+    Covariates(Arc<Covariates>),
+}
+
+/// Law of w*.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// N(0, I), drawn per seed.
+    Gaussian,
+    /// Every entry 1.
+    Ones,
+    /// Normal with lambda_i E w_i^2 = i^-exponent (the source condition), drawn per seed.
+    Source {
+        exponent: f64,
+    },
+    File(Input),
+    /// None: the labels come with the covariates.
+    Labels(Input),
+}
+
+/// The map from covariates to features.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sketch {
+    /// Entries N(0, 1/M). Nested: model size M uses the first M rows of one draw; else each M has its own.
+    Gaussian { nested: bool },
+    /// Features are the covariates, M = D.
+    None,
+    /// S itself; model size M uses the first M of its rows, times sqrt(rows/M).
+    File(Input),
+}
+
+/// What stands for the coordinates beyond D.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    Open,
+    /// Isotropic Gaussian noise of their total variance: D = infinity.
+    Closed,
+}
+
+impl Spectrum {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Spectrum::Power { .. } => "power".into(),
+            Spectrum::Exponential { .. } => "exponential".into(),
+            Spectrum::Logarithmic { .. } => "logarithmic".into(),
+            Spectrum::File(input) => input.canonical(),
+            Spectrum::Covariates(covariates) => covariates.canonical(),
+        }
+    }
+
+    /// Exponent, or rate of an exponential spectrum.
+    pub fn exponent(&self) -> Option<f64> {
+        match self {
+            Spectrum::Power { exponent } | Spectrum::Logarithmic { exponent } => Some(*exponent),
+            Spectrum::Exponential { rate } => Some(*rate),
+            Spectrum::File(_) | Spectrum::Covariates(_) => None,
+        }
+    }
+}
+
+impl Target {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Target::Gaussian => "gaussian".into(),
+            Target::Ones => "ones".into(),
+            Target::Source { .. } => "source".into(),
+            Target::File(input) => input.canonical(),
+            Target::Labels(labels) => format!("labels {}", labels.canonical().trim_start_matches("file ")),
+        }
+    }
+
+    pub fn exponent(&self) -> Option<f64> {
+        match self {
+            Target::Source { exponent } => Some(*exponent),
+            _ => None,
+        }
+    }
+}
+
+impl Sketch {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        match self {
+            Sketch::Gaussian { nested: true } => "gaussian".into(),
+            Sketch::Gaussian { nested: false } => "gaussian nested=false".into(),
+            Sketch::None => "none".into(),
+            Sketch::File(input) => input.canonical(),
+        }
+    }
+}
+
+impl Tail {
+    pub fn name(self) -> &'static str {
+        if self == Tail::Open { "open" } else { "closed" }
+    }
+}
+
+impl Problem {
+    pub fn covariates(&self) -> Option<&Arc<Covariates>> {
+        match &self.spectrum {
+            Spectrum::Covariates(covariates) => Some(covariates),
+            _ => None,
+        }
+    }
+
+    pub fn is_sketched(&self) -> bool {
+        self.sketch != Sketch::None
+    }
+
+    /// Components of 8 bits that w* is cut into; 0 where the labels come from a file.
+    pub fn target_components(&self) -> u32 {
+        match self.target {
+            Target::Gaussian | Target::Ones => 1,
+            Target::Source { .. } | Target::File(_) => 3,
+            Target::Labels(_) => 0,
+        }
+    }
+
+    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
+    pub fn grids(&self) -> (u32, u32) {
+        let x = if self.covariates().is_some() { 24 } else { 16 };
+        (x, if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 })
+    }
+}
+
+/// Refuses a problem whose numbers leave the range of the arithmetic; noise and sketch do not matter.
+pub fn check(problem: &Problem) -> Result<()> {
+    let (beyond, explained) = tail(problem);
+    if !beyond.is_finite() || !explained.is_finite() {
+        return Err(Error::Input(
+            "problem.tail = \"closed\" needs a tail with a finite sum: allowed are power and logarithmic spectra of exponent \
+             above 1, exponential ones of rate above 0, and source targets of exponent above 1"
+                .into(),
+        ));
+    }
+    let deviation = beyond.max(explained).sqrt();
+    if deviation > libm::ldexp(1.0, 20) {
+        return Err(Error::Input(format!(
+            "problem.tail = \"closed\": with this spectrum and target the tail has the standard deviation {deviation:e}, allowed \
+             is up to 2^20: a larger exponent or rate"
+        )));
+    }
+    if let Target::Source { exponent } = problem.target {
+        let largest = largest_deviation(problem, exponent);
+        if largest > libm::ldexp(1.0, 20) {
+            return Err(Error::Input(format!(
+                "problem.target.exponent = {exponent}: with this spectrum the largest entry of w* has the standard deviation \
+                 {largest:e}, allowed is up to 2^20: a larger exponent, a flatter spectrum or a smaller problem.dim"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Answers to all 2^32 inputs, hashed in chunks of 65,536. Twin of shaders/verify.wgsl.
+
+use crate::codec::{Rounded, quantize};
+use crate::format::QuantOp;
+use crate::random::normal::normal;
+use crate::random::{Purpose, Stream, threefry4x32};
+
+/// Inputs of a chunk.
+pub const CHUNK: u32 = 1 << 16;
+
+/// What is asked of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// What a format makes of these f32 bits.
+    Codec(QuantOp),
+    /// The normal of this word.
+    Normal,
+    /// Random words of a counter and a seed index made from the input.
+    Words,
+}
+
+impl Question {
+    /// Number of the question in the shader.
+    pub fn number(&self) -> u32 {
+        match self {
+            Question::Codec(_) => 0,
+            Question::Normal => 1,
+            Question::Words => 2,
+        }
+    }
+}
+
+/// A bijection of u32 whose output bits depend on all input bits (Appleby, MurmurHash3).
+pub fn mixed(x: u32) -> u32 {
+    let a = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+    let b = (a ^ (a >> 13)).wrapping_mul(0xc2b2_ae35);
+    b ^ (b >> 16)
+}
+
+/// The three words that answer an input.
+pub fn answer(question: &Question, input: u32) -> [u32; 3] {
+    match question {
+        Question::Codec(op) => {
+            let Rounded { bits, code, flags } = quantize(op, input, 0, mixed(input));
+            [bits, code, flags]
+        }
+        Question::Normal => [normal(input).to_bits(), 0, 0],
+        Question::Words => {
+            let key = Stream::new(0, mixed(input)).key();
+            let [x, y, z, w] = threefry4x32(key, [input, !input, Purpose::Element as u32, 0]);
+            [x, y, z ^ w]
+        }
+    }
+}
+
+/// The hash of a chunk's answers: sums, so that threads may add in any order.
+pub fn hash(question: &Question, first: u32) -> [u32; 2] {
+    (0..CHUNK).fold([0u32; 2], |[a, b], k| {
+        let [x, y, z] = answer(question, first + k);
+        let one =
+            [y, x].iter().fold(mixed(z.wrapping_add(mixed(first + k))), |sum, word| mixed(word.wrapping_add(sum)));
+        [a.wrapping_add(one), b.wrapping_add(mixed(one ^ 0x9e37_79b9))]
+    })
+}

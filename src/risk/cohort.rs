@@ -1,0 +1,126 @@
+//! The risk of the weights of one cohort, whatever measures it.
+
+use super::closed_form::ExactTest;
+use super::evaluator::{Evaluator, Risk};
+use super::test_set::{Difference, Measured, TestSet};
+use crate::cpu::clean_sketch;
+use crate::plan::{Cohort, Plan, ProblemPoint, Trajectory};
+use crate::problem::{self, Eigenvalues};
+use crate::random::Stream;
+
+/// Every risk of one weight vector; `None` where it does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Risks {
+    pub excess: Option<f64>,
+    pub reducible: Option<f64>,
+    pub approximation: Option<f64>,
+    /// The excess on quantized test features, and its standard error over the test samples.
+    pub quantized_test: Option<f64>,
+    pub quantized_test_se: Option<f64>,
+    /// The exact value that `quantized_test` estimates, where the recipe's laws have one.
+    pub quantized_test_exact: Option<f64>,
+    /// Mean squared error on the held-out rows of a file, and its standard error.
+    pub held_out: Option<f64>,
+    pub held_out_se: Option<f64>,
+}
+
+/// The risk of any weights of one cohort: exact under its own S and w*, and measured on test samples.
+pub struct CohortRisk<'a> {
+    point: &'a ProblemPoint,
+    /// Per draw of the sketch, one without a sketch; empty where the truth is not known.
+    evaluators: Vec<Evaluator>,
+    quantized: Option<(TestSet, ExactTest)>,
+    /// Held-out rows of a file, and the point whose features they are.
+    held_out: Option<(TestSet, ProblemPoint)>,
+}
+
+impl CohortRisk<'_> {
+    /// Draws the cohort's sketch, target and test samples.
+    pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> CohortRisk<'a> {
+        let (point, seed) = (&plan.points[cohort.point], plan.config.sweep.seed);
+        if let Some(covariates) = point.problem.covariates() {
+            let clean = point.clean();
+            let set = TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32);
+            return CohortRisk { point, evaluators: Vec::new(), quantized: None, held_out: Some((set, clean)) };
+        }
+        let stream = Stream::new(seed, cohort.seed_index);
+        let (risk, eigenvalues, target) = CohortRisk::drawn(point, &stream);
+        let quantized = plan.config.train.quantized_test.map(|samples| {
+            let set = TestSet::new(seed, point, cohort.seed_index, samples);
+            (set, ExactTest::new(point, &eigenvalues, &target, &stream))
+        });
+        CohortRisk { quantized, ..risk }
+    }
+
+    /// Exact risk of the weights `v` of model size `v.len()`; `None` where the truth is not known.
+    pub fn risk(&self, v: &[f64]) -> Option<Risk> {
+        Some(self.evaluator(v.len())?.risk(v))
+    }
+
+    /// Mean squared error of the weights `v` on the held-out rows of a file; `None` where there are none.
+    pub fn held_out(&self, v: &[f64]) -> Option<Measured> {
+        let (set, clean) = self.held_out.as_ref()?;
+        let own = clean.features.iter().position(|feature| feature.model as usize == v.len())?;
+        set.measure(own, v)
+    }
+
+    /// The risk of seed index 0 without test samples; `None` where the truth is not known.
+    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint) -> Option<CohortRisk<'a>> {
+        let stream = Stream::new(plan.config.sweep.seed, 0);
+        point.problem.covariates().is_none().then(|| CohortRisk::drawn(point, &stream).0)
+    }
+
+    fn drawn<'a>(point: &'a ProblemPoint, stream: &Stream) -> (CohortRisk<'a>, Eigenvalues, Vec<f64>) {
+        let problem = &point.problem;
+        let eigenvalues = problem::eigenvalues(problem);
+        let target = problem::total(&problem::target(problem, &eigenvalues, stream), problem.dim as usize);
+        let evaluator =
+            |sketch: &[f32], model: u32| Evaluator::new(problem, point.tail, &eigenvalues, &target, sketch, model);
+        let of_draw = |draw| evaluator(&clean_sketch(point, draw, stream), draw.rows);
+        let evaluators = match problem.is_sketched() {
+            true => point.sketches.iter().map(of_draw).collect(),
+            false => vec![evaluator(&[], point.model)],
+        };
+        (CohortRisk { point, evaluators, quantized: None, held_out: None }, eigenvalues, target)
+    }
+
+    fn evaluator(&self, model: usize) -> Option<&Evaluator> {
+        let own = self.point.sketches.iter().position(|draw| draw.pass as usize == model);
+        self.evaluators.get(own.unwrap_or(0))
+    }
+
+    /// The minimiser of the risk for model size `model`.
+    pub fn optimum(&self, model: usize) -> Vec<f64> {
+        self.evaluator(model).map(|evaluator| evaluator.optimum(model)).unwrap_or_default()
+    }
+
+    /// The first value of the test samples that differs from the scalar reference.
+    pub fn test_difference(&self, seed: u64, seed_index: u32) -> Option<Difference> {
+        let quantized = self.quantized.as_ref().map(|(set, _)| (set, self.point));
+        let (set, point) = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)))?;
+        set.difference(seed, point, seed_index)
+    }
+
+    /// Every risk of the weights `v` that a trajectory came to.
+    pub fn risks(&self, trajectory: &Trajectory, v: &[f64]) -> Risks {
+        let held_out = self.held_out(v);
+        let mut risks = Risks {
+            held_out: held_out.map(|measured| measured.mean),
+            held_out_se: held_out.and_then(|measured| measured.error),
+            ..Risks::default()
+        };
+        let Some(risk) = self.risk(v) else { return risks };
+        risks.excess = Some(risk.excess);
+        risks.reducible = Some(risk.reducible);
+        risks.approximation = Some(risk.approximation);
+        if let Some((set, exact)) = &self.quantized {
+            let noise = self.point.problem.noise;
+            let measured = set.measure(trajectory.feature, v);
+            risks.quantized_test = measured.map(|measured| measured.mean - noise * noise - risk.approximation);
+            risks.quantized_test_se = measured.and_then(|measured| measured.error);
+            let feature = &self.point.features[trajectory.feature];
+            risks.quantized_test_exact = exact.risk(self.point, feature, v).map(|exact| exact - risk.approximation);
+        }
+        risks
+    }
+}

@@ -1,0 +1,164 @@
+//! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
+
+use crate::problem::Problem;
+use crate::problem::{Eigenvalues, sketch_norm};
+
+/// Risks of one weight vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Risk {
+    pub excess: f64,
+    /// excess + approximation.
+    pub reducible: f64,
+    pub approximation: f64,
+}
+
+/// Exact risk of any weights of one cohort, for every nested model size.
+///
+/// With Gram = G H G^T + tau I = L L^T (tau: the closed tail) and y = L^-1 G H w*:
+/// approximation(M) = w*^T H w* + tau_y - sum_{j<M} y_j^2 and excess(v) = |L^T v / sqrt M - y|^2, without the
+/// cancellation of the direct form.
+pub struct Evaluator {
+    /// Row j holds L_jk for k <= j at stride `model`; for sketch `none` its diagonal alone.
+    factor: Vec<f64>,
+    y: Vec<f64>,
+    model: usize,
+    total: f64,
+    /// Root of [`sketch_norm`] by M; `None` without a sketch.
+    norm: Option<f64>,
+}
+
+impl Evaluator {
+    /// `target` holds w*, `sketch` the clean G, row-major model x D (empty for sketch `none`); `tail` as [`crate::problem::tail`]
+    /// gives it.
+    pub fn new(
+        problem: &Problem,
+        (tau, tau_y): (f64, f64),
+        eigenvalues: &Eigenvalues,
+        target: &[f64],
+        sketch: &[f32],
+        model: u32,
+    ) -> Evaluator {
+        let mut total = 0.0;
+        for (lambda, w) in eigenvalues.lambda.iter().zip(target) {
+            total += lambda * w * w;
+        }
+        total += tau_y;
+        let size = model as usize;
+        if !problem.is_sketched() {
+            let factor: Vec<f64> = eigenvalues.lambda.iter().map(|l| l.sqrt()).collect();
+            let y = factor.iter().zip(target).map(|(l, w)| l * w).collect();
+            return Evaluator { factor, y, model: size, total, norm: None };
+        }
+        let (mut factor, mut y) = gram(&eigenvalues.lambda, target, sketch, size);
+        if tau > 0.0 {
+            // The tail has variance tau/M in a feature that is the sketch's over the root of the norm.
+            let unscaled = tau * sketch_norm(problem, model) / f64::from(model);
+            (0..size).for_each(|j| factor[j * size + j] += unscaled);
+        }
+        cholesky(&mut factor, &mut y, size);
+        Evaluator { factor, y, model: size, total, norm: Some(sketch_norm(problem, model) / f64::from(model)) }
+    }
+
+    /// Risk of the weights `v` of model size `v.len()`.
+    pub fn risk(&self, v: &[f64]) -> Risk {
+        let m = v.len();
+        let mut excess = 0.0;
+        let Some(norm) = self.norm else {
+            for ((l, y), v) in self.factor.iter().zip(&self.y).zip(v) {
+                let difference = l * v - y;
+                excess += difference * difference;
+            }
+            return Risk { excess, reducible: excess, approximation: 0.0 };
+        };
+        let mut projected = vec![0.0; m];
+        for (j, v) in v.iter().enumerate() {
+            let row = &self.factor[j * self.model..j * self.model + j + 1];
+            for (sum, l) in projected.iter_mut().zip(row) {
+                *sum += l * v;
+            }
+        }
+        let (mut explained, root) = (0.0, (m as f64 * norm).sqrt());
+        for (sum, y) in projected.iter().zip(&self.y) {
+            let difference = sum / root - y;
+            excess += difference * difference;
+            explained += y * y;
+        }
+        let approximation = (self.total - explained).max(0.0);
+        Risk { excess, reducible: excess + approximation, approximation }
+    }
+
+    /// The minimiser v* for model size `m`: sqrt(M) L^-T y.
+    pub fn optimum(&self, m: usize) -> Vec<f64> {
+        let Some(norm) = self.norm else {
+            return self.factor.iter().zip(&self.y).map(|(l, y)| if *l == 0.0 { 0.0 } else { y / l }).collect();
+        };
+        let mut v = vec![0.0; m];
+        for j in (0..m).rev() {
+            let pivot = self.factor[j * self.model + j];
+            let known: f64 = (j + 1..m).map(|k| self.factor[k * self.model + j] * v[k]).sum();
+            v[j] = if pivot == 0.0 { 0.0 } else { (self.y[j] - known) / pivot };
+        }
+        v.iter().map(|v| v * (m as f64 * norm).sqrt()).collect()
+    }
+}
+
+/// Lower triangle of G H G^T and the vector G H w*, both summed over coordinates in ascending order.
+fn gram(lambda: &[f64], target: &[f64], sketch: &[f32], model: usize) -> (Vec<f64>, Vec<f64>) {
+    let dim = lambda.len();
+    let (mut gram, mut b) = (vec![0.0; model * model], vec![0.0; model]);
+    // Columns of G are widened once per tile, so that the inner loop runs over contiguous outputs.
+    const TILE: usize = 64;
+    let mut columns = vec![0.0f64; TILE * model];
+    for start in (0..dim).step_by(TILE) {
+        let tile = TILE.min(dim - start);
+        for j in 0..model {
+            for i in 0..tile {
+                columns[i * model + j] = f64::from(sketch[j * dim + start + i]);
+            }
+        }
+        for j in 0..model {
+            let row = &mut gram[j * model..j * model + j + 1];
+            for i in 0..tile {
+                let column = &columns[i * model..(i + 1) * model];
+                let weighted = lambda[start + i] * column[j];
+                b[j] += weighted * target[start + i];
+                for (sum, g) in row.iter_mut().zip(column) {
+                    *sum += weighted * g;
+                }
+            }
+        }
+    }
+    (gram, b)
+}
+
+/// In place: the lower triangle becomes L, `b` becomes L^-1 b. A pivot at most 2^-44 of its diagonal entry adds
+/// no direction: its column, diagonal entry and y are 0.
+fn cholesky(a: &mut [f64], b: &mut [f64], n: usize) {
+    for j in 0..n {
+        for k in 0..=j {
+            let (head, tail) = a.split_at_mut(j * n);
+            let row_j = &mut tail[..=j];
+            if k < j {
+                let row_k = &head[k * n..k * n + k + 1];
+                let mut sum = row_j[k];
+                for i in 0..k {
+                    sum -= row_j[i] * row_k[i];
+                }
+                row_j[k] = if row_k[k] == 0.0 { 0.0 } else { sum / row_k[k] };
+            } else {
+                let diagonal = row_j[j];
+                let mut pivot = diagonal;
+                for l in &row_j[..j] {
+                    pivot -= l * l;
+                }
+                row_j[j] = if pivot <= diagonal * libm::ldexp(1.0, -44) { 0.0 } else { pivot.sqrt() };
+            }
+        }
+        let row = &a[j * n..j * n + j + 1];
+        let mut sum = b[j];
+        for i in 0..j {
+            sum -= row[i] * b[i];
+        }
+        b[j] = if row[j] == 0.0 { 0.0 } else { sum / row[j] };
+    }
+}

@@ -1,0 +1,127 @@
+//! Confirms an adapter's rows against the scalar reference, and finds the first update that differs.
+
+use serde::Serialize;
+
+use super::adapter::Adapter;
+use crate::cpu::clean_sketch;
+use crate::error::Result;
+use crate::plan::{Cohort, Difference, Plan, Snapshot, Trajectory, first_difference};
+use crate::problem::sketch_entry;
+use crate::random::Stream;
+use crate::reference;
+use crate::risk::CohortRisk;
+
+/// Rows per pass of the search for the first differing update.
+const PROBES: u64 = 32;
+
+/// A run whose bits differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mismatch {
+    pub run_id: u64,
+    pub cell: u64,
+    pub seed_index: u32,
+    /// The row that showed the difference.
+    pub seen: u64,
+    /// First differing update; `None` when a second execution agreed with the reference.
+    pub first_update: Option<u64>,
+    pub difference: Difference,
+}
+
+impl Mismatch {
+    /// One line for stderr.
+    pub fn line(&self) -> String {
+        let place = match self.first_update {
+            Some(update) => format!("first at update {update}"),
+            None => format!("after {} samples, not seen again when run once more (a passing fault)", self.seen),
+        };
+        format!("run {} differs {place}: {}", self.run_id, self.difference)
+    }
+}
+
+/// Redoes a cohort with the reference. `Ok(None)`: every bit agrees.
+pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &Adapter) -> Result<Option<Mismatch>> {
+    let mismatch = |cell: u64, seen: u64, first_update: Option<u64>, difference: Difference| {
+        let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
+        Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
+    };
+    if let Some(difference) = sketch_difference(plan, cohort).or_else(|| test_difference(plan, cohort)) {
+        return mismatch(first_cell(plan, cohort), 0, None, difference);
+    }
+    let expected = reference::cohort(plan, cohort, None);
+    let Some((index, difference)) = first_difference(&expected, rows) else { return Ok(None) };
+    let Snapshot { trajectory, seen, .. } = expected[index];
+    let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);
+    let cells = &plan.points[cohort.point].trajectories[trajectory].cells;
+    let cell = cells.iter().find(|&&(_, n)| n >= seen).map_or(0, |&(cell, _)| cell);
+    match locate(plan, cohort, trajectory, (previous, seen), adapter)? {
+        Some((update, first)) => mismatch(cell, seen, Some(update), first),
+        None => mismatch(cell, seen, None, difference),
+    }
+}
+
+/// Stands for the cohort where a difference belongs to no cell.
+fn first_cell(plan: &Plan, cohort: Cohort) -> u64 {
+    let cells = plan.points[cohort.point].trajectories.iter().flat_map(|trajectory| &trajectory.cells);
+    cells.map(|&(cell, _)| cell).min().unwrap_or(0)
+}
+
+/// The clean sketches that the risks are computed from, against the scalar draws.
+fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+    let point = &plan.points[cohort.point];
+    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+    let dim = point.problem.dim as usize;
+    point.sketches.iter().find_map(|draw| {
+        let (row, column) = (|index: usize| (index / dim) as u32, |index: usize| (index % dim) as u32);
+        let scalar = |i: usize| sketch_entry(&point.problem.sketch, &stream, draw.pass, row(i), column(i)).to_bits();
+        let sketch = clean_sketch(point, draw, &stream);
+        let (index, actual) = sketch.iter().enumerate().find(|&(index, g)| g.to_bits() != scalar(index))?;
+        let (expected, actual) = (format!("{:#x}", scalar(index)), format!("{:#x}", actual.to_bits()));
+        Some(Difference { place: "sketch".into(), index, expected, actual })
+    })
+}
+
+/// The samples that a risk is measured on, against the scalar draws.
+fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+    let covariates = plan.points[cohort.point].problem.covariates();
+    if plan.config.train.quantized_test.is_none() && covariates.is_none() {
+        return None;
+    }
+    let found = CohortRisk::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)?;
+    Some(Difference {
+        place: format!("test sample {}, feature set {}", found.sample, found.feature),
+        index: found.index,
+        expected: format!("{:#x}", found.expected),
+        actual: format!("{:#x}", found.actual),
+    })
+}
+
+/// The first update between two numbers of samples whose result differs, found by running the trajectory alone
+/// with more and more closely spaced rows.
+fn locate(
+    plan: &Plan,
+    cohort: Cohort,
+    trajectory: usize,
+    (mut low, mut high): (u64, u64),
+    adapter: &Adapter,
+) -> Result<Option<(u64, Difference)>> {
+    let full = &plan.points[cohort.point].trajectories[trajectory];
+    let batch = u64::from(full.batch);
+    loop {
+        let stride = ((high - low) / batch).div_ceil(PROBES).max(1) * batch;
+        let mut rows: Vec<u64> = (low + stride..high).step_by(stride as usize).collect();
+        rows.push(high);
+        let mut alone = plan.clone();
+        let point = &mut alone.points[cohort.point];
+        point.samples = high;
+        point.trajectories = vec![Trajectory { rows, samples: high, ..full.clone() }];
+        let expected = reference::cohort(&alone, cohort, None);
+        let actual = adapter.execute(&alone, &[cohort])?.remove(0);
+        let first = first_difference(&expected, &actual).map(|(index, difference)| (expected[index].seen, difference));
+        let Some((seen, difference)) = first else { return Ok(None) };
+        let below = expected.iter().rev().find(|row| row.seen < seen).map_or(low, |row| row.seen);
+        if seen - below <= batch {
+            return Ok(Some((seen / batch - 1, difference)));
+        }
+        (low, high) = (below, seen);
+    }
+}

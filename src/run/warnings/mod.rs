@@ -1,0 +1,229 @@
+//! What in a plan a user would regret.
+
+mod pilot;
+
+use crate::format::{Range, Spec};
+use crate::plan::{Plan, ProblemPoint, SketchDraw};
+use crate::problem::Sketch;
+use crate::problem::leading_eigenvalues;
+use crate::risk::CohortRisk;
+use crate::site::Site;
+use crate::theory::measured;
+
+/// Multiply-adds of f64, about 0.3 ns each, that one trial of a point and the warnings of a whole plan may cost.
+const POINT_WORK: f64 = 2e9;
+const PLAN_WORK: f64 = 1e10;
+/// The same for a transcendental function, as an eigenvalue or a share takes, and for a normal draw.
+const FUNCTION: f64 = 100.0;
+const DRAW: f64 = 4.0;
+/// Rows of a file that tell its largest eigenvalues well enough for a warning.
+const MEASURED: usize = 512;
+/// Warnings that are spelled out.
+const SPELLED: usize = 50;
+
+/// What `plan` and `sweep` warn of, one line each.
+pub fn warnings(plan: &Plan) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (mut work, mut spectrum): (f64, Option<Features>) = (0.0, None);
+    for (index, point) in plan.points.iter().enumerate() {
+        // Points that differ in their last keys alone are neighbours and share a spectrum.
+        let known = spectrum.take().filter(|known| known.is_of(point));
+        work += if known.is_none() { FUNCTION * f64::from(point.problem.dim) } else { 0.0 };
+        let train = &plan.config.train;
+        let own = if point.problem.is_sketched() { 1.0 } else { f64::from(point.model) };
+        work += FUNCTION * own * plan.config.recipes.len() as f64;
+        work += (train.step_sizes.len() * train.batches.len()) as f64 * f64::from(point.model);
+        work += pilot::work(point).unwrap_or(0.0) + optimum_work(plan, point).unwrap_or(0.0);
+        if index > 0 && work > PLAN_WORK {
+            warnings.push(format!(
+                "problem: only the first {index} of {} points were looked through for warnings",
+                plan.points.len()
+            ));
+            break;
+        }
+        let features = known.unwrap_or_else(|| Features::new(point));
+        warnings.extend(grid_warnings(plan, point));
+        if !matches!(point.problem.sketch, Sketch::File(_)) {
+            // A user's sketch has features of its own deviations.
+            warnings.extend(small_features(plan, point, &features));
+            warnings.extend(step_warnings(plan, &features));
+        }
+        warnings.extend(weight_warnings(plan, point));
+        warnings.extend(pilot::warnings(plan, index));
+        spectrum = Some(features);
+    }
+    warnings.sort();
+    warnings.dedup();
+    let more = warnings.len().saturating_sub(SPELLED);
+    if more > 0 {
+        warnings.truncate(SPELLED);
+        warnings.push(format!("{more} more warnings are left out"));
+    }
+    warnings
+}
+
+/// What the features of one spectrum are like.
+struct Features<'a> {
+    of: &'a ProblemPoint,
+    /// The largest eigenvalues of H, as many as the largest M; those measured of a file; all of them without a sketch.
+    leading: Vec<f64>,
+    /// Sum of all, a closed tail included.
+    trace: f64,
+}
+
+impl<'a> Features<'a> {
+    fn new(point: &'a ProblemPoint) -> Features<'a> {
+        let (mut leading, trace) = leading_eigenvalues(&point.problem, point.model as usize);
+        if let Some(measured) = point.problem.covariates().and_then(|c| measured::eigenvalues(c, MEASURED).ok()) {
+            leading = measured;
+            leading.resize(point.model as usize, 0.0);
+        }
+        Features { of: point, leading, trace: trace + point.tail.0 }
+    }
+
+    fn is_of(&self, point: &ProblemPoint) -> bool {
+        let (own, other) = (&self.of.problem, &point.problem);
+        (own.dim, &own.spectrum, own.tail) == (other.dim, &other.spectrum, other.tail) && self.of.model == point.model
+    }
+
+    /// Mean share of features |z_j| < `bound`: z is Gaussian of variance tr(H)/M (each its own without a sketch).
+    fn share_below(&self, bound: f64) -> f64 {
+        let below = |variance: f64| if variance > 0.0 { libm::erf(bound / (2.0 * variance).sqrt()) } else { 0.0 };
+        match self.of.problem.is_sketched() {
+            true => below(self.trace / f64::from(self.of.model)),
+            false => self.leading.iter().map(|l| below(*l)).sum::<f64>() / self.leading.len() as f64,
+        }
+    }
+
+    fn deviation(&self) -> f64 {
+        (self.trace / f64::from(self.of.model)).sqrt()
+    }
+
+    /// Eigenvalues of the features' covariance, roughly: lambda_i plus the isotropic share of the rest.
+    fn covariance(&self) -> impl Iterator<Item = f64> + Clone {
+        let rest = match self.of.problem.is_sketched() {
+            true => (self.trace - self.leading.iter().sum::<f64>()).max(0.0) / f64::from(self.of.model),
+            false => 0.0,
+        };
+        self.leading.iter().map(move |l| l + rest)
+    }
+}
+
+/// Formats finer than the grid of what they round.
+fn grid_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
+    let (data, sketch) = point.problem.grids();
+    let mut warnings = Vec::new();
+    for recipe in &plan.config.recipes {
+        for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
+            let unused = site == Site::Sketch && !point.problem.is_sketched();
+            if let Some(range) = recipe.sites[site as usize].as_ref().filter(|_| !unused).and_then(Spec::range)
+                && finer(&range, bits)
+            {
+                warnings.push(format!(
+                    "recipe {:?}: the format at {} is finer than the {bits}-bit grid of the draws and changes little",
+                    recipe.name,
+                    site.name()
+                ));
+            }
+        }
+    }
+    warnings
+}
+
+/// A float format that keeps every bit of values between 2^-10 and 2^3, which draws of deviation 1 hardly leave.
+fn finer(range: &Range, bits: u32) -> bool {
+    !range.fixed && range.significand >= bits && range.max >= 8.0 && range.min_normal <= libm::ldexp(1.0, -10)
+}
+
+fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for recipe in &plan.config.recipes {
+        let Some(spec) = &recipe.sites[Site::Feature as usize] else { continue };
+        let Some(range) = spec.range() else { continue };
+        let share = features.share_below(range.min_normal);
+        if share > 0.1 {
+            warnings.push(format!(
+                "recipe {:?}: {:.0} % of the features at M = {} fall below the format's smallest normal value {:e}; \
+                 hint: feature.{}",
+                recipe.name,
+                100.0 * share,
+                point.model,
+                range.min_normal,
+                hint(spec, &range, features.deviation())
+            ));
+        }
+    }
+    warnings
+}
+
+/// The option that brings the smallest normal value to a tenth of the features' deviation.
+fn hint(spec: &Spec, range: &Range, deviation: f64) -> String {
+    let Spec::Format(quantizer) = spec else { return String::new() };
+    let (key, least) = if range.fixed { ("step", -48) } else { ("scale", -32) };
+    let exponent = libm::ilogb(quantizer.scale) + libm::floor(libm::log2(0.1 * deviation / range.min_normal)) as i32;
+    format!("{key} = {:e}", libm::ldexp(1.0, exponent.max(least)))
+}
+
+/// kappa = sum_i gamma h_i / (B (2 - gamma h_i (1 + 1/B))): mean-square stable iff every term is positive and
+/// the sum is below 1.
+fn step_warnings(plan: &Plan, features: &Features) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for &gamma in &plan.config.train.step_sizes {
+        for &batch in &plan.config.train.batches {
+            let b = f64::from(batch);
+            let terms = features.covariance().map(|h| gamma * h / (b * (2.0 - gamma * h * (1.0 + 1.0 / b))));
+            let kappa: f64 = if terms.clone().all(|t| t >= 0.0) { terms.sum() } else { f64::INFINITY };
+            if kappa >= 0.5 {
+                let state = if kappa >= 1.0 { "beyond" } else { "near" };
+                warnings.push(format!(
+                    "train.step_size = {gamma} with batch {batch} is {state} the edge of mean-square stability \
+                     (kappa = {kappa:.2}, stable below 1): risks will be heavy-tailed or diverge"
+                ));
+            }
+        }
+    }
+    warnings
+}
+
+/// Recipes whose fixed range at the weight or parameter site must hold the optimum v*.
+fn limited(plan: &Plan) -> Vec<(&str, Site, Range)> {
+    let sites =
+        plan.config.recipes.iter().flat_map(|recipe| [Site::Parameter, Site::Weight].map(|site| (recipe, site)));
+    sites
+        .filter_map(|(recipe, site)| {
+            let range = recipe.sites[site as usize].as_ref().and_then(Spec::range)?;
+            Some((recipe.name.as_str(), site, range))
+        })
+        .collect()
+}
+
+/// Multiply-adds of the optimum; `None` where nothing asks for it, or it costs more than a warning is worth.
+fn optimum_work(plan: &Plan, point: &ProblemPoint) -> Option<f64> {
+    let rows = |draw: &SketchDraw| f64::from(draw.rows);
+    let entry: f64 = point.sketches.iter().map(|draw| rows(draw) * (DRAW + rows(draw) / 2.0)).sum();
+    let work = f64::from(point.problem.dim) * (FUNCTION + entry);
+    (!limited(plan).is_empty() && work <= POINT_WORK).then_some(work)
+}
+
+/// The optimum of seed index 0 stands for the expected one.
+fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
+    let judge = optimum_work(plan, point).and_then(|_| CohortRisk::of_optimum(plan, point));
+    let Some(judge) = judge else { return Vec::new() };
+    let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
+    let mut warnings = Vec::new();
+    for model in [smallest, point.model] {
+        let largest = judge.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
+        for (name, site, range) in limited(plan) {
+            if largest > range.max {
+                warnings.push(format!(
+                    "recipe {name:?}: the largest value of the format at {}, {}, saturates the optimum v* at M = {model} \
+                     (largest entry {largest:.2}); hint: a larger {}",
+                    site.name(),
+                    range.max,
+                    if range.fixed { "step" } else { "scale" }
+                ));
+            }
+        }
+    }
+    warnings
+}

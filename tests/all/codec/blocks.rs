@@ -1,0 +1,205 @@
+//! Shared scales: their exponents by definition, their elements by the list of their values.
+
+use roundlaw::codec::{NAN, block_scale, scale_byte};
+use roundlaw::format::{Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
+use roundlaw::reference::quantize::{Job, Quantized, operation};
+
+use super::list::{magnitudes, rounded};
+use super::{quantizer, value};
+
+const MX: [(&str, i32, u32); 6] = [
+    ("mxfp8", 8, 3),
+    ("mxfp8-e5m2", 15, 2),
+    ("mxfp6-e3m2", 4, 2),
+    ("mxfp6-e2m3", 2, 3),
+    ("mxfp4", 2, 1),
+    ("mxint8", 0, 6),
+];
+
+fn shared(name: &str, size: u32, mode: ScaleMode) -> Quantizer {
+    Quantizer { sharing: Some(Sharing { size, mode }), ..quantizer(name) }
+}
+
+fn run(quantizer: &Quantizer, input: &[f32]) -> Quantized {
+    let bits: Vec<u32> = input.iter().map(|x| x.to_bits()).collect();
+    let op = operation(quantizer, false, &bits);
+    Job { op, input: &bits, columns: bits.len(), words: &[] }.run()
+}
+
+fn values(done: &Quantized) -> Vec<f32> {
+    done.elements.iter().map(|element| value(*element)).collect()
+}
+
+#[test]
+fn scale_modes_choose_the_exponent_that_their_definition_says() {
+    let fractions: Vec<u32> =
+        (0..1u32 << 12).map(|k| k << 11).chain([0x3f_ffff, 0x60_0001, 0x7f_ffff, 0x40_0001, 0x7e_0001, 1]).collect();
+    // Normal numbers, and subnormal ones as multiples of 2^-149.
+    let normal = [-126, -40, -3, 0, 1, 17, 127]
+        .into_iter()
+        .flat_map(|e| fractions.iter().map(move |fraction| (((e + 127) as u32) << 23) | fraction).collect::<Vec<_>>());
+    let inputs: Vec<u32> = normal.chain(fractions.iter().map(|fraction| fraction | 1)).collect();
+    for (name, emax, mantissa) in MX {
+        for mode in ScaleMode::ALL {
+            let op = QuantOp::of(&shared(name, 32, mode));
+            let max = f64::from(f32::from_bits(op.max_bits));
+            for &largest in &inputs {
+                let a = f64::from(f32::from_bits(largest));
+                let exponent = libm::ilogb(a);
+                let wanted = match mode {
+                    ScaleMode::Floor => exponent - emax,
+                    ScaleMode::Ceil => exponent + i32::from(a > 2f64.powi(exponent)) - emax,
+                    // The smallest s for which a / 2^s does not exceed the largest element.
+                    ScaleMode::Rceil => (exponent - emax - 1..).find(|s| libm::ldexp(a, -s) <= max).unwrap(),
+                    ScaleMode::Even => {
+                        let grid = libm::ldexp(1.0, exponent - mantissa as i32);
+                        let rounded = (a / grid + 0.5).floor() * grid;
+                        exponent + i32::from(rounded >= libm::ldexp(1.0, exponent + 1)) - emax
+                    }
+                };
+                let wanted = wanted.clamp(-127, 127);
+                assert_eq!(block_scale(largest, &op), wanted, "{name} {}: {a:e}", mode.name());
+                assert_eq!(scale_byte(largest, &op), (wanted + 127) as u32);
+            }
+        }
+    }
+}
+
+#[test]
+fn elements_are_rounded_to_their_list_times_the_scale() {
+    let numbers = |k: u32| {
+        let word = k.wrapping_mul(2_654_435_761);
+        (word as i32 as f32 / 2f32.powi(31)) * 2f32.powi((word % 9) as i32 - 4)
+    };
+    for (name, emax, _) in MX {
+        let quantizer = quantizer(name);
+        let Layout::Block { element, unit, .. } = quantizer.layout else { panic!() };
+        let scale = if let Layout::Integer { .. } = element { libm::ldexp(1.0, unit) } else { 1.0 };
+        let list = magnitudes(&Quantizer { layout: *element, scale, ..quantizer });
+        for size in [8, 16, 32, 64, WHOLE] {
+            let input: Vec<f32> = (0..200).map(numbers).collect();
+            let done = run(&shared(name, size, ScaleMode::Floor), &input);
+            let size = (size as usize).min(input.len());
+            for (block, input) in input.chunks(size).enumerate() {
+                let largest = input.iter().fold(0f32, |a, x| a.max(x.abs()));
+                let exponent = libm::ilogb(largest.into()) - emax;
+                assert_eq!(done.scales[block] as i32, exponent + 127);
+                for (k, x) in input.iter().enumerate() {
+                    let (index, _) = rounded(
+                        &list,
+                        libm::ldexp(f64::from(x.abs()), -exponent),
+                        *x < 0.0,
+                        quantizer.rounding.direction,
+                    );
+                    let wanted = libm::ldexp(list.0[index].0, exponent).copysign((*x).into());
+                    assert_eq!(f64::from(value(done.elements[block * size + k])), wanted + 0.0, "{name}: {x:e}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn known_blocks() {
+    // 957 lies between 896 and 1024 = 2 * 512: the scale of floor holds at most 448 * 2.
+    assert_eq!(values(&run(&quantizer("mxfp8"), &[957.0, 1.0])), [896.0, 1.0]);
+    assert_eq!(values(&run(&shared("mxfp8", 32, ScaleMode::Rceil), &[957.0, 1.0])), [960.0, 1.0]);
+    let huge = run(&quantizer("mxfp4"), &[f32::MAX, -1.0]);
+    assert_eq!((huge.scales[0], values(&huge)[0]), (0xfc, 6.0 * 2f32.powi(125)));
+    let zeros = run(&quantizer("mxfp4"), &[0.0, -0.0]);
+    assert_eq!((zeros.scales[0], values(&zeros)[1].to_bits()), (0, 0x8000_0000));
+    // The scale 2^-127 is a subnormal f32, and so are its elements.
+    let tiny = run(&quantizer("mxfp8"), &[f32::from_bits(3), f32::from_bits(0x0001_0000)]);
+    assert_eq!((tiny.scales[0], values(&tiny)[1].to_bits()), (0, 0x0001_0000));
+    // Rounding to 2 saturates in the symmetric MXINT8.
+    assert_eq!(values(&run(&quantizer("mxint8"), &[1.999, 0.01])), [127.0 / 64.0, 1.0 / 64.0]);
+    // A scale above the largest f32.
+    let lost = run(&shared("mxint8", 32, ScaleMode::Ceil), &[f32::MAX]);
+    assert_eq!(lost.scales[0], 0xfe);
+    assert_eq!(values(&run(&quantizer("bfp4"), &[1.0, 0.3, -0.9])), [1.0, 0.25, -1.0]);
+}
+
+#[test]
+fn one_nan_or_infinity_spoils_the_block_or_is_clamped() {
+    for name in ["mxfp4", "mxfp8", "mxint8", "nvfp4", "bfp8"] {
+        for special in [f32::NAN, f32::NEG_INFINITY] {
+            let input: Vec<f32> = (0..64).map(|k| if k == 40 { special } else { 1.0 }).collect();
+            let quantizer =
+                Quantizer { sharing: Some(Sharing { size: 32, mode: ScaleMode::Floor }), ..quantizer(name) };
+            let done = run(&quantizer, &input);
+            let nan = if name == "nvfp4" { 0x7f } else { 0xff };
+            assert_ne!(done.scales[0], nan, "{name}");
+            assert_eq!(done.scales[1], nan, "{name}");
+            assert!(done.elements[32..].iter().all(|e| value(*e).is_nan() && e.flags == NAN), "{name}");
+            assert!(done.elements[..32].iter().all(|e| (value(*e) - 1.0).abs() < 0.2), "{name}");
+            let clamped = run(&Quantizer { nan: Nan::Satfinite, ..quantizer }, &input);
+            assert_ne!(clamped.scales[1], nan, "{name}");
+            let largest = value(clamped.elements[40]);
+            assert!(
+                largest.abs() > 1e38 && (largest < 0.0) == special.is_sign_negative() || name == "nvfp4",
+                "{name}: {largest:e}"
+            );
+        }
+    }
+}
+
+#[test]
+fn absmax_takes_the_smallest_power_of_two_that_clips_nothing() {
+    for (bits, full) in [(8, false), (8, true), (4, false), (2, false), (16, false)] {
+        let base = quantizer(&format!("int{bits}"));
+        let sharing = Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil });
+        let quantizer = Quantizer { layout: Layout::Integer { bits, full }, sharing, ..base };
+        let largest_code = f64::from((1u32 << (bits - 1)) - 1);
+        for a in [1.0f32, 0.99, 126.9, 127.0, 127.5, 1e-20, 3e30] {
+            let done = run(&quantizer, &[0.3 * a, -a, 0.0]);
+            let step = libm::ldexp(1.0, done.scales[0] as i32 - 127);
+            assert!(
+                f64::from(a) <= largest_code * step && f64::from(a) > largest_code * step / 2.0,
+                "int{bits}: {a:e}"
+            );
+            assert!(done.elements.iter().all(|element| element.flags & 1 == 0));
+            let q = (0.3 * f64::from(a) / step).abs();
+            assert!((f64::from(value(done.elements[0])) / step - q).abs() <= 0.5);
+        }
+    }
+}
+
+/// NVFP4 as Transformer Engine computes it, in f32 with a list for E4M3 and E2M1.
+#[test]
+fn two_level_blocks_follow_the_order_of_their_definition() {
+    let element = |exponent: u32, mantissa: u32, bias: i32, specials: Specials| {
+        let layout = Layout::Float(Float { exponent, mantissa, bias, specials, gradual: true });
+        magnitudes(&Quantizer { layout, ..quantizer("e4m3") })
+    };
+    let (e4m3, e2m1) = (element(4, 3, 7, Specials::Nan), element(2, 1, 1, Specials::None));
+    let nearest = |list: &(Vec<(f64, u32)>, f64), x: f32| {
+        let (index, _) = rounded(list, x.abs().into(), x < 0.0, roundlaw::format::Direction::NearestEven);
+        list.0[index]
+    };
+    for case in 0..200u32 {
+        let spread = 2f32.powi((case % 61) as i32 - 30);
+        let number = |k: u32| {
+            let word = (case * 77 + k).wrapping_mul(2_654_435_761);
+            (word as i32 as f32 / 2f32.powi(31)) * spread * 2f32.powi((word % 17) as i32 - 8)
+        };
+        let input: Vec<f32> = (0..80).map(number).collect();
+        let done = run(&quantizer("nvfp4"), &input);
+        let amax = input.iter().fold(0f32, |a, x| a.max(x.abs()));
+        let encode = (2688.0 / amax).min(f32::MAX);
+        let (m, g) = (encode * (1.0 / 6.0), 1.0 / encode);
+        for (block, chunk) in input.chunks(16).enumerate() {
+            let largest = chunk.iter().fold(0f32, |a, x| a.max(x.abs()));
+            let (scale, code) = nearest(&e4m3, (largest * m).min(448.0));
+            assert_eq!(done.scales[block], code, "case {case}");
+            let scale = scale as f32;
+            let inverse = if code == 0 { 0.0 } else { (1.0 / (scale * g)).min(f32::MAX) };
+            for (k, x) in chunk.iter().enumerate() {
+                let (q, code) = nearest(&e2m1, x * inverse);
+                let found = done.elements[block * 16 + k];
+                let sign = if *x < 0.0 { 8 } else { 0 };
+                assert_eq!(found.code, code | sign, "case {case}: {x:e}");
+                assert_eq!(value(found).abs(), (q as f32 * scale) * g, "case {case}: {x:e}");
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The result columns of the shipped configs, by digest: no thread count, block length or shard split changes them.
+//!
+//! A new digest means a new `STREAM_VERSION`: these bits are what users replay.
+
+use rayon::prelude::*;
+use roundlaw::config::Config;
+use roundlaw::plan::{Plan, Shard};
+use roundlaw::run::adapter::Adapter;
+use roundlaw::run::rows::{self, Origin};
+use roundlaw::store::digest;
+use roundlaw::store::row::{Row, STREAM_VERSION};
+
+const SMOKE: &str = include_str!("../digests/smoke.txt");
+const QUICKSTART: &str = include_str!("../digests/quickstart.txt");
+
+fn plan(name: &str) -> Plan {
+    let path = format!("{}/configs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+    Plan::new(Config::parse(&std::fs::read_to_string(path).unwrap(), &[]).unwrap()).unwrap()
+}
+
+fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
+    let adapter = Adapter::Cpu { fault: None };
+    let cohorts = plan.cohorts(shard);
+    let raw = adapter.execute(plan, &cohorts).unwrap();
+    let evaluate = |(cohort, raw): (&_, &Vec<_>)| rows::rows(plan, *cohort, raw, false, &Origin::default());
+    cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
+}
+
+fn expected(text: &str) -> &str {
+    let (version, digest) = text.trim().split_once(' ').expect("a stream version and a digest");
+    assert_eq!(version, STREAM_VERSION.to_string(), "the digest belongs to another stream version");
+    digest
+}
+
+#[test]
+fn smoke() {
+    assert_eq!(digest(&rows(&plan("smoke"), Shard::WHOLE)), expected(SMOKE));
+}
+
+#[test]
+fn quickstart() {
+    assert_eq!(digest(&rows(&plan("quickstart"), Shard::WHOLE)), expected(QUICKSTART));
+}
+
+#[test]
+fn threads_leave_no_trace() {
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let digest = pool.install(|| digest(&rows(&plan("smoke"), Shard::WHOLE)));
+        assert_eq!(digest, expected(SMOKE), "{threads} threads");
+    }
+}
+
+#[test]
+fn block_lengths_leave_no_trace() {
+    for block in [4, 52, 8192] {
+        let plan = plan("smoke").with_block(block).unwrap();
+        assert_eq!(digest(&rows(&plan, Shard::WHOLE)), expected(SMOKE), "blocks of {block}");
+    }
+}
+
+#[test]
+fn shards_leave_no_trace() {
+    for n in [2, 3] {
+        let all: Vec<Row> = (0..n).flat_map(|i| rows(&plan("smoke"), Shard { index: i, of: n })).collect();
+        assert_eq!(digest(&all), expected(SMOKE), "{n} shards");
+    }
+}

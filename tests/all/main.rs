@@ -1,0 +1,27 @@
+//! Everything but the GPU kernels, whose tests are a binary of their own (tests/gpu).
+
+mod bad_input;
+mod check;
+mod codec;
+mod config;
+mod covariates;
+mod cpu;
+mod digests;
+mod docs;
+mod draws;
+mod laws;
+mod montecarlo;
+mod normal_table;
+mod npy;
+mod npy_file;
+mod plans;
+mod problems;
+mod quantize;
+mod quantized_test;
+mod recursion;
+mod report;
+mod risk;
+mod statistics;
+mod store;
+mod sweep;
+mod verify;

@@ -1,0 +1,127 @@
+//! The factor form of the risk agrees with the direct form sum_i lambda_i ((S^T v)_i - w*_i)^2.
+
+use roundlaw::problem::{Eigenvalues, eigenvalues};
+use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};
+use roundlaw::random::threefry4x32;
+use roundlaw::risk::Evaluator;
+
+const OPEN: (f64, f64) = (0.0, 0.0);
+
+fn problem(dim: u32, exponent: f64, sketch: Sketch) -> Problem {
+    let spectrum = Spectrum::Power { exponent };
+    Problem { dim, spectrum, target: Target::Gaussian, noise: 1.0, sketch, tail: Tail::Open }
+}
+
+fn gaussian(dim: u32, exponent: f64) -> Problem {
+    problem(dim, exponent, Sketch::Gaussian { nested: true })
+}
+
+fn wide(values: Vec<f32>) -> Vec<f64> {
+    values.into_iter().map(f64::from).collect()
+}
+
+/// Values in [-1, 1) on eight significant bits, as the draws are.
+fn values(count: usize, tag: u32) -> Vec<f32> {
+    let word = |i: usize| threefry4x32([5, 6, 7, 8], [i as u32, tag, 0, 0])[0];
+    (0..count).map(|i| (word(i) >> 24) as f32 / 128.0 - 1.0).collect()
+}
+
+fn direct(lambda: &[f64], w: &[f64], g: &[f32], v: &[f64]) -> f64 {
+    let scale = 1.0 / (v.len() as f64).sqrt();
+    let dim = lambda.len();
+    (0..dim)
+        .map(|i| {
+            let seen: f64 = v.iter().enumerate().map(|(j, v)| f64::from(g[j * dim + i]) * scale * v).sum();
+            lambda[i] * (seen - w[i]).powi(2)
+        })
+        .sum()
+}
+
+fn compare(spectrum: &Eigenvalues, g: &[f32], models: &[usize], largest: usize) {
+    let dim = spectrum.lambda.len();
+    let w = wide(values(dim, 1));
+    let evaluator = Evaluator::new(&gaussian(dim as u32, 1.0), OPEN, spectrum, &w, g, largest as u32);
+    for &m in models {
+        let v = wide(values(m, 2));
+        let (risk, expected) = (evaluator.risk(&v), direct(&spectrum.lambda, &w, g, &v));
+        assert!((risk.reducible - expected).abs() <= 1e-9 * expected, "M = {m}: {} and {expected}", risk.reducible);
+        let optimum = evaluator.risk(&evaluator.optimum(m));
+        assert!(optimum.excess <= 1e-9 * expected, "M = {m}: v* has excess {}", optimum.excess);
+    }
+}
+
+#[test]
+fn power_spectra_and_nested_models() {
+    for exponent in [1.0, 2.0] {
+        let setting = eigenvalues(&gaussian(300, exponent));
+        compare(&setting, &values(40 * 300, 3), &[1, 2, 17, 40], 40);
+    }
+}
+
+#[test]
+fn an_exponential_spectrum_loses_directions() {
+    let lambda: Vec<f64> = (0..64).map(|i| libm::exp2(f64::from(-2 * i))).collect();
+    let scales = lambda.iter().map(|l| l.sqrt() as f32).collect();
+    compare(&Eigenvalues { lambda, scales }, &values(48 * 64, 4), &[1, 16, 48], 48);
+}
+
+#[test]
+fn as_many_rows_as_coordinates() {
+    compare(&eigenvalues(&gaussian(24, 1.5)), &values(24 * 24, 5), &[1, 23, 24], 24);
+}
+
+#[test]
+fn a_repeated_row_adds_no_direction() {
+    let mut g = values(10 * 50, 6);
+    let (first, rest) = g.split_at_mut(7 * 50);
+    rest[..50].copy_from_slice(&first[2 * 50..3 * 50]);
+    compare(&eigenvalues(&gaussian(50, 1.0)), &g, &[3, 8, 10], 10);
+}
+
+#[test]
+fn without_a_sketch_the_risk_is_a_weighted_distance() {
+    let setting = eigenvalues(&problem(9, 2.0, Sketch::None));
+    let w = wide(values(9, 1));
+    let evaluator = Evaluator::new(&problem(9, 2.0, Sketch::None), OPEN, &setting, &w, &[], 9);
+    let v = wide(values(9, 2));
+    let expected: f64 = (0..9).map(|i| setting.lambda[i] * (v[i] - w[i]).powi(2)).sum();
+    let risk = evaluator.risk(&v);
+    assert!((risk.excess - expected).abs() <= 1e-12 * expected);
+    assert_eq!(risk.approximation, 0.0);
+}
+
+#[test]
+fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
+    let closed = Problem { tail: Tail::Closed, ..gaussian(200, 2.0) };
+    let (tau, tau_y) = roundlaw::problem::tail(&closed);
+    // zeta(2) less its first 200 terms.
+    let expected = std::f64::consts::PI.powi(2) / 6.0 - (1..=200).map(|i| 1.0 / f64::from(i * i)).sum::<f64>();
+    assert!((tau - expected).abs() < 1e-13 && tau == tau_y, "{tau} and {expected}");
+    let (setting, w, g) = (eigenvalues(&closed), wide(values(200, 1)), values(30 * 200, 3));
+    let evaluator = Evaluator::new(&closed, (tau, tau_y), &setting, &w, &g, 30);
+    for m in [1, 12, 30] {
+        let v = wide(values(m, 2));
+        let noise = tau / m as f64 * v.iter().map(|v| v * v).sum::<f64>() + tau_y;
+        let (risk, expected) = (evaluator.risk(&v), direct(&setting.lambda, &w, &g, &v) + noise);
+        assert!((risk.reducible - expected).abs() <= 1e-9 * expected, "M = {m}: {} and {expected}", risk.reducible);
+    }
+}
+
+#[test]
+fn tails_of_every_spectrum_are_what_more_terms_add() {
+    let of = |dim: u32, spectrum: Spectrum| {
+        let problem = Problem { spectrum, tail: Tail::Closed, ..gaussian(dim, 2.0) };
+        (roundlaw::problem::tail(&problem).0, eigenvalues(&problem).lambda.iter().sum::<f64>())
+    };
+    let spectra: [fn() -> Spectrum; 4] = [
+        || Spectrum::Power { exponent: 1.5 },
+        || Spectrum::Exponential { rate: 0.01 },
+        || Spectrum::Logarithmic { exponent: 2.0 },
+        || Spectrum::Power { exponent: 3.0 },
+    ];
+    for spectrum in spectra {
+        let ((beyond, within), (later, more)) = (of(100, spectrum()), of(10_000, spectrum()));
+        let (added, dropped) = (more - within, beyond - later);
+        assert!((added - dropped).abs() < 1e-6 * beyond, "{:?}: {added} and {dropped}", spectrum());
+    }
+}

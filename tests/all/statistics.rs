@@ -1,0 +1,102 @@
+//! Simulated risks have the exact expected value, each seed against its own sketch and target.
+
+use crate::recursion::{Problem, Training, constant, expected, geometric};
+use rayon::prelude::*;
+use roundlaw::config::{Config, Output};
+use roundlaw::plan::{Cohort, Plan};
+use roundlaw::random::Stream;
+use roundlaw::risk::CohortRisk;
+use roundlaw::run::rows;
+use roundlaw::{cpu, problem};
+
+struct Case {
+    dim: u32,
+    model: u32,
+    samples: u64,
+    batch: u32,
+    exponent: f64,
+    schedule: &'static str,
+    output: &'static str,
+}
+
+const SEEDS: u32 = 20_000;
+
+fn plan(case: &Case) -> Plan {
+    let text = format!(
+        "[problem]\ndim = {}\nspectrum = {{ kind = \"power\", exponent = {:?} }}\n[train]\nmodel = [{}]\nsamples = [{}]\n\
+         batch = [{}]\nstep_size = [0.1]\nschedule = \"{}\"\noutput = [\"{}\"]\n[[recipe]]\nname = \"fp32\"\n\
+         [sweep]\nseeds = {SEEDS}\nseed = 11\n",
+        case.dim, case.exponent, case.model, case.samples, case.batch, case.schedule, case.output
+    );
+    Plan::new(Config::parse(&text, &[]).unwrap()).unwrap()
+}
+
+/// z-scores of the mean of (simulated - exact) over seeds, with the fourth moment's term and without.
+fn scores(case: &Case) -> (f64, f64) {
+    let plan = plan(case);
+    let (point, trajectory) = (&plan.points[0], &plan.points[0].trajectories[0]);
+    let output = if case.output == "last" { Output::Last } else { Output::Average };
+    let updates = (case.samples / u64::from(case.batch)) as usize;
+    let steps = if case.schedule == "constant" { constant(0.1, updates) } else { geometric(0.1, updates) };
+    let spectrum = problem::eigenvalues(&point.problem);
+    let differences: Vec<(f64, f64)> = (0..SEEDS)
+        .into_par_iter()
+        .map(|seed_index| {
+            let cohort = Cohort { point: 0, seed_index };
+            let raw = cpu::execute(&plan, &[cohort], None).remove(0).remove(0);
+            let stream = Stream::new(plan.config.sweep.seed, seed_index);
+            let target = problem::total(&problem::target(&point.problem, &spectrum, &stream), case.dim as usize);
+            let scale = f64::from(case.model).sqrt();
+            let sketch: Vec<f64> =
+                cpu::clean_sketch(point, &point.sketches[0], &stream).iter().map(|g| f64::from(*g) / scale).collect();
+            let exact = Problem { lambda: &spectrum.lambda, sketch: &sketch, target: &target, noise: 1.0 };
+            let training = Training { steps: &steps, batch: case.batch as usize, average: output == Output::Average };
+            let risk = CohortRisk::new(&plan, cohort);
+            let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().excess;
+            (
+                simulated - expected(&exact, &training, true).excess,
+                simulated - expected(&exact, &training, false).excess,
+            )
+        })
+        .collect();
+    let z = |values: Vec<f64>| {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (n - 1.0);
+        mean / (variance / n).sqrt()
+    };
+    (z(differences.iter().map(|d| d.0).collect()), z(differences.iter().map(|d| d.1).collect()))
+}
+
+fn agrees(case: Case) {
+    let (z, _) = scores(&case);
+    println!("z = {z:.2}");
+    assert!(z.abs() < 4.0, "z = {z}");
+}
+
+#[test]
+fn geometric_last_iterate() {
+    let (schedule, output) = ("geometric", "last");
+    agrees(Case { dim: 64, model: 8, samples: 256, batch: 1, exponent: 2.0, schedule, output });
+}
+
+#[test]
+fn constant_average_of_batches() {
+    let (schedule, output) = ("constant", "average");
+    agrees(Case { dim: 64, model: 8, samples: 256, batch: 4, exponent: 2.0, schedule, output });
+}
+
+#[test]
+fn wider_and_flatter() {
+    let (schedule, output) = ("geometric", "last");
+    agrees(Case { dim: 128, model: 16, samples: 512, batch: 1, exponent: 1.5, schedule, output });
+}
+
+#[test]
+fn the_fourth_moment_shows() {
+    let (schedule, output) = ("constant", "last");
+    let (z, without) = scores(&Case { dim: 64, model: 8, samples: 32, batch: 1, exponent: 2.0, schedule, output });
+    println!("z = {z:.2}, without the fourth moment {without:.2}");
+    assert!(z.abs() < 4.0, "z = {z}");
+    assert!(without.abs() > 8.0, "without the fourth moment z = {without}");
+}

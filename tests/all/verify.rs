@@ -1,0 +1,168 @@
+//! Cases on the CPU, and other people's codecs and products.
+
+use roundlaw::codec::quantize;
+use roundlaw::format::{Direction, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
+use roundlaw::verify::foreign;
+use roundlaw::verify::gemv;
+use roundlaw::verify::{Device, Level, Verdict, cases, run};
+
+#[test]
+fn every_quick_case_passes_on_the_cpu() {
+    let (mut passed, mut unsupported) = (0, 0);
+    for (name, case) in cases(Level::Quick) {
+        match run(&case, &Device::Cpu, Level::Quick).unwrap() {
+            Verdict::Pass(count) => {
+                assert!(count > 0, "{name}");
+                passed += 1;
+            }
+            Verdict::Unsupported(_) => unsupported += 1,
+            Verdict::Fail(lines) => panic!("{name}: {lines:#?}"),
+        }
+    }
+    // The rarer options are rounded by the reference's own codec: there is nothing to compare.
+    assert!(passed > 400 && unsupported < 350, "{passed} passed, {unsupported} unsupported");
+}
+
+#[test]
+fn names_of_cases_are_unique() {
+    let mut names: Vec<String> = cases(Level::Full).into_iter().map(|(name, _)| name).collect();
+    let count = names.len();
+    for name in [
+        "codec/e4m3/rne/encode",
+        "block/mxfp4/floor",
+        "random/words",
+        "normal",
+        "kernel/gemv/mxfp4",
+        "kernel/project",
+        "kernel/train/int8",
+    ] {
+        assert!(names.iter().any(|found| found == name), "{name}");
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+/// Inputs around ties, limits and special values, with the codes of somebody's codec.
+fn table(codec: impl Fn(u32) -> u32) -> Vec<(u32, u32)> {
+    let inputs = (0..1u32 << 14).map(|k| k << 18).chain((0..1 << 12).map(|k| (k << 20) | 0x000f_ffff));
+    inputs.map(|bits| (bits, codec(bits))).collect()
+}
+
+#[test]
+fn the_habits_of_other_codecs_are_named() {
+    let base = Quantizer { overflow: Overflow::Ieee, ..Quantizer::new(format("e4m3").unwrap()) };
+    let Layout::Float(float) = base.layout else { panic!() };
+    let op = QuantOp::of(&base);
+    let of = |quantizer: Quantizer| {
+        let op = QuantOp::of(&quantizer);
+        table(move |bits| quantize(&op, bits, 0, 0).code)
+    };
+    let rounding = |direction| Quantizer { rounding: Rounding::new(direction), ..base };
+    let flushed = table(|bits| match quantize(&op, bits, 0, 0).code {
+        code if code & 0x7f < 8 => code & 0x80,
+        code => code,
+    });
+    let nan = |code: u32| {
+        table(move |bits| if bits & 0x7fff_ffff > 0x7f80_0000 { code } else { quantize(&op, bits, 0, 0).code })
+    };
+    for (rows, cause) in [
+        (of(rounding(Direction::NearestAway)), "ties go away from zero"),
+        (of(rounding(Direction::TowardZero)), "truncation: rounds toward zero"),
+        (of(Quantizer { overflow: Overflow::Saturate, ..base }), "saturates beyond the largest value"),
+        (
+            of(Quantizer { layout: Layout::Float(Float { specials: Specials::None, ..float }), ..base }),
+            "wrong maximum: every code counts as a number",
+        ),
+        (flushed, "flushes subnormal results to zero"),
+        (nan(0), "NaN becomes 0"),
+    ] {
+        let report = foreign::check(&base, &rows);
+        assert!(report.different > 0, "{cause}");
+        let best = &report.causes[0];
+        assert_eq!((best.name, best.contradicts), (cause, 0), "{:?}", report.causes);
+        assert_eq!(best.explains, report.different, "{cause}");
+        let (row, input, theirs, ours) = report.first[0];
+        assert_eq!((rows[row], ours.code != theirs), ((input, theirs), true));
+    }
+    let right = foreign::check(&base, &table(|bits| quantize(&op, bits, 0, 0).code));
+    assert_eq!((right.different, right.causes), (0, vec![]));
+}
+
+/// Codes of ml_dtypes, which overflows to NaN and infinity, and makes zeros of a NaN where a format has none.
+const ENCODE: &str = include_str!("../oracles/encode.csv");
+
+#[test]
+fn ml_dtypes_differs_in_what_is_known_of_it() {
+    for (name, cause) in [
+        ("e4m3", "infinity or NaN beyond the largest value"),
+        ("e5m2", "infinity or NaN beyond the largest value"),
+        ("e2m1", "NaN becomes a zero of the other sign"),
+        ("e3m2", "NaN becomes a zero of the other sign"),
+    ] {
+        let mut text = String::from("input,code\n");
+        for line in ENCODE.lines().filter(|line| line.split(',').next() == Some(name)) {
+            let cells: Vec<&str> = line.split(',').collect();
+            text += &format!("0x{},0x{}\n", cells[1], cells[2]);
+        }
+        let quantizer = Quantizer { overflow: Overflow::Saturate, ..Quantizer::new(format(name).unwrap()) };
+        let report = foreign::check(&quantizer, &foreign::rows(&text, &quantizer).unwrap());
+        assert!(report.rows > 50 && report.different > 0, "{name}: {report:?}");
+        let best = &report.causes[0];
+        assert_eq!(
+            (best.name, best.contradicts, best.explains),
+            (cause, 0, report.different),
+            "{name}: {:?}",
+            report.causes
+        );
+    }
+}
+
+#[test]
+fn half_differs_in_nothing_but_the_bits_of_a_nan() {
+    let quantizer = Quantizer::new(format("f16").unwrap());
+    let report = foreign::check(&quantizer, &table(|bits| half::f16::from_f32(f32::from_bits(bits)).to_bits().into()));
+    assert!(report.different == 0 && report.other_nans > 10, "{report:?}");
+}
+
+#[test]
+fn integers_that_divide_or_use_the_most_negative_code_are_recognized() {
+    let int8 = Quantizer { scale: 0.1f32.into(), ..Quantizer::new(format("int8").unwrap()) };
+    let near_ties = (1..126u32).flat_map(|k| (0..7).map(move |d| ((k as f32 + 0.5) * 0.1).to_bits() + d - 3));
+    let divided: Vec<(u32, u32)> = near_ties
+        .map(|bits| (bits, (f32::from_bits(bits) / 0.1f32).round_ties_even().clamp(-127.0, 127.0) as i32 as u32 & 0xff))
+        .collect();
+    let report = foreign::check(&int8, &divided);
+    assert!(report.different > 5, "{report:?}");
+    assert_eq!((report.causes[0].name, report.causes[0].contradicts), ("divides by the step in f32", 0));
+    let full: Vec<(u32, u32)> = [-200.0f32, -12.8, -12.7, -1.0, 3.0]
+        .map(|x| (x.to_bits(), (x * (1.0 / 0.1f32)).round_ties_even().clamp(-128.0, 127.0) as i32 as u32 & 0xff))
+        .to_vec();
+    let report = foreign::check(&int8, &full);
+    assert_eq!((report.different, report.causes[0].name), (2, "uses the most negative code"));
+    let text = "bits,code\n0xbf800000,-10\n0xbf800000,0xf6\n3212836864,246\n";
+    assert_eq!(foreign::rows(text, &int8).unwrap(), [(0xbf80_0000, 0xf6); 3]);
+    assert!(foreign::rows("0x3g,1\n", &int8).is_err() && foreign::rows("1,256\n", &int8).is_err());
+}
+
+#[test]
+fn a_product_is_ours_in_another_order_or_wrong() {
+    let number = |k: usize| ((k * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+    let columns = 300;
+    let bits: Vec<u32> = (0..20 * columns).map(|k| number(k).to_bits()).collect();
+    let quantizer = Quantizer::new(format("mxfp8").unwrap());
+    let z = gemv::rounded(Some(&quantizer), false, &bits, columns);
+    let v: Vec<f32> = (0..columns).map(|k| number(7 * k + 1)).collect();
+    let ours: Vec<f32> = gemv::product(&z, columns, &v).into_iter().map(f32::from_bits).collect();
+    let report = gemv::check(&z, columns, &v, &ours);
+    assert_eq!((report.rows, report.same, report.wrong.len()), (20, 20, 0));
+    let sequential: Vec<f32> =
+        z.chunks(columns).map(|row| row.iter().zip(&v).fold(0.0, |sum, (z, v)| z.mul_add(*v, sum))).collect();
+    let report = gemv::check(&z, columns, &v, &sequential);
+    assert!(report.same < 20 && report.wrong.is_empty() && report.worst <= 1.0, "{report:?}");
+    let mut wrong = ours.clone();
+    wrong[3] += 0.01;
+    wrong[4] = f32::NAN;
+    let report = gemv::check(&z, columns, &v, &wrong);
+    assert_eq!(report.wrong.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [3, 4]);
+}
