@@ -21,7 +21,7 @@ mod formats;
 mod keys;
 mod page;
 
-use page::{CONFIG, FORMATS, GALLERY, README, ROWS, blocks, code, table};
+use page::{CONFIG, FORMATS, GALLERY, README, ROWS, VERIFY, blocks, code, table};
 
 /// A directory with the arrays that configs of these tests name.
 fn arrays() -> tempfile::TempDir {
@@ -73,7 +73,7 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_commands_in_the_pages_are_those_of_the_program() {
-    let pages = [README, CONFIG, GALLERY, ROWS, FORMATS, include_str!("../../docs/adapters.md")];
+    let pages = [README, CONFIG, GALLERY, ROWS, FORMATS, VERIFY, include_str!("../../docs/adapters.md")];
     let mut named = BTreeSet::new();
     for words in pages.into_iter().flat_map(commands) {
         named.extend(words.first().cloned());
@@ -87,12 +87,13 @@ fn the_commands_in_the_pages_are_those_of_the_program() {
 
 /// Every line behind `$ ` is run in one directory, and what it prints is what follows.
 #[test]
-fn the_output_in_the_readme_is_what_the_program_prints() {
+fn the_output_in_the_pages_is_what_the_program_prints() {
     let dir = tempfile::tempdir().unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_roundlaw")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
     let mut count = 0;
-    for session in blocks(README, "console").into_iter().flat_map(|block| block.split("$ ").skip(1)) {
+    let sessions = [README, VERIFY].into_iter().flat_map(|page| blocks(page, "console"));
+    for session in sessions.flat_map(|block| block.split("$ ").skip(1)) {
         let (line, expected) = session.split_once('\n').unwrap();
         let output = Command::new("sh").args(["-c", line]).current_dir(dir.path()).env("PATH", &path).output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{line}");
@@ -109,7 +110,12 @@ fn every_config_of_the_directory_is_shown_and_accepted() {
         if name.ends_with(".npy") {
             continue;
         }
-        assert!([README, GALLERY].iter().any(|page| page.contains(&format!("configs/{name}"))), "{name}");
+        assert!(
+            [README, GALLERY, include_str!("../../docs/adapters.md")]
+                .iter()
+                .any(|page| page.contains(&format!("configs/{name}"))),
+            "{name}"
+        );
         let text = fs::read_to_string(&path).unwrap();
         // Covariates come from files that a script writes.
         if name.ends_with(".toml") && !text.contains("covariates") {
@@ -264,7 +270,7 @@ label = {{ format = \"int4\", step = 0.125 }}\nparameter = {{ format = \"int4\",
 
 #[test]
 fn the_pages_are_short_and_their_links_lead_somewhere() {
-    assert!(README.lines().count() < 350);
+    assert!(README.lines().count() <= 200, "what is a developer's belongs to docs/");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for entry in
         fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()).chain([root.join("README.md")])
@@ -289,4 +295,31 @@ fn the_pages_are_short_and_their_links_lead_somewhere() {
             }
         }
     }
+}
+
+#[test]
+fn the_version_is_the_same_wherever_it_stands() {
+    let version = env!("CARGO_PKG_VERSION");
+    let cited = include_str!("../../CITATION.cff").lines().find_map(|line| line.strip_prefix("version: "));
+    assert_eq!(cited, Some(version));
+    let changes = include_str!("../../CHANGELOG.md");
+    assert!(changes.contains(&format!("\n## {version}")), "CHANGELOG.md says nothing of {version}");
+    let (stream, schema) = (roundlaw::store::row::STREAM_VERSION, roundlaw::store::row::SCHEMA_VERSION);
+    let versions = format!("`stream_version` {stream}, `schema_version` {schema}.");
+    assert!(changes.contains(&versions), "CHANGELOG.md must say {versions}");
+}
+
+#[test]
+fn digests_and_fingerprints_stand_in_the_page_of_adapters_only() {
+    let digests = [include_str!("../digests/smoke.txt"), include_str!("../digests/quickstart.txt")];
+    let digests = digests.map(|text| text.trim().split_once(' ').unwrap().1);
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") && !path.ends_with("adapters.md") {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(!digests.iter().any(|digest| text.contains(digest)), "{}", path.display());
+        }
+    }
+    assert!(!digests.iter().any(|digest| README.contains(digest)));
+    assert!(!README.contains("rne,separate"));
 }
