@@ -99,7 +99,7 @@ fn the_moments_of_a_cohort_are_those_of_its_risk() {
         ("dim = 40", "model = [3, 17]"),
         ("dim = 40\ntail = \"closed\"", "model = [3, 17]"),
         ("dim = 40\nsketch = { kind = \"gaussian\", nested = false }\ntarget = { kind = \"ones\" }", "model = [3, 17]"),
-        ("dim = 17\nsketch = \"none\"", ""),
+        ("dim = 17\nsketch = { kind = \"none\" }", ""),
     ] {
         let text = format!(
             "[problem]\n{problem}\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = 0.3\n[train]\n{train}\n\
