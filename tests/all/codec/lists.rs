@@ -137,7 +137,7 @@ fn a_reciprocal_step_is_two_f32_products_around_a_whole_number() {
 }
 
 /// All 2^32 inputs of three formats against the list: two minutes each on two cores.
-/// `cargo test --release --test codec -- --ignored every_f32`.
+/// `cargo test --release --test all -- --ignored every_f32`.
 #[test]
 #[ignore = "takes minutes"]
 fn every_f32_is_rounded_as_the_list_says() {
