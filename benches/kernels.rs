@@ -88,7 +88,7 @@ fn training(c: &mut Criterion) {
                 b.iter(|| {
                     // The step size halves with the update number: keep it at the first.
                     run.update = 0;
-                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], gradient_z: &[&z], y: &[1.0] }, None);
+                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], gradient_z: &[&z], y: &[1.0] });
                 });
             });
         }

@@ -4,11 +4,11 @@ use super::print;
 use crate::cli::Devices;
 use crate::error::Result;
 use crate::gpu::{self, Gpu};
-use crate::run::adapter::Adapter;
+use crate::run::adapter::{Adapter, Cpu};
 
 /// Lists `cpu` and every adapter that wgpu finds, each with its measured fingerprint.
 pub fn run(args: &Devices) -> Result<()> {
-    let cpu = Adapter::Cpu { fault: None }.origin();
+    let cpu = Cpu.origin();
     let mut list = vec![json!({
         "index": "cpu",
         "name": "cpu",

@@ -7,8 +7,7 @@ use crate::config::{Check, Config};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Shard};
-use crate::run::adapter::Adapter;
-use crate::run::{spectra, sweep, warnings};
+use crate::run::{adapter, spectra, sweep, warnings};
 
 pub fn run(args: &Sweep) -> Result<()> {
     let mut config = Config::load(&args.config, &args.set)?;
@@ -21,11 +20,11 @@ pub fn run(args: &Sweep) -> Result<()> {
     for warning in warnings::warnings(&plan) {
         eprintln!("warning: {warning}");
     }
-    let adapter = Adapter::open(&args.adapter)?;
+    let adapter = adapter::open(&args.adapter)?;
     let stop = interrupt_flag()?;
     let origin = adapter.origin();
     eprintln!("{} runs on {}", plan.runs(), origin.adapter);
-    let summary = sweep::sweep(&plan, &args.out, shard, &adapter, &stop)?;
+    let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;
     spectra::write(&plan, &args.out, shard)?;
     super::report::write(&args.out)?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);

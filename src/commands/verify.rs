@@ -11,7 +11,7 @@ use crate::codec::{NO_CODE, Rounded};
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
 use crate::gpu::{self, Gpu};
-use crate::run::adapter;
+use crate::run::adapter::{self, Adapter};
 use crate::verify::{Case, Device, Level, Verdict, cases, foreign, gemv, run as run_case};
 
 /// Runs the cases on the adapters asked for, or checks somebody else's codec or product.
@@ -78,7 +78,7 @@ fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> 
     let device = gpu.as_ref().map(|gpu| gpu.as_ref().map_or(Device::Cpu, Device::Gpu));
     let fingerprint = match device {
         Ok(Device::Gpu(gpu)) => gpu.fingerprint().to_string(),
-        _ => adapter::Adapter::Cpu { fault: None }.origin().fingerprint,
+        _ => adapter::Cpu.origin().fingerprint,
     };
     let choice = index.map_or("cpu".to_string(), |index| index.to_string());
     let (start, mut totals, mut documents) = (Instant::now(), [0u64; 3], Vec::new());

@@ -25,21 +25,6 @@ pub fn tile_samples(dim: u32) -> usize {
     ((1 << 20) / dim as usize).clamp(1, 48)
 }
 
-/// One flipped bit, to prove that the check finds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Of x of a sample, before the projection.
-    Draw { sample: u64, coordinate: usize, bit: u32 },
-    /// Of p of a sample.
-    Projection { sample: u64, row: usize, bit: u32 },
-    /// Of v after an update.
-    Weight { update: u64, index: usize, bit: u32 },
-    /// Of the open group sum after an update.
-    Average { update: u64, index: usize, bit: u32 },
-    /// Of a site's saturated count after an update.
-    Counter { update: u64, site: Site },
-}
-
 /// A drawn, projected and quantized tile of samples.
 pub struct Tile {
     pub y: Vec<f32>,
@@ -67,8 +52,8 @@ struct Projector {
 }
 
 /// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel.
-pub fn execute(plan: &Plan, cohorts: &[Cohort], fault: Option<Fault>) -> Vec<Vec<Snapshot>> {
-    cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, fault)).collect()
+pub fn execute(plan: &Plan, cohorts: &[Cohort]) -> Vec<Vec<Snapshot>> {
+    cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort)).collect()
 }
 
 /// One draw of the clean sketch, row-major with D columns.
@@ -104,7 +89,7 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
     (sketch, rows)
 }
 
-fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<Snapshot> {
+fn run_cohort(plan: &Plan, cohort: Cohort) -> Vec<Snapshot> {
     let point = &plan.points[cohort.point];
     let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
     let projectors = projectors(point, &source);
@@ -123,9 +108,9 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<Snapshot
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let tiles = tiles(point, &source, &projectors, (start, end), fault);
+        let tiles = tiles(point, &source, &projectors, (start, end));
         runs.par_iter_mut().enumerate().for_each(|(t, (run, rows))| {
-            train_block(point, t, run, rows, source.key, &tiles, (start, end), fault);
+            train_block(point, t, run, rows, source.key, &tiles, (start, end));
         });
         start = end;
     }
@@ -135,22 +120,13 @@ fn run_cohort(plan: &Plan, cohort: Cohort, fault: Option<Fault>) -> Vec<Snapshot
 /// Samples `start .. end` of one seed index, drawn, projected and quantized.
 pub fn samples(seed: u64, point: &ProblemPoint, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
     let source = source(point, &Stream::new(seed, seed_index));
-    tiles(point, &source, &projectors(point, &source), range, None)
+    tiles(point, &source, &projectors(point, &source), range)
 }
 
-fn tiles(
-    point: &ProblemPoint,
-    source: &CohortSource,
-    projectors: &[Projector],
-    (start, end): (u64, u64),
-    fault: Option<Fault>,
-) -> Vec<Tile> {
+fn tiles(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], (start, end): (u64, u64)) -> Vec<Tile> {
     let size = tile_samples(point.problem.dim);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
-    firsts
-        .par_iter()
-        .map(|&first| tile(point, source, projectors, first, end.min(first + size as u64), fault))
-        .collect()
+    firsts.par_iter().map(|&first| tile(point, source, projectors, first, end.min(first + size as u64))).collect()
 }
 
 /// What the samples of one seed index are made of.
@@ -194,24 +170,12 @@ fn components<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = 
     })
 }
 
-fn tile(
-    point: &ProblemPoint,
-    source: &CohortSource,
-    projectors: &[Projector],
-    first: u64,
-    end: u64,
-    fault: Option<Fault>,
-) -> Tile {
+fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], first: u64, end: u64) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
     let mut x = vec![0.0f32; count * columns];
     let mut y = Vec::with_capacity(count);
     for (n, x) in (first..).zip(x.chunks_mut(columns)) {
         y.push(draw::sample(source, n as u32, x));
-        if let Some(Fault::Draw { sample, coordinate, bit }) = fault
-            && sample == n
-        {
-            x[coordinate] = f32::from_bits(x[coordinate].to_bits() ^ (1 << bit));
-        }
     }
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
     let projected: Vec<Vec<f32>> = (0..point.pairs.len())
@@ -223,14 +187,7 @@ fn tile(
                     draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
                 }
             }
-            let mut out = project(point, p, &projectors[p], quantized, columns);
-            if let Some(Fault::Projection { sample, row, bit }) = fault
-                && (first..end).contains(&sample)
-            {
-                let p = &mut out[(sample - first) as usize * point.rows(p) as usize + row];
-                *p = f32::from_bits(p.to_bits() ^ (1 << bit));
-            }
-            out
+            project(point, p, &projectors[p], quantized, columns)
         })
         .collect();
     let features = point
@@ -272,7 +229,6 @@ fn project(point: &ProblemPoint, pair: usize, projector: &Projector, mut x: Vec<
     out
 }
 
-#[allow(clippy::too_many_arguments)]
 fn train_block(
     point: &ProblemPoint,
     index: usize,
@@ -281,7 +237,6 @@ fn train_block(
     key: [u32; 4],
     tiles: &[Tile],
     (start, end): (u64, u64),
-    fault: Option<Fault>,
 ) {
     let trajectory = &point.trajectories[index];
     let feature = &point.features[trajectory.feature];
@@ -303,7 +258,7 @@ fn train_block(
                 run.counts[Site::Data as usize] += tiles[tile].data[feature.pair][s];
                 run.counts[Site::Feature as usize] += counts[s];
             }
-            run.step(trajectory, key, &Batch { first: first as u32, z: &z[0], gradient_z: &z[1], y: &y }, fault);
+            run.step(trajectory, key, &Batch { first: first as u32, z: &z[0], gradient_z: &z[1], y: &y });
         }
         first += batch;
         if trajectory.rows.binary_search(&first).is_ok() {

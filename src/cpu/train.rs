@@ -2,7 +2,6 @@
 
 use multiversion::multiversion;
 
-use super::Fault;
 use super::lanes::{LANES, SLICE, apply_samples, apply_vector, flush48};
 use crate::codec::DIVERGED;
 use crate::format::{QuantOp, class};
@@ -63,19 +62,9 @@ impl Run {
         }
     }
 
-    /// One update; `fault` flips a bit where a test wants one flipped.
-    pub fn step(&mut self, trajectory: &Trajectory, key: [u32; 4], batch: &Batch, fault: Option<Fault>) {
+    /// One update.
+    pub fn step(&mut self, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
         step(self, trajectory, key, batch);
-        if let Some(fault) = fault {
-            match fault {
-                Fault::Weight { update, index, bit } if update == self.update => flip(&mut self.v, index, bit),
-                Fault::Average { update, index, bit } if update == self.update => flip(&mut self.s, index, bit),
-                Fault::Counter { update, site } if update == self.update => {
-                    self.counts[site as usize].saturated ^= 1;
-                }
-                _ => {}
-            }
-        }
         self.update += 1;
         self.nan = self.not_numbers();
     }
@@ -99,10 +88,6 @@ impl Run {
             counts: self.counts,
         }
     }
-}
-
-fn flip(values: &mut [f32], index: usize, bit: u32) {
-    values[index] = f32::from_bits(values[index].to_bits() ^ (1 << bit));
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]

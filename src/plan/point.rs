@@ -149,6 +149,11 @@ fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u6
 }
 
 impl ProblemPoint {
+    /// Index into [`ProblemPoint::sketches`] of the draw that model size `model` reads: its own, else the shared one.
+    pub fn draw_of(&self, model: u32) -> usize {
+        self.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0)
+    }
+
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.
     pub fn has_every_class(&self) -> bool {
         let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
@@ -166,7 +171,7 @@ pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: 
     let sketch = if sketched { sketch } else { unset(Site::Sketch) };
     // One factor for all of x multiplies the projections: the covariates stay as they are.
     let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
-    let draw = point.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0);
+    let draw = point.draw_of(model);
     let splitting = match sketched {
         true => Splitting::new(data.precision(grids.0), sketch.precision(grids.1)),
         false => Splitting::whole(),

@@ -35,12 +35,14 @@ pub struct Difference {
 }
 
 /// The first place at which the states of a cohort differ: the number of the expected one, and how. A state that is
-/// missing differs in the length of v.
+/// missing differs in the length of v; one too many counts as a difference of the last one of its trajectory up to it.
 pub fn first_difference(expected: &[Snapshot], actual: &[Snapshot]) -> Option<(usize, Difference)> {
     if actual.len() > expected.len() {
-        let index = (0..expected.len()).find(|&k| !expected[k].is_of(&actual[k]));
-        let counted = Difference::new("number of rows", 0, expected.len() as u64, actual.len() as u64);
-        return Some((index.unwrap_or(expected.len().saturating_sub(1)), counted));
+        let added = (0..expected.len()).find(|&k| !expected[k].is_of(&actual[k])).unwrap_or(expected.len());
+        let (trajectory, seen) = (actual[added].trajectory, actual[added].seen);
+        let own = |state: &Snapshot| state.trajectory == trajectory && state.seen <= seen;
+        let index = expected.iter().rposition(own).unwrap_or(added.min(expected.len().saturating_sub(1)));
+        return Some((index, Difference::new("number of rows", 0, expected.len() as u64, actual.len() as u64)));
     }
     expected.iter().enumerate().find_map(|(index, e)| {
         let missing = Snapshot { v: Vec::new(), ..e.clone() };
@@ -70,7 +72,8 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    fn new(place: &str, index: usize, expected: u64, actual: u64) -> Difference {
+    /// Bits or numbers of the reference and of the adapter.
+    pub fn new(place: &str, index: usize, expected: u64, actual: u64) -> Difference {
         let hex = |value: u64| format!("{value:#x}");
         Difference { place: place.into(), index, expected: hex(expected), actual: hex(actual) }
     }

@@ -1,10 +1,9 @@
 //! The exact risk on quantized test features, for recipes whose data and features are unset or idealised laws.
 
+use super::truth::Truth;
 use crate::cpu;
 use crate::format::{QuantOp, class};
 use crate::plan::{Feature, ProblemPoint};
-use crate::problem::Eigenvalues;
-use crate::random::Stream;
 
 /// What the closed form reads of one cohort.
 pub struct ExactTest {
@@ -26,21 +25,23 @@ fn variance(op: &QuantOp) -> Option<f64> {
 }
 
 impl ExactTest {
-    pub fn new(point: &ProblemPoint, eigenvalues: &Eigenvalues, target: &[f64], stream: &Stream) -> ExactTest {
+    /// Quantizes the cohort's sketch for every pair of formats that has a closed form.
+    pub fn new(truth: &Truth) -> ExactTest {
+        let point = truth.point;
         let sketch = |pair: usize| match variance(&point.pairs[pair].data) {
-            Some(_) if point.problem.is_sketched() => cpu::quantized_sketch(point, pair, stream),
+            Some(_) if point.problem.is_sketched() => cpu::quantized_sketch(point, pair, &truth.stream),
             _ => Vec::new(),
         };
         ExactTest {
-            lambda: eigenvalues.lambda.clone(),
-            target: target.to_vec(),
+            lambda: truth.eigenvalues.lambda.clone(),
+            target: truth.target.clone(),
             sketches: (0..point.pairs.len()).map(sketch).collect(),
             explained_by_tail: point.tail.1,
         }
     }
 
     /// E (y - <z~, v>)^2 - sigma^2 at fixed v and S: the errors of a law have mean 0, so that each adds its own
-    /// second moment to that of the features.
+    /// second moment to that of the features. `None` where a number format rounds data or features.
     pub fn risk(&self, point: &ProblemPoint, feature: &Feature, v: &[f64]) -> Option<f64> {
         let data = &point.pairs[feature.pair].data;
         let (noise, rounded) = (variance(data)?, variance(&feature.op)?);

@@ -2,10 +2,9 @@
 
 use super::closed_form::ExactTest;
 use super::evaluator::{Evaluator, Risk};
-use super::test_set::{Difference, Measured, TestSet};
-use crate::cpu::clean_sketch;
-use crate::plan::{Cohort, Plan, ProblemPoint, Trajectory};
-use crate::problem::{self, Eigenvalues};
+use super::test_set::{Measured, TestSet};
+use super::truth::Truth;
+use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Trajectory};
 use crate::random::Stream;
 
 /// Every risk of one weight vector; `None` where it does not exist.
@@ -38,18 +37,19 @@ impl CohortRisk<'_> {
     /// Draws the cohort's sketch, target and test samples.
     pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> CohortRisk<'a> {
         let (point, seed) = (&plan.points[cohort.point], plan.config.sweep.seed);
-        if let Some(covariates) = point.problem.covariates() {
-            let clean = point.clean();
-            let set = TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32);
-            return CohortRisk { point, evaluators: Vec::new(), quantized: None, held_out: Some((set, clean)) };
-        }
-        let stream = Stream::new(seed, cohort.seed_index);
-        let (risk, eigenvalues, target) = CohortRisk::drawn(point, &stream);
-        let quantized = plan.config.train.quantized_test.map(|samples| {
-            let set = TestSet::new(seed, point, cohort.seed_index, samples);
-            (set, ExactTest::new(point, &eigenvalues, &target, &stream))
-        });
-        CohortRisk { quantized, ..risk }
+        let Some(truth) = Truth::of(plan, cohort) else {
+            let held_out = point.problem.covariates().map(|covariates| {
+                let clean = point.clean();
+                (TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32), clean)
+            });
+            return CohortRisk { point, evaluators: Vec::new(), quantized: None, held_out };
+        };
+        let quantized = plan
+            .config
+            .train
+            .quantized_test
+            .map(|samples| (TestSet::new(seed, point, cohort.seed_index, samples), ExactTest::new(&truth)));
+        CohortRisk { quantized, ..CohortRisk::exact(&truth) }
     }
 
     /// Exact risk of the weights `v` of model size `v.len()`; `None` where the truth is not known.
@@ -64,29 +64,25 @@ impl CohortRisk<'_> {
         set.measure(own, v)
     }
 
-    /// The risk of seed index 0 without test samples; `None` where the truth is not known.
+    /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
     pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint) -> Option<CohortRisk<'a>> {
-        let stream = Stream::new(plan.config.sweep.seed, 0);
-        point.problem.covariates().is_none().then(|| CohortRisk::drawn(point, &stream).0)
+        Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?))
     }
 
-    fn drawn<'a>(point: &'a ProblemPoint, stream: &Stream) -> (CohortRisk<'a>, Eigenvalues, Vec<f64>) {
-        let problem = &point.problem;
-        let eigenvalues = problem::eigenvalues(problem);
-        let target = problem::total(&problem::target(problem, &eigenvalues, stream), problem.dim as usize);
-        let evaluator =
-            |sketch: &[f32], model: u32| Evaluator::new(problem, point.tail, &eigenvalues, &target, sketch, model);
-        let of_draw = |draw| evaluator(&clean_sketch(point, draw, stream), draw.rows);
-        let evaluators = match problem.is_sketched() {
-            true => point.sketches.iter().map(of_draw).collect(),
+    fn exact<'a>(truth: &Truth<'a>) -> CohortRisk<'a> {
+        let point = truth.point;
+        let evaluator = |sketch: &[f32], model: u32| {
+            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model)
+        };
+        let evaluators = match point.problem.is_sketched() {
+            true => point.sketches.iter().map(|draw| evaluator(&truth.draw(draw), draw.rows)).collect(),
             false => vec![evaluator(&[], point.model)],
         };
-        (CohortRisk { point, evaluators, quantized: None, held_out: None }, eigenvalues, target)
+        CohortRisk { point, evaluators, quantized: None, held_out: None }
     }
 
     fn evaluator(&self, model: usize) -> Option<&Evaluator> {
-        let own = self.point.sketches.iter().position(|draw| draw.pass as usize == model);
-        self.evaluators.get(own.unwrap_or(0))
+        self.evaluators.get(self.point.draw_of(model as u32))
     }
 
     /// The minimiser of the risk for model size `model`.

@@ -1,7 +1,6 @@
 //! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
 
-use crate::problem::Problem;
-use crate::problem::{Eigenvalues, sketch_norm};
+use crate::problem::{Eigenvalues, Problem, sketch_norm};
 
 /// Risks of one weight vector.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,8 +27,8 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// `target` holds w*, `sketch` the clean G, row-major model x D (empty for sketch `none`); `tail` as [`crate::problem::tail`]
-    /// gives it.
+    /// `target` holds w*, `sketch` the clean G, row-major model x D (empty for sketch `none`); the tail as
+    /// [`crate::problem::tail`] gives it.
     pub fn new(
         problem: &Problem,
         (tau, tau_y): (f64, f64),
@@ -102,8 +101,9 @@ impl Evaluator {
     }
 }
 
-/// Lower triangle of G H G^T and the vector G H w*, both summed over coordinates in ascending order.
-fn gram(lambda: &[f64], target: &[f64], sketch: &[f32], model: usize) -> (Vec<f64>, Vec<f64>) {
+/// Lower triangle of G H G^T, row-major at stride `model`, and the vector G H w*, both summed over coordinates in
+/// ascending order; `sketch` has at least `model` rows of D.
+pub(super) fn gram(lambda: &[f64], target: &[f64], sketch: &[f32], model: usize) -> (Vec<f64>, Vec<f64>) {
     let dim = lambda.len();
     let (mut gram, mut b) = (vec![0.0; model * model], vec![0.0; model]);
     // Columns of G are widened once per tile, so that the inner loop runs over contiguous outputs.

@@ -1,11 +1,16 @@
 //! The risk of a weight vector: exact under the cohort's own sketch and target, and measured on test samples.
+//!
+//! [`Truth`] is what a cohort draws, [`Moments`] what full precision SGD sees of it; [`Evaluator`] and [`ExactTest`]
+//! are closed forms, [`TestSet`] measures; [`CohortRisk`] puts them together.
 
 mod closed_form;
 mod cohort;
 mod evaluator;
 mod test_set;
+mod truth;
 
 pub use closed_form::ExactTest;
 pub use cohort::{CohortRisk, Risks};
 pub use evaluator::{Evaluator, Risk};
-pub use test_set::{Difference, Measured, TestSet};
+pub use test_set::{Measured, TestSet};
+pub use truth::{Moments, Truth};

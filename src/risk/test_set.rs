@@ -1,7 +1,7 @@
 //! Risks measured on samples: quantized test features from the cohort's own stream, or the held-out rows of a file.
 
 use crate::cpu::{self, Tile};
-use crate::plan::ProblemPoint;
+use crate::plan::{Difference, ProblemPoint};
 use crate::random::FIRST_TEST;
 use crate::reference::CohortData;
 
@@ -19,16 +19,8 @@ pub struct Measured {
     pub error: Option<f64>,
 }
 
-/// A value of a test set that differs from the scalar reference.
-pub struct Difference {
-    pub sample: u64,
-    pub feature: usize,
-    pub index: usize,
-    pub expected: u32,
-    pub actual: u32,
-}
-
 impl TestSet {
+    /// The first `samples` test samples of a seed index, through every feature of the point.
     pub fn new(seed: u64, point: &ProblemPoint, seed_index: u32, samples: u32) -> TestSet {
         let first = u64::from(FIRST_TEST);
         let range = (first, first + u64::from(samples));
@@ -64,25 +56,20 @@ impl TestSet {
     /// The first value that differs from the scalar reference.
     pub fn difference(&self, seed: u64, point: &ProblemPoint, seed_index: u32) -> Option<Difference> {
         let source = CohortData::new(seed, point, seed_index, |_| true);
-        let mut n = FIRST_TEST;
-        for tile in &self.tiles {
-            for (s, y) in tile.y.iter().enumerate() {
-                let reference = source.sample(n);
-                let found = |feature, index, expected, actual| {
-                    Some(Difference { sample: n.into(), feature, index, expected, actual })
-                };
-                if reference.y.to_bits() != y.to_bits() {
-                    return found(0, 0, reference.y.to_bits(), y.to_bits());
-                }
-                for (f, ((z, _), (e, _))) in tile.features.iter().zip(&reference.features).enumerate() {
-                    let z = &z[s * (z.len() / tile.y.len())..];
-                    if let Some(j) = (0..e.len()).find(|&j| e[j].to_bits() != z[j].to_bits()) {
-                        return found(f, j, e[j].to_bits(), z[j].to_bits());
-                    }
-                }
-                n += 1;
+        let samples = self.tiles.iter().flat_map(|tile| (0..tile.y.len()).map(move |s| (tile, s)));
+        (FIRST_TEST..).zip(samples).find_map(|(n, (tile, s))| {
+            let reference = source.sample(n);
+            let found = |place: String, index: usize, expected: f32, actual: f32| {
+                Some(Difference::new(&place, index, expected.to_bits().into(), actual.to_bits().into()))
+            };
+            if reference.y.to_bits() != tile.y[s].to_bits() {
+                return found(format!("label of test sample {n}"), 0, reference.y, tile.y[s]);
             }
-        }
-        None
+            tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
+                let z = &z[s * (z.len() / tile.y.len())..];
+                let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
+                found(format!("test sample {n}, feature set {f}"), j, expected[j], z[j])
+            })
+        })
     }
 }

@@ -20,9 +20,9 @@ pub struct Mismatch {
     pub run_id: u64,
     pub cell: u64,
     pub seed_index: u32,
-    /// The row that showed the difference.
+    /// Samples of the row that showed the difference; 0 where the sketch or the test samples differ.
     pub seen: u64,
-    /// First differing update; `None` when a second execution agreed with the reference.
+    /// First differing update; `None` before any update, and when a second execution agreed with the reference.
     pub first_update: Option<u64>,
     pub difference: Difference,
 }
@@ -30,16 +30,18 @@ pub struct Mismatch {
 impl Mismatch {
     /// One line for stderr.
     pub fn line(&self) -> String {
-        let place = match self.first_update {
-            Some(update) => format!("first at update {update}"),
-            None => format!("after {} samples, not seen again when run once more (a passing fault)", self.seen),
+        let place = match (self.first_update, self.seen) {
+            (Some(update), _) => format!("first at update {update}"),
+            (None, 0) => "before the first update".into(),
+            (None, seen) => format!("after {seen} samples, not seen again when run once more (a passing fault)"),
         };
         format!("run {} differs {place}: {}", self.run_id, self.difference)
     }
 }
 
-/// Redoes a cohort with the reference. `Ok(None)`: every bit agrees.
-pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &Adapter) -> Result<Option<Mismatch>> {
+/// Redoes a cohort with the reference. `Ok(None)`: every bit agrees. Else `adapter` executes the run that differs once
+/// more, with more rows, to find its first wrong update.
+pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adapter) -> Result<Option<Mismatch>> {
     let mismatch = |cell: u64, seen: u64, first_update: Option<u64>, difference: Difference| {
         let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
         Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
@@ -71,12 +73,13 @@ fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
     let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
     let dim = point.problem.dim as usize;
     point.sketches.iter().find_map(|draw| {
-        let (row, column) = (|index: usize| (index / dim) as u32, |index: usize| (index % dim) as u32);
-        let scalar = |i: usize| sketch_entry(&point.problem.sketch, &stream, draw.pass, row(i), column(i)).to_bits();
+        let scalar = |index: usize| {
+            let (row, column) = ((index / dim) as u32, (index % dim) as u32);
+            sketch_entry(&point.problem.sketch, &stream, draw.pass, row, column).to_bits()
+        };
         let sketch = clean_sketch(point, draw, &stream);
         let (index, actual) = sketch.iter().enumerate().find(|&(index, g)| g.to_bits() != scalar(index))?;
-        let (expected, actual) = (format!("{:#x}", scalar(index)), format!("{:#x}", actual.to_bits()));
-        Some(Difference { place: "sketch".into(), index, expected, actual })
+        Some(Difference::new("sketch", index, scalar(index).into(), actual.to_bits().into()))
     })
 }
 
@@ -86,13 +89,7 @@ fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
     if plan.config.train.quantized_test.is_none() && covariates.is_none() {
         return None;
     }
-    let found = CohortRisk::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)?;
-    Some(Difference {
-        place: format!("test sample {}, feature set {}", found.sample, found.feature),
-        index: found.index,
-        expected: format!("{:#x}", found.expected),
-        actual: format!("{:#x}", found.actual),
-    })
+    CohortRisk::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone
@@ -102,7 +99,7 @@ fn locate(
     cohort: Cohort,
     trajectory: usize,
     (mut low, mut high): (u64, u64),
-    adapter: &Adapter,
+    adapter: &dyn Adapter,
 ) -> Result<Option<(u64, Difference)>> {
     let full = &plan.points[cohort.point].trajectories[trajectory];
     let batch = u64::from(full.batch);
@@ -115,7 +112,8 @@ fn locate(
         point.samples = high;
         point.trajectories = vec![Trajectory { rows, samples: high, ..full.clone() }];
         let expected = reference::cohort(&alone, cohort, None);
-        let actual = adapter.execute(&alone, &[cohort])?.remove(0);
+        // Where no list of rows comes back, every row is missing.
+        let actual = adapter.execute(&alone, &[cohort])?.pop().unwrap_or_default();
         let first = first_difference(&expected, &actual).map(|(index, difference)| (expected[index].seen, difference));
         let Some((seen, difference)) = first else { return Ok(None) };
         let below = expected.iter().rev().find(|row| row.seen < seen).map_or(low, |row| row.seen);

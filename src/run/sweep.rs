@@ -34,7 +34,7 @@ pub fn settings(plan: &Plan) -> Settings {
 }
 
 /// Runs what is missing of a shard and writes it to `dir`. `stop` asks to end after the part in flight.
-pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &Adapter, stop: &AtomicBool) -> Result<Summary> {
+pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop: &AtomicBool) -> Result<Summary> {
     let started = Instant::now();
     let launch = launch_cohorts(plan, adapter.cohorts_at_once(plan)?);
     let mut store = Store::open(dir, &settings(plan), shard)?;
@@ -107,7 +107,7 @@ fn run_launch(
     plan: &Plan,
     cohorts: &[Cohort],
     checked: &BTreeSet<u32>,
-    adapter: &Adapter,
+    adapter: &dyn Adapter,
     dir: &Path,
 ) -> Result<(Vec<Row>, u64)> {
     let raw = adapter.execute(plan, cohorts)?;

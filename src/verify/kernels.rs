@@ -97,7 +97,7 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
     let must: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
     let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
     let found = match device {
-        Device::Cpu => cpu::execute(&plan, &cohorts, None),
+        Device::Cpu => cpu::execute(&plan, &cohorts),
         Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning) {
             Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
             found => found?,

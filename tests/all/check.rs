@@ -1,20 +1,27 @@
-//! A test of the check: one flipped bit anywhere is found and its place is named.
+//! A test of the check: whatever an adapter gets wrong is found, and its first update, its place and its bits are named.
 
+use std::sync::Arc;
+
+use rayon::prelude::*;
 use roundlaw::config::Config;
-use roundlaw::cpu::Fault;
-use roundlaw::plan::{Cohort, Plan, Shard};
-use roundlaw::run::adapter::Adapter;
+use roundlaw::plan::{Cohort, Plan, Shard, Snapshot, Trajectory};
+use roundlaw::problem::{Covariates, Input, Spectrum};
+use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::check::{self, Mismatch};
 use roundlaw::run::sweep;
 use roundlaw::site::Site;
 
+use crate::faulty::Faulty;
+use crate::npy_file::f32_file;
+
 const CONFIG: &str = r#"
 [problem]
-dim = 200
+dim = 60
 spectrum = { kind = "power", exponent = 1.5 }
 [train]
 model = [20, 40]
-samples = [512, 1024]
+samples = [256, 512]
+batch = [1, 4]
 step_size = [0.1]
 output = ["last", "average"]
 [[recipe]]
@@ -34,70 +41,205 @@ fn plan() -> Plan {
     Plan::new(Config::parse(CONFIG, &[]).unwrap()).unwrap()
 }
 
-fn checked(fault: Option<Fault>) -> Option<Mismatch> {
-    let (plan, adapter) = (plan(), Adapter::Cpu { fault });
-    let rows = adapter.execute(&plan, &[COHORT]).unwrap().remove(0);
-    check::cohort(&plan, COHORT, &rows, &adapter).unwrap()
+fn checked(plan: &Plan, adapter: &dyn Adapter) -> Option<Mismatch> {
+    let rows = adapter.execute(plan, &[COHORT]).unwrap().remove(0);
+    check::cohort(plan, COHORT, &rows, adapter).unwrap()
 }
 
-fn found(fault: Fault) -> Mismatch {
-    checked(Some(fault)).unwrap_or_else(|| panic!("{fault:?} was not found"))
+/// The runs that a fault meets.
+#[derive(Clone, Copy, Debug)]
+enum Runs {
+    /// Those of one recipe, model size and batch.
+    One {
+        recipe: usize,
+        model: u32,
+        batch: u32,
+    },
+    All,
 }
+
+impl Runs {
+    fn has(&self, t: &Trajectory) -> bool {
+        match self {
+            Runs::One { recipe, model, batch } => (t.recipe, t.model, t.batch) == (*recipe, *model, *batch),
+            Runs::All => true,
+        }
+    }
+}
+
+const RUNS: [Runs; 3] =
+    [Runs::All, Runs::One { recipe: 0, model: 40, batch: 1 }, Runs::One { recipe: 1, model: 20, batch: 4 }];
+
+/// Applies `damage` to the rows of these runs from the one after `update` on.
+fn from_update(runs: Runs, update: u64, damage: impl Fn(&mut Snapshot) + Send + Sync + 'static) -> Faulty {
+    Faulty::damaged(move |plan, cohort, rows| {
+        for row in rows.iter_mut() {
+            let trajectory = &plan.points[cohort.point].trajectories[row.trajectory];
+            if runs.has(trajectory) && row.seen / u64::from(trajectory.batch) > update {
+                damage(row);
+            }
+        }
+    })
+}
+
+/// Asserts that the mismatch is one of the runs that the fault met.
+#[track_caller]
+fn is_of(mismatch: &Mismatch, runs: Runs, plan: &Plan) {
+    let owns = |t: &&Trajectory| t.cells.iter().any(|&(cell, _)| cell == mismatch.cell);
+    let trajectory = plan.points[0].trajectories.iter().find(owns).unwrap();
+    assert!(runs.has(trajectory), "{runs:?}: {mismatch:?}");
+    assert_eq!(mismatch.run_id, plan.run_id(COHORT.seed_index, mismatch.cell));
+}
+
+fn hexadecimal(text: &str) -> u64 {
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).unwrap()
+}
+
+type Place = (&'static str, usize, fn(&mut Snapshot), u64);
+
+/// Where a fault is, what it does, and the bits that differ by it.
+const PLACES: [Place; 12] = [
+    ("v", 17, |row| row.v[17] ^= 1, 1),
+    ("v", 17, |row| row.v[17] ^= 1 << 13, 1 << 13),
+    ("v", 0, |row| row.v[0] ^= 1 << 23, 1 << 23),
+    ("v", 19, |row| row.v[19] ^= 1 << 31, 1 << 31),
+    ("average hi", 3, |row| row.hi[3] ^= 1 << 20, 1 << 20),
+    ("average lo", 4, |row| row.lo[4] ^= 1, 1),
+    ("weight saturated", 0, |row| row.counts[Site::Weight as usize].saturated ^= 1, 1),
+    ("feature underflowed", 0, |row| row.counts[Site::Feature as usize].underflowed ^= 4, 4),
+    ("feature_grad nan", 0, |row| row.counts[Site::FeatureGrad as usize].nan ^= 2, 2),
+    ("data saturated", 0, |row| row.counts[Site::Data as usize].saturated ^= 1 << 40, 1 << 40),
+    // No divergence is all ones.
+    ("diverged_at", 0, |row| row.diverged_at = Some(5), u64::MAX ^ 5),
+    ("length of v", 0, |row| row.v.truncate(16), 0),
+];
 
 #[test]
 fn a_sound_adapter_passes() {
-    assert_eq!(checked(None), None);
+    let plan = plan();
+    assert_eq!(checked(&plan, &Cpu), None);
+    assert_eq!(checked(&plan, &Faulty::altered(|_| ())), None);
 }
 
 #[test]
-fn a_draw() {
-    // A high bit of x_0 of sample 300: the first update that reads it is update 300.
-    let mismatch = found(Fault::Draw { sample: 300, coordinate: 0, bit: 22 });
-    assert_eq!(mismatch.first_update, Some(300));
-    assert_eq!(mismatch.difference.place, "v");
+fn every_place_in_one_run_or_all_from_any_update_on() {
+    let plan = plan();
+    // Both recipes and batches have 64 updates at least; the last case shows in the last row alone.
+    let cases: Vec<_> = PLACES.iter().zip([0, 40, 41, 63, 1, 62, 31, 9, 32, 50, 2, 63]).collect();
+    cases.par_iter().for_each(|((place, index, damage, bits), update)| {
+        for runs in RUNS {
+            let adapter = from_update(runs, *update, *damage);
+            let mismatch = checked(&plan, &adapter).unwrap_or_else(|| panic!("{place}, {runs:?}: not found"));
+            let found = &mismatch.difference;
+            assert_eq!(mismatch.first_update, Some(*update), "{place}, {runs:?}: {mismatch:?}");
+            assert_eq!((found.place.as_str(), found.index), (*place, *index), "{runs:?}");
+            if *bits != 0 {
+                assert_eq!(hexadecimal(&found.expected) ^ hexadecimal(&found.actual), *bits, "{place}: {found}");
+            }
+            is_of(&mismatch, runs, &plan);
+        }
+    });
 }
 
 #[test]
-fn a_projection() {
-    let mismatch = found(Fault::Projection { sample: 77, row: 5, bit: 22 });
-    assert_eq!(mismatch.first_update, Some(77));
-    assert_eq!(mismatch.difference.place, "v");
-}
-
-#[test]
-fn a_weight_of_either_recipe() {
-    for bit in [0, 13, 23, 31] {
-        let mismatch = found(Fault::Weight { update: 200, index: 17, bit });
-        assert_eq!(mismatch.first_update, Some(200), "bit {bit}");
-        assert_eq!((mismatch.difference.place.as_str(), mismatch.difference.index), ("v", 17), "bit {bit}");
+fn a_passing_fault_is_found_and_named_one() {
+    let plan = plan();
+    for (place, index, damage, _) in &PLACES {
+        let runs = RUNS[1];
+        let mismatch = checked(&plan, &from_update(runs, 300, *damage).once()).unwrap();
+        assert_eq!(mismatch.first_update, None, "{place}");
+        assert_eq!(mismatch.seen, 512, "the first row after it");
+        assert_eq!((mismatch.difference.place.as_str(), mismatch.difference.index), (*place, *index));
+        assert!(mismatch.line().contains("after 512 samples") && mismatch.line().contains("passing fault"));
+        is_of(&mismatch, runs, &plan);
     }
 }
 
 #[test]
-fn an_average() {
-    let mismatch = found(Fault::Average { update: 130, index: 3, bit: 20 });
-    assert_eq!(mismatch.first_update, Some(130));
-    assert!(mismatch.difference.place.starts_with("average"), "{mismatch:?}");
-    assert_eq!(mismatch.difference.index, 3);
+fn a_row_too_few_or_too_many() {
+    let plan = plan();
+    let last = |plan: &Plan, runs: Runs, rows: &[Snapshot]| {
+        let own = |row: &Snapshot| runs.has(&plan.points[0].trajectories[row.trajectory]) && row.seen == 512;
+        rows.iter().position(own)
+    };
+    for runs in RUNS {
+        for passing in [false, true] {
+            let dropped = Faulty::damaged(move |plan, _, rows| {
+                last(plan, runs, rows).map(|at| rows.remove(at));
+            });
+            let added = Faulty::damaged(move |plan, _, rows| {
+                last(plan, runs, rows).into_iter().for_each(|at| rows.insert(at, rows[at].clone()));
+            });
+            for (adapter, place) in [(dropped, "length of v"), (added, "number of rows")] {
+                let adapter = if passing { adapter.once() } else { adapter };
+                let mismatch = checked(&plan, &adapter).unwrap_or_else(|| panic!("{place}, {runs:?}: not found"));
+                assert_eq!((mismatch.difference.place.as_str(), mismatch.seen), (place, 512), "{runs:?}");
+                let batch = plan.cells[mismatch.cell as usize].batch;
+                let update = (!passing).then_some(512 / u64::from(batch) - 1);
+                assert_eq!(mismatch.first_update, update, "{place}, {runs:?}");
+                is_of(&mismatch, runs, &plan);
+            }
+        }
+    }
+    // Nothing at all comes back when the search executes the run again.
+    let empty = Faulty::damaged(|_, _, rows| rows.clear());
+    assert_eq!(checked(&plan, &empty).unwrap().first_update, Some(0));
+}
+
+/// Rows of a file in their order, so that a sample is a row and a wrong draw a wrong value.
+fn of_rows(dir: &std::path::Path) -> (Plan, Vec<f32>) {
+    let values: Vec<f32> = (0..400 * 8).map(|i| ((i * 37) % 101) as f32 / 50.5 - 1.0).collect();
+    let labels: Vec<f32> = values.chunks(8).map(|x| x[0] - x[5]).collect();
+    std::fs::write(dir.join("x.npy"), f32_file(1, &[400, 8], &values)).unwrap();
+    std::fs::write(dir.join("y.npy"), f32_file(1, &[400], &labels)).unwrap();
+    let text = "[problem]\ncovariates = { path = \"x.npy\", labels = \"y.npy\" }\n[train]\nmodel = 4\nsamples = 320\n\
+                batch = 2\n[[recipe]]\nname = \"a\"\ndata = \"e4m3\"\n[sweep]\nseeds = 2\n";
+    std::fs::write(dir.join("config.toml"), text).unwrap();
+    (Plan::new(Config::load(&dir.join("config.toml"), &[]).unwrap()).unwrap(), values)
 }
 
 #[test]
-fn a_counter() {
-    let mismatch = found(Fault::Counter { update: 9, site: Site::Weight });
-    assert_eq!(mismatch.first_update, Some(9));
-    assert_eq!(mismatch.difference.place, "weight saturated");
+fn a_wrong_draw_of_one_sample() {
+    let dir = tempfile::tempdir().unwrap();
+    let (plan, values) = of_rows(dir.path());
+    let labels: Vec<f32> = values.chunks(8).map(|x| x[0] - x[5]).collect();
+    // A coordinate of sample 77, and the label of sample 300: batches of two make their updates 38 and 150.
+    for (x, y, update) in [(Some(77 * 8 + 3), None, 38), (None, Some(300), 150)] {
+        let (mut values, mut labels) = (values.clone(), labels.clone());
+        x.into_iter().for_each(|at: usize| values[at] = -values[at]);
+        y.into_iter().for_each(|at: usize| labels[at] += 1.0);
+        let (x, y) = (Input::of("x", vec![400, 8], values), Input::of("y", vec![400], labels));
+        let wrong = Spectrum::Covariates(Arc::new(Covariates::new(x, y, false, 0.1, false)));
+        let adapter = Faulty::altered(move |plan| plan.points[0].problem.spectrum = wrong.clone());
+        let mismatch = checked(&plan, &adapter).unwrap();
+        assert_eq!((mismatch.first_update, mismatch.difference.place.as_str()), (Some(update), "v"));
+    }
+}
+
+#[test]
+fn a_step_that_is_halved_one_update_early() {
+    let plan = plan();
+    let stage = u64::from(plan.points[0].trajectories[0].stage);
+    let adapter = Faulty::altered(|plan| plan.points[0].trajectories.iter_mut().for_each(|t| t.stage -= 1));
+    let mismatch = checked(&plan, &adapter).unwrap();
+    assert_eq!((mismatch.first_update, mismatch.difference.place.as_str()), (Some(stage - 1), "v"));
 }
 
 #[test]
 fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
-    let adapter = Adapter::Cpu { fault: Some(Fault::Weight { update: 40, index: 2, bit: 5 }) };
+    let adapter = from_update(Runs::All, 40, |row| row.v[2] ^= 1 << 5);
     let stop = std::sync::atomic::AtomicBool::new(false);
     let error = sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &stop).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("update 40"), "{error}");
     let names: Vec<String> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert!(names.iter().any(|name| name.starts_with("mismatch-")), "{names:?}");
+    let stored = names.iter().find(|name| name.starts_with("mismatch-")).unwrap_or_else(|| panic!("{names:?}"));
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.path().join(stored)).unwrap()).unwrap();
+    let mismatch = &document["mismatch"];
+    assert_eq!((mismatch["first_update"].as_u64(), mismatch["difference"]["index"].as_u64()), (Some(40), Some(2)));
+    assert_eq!(*stored, format!("mismatch-{}.json", mismatch["run_id"]));
+    assert!(document["replay"].as_str().unwrap().contains(&format!("--run {}", mismatch["run_id"])), "{document}");
     assert!(!names.iter().any(|name| name.ends_with(".parquet")), "{names:?}");
 }

@@ -9,7 +9,7 @@ use roundlaw::config::{Check, Checkpoints, Config, Draws, Output, Schedule};
 use roundlaw::error::{Error, exit};
 use roundlaw::format::{
     Direction, FORMATS, Float, Law, Layout, Nan, Noise, Overflow, QuantOp, Quantizer, Rounding, ScaleMode, Sharing,
-    Spec, Specials, Subnormals, WHOLE, class, format,
+    Spec, Specials, Subnormals, WHOLE, format,
 };
 use roundlaw::plan::Plan;
 use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};

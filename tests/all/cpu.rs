@@ -8,7 +8,7 @@ fn every_plan_has_the_bits_of_the_reference() {
         let plan = crate::plans::random(case);
         let cohort = Cohort { point: 0, seed_index: case as u32 % 3 };
         let expected = reference::cohort(&plan, cohort, None);
-        let actual = cpu::execute(&plan, &[cohort], None).remove(0);
+        let actual = cpu::execute(&plan, &[cohort]).remove(0);
         assert_eq!(plan.difference(cohort, &expected, &actual), None, "case {case}");
     }
 }
@@ -18,10 +18,10 @@ fn block_length_leaves_no_trace() {
     for case in 0..10 {
         let plan = crate::plans::random(case);
         let cohort = Cohort { point: 0, seed_index: 0 };
-        let expected = cpu::execute(&plan, &[cohort], None);
+        let expected = cpu::execute(&plan, &[cohort]);
         for block in [1, 7, 100_000] {
             let other = plan.clone().with_block(block).unwrap();
-            assert_eq!(expected, cpu::execute(&other, &[cohort], None), "case {case}, block {block}");
+            assert_eq!(expected, cpu::execute(&other, &[cohort]), "case {case}, block {block}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 use roundlaw::config::Config;
 use roundlaw::plan::{Plan, Shard};
-use roundlaw::run::adapter::Adapter;
+use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::digest;
 use roundlaw::store::row::{Row, STREAM_VERSION};
@@ -19,9 +19,8 @@ fn plan(name: &str) -> Plan {
 }
 
 fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
-    let adapter = Adapter::Cpu { fault: None };
     let cohorts = plan.cohorts(shard);
-    let raw = adapter.execute(plan, &cohorts).unwrap();
+    let raw = Cpu.execute(plan, &cohorts).unwrap();
     let evaluate = |(cohort, raw): (&_, &Vec<_>)| rows::rows(plan, *cohort, raw, false, &Origin::default());
     cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
 }

@@ -39,7 +39,7 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(plan, &[cohort], None).remove(0);
+            let raw = cpu::execute(plan, &[cohort]).remove(0);
             let norm = |t: usize| -> f64 {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };

@@ -1,9 +1,10 @@
 //! The factor form of the risk agrees with the direct form sum_i lambda_i ((S^T v)_i - w*_i)^2.
 
-use roundlaw::problem::{Eigenvalues, eigenvalues};
-use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};
+use roundlaw::config::Config;
+use roundlaw::plan::{Cohort, Plan};
+use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
-use roundlaw::risk::Evaluator;
+use roundlaw::risk::{CohortRisk, Evaluator, Truth};
 
 const OPEN: (f64, f64) = (0.0, 0.0);
 
@@ -88,6 +89,45 @@ fn without_a_sketch_the_risk_is_a_weighted_distance() {
     let risk = evaluator.risk(&v);
     assert!((risk.excess - expected).abs() <= 1e-12 * expected);
     assert_eq!(risk.approximation, 0.0);
+}
+
+/// Sigma, b and the energy say the same as the risk: its minimiser solves Sigma v = b, and what that explains of the
+/// energy leaves the approximation error.
+#[test]
+fn the_moments_of_a_cohort_are_those_of_its_risk() {
+    for (problem, train) in [
+        ("dim = 40", "model = [3, 17]"),
+        ("dim = 40\ntail = \"closed\"", "model = [3, 17]"),
+        ("dim = 40\nsketch = { kind = \"gaussian\", nested = false }\ntarget = { kind = \"ones\" }", "model = [3, 17]"),
+        ("dim = 17\nsketch = { kind = \"none\" }", ""),
+    ] {
+        let text = format!(
+            "[problem]\n{problem}\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = 0.3\n[train]\n{train}\n\
+             samples = 8\n[[recipe]]\nname = \"a\"\n[sweep]\nseeds = 3\n"
+        );
+        let plan = Plan::new(Config::parse(&text, &[]).unwrap_or_else(|error| panic!("{error}: {text}"))).unwrap();
+        let cohort = Cohort { point: 0, seed_index: 2 };
+        let (truth, risk) = (Truth::of(&plan, cohort).unwrap(), CohortRisk::new(&plan, cohort));
+        for trajectory in &plan.points[0].trajectories {
+            let m = trajectory.model as usize;
+            let moments = truth.moments(trajectory.model).unwrap();
+            assert_eq!((moments.noise, moments.sigma.len(), moments.b.len()), (0.09, m * m, m));
+            let optimum = risk.optimum(m);
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            for (row, b) in moments.sigma.chunks(m).zip(&moments.b) {
+                assert!((dot(row, &optimum) - b).abs() < 1e-9 * moments.energy, "{problem}, M = {m}");
+            }
+            let missed = moments.energy - dot(&moments.b, &optimum);
+            let expected = risk.risk(&optimum).unwrap().approximation;
+            assert!((missed - expected).abs() < 1e-9 * moments.energy, "{problem}, M = {m}: {missed} and {expected}");
+            // S itself gives Sigma, less what a closed tail adds to its diagonal.
+            let Some(sketch) = truth.sketch(trajectory.model) else { continue };
+            let weighted: Vec<f64> = sketch[..40].iter().zip(&truth.eigenvalues.lambda).map(|(s, l)| s * l).collect();
+            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.0 / m as f64;
+            assert!((moments.sigma[0] - own).abs() < 1e-12 * own, "{problem}, M = {m}");
+        }
+        assert!(truth.moments(18).is_none() && truth.sketch(18).is_none(), "no such model size");
+    }
 }
 
 #[test]

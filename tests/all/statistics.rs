@@ -1,13 +1,15 @@
 //! Simulated risks have the exact expected value, each seed against its own sketch and target.
 
-use crate::recursion::{Problem, Training, constant, expected, geometric};
 use rayon::prelude::*;
 use roundlaw::config::{Config, Output};
+use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::random::Stream;
-use roundlaw::risk::CohortRisk;
+use roundlaw::risk::{CohortRisk, Truth};
 use roundlaw::run::rows;
-use roundlaw::{cpu, problem};
+use roundlaw::theory::recursion::{Eigenbasis, Recursion};
+use roundlaw::theory::schedule;
+
+use crate::recursion::{Problem, Training, expected_general};
 
 struct Case {
     dim: u32,
@@ -31,32 +33,35 @@ fn plan(case: &Case) -> Plan {
     Plan::new(Config::parse(&text, &[]).unwrap()).unwrap()
 }
 
-/// z-scores of the mean of (simulated - exact) over seeds, with the fourth moment's term and without.
-fn scores(case: &Case) -> (f64, f64) {
+/// The last iterate's risk by a recursion that forgets the Gaussian fourth moment.
+fn without_fourth_moment(case: &Case, truth: &Truth, steps: &[f64]) -> f64 {
+    let sketch = truth.sketch(case.model).unwrap();
+    let lambda = &truth.eigenvalues.lambda;
+    let problem = Problem { lambda, sketch: &sketch, target: &truth.target, noise: 1.0 };
+    expected_general(&problem, &Training { steps, batch: case.batch, average: false }, false).excess
+}
+
+/// z-scores of the mean of (simulated - exact) over seeds; with `dropped` also without the fourth moment's term.
+fn scores(case: &Case, dropped: bool) -> (f64, f64) {
     let plan = plan(case);
-    let (point, trajectory) = (&plan.points[0], &plan.points[0].trajectories[0]);
+    let trajectory = &plan.points[0].trajectories[0];
     let output = if case.output == "last" { Output::Last } else { Output::Average };
     let updates = (case.samples / u64::from(case.batch)) as usize;
-    let steps = if case.schedule == "constant" { constant(0.1, updates) } else { geometric(0.1, updates) };
-    let spectrum = problem::eigenvalues(&point.problem);
+    let steps: Vec<f64> = schedule::steps(trajectory).take(updates).collect();
     let differences: Vec<(f64, f64)> = (0..SEEDS)
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(&plan, &[cohort], None).remove(0).remove(0);
-            let stream = Stream::new(plan.config.sweep.seed, seed_index);
-            let target = problem::total(&problem::target(&point.problem, &spectrum, &stream), case.dim as usize);
-            let scale = f64::from(case.model).sqrt();
-            let sketch: Vec<f64> =
-                cpu::clean_sketch(point, &point.sketches[0], &stream).iter().map(|g| f64::from(*g) / scale).collect();
-            let exact = Problem { lambda: &spectrum.lambda, sketch: &sketch, target: &target, noise: 1.0 };
-            let training = Training { steps: &steps, batch: case.batch as usize, average: output == Output::Average };
+            let raw = cpu::execute(&plan, &[cohort]).remove(0).remove(0);
             let risk = CohortRisk::new(&plan, cohort);
             let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().excess;
-            (
-                simulated - expected(&exact, &training, true).excess,
-                simulated - expected(&exact, &training, false).excess,
-            )
+            let truth = Truth::of(&plan, cohort).unwrap();
+            let basis = Eigenbasis::new(&truth.moments(case.model).unwrap()).unwrap();
+            let mut recursion = Recursion::new(&basis, case.batch).unwrap();
+            steps.iter().for_each(|gamma| recursion.update(*gamma));
+            let exact = if output == Output::Average { recursion.average() } else { recursion.last() };
+            let without = if dropped { without_fourth_moment(case, &truth, &steps) } else { exact };
+            (simulated - exact, simulated - without)
         })
         .collect();
     let z = |values: Vec<f64>| {
@@ -69,7 +74,7 @@ fn scores(case: &Case) -> (f64, f64) {
 }
 
 fn agrees(case: Case) {
-    let (z, _) = scores(&case);
+    let (z, _) = scores(&case, false);
     println!("z = {z:.2}");
     assert!(z.abs() < 4.0, "z = {z}");
 }
@@ -95,7 +100,8 @@ fn wider_and_flatter() {
 #[test]
 fn the_fourth_moment_shows() {
     let (schedule, output) = ("constant", "last");
-    let (z, without) = scores(&Case { dim: 64, model: 8, samples: 32, batch: 1, exponent: 2.0, schedule, output });
+    let (z, without) =
+        scores(&Case { dim: 64, model: 8, samples: 32, batch: 1, exponent: 2.0, schedule, output }, true);
     println!("z = {z:.2}, without the fourth moment {without:.2}");
     assert!(z.abs() < 4.0, "z = {z}");
     assert!(without.abs() > 8.0, "without the fourth moment z = {without}");

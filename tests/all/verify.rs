@@ -1,26 +1,38 @@
 //! Cases on the CPU, and other people's codecs and products.
 
+use std::collections::HashSet;
+
 use roundlaw::codec::quantize;
-use roundlaw::format::{Direction, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
+use roundlaw::format::{Direction, FORMATS, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
 use roundlaw::verify::foreign;
 use roundlaw::verify::gemv;
 use roundlaw::verify::{Device, Level, Verdict, cases, run};
 
 #[test]
 fn every_quick_case_passes_on_the_cpu() {
-    let (mut passed, mut unsupported) = (0, 0);
+    let mut passed = HashSet::new();
     for (name, case) in cases(Level::Quick) {
         match run(&case, &Device::Cpu, Level::Quick).unwrap() {
             Verdict::Pass(count) => {
                 assert!(count > 0, "{name}");
-                passed += 1;
+                passed.insert(name);
             }
-            Verdict::Unsupported(_) => unsupported += 1,
+            // Nothing on the CPU is independent of the reference there.
+            Verdict::Unsupported(_) => {}
             Verdict::Fail(lines) => panic!("{name}: {lines:#?}"),
         }
     }
-    // The rarer options are rounded by the reference's own codec: there is nothing to compare.
-    assert!(passed > 400 && unsupported < 350, "{passed} passed, {unsupported} unsupported");
+    // With its default policies every float and every MX format has code of its own on the CPU.
+    for format in FORMATS {
+        let own: Vec<String> = match format.layout {
+            Layout::Float(_) => {
+                ["rne", "rna", "rtz", "ru", "rd", "sr"].map(|r| format!("codec/{}/{r}/encode", format.name)).into()
+            }
+            Layout::Block { .. } => vec![format!("block/{}/floor", format.name)],
+            _ => Vec::new(),
+        };
+        own.iter().for_each(|name| assert!(passed.contains(name), "{name}"));
+    }
 }
 
 #[test]
@@ -37,6 +49,10 @@ fn names_of_cases_are_unique() {
         "kernel/train/int8",
     ] {
         assert!(names.iter().any(|found| found == name), "{name}");
+    }
+    for format in FORMATS.iter().filter(|format| format.layout != Layout::Identity) {
+        let has = |kind: &str| names.iter().any(|name| name.starts_with(&format!("{kind}/{}", format.name)));
+        assert!(has("codec") || has("block"), "{}", format.name);
     }
     names.sort();
     names.dedup();
@@ -101,13 +117,14 @@ fn ml_dtypes_differs_in_what_is_known_of_it() {
         ("e3m2", "NaN becomes a zero of the other sign"),
     ] {
         let mut text = String::from("input,code\n");
-        for line in ENCODE.lines().filter(|line| line.split(',').next() == Some(name)) {
+        let lines: Vec<&str> = ENCODE.lines().filter(|line| line.split(',').next() == Some(name)).collect();
+        for line in &lines {
             let cells: Vec<&str> = line.split(',').collect();
             text += &format!("0x{},0x{}\n", cells[1], cells[2]);
         }
         let quantizer = Quantizer { overflow: Overflow::Saturate, ..Quantizer::new(format(name).unwrap()) };
         let report = foreign::check(&quantizer, &foreign::rows(&text, &quantizer).unwrap());
-        assert!(report.rows > 50 && report.different > 0, "{name}: {report:?}");
+        assert!(report.rows as usize == lines.len() && report.different > 0, "{name}: {report:?}");
         let best = &report.causes[0];
         assert_eq!(
             (best.name, best.contradicts, best.explains),
@@ -122,7 +139,7 @@ fn ml_dtypes_differs_in_what_is_known_of_it() {
 fn half_differs_in_nothing_but_the_bits_of_a_nan() {
     let quantizer = Quantizer::new(format("f16").unwrap());
     let report = foreign::check(&quantizer, &table(|bits| half::f16::from_f32(f32::from_bits(bits)).to_bits().into()));
-    assert!(report.different == 0 && report.other_nans > 10, "{report:?}");
+    assert!(report.different == 0 && report.other_nans > 0, "{report:?}");
 }
 
 #[test]
@@ -133,7 +150,7 @@ fn integers_that_divide_or_use_the_most_negative_code_are_recognized() {
         .map(|bits| (bits, (f32::from_bits(bits) / 0.1f32).round_ties_even().clamp(-127.0, 127.0) as i32 as u32 & 0xff))
         .collect();
     let report = foreign::check(&int8, &divided);
-    assert!(report.different > 5, "{report:?}");
+    assert!(report.different > 0, "{report:?}");
     assert_eq!((report.causes[0].name, report.causes[0].contradicts), ("divides by the step in f32", 0));
     let full: Vec<(u32, u32)> = [-200.0f32, -12.8, -12.7, -1.0, 3.0]
         .map(|x| (x.to_bits(), (x * (1.0 / 0.1f32)).round_ties_even().clamp(-128.0, 127.0) as i32 as u32 & 0xff))

@@ -9,7 +9,6 @@ use crate::gpus;
 #[test]
 fn every_quick_case_passes() {
     let cases = cases(Level::Quick);
-    assert!(cases.len() > 500, "{} cases", cases.len());
     for gpu in gpus() {
         for (name, case) in &cases {
             match run(case, &Device::Gpu(gpu), Level::Quick) {

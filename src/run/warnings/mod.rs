@@ -8,7 +8,7 @@ use crate::problem::Sketch;
 use crate::problem::leading_eigenvalues;
 use crate::risk::CohortRisk;
 use crate::site::Site;
-use crate::theory::measured;
+use crate::theory::{measured, stability};
 
 /// Multiply-adds of f64, about 0.3 ns each, that one trial of a point and the warnings of a whole plan may cost.
 const POINT_WORK: f64 = 2e9;
@@ -164,15 +164,12 @@ fn hint(spec: &Spec, range: &Range, deviation: f64) -> String {
     format!("{key} = {:e}", libm::ldexp(1.0, exponent.max(least)))
 }
 
-/// kappa = sum_i gamma h_i / (B (2 - gamma h_i (1 + 1/B))): mean-square stable iff every term is positive and
-/// the sum is below 1.
+/// Steps near the edge of mean-square stability, or beyond it.
 fn step_warnings(plan: &Plan, features: &Features) -> Vec<String> {
     let mut warnings = Vec::new();
     for &gamma in &plan.config.train.step_sizes {
         for &batch in &plan.config.train.batches {
-            let b = f64::from(batch);
-            let terms = features.covariance().map(|h| gamma * h / (b * (2.0 - gamma * h * (1.0 + 1.0 / b))));
-            let kappa: f64 = if terms.clone().all(|t| t >= 0.0) { terms.sum() } else { f64::INFINITY };
+            let kappa = stability::kappa(features.covariance(), gamma, batch);
             if kappa >= 0.5 {
                 let state = if kappa >= 1.0 { "beyond" } else { "near" };
                 warnings.push(format!(

@@ -49,7 +49,7 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
         points: vec![ProblemPoint { trajectories, samples, ..point.clone() }],
         average: false,
     };
-    let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }], None).remove(0);
+    let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }]).remove(0);
     let mut warnings = Vec::new();
     for row in rows {
         let trajectory = &pilot.points[0].trajectories[row.trajectory];

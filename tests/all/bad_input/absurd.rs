@@ -1,29 +1,22 @@
 //! Well-formed configs that nobody can run: `plan` answers in seconds and little memory.
 
-use std::time::Instant;
-
 use super::*;
 
-/// Seconds that any answer may take, on a machine that does other work as well.
-const SECONDS: u64 = 30;
-
-/// `plan` under a limit of 3 GB of address space: its exit code and output.
+/// `plan` under a limit of 3 GB of address space and 30 s of processor time, which other work on the machine does not
+/// use up: its exit code and output.
 #[track_caller]
 fn plan(place: &Place, args: &[&str]) -> Output {
-    let started = Instant::now();
     let program = env!("CARGO_BIN_EXE_roundlaw");
     let mut command = match cfg!(target_os = "linux") {
         true => {
             let mut shell = assert_cmd::Command::new("sh");
-            shell.args(["-c", "ulimit -v 3000000 && exec \"$0\" \"$@\"", program]);
+            shell.args(["-c", "ulimit -v 3000000 && ulimit -t 30 && exec \"$0\" \"$@\"", program]);
             shell
         }
         false => assert_cmd::Command::new(program),
     };
     command.env("RAYON_NUM_THREADS", "2").current_dir(place.0.path()).timeout(Duration::from_secs(100));
     let output = command.args(["plan", "config.toml"]).args(args).output().unwrap();
-    let seconds = started.elapsed().as_secs();
-    assert!(seconds < SECONDS, "{args:?}: {seconds} s");
     assert!([Some(0), Some(2)].contains(&output.status.code()), "{:?}: {}", output.status, stderr(&output));
     output
 }

@@ -166,10 +166,13 @@ fn every_code_is_its_own_value() {
 
 #[test]
 fn a_site_of_a_run_keeps_neither_signs_of_zero_nor_what_is_no_number() {
-    let op = QuantOp::of(&Quantizer { overflow: Overflow::Ieee, ..quantizer("e5m2") });
+    let quantizer = Quantizer { overflow: Overflow::Ieee, ..quantizer("e5m2") };
+    let op = QuantOp::of(&quantizer);
     let mut values = [-0.0, 1e-30, -1e6, f32::NAN, 1.0, -1e-6];
     let counts = roundlaw::codec::apply(&op, &mut values, |_| 0);
     assert_eq!(values.map(f32::to_bits), [0.0, 0.0, 0.0, 0.0, 1.0f32, 0.0].map(f32::to_bits));
     assert_eq!((counts.nan, counts.underflowed, counts.saturated), (2, 2, 0));
-    assert_eq!(UNDERFLOWED, 2);
+    // Beyond the largest value and no number; below half of the smallest one, on either side.
+    assert_eq!(one(&quantizer, -1e6).flags, NAN);
+    assert_eq!(one(&quantizer, 1e-30).flags, UNDERFLOWED);
 }

@@ -41,20 +41,15 @@ fn small() -> Vec<Quantizer> {
 
 #[test]
 fn every_small_format_rounds_as_its_list_of_values_says() {
-    let (mut formats, mut compared) = (0, 0);
     for base in small() {
-        formats += 1;
         let list = magnitudes(&base);
         for direction in FIXED {
             for overflow in Overflow::ALL {
                 let quantizer = Quantizer { rounding: Rounding::new(direction), overflow, ..base };
                 telling_inputs(&list.0).into_iter().for_each(|x| assert_as_listed(&quantizer, &list, x));
-                compared += 1;
             }
         }
     }
-    println!("{formats} formats, {compared} combinations");
-    assert!(formats > 100);
 }
 
 /// Value, code and flags of one input.
@@ -142,7 +137,7 @@ fn a_reciprocal_step_is_two_f32_products_around_a_whole_number() {
 }
 
 /// All 2^32 inputs of three formats against the list: two minutes each on two cores.
-/// `cargo test --release --test codec -- --ignored every_f32`.
+/// `cargo test --release --test all -- --ignored every_f32`.
 #[test]
 #[ignore = "takes minutes"]
 fn every_f32_is_rounded_as_the_list_says() {

@@ -1,5 +1,7 @@
 //! Integer formats: steps, ranges, and dither.
 
+use roundlaw::codec::quantize;
+
 use super::recipe::{INTEGER_KEYS, KINDS, quantizer_of, values_refused};
 use super::*;
 
@@ -48,9 +50,15 @@ fn a_step_that_is_no_power_of_two_multiplies_by_its_reciprocal() {
         let quantizer = quantizer_of(&format!("{{ format = \"int8\", step = {step:?} }}"));
         assert_eq!((quantizer.scale, quantizer.is_power_of_two()), (step, false));
         assert_eq!(Spec::Format(quantizer).canonical(), format!("int8 step={step} times=reciprocal"));
-        let op = QuantOp::of(&quantizer);
-        assert_eq!((op.class, op.step), (class::STEP, (step as f32).to_bits()));
-        assert_eq!(op.factor, (1.0 / step as f32).to_bits());
+        let (op, factor) = (QuantOp::of(&quantizer), 1.0 / step as f32);
+        // Beside ties, where dividing by the step would round some the other way.
+        for x in (1..126u32)
+            .flat_map(|k| (0..5).map(move |d| f32::from_bits(((k as f32 + 0.5) * step as f32).to_bits() + d - 2)))
+        {
+            let level = (x * factor).round_ties_even();
+            let found = quantize(&op, x.to_bits(), 0, 0);
+            assert_eq!((found.code, f32::from_bits(found.bits)), (level as u32, level * step as f32), "{x:e}");
+        }
     }
 }
 
@@ -65,7 +73,9 @@ fn an_integer_may_take_its_step_from_the_largest_magnitude_and_use_its_last_code
         assert_eq!(full.layout, Layout::Integer { bits, full: true });
         assert_eq!(Spec::Format(full).canonical(), format!("int{bits} step=0.5 range=full"));
         let op = QuantOp::of(&full);
-        assert_eq!((op.max_code, op.min_code), ((1 << (bits - 1)) - 1, 1 << (bits - 1)));
+        let extreme = |x: f32| f32::from_bits(quantize(&op, x.to_bits(), 0, 0).bits);
+        let half = 2f32.powi(bits as i32 - 1);
+        assert_eq!((extreme(-1e30), extreme(1e30)), (-0.5 * half, 0.5 * (half - 1.0)), "int{bits}");
         assert_eq!(with("step = 0.5, range = \"symmetric\""), with("step = 0.5"));
         let both = with("step = \"absmax\", range = \"full\"");
         assert_eq!(Spec::Format(both).canonical(), format!("int{bits} step=absmax range=full"));

@@ -1,7 +1,7 @@
-//! The simulation against the exact recursion, where that holds: every trial with its own sketch and target.
+//! The simulation against the library's exact recursion, where that holds: every trial with its own sketch and target.
 
 use super::*;
-use crate::recursion::{Problem, Training, constant, expected, geometric};
+use crate::recursion::{Problem, Training, expected};
 
 /// z-score of the mean of (simulated - exact) over trials.
 ///
@@ -11,7 +11,7 @@ fn z(case: &Case, isotropic: f64) -> f64 {
     let rounders = Rounders::new(&case.rules);
     let draws = Draws::new(case);
     let updates = case.samples / case.batch;
-    let steps = if case.geometric { geometric(case.step, updates) } else { constant(case.step, updates) };
+    let steps: Vec<f64> = (0..updates).map(|t| train::step(case, t, updates)).collect();
     let difference = |trial: u64| {
         let random = &mut Random::new(case.seed, trial);
         let world = draws.world(case, &rounders, random);
@@ -26,8 +26,8 @@ fn z(case: &Case, isotropic: f64) -> f64 {
             target: &with(&world.target, vec![0.0; own.len()]),
             noise: case.noise * case.noise + draws.tail_label,
         };
-        let training = Training { steps: &steps, batch: case.batch, average: case.average };
-        let exact = expected(&problem, &training, true);
+        let training = Training { steps: &steps, batch: case.batch as u32, average: case.average };
+        let exact = expected(&problem, &training);
         let risk = judge::exact(&draws, &world, &v, model);
         let noise_on_v = (isotropic - draws.tail / model as f64) * draw::dot(&v, &v);
         risk.reducible + noise_on_v - (exact.excess + exact.approximation + draws.tail_label)

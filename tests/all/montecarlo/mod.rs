@@ -1,5 +1,5 @@
 //! An idealised simulation in f64: the same problems, laws and formats, written down a second time from their
-//! definitions, with its own generator, its own draws and its own quantizers. Nothing here uses the library.
+//! definitions, with its own generator, its own draws and its own quantizers. Nothing here uses the library; [`checks`] compares with it.
 //!
 //! It has no grids, no f32 and no fixed order of sums, so single runs differ from the program's; their means agree.
 //! A [`Case`] is both a simulation and, through [`Case::config`], the config of the same experiment. Changing the
@@ -118,7 +118,7 @@ pub struct Case {
     pub batch: usize,
     pub step: f64,
     pub geometric: bool,
-    /// CohortRisk the mean of v_0 .. v_{T-1}, not v_T.
+    /// Judge the mean of v_0 .. v_{T-1}, not v_T.
     pub average: bool,
     pub rules: Vec<(Site, Rule)>,
     /// Fresh samples on which the quantized-test risk is estimated.

@@ -38,7 +38,7 @@ pub fn train(case: &Case, draws: &Draws, world: &World, rounders: &Rounders, ran
 }
 
 /// Constant, or halved after every ceil(T / log2 T) updates.
-fn step(case: &Case, t: usize, updates: usize) -> f64 {
+pub fn step(case: &Case, t: usize, updates: usize) -> f64 {
     if !case.geometric || updates < 2 {
         return case.step;
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use roundlaw::config::Config;
-use roundlaw::plan::{Plan, Snapshot};
+use roundlaw::plan::Plan;
 use roundlaw::random::threefry4x32;
 use roundlaw::site::Site;
 

@@ -47,7 +47,7 @@ fn measured_and_closed_form() {
     let plan = Plan::new(Config::parse(&config(), &[]).unwrap()).unwrap();
     let rows = |seed_index| {
         let cohort = Cohort { point: 0, seed_index };
-        let raw = cpu::execute(&plan, &[cohort], None).remove(0);
+        let raw = cpu::execute(&plan, &[cohort]).remove(0);
         rows::rows(&plan, cohort, &raw, false, &Origin::default())
     };
     let all: Vec<Vec<Row>> = (0..plan.config.sweep.seeds).into_par_iter().map(rows).collect();

@@ -1,4 +1,9 @@
-//! The two recursions against each other, and against training that is simulated from ambient inputs.
+//! The library's recursion against the matrix form, and against training that is simulated from ambient inputs.
+
+use roundlaw::config::Config;
+use roundlaw::plan::Plan;
+use roundlaw::theory::schedule;
+use roundlaw::theory::stability::kappa;
 
 use super::general::{plus, solve, times};
 use super::*;
@@ -40,19 +45,21 @@ fn the_diagonal_recursion_is_the_matrix_recursion() {
     for (seed, (m, d)) in [(1, 4), (2, 5), (3, 6), (5, 12), (8, 40)].into_iter().enumerate() {
         let [lambda, sketch, target] = draw(seed as u64, m, d);
         let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 0.3 };
-        for steps in [geometric(0.1, 50), constant(0.05, 33), constant(0.1, 1), vec![]] {
+        for steps in [halving(0.1, 9, 50), vec![0.05; 33], vec![0.1], vec![]] {
             for (batch, average) in [(1, false), (1, true), (4, false), (4, true)] {
-                for fourth_moment in [true, false] {
-                    let training = Training { steps: &steps, batch, average };
-                    let fast = expected(&problem, &training, fourth_moment);
-                    let slow = expected_general(&problem, &training, fourth_moment);
-                    let near = |a: f64, b: f64| (a - b).abs() <= 1e-10 * b.abs().max(1e-3);
-                    assert!(near(fast.excess, slow.excess), "M {m}, B {batch}: {fast:?}, {slow:?}");
-                    assert!(near(fast.approximation, slow.approximation), "M {m}: {fast:?}, {slow:?}");
-                }
+                let training = Training { steps: &steps, batch, average };
+                let (fast, slow) = (expected(&problem, &training), expected_general(&problem, &training, true));
+                let near = |a: f64, b: f64| (a - b).abs() <= 1e-10 * b.abs().max(1e-3);
+                assert!(near(fast.excess, slow.excess), "M {m}, B {batch}: {fast:?}, {slow:?}");
+                assert!(near(fast.approximation, slow.approximation), "M {m}: {fast:?}, {slow:?}");
             }
         }
     }
+}
+
+/// Steps that are halved after every `stage` updates.
+fn halving(gamma: f64, stage: usize, updates: usize) -> Vec<f64> {
+    (0..updates).map(|t| gamma * 0.5f64.powi((t / stage) as i32)).collect()
 }
 
 /// Mean and standard error of the excess risk over independent runs on ambient inputs: neither the reduction to
@@ -76,7 +83,7 @@ fn simulated(problem: &Problem, training: &Training, runs: usize) -> (f64, f64) 
                 let residual = dot(problem.target, &x[..d]) + problem.noise.sqrt() * x[d] - dot(&w, &z);
                 gradient.iter_mut().zip(&z).for_each(|(g, z)| *g += residual * z);
             }
-            w = plus(&w, gamma / training.batch as f64, &gradient);
+            w = plus(&w, gamma / f64::from(training.batch), &gradient);
         }
         let scale = 1.0 / training.steps.len() as f64;
         let judged = if training.average { sum.iter().map(|s| s * scale).collect() } else { w };
@@ -93,14 +100,15 @@ fn simulated(problem: &Problem, training: &Training, runs: usize) -> (f64, f64) 
 fn simulation_agrees_and_notices_a_missing_fourth_moment() {
     let [lambda, sketch, target] = draw(7, 3, 6);
     let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 0.1 };
-    let (sigma, b) = sketched(&problem);
-    let largest = diagonalize(sigma, b).0.into_iter().fold(0.0, f64::max);
-    let steps = geometric(0.2 / largest, 12); // beyond 0.25 the risk is heavy-tailed
+    // The trace is beyond the largest eigenvalue; past 0.25 of its inverse the risk is heavy-tailed.
+    let trace: f64 = sketched(&problem).0.iter().step_by(4).sum();
+    let steps = halving(0.2 / trace, 4, 12);
     for (batch, average) in [(1, false), (1, true), (4, false)] {
         let training = Training { steps: &steps, batch, average };
         let (mean, deviation) = simulated(&problem, &training, 200_000);
-        let z = |fourth| (mean - expected(&problem, &training, fourth).excess) / deviation;
-        let (exact, dropped) = (z(true), z(false));
+        let z = |risk: Risk| (mean - risk.excess) / deviation;
+        let exact = z(expected(&problem, &training));
+        let dropped = z(expected_general(&problem, &training, false));
         println!("B {batch}, average {average}: z = {exact:.2}, without the fourth moment {dropped:.2}");
         assert!(exact.abs() < 4.0, "B {batch}, average {average}: z = {exact}");
         assert!(dropped.abs() > 4.0, "B {batch}, average {average}: z = {dropped}");
@@ -111,16 +119,66 @@ fn simulation_agrees_and_notices_a_missing_fourth_moment() {
 fn no_updates_leave_the_whole_energy() {
     let [lambda, sketch, target] = draw(3, 9, 4);
     let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 1.0 };
-    let risk = expected(&problem, &Training { steps: &[], batch: 1, average: true }, true);
+    let risk = expected(&problem, &Training { steps: &[], batch: 1, average: true });
     assert!(risk.approximation < 1e-12, "nine features explain four inputs: {risk:?}");
     assert!((risk.excess - energy(&problem)).abs() < 1e-12, "{risk:?}");
 }
 
+/// The steps of the only trajectory of a plan with batches of two.
+fn planned(schedule: &str, gamma: f64, updates: usize) -> Vec<f64> {
+    let text = format!(
+        "[problem]\ndim = 4\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = 2\nbatch = 2\n\
+         samples = {}\nschedule = \"{schedule}\"\nstep_size = {gamma:?}\n[[recipe]]\nname = \"fp32\"\n",
+        2 * updates
+    );
+    let plan = Plan::new(Config::parse(&text, &[]).unwrap()).unwrap();
+    schedule::steps(&plan.points[0].trajectories[0]).take(updates).collect()
+}
+
 #[test]
-fn geometric_steps_halve_after_each_stage() {
-    assert_eq!(geometric(1.0, 8), [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
-    assert_eq!(geometric(0.5, 2), [0.5, 0.5]);
-    assert_eq!(geometric(0.5, 1), [0.5]);
-    assert!(geometric(0.5, 0).is_empty());
-    assert_eq!(geometric(1.0, 16)[12..], [0.125; 4]);
+fn geometric_steps_halve_after_each_of_log_t_stages() {
+    assert_eq!(planned("geometric", 1.0, 8), [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
+    assert_eq!(planned("geometric", 0.5, 2), [0.5, 0.5]);
+    assert_eq!(planned("geometric", 0.5, 1), [0.5]);
+    assert_eq!(planned("geometric", 1.0, 16)[12..], [0.125; 4]);
+    assert_eq!(planned("constant", 0.25, 1000), [0.25; 1000]);
+}
+
+#[test]
+fn the_risk_settles_where_kappa_says_and_grows_beyond_it() {
+    let [lambda, sketch, target] = draw(4, 5, 9);
+    let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 0.7 };
+    let (sigma, b) = sketched(&problem);
+    let basis = Eigenbasis::new(&Moments { sigma, b, energy: energy(&problem), noise: 0.7 }).unwrap();
+    for batch in [1, 4] {
+        let of = |gamma: f64| kappa(basis.eigenvalues.iter().copied(), gamma, batch);
+        let excess = |gamma: f64, updates: usize| {
+            expected(&problem, &Training { steps: &vec![gamma; updates], batch, average: false }).excess
+        };
+        for gamma in [0.01, 0.1] {
+            let plateau = (0.7 + basis.approximation) * of(gamma) / (1.0 - of(gamma));
+            let settled = excess(gamma, 200_000);
+            assert!((settled - plateau).abs() < 1e-6 * plateau, "step {gamma}, B {batch}: {settled}, {plateau}");
+        }
+        // The edge lies between steps that are close to each other.
+        let edge = (1..).map(|k| 0.001 * f64::from(k)).find(|gamma| of(*gamma) >= 1.0).unwrap();
+        assert!(excess(0.9 * edge, 20_000) < 1e3, "step {edge}, B {batch}");
+        assert!(excess(1.1 * edge, 20_000) > 1e6, "step {edge}, B {batch}");
+    }
+}
+
+#[test]
+fn moments_that_are_none_are_refused() {
+    let moments = Moments { sigma: vec![1.0, 0.0, 0.0, 1.0], b: vec![1.0, 0.5], energy: 2.0, noise: 1.0 };
+    let basis = Eigenbasis::new(&moments).unwrap();
+    assert!(Recursion::new(&basis, 0).is_err());
+    for wrong in [
+        Moments { sigma: vec![1.0; 3], ..moments.clone() },
+        Moments { b: Vec::new(), sigma: Vec::new(), ..moments.clone() },
+        Moments { b: vec![1.0, f64::NAN], ..moments.clone() },
+        Moments { sigma: vec![f64::INFINITY; 4], ..moments.clone() },
+        Moments { noise: f64::NAN, ..moments },
+    ] {
+        assert!(Eigenbasis::new(&wrong).is_err(), "{wrong:?}");
+    }
 }

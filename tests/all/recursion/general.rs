@@ -1,9 +1,12 @@
-//! The recursion straight from its matrix form: slow, and the check of the fast one.
+//! The recursion straight from its matrix form: slow, and the check of the library's.
 
 use super::{Problem, Risk, Training, dot, energy, sketched};
 
 /// The same number from whole M x M moments of the weights themselves, O(M^3) per update: no change of basis and no
 /// `v*` in the recursion. It needs an invertible Sigma.
+///
+/// `fourth_moment = false` leaves out `2 Sigma C Sigma / B`, the Gaussian fourth moment: an error that a comparison with
+/// a simulation has to notice.
 ///
 /// The second moment `a` is `E[w w^T]`, the mean is `G b`, `X = b (G b)^T`; for the average, `J = E[s w^T]` and
 /// `sum = E[s s^T]` with s the running sum.
@@ -18,7 +21,7 @@ pub fn expected_general(problem: &Problem, training: &Training, fourth_moment: b
     let (mut a, mut g) = (zero.clone(), zero.clone());
     let (mut j, mut sum, mut sum_g) = (zero.clone(), zero.clone(), zero);
 
-    let inverse_batch = 1.0 / training.batch as f64;
+    let inverse_batch = 1.0 / f64::from(training.batch);
     for &gamma in training.steps {
         // The sum takes w_t in before w_t moves.
         sum = plus(&sum, 1.0, &plus(&plus(&j, 1.0, &transpose(&j, m)), 1.0, &a));

@@ -25,7 +25,7 @@ fn the_plan_is_one_json_object() {
     assert_eq!(integer("cells"), 32);
     assert_eq!(integer("runs"), 32 * 7);
     assert_eq!(integer("cohorts"), 7);
-    assert_eq!(integer("blocks"), 7, "64 samples are one block");
+    assert_eq!(integer("blocks"), 7, "64 samples are drawn at once");
     assert!(integer("bytes") > 0);
     assert!(document["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0 && seconds < 60.0), "{document}");
     // Blocks clip their largest values by design, and nothing else here is to be warned of.
@@ -40,8 +40,16 @@ fn the_plan_counts_what_it_is_asked_for() {
     assert_eq!(document["cells"], 2 * 2 * 2 * 3 * 4);
     assert_eq!(document["runs"], 2 * 2 * 2 * 3 * 4 * 5);
     assert_eq!(document["cohorts"], 10);
-    // 3000 samples in blocks of 1024.
-    assert_eq!(document["blocks"], 30);
+    // What is drawn at once does not grow with N, and is the same for every cohort.
+    let blocks = |document: &Value| document["blocks"].as_u64().unwrap();
+    let (few, more) = (
+        blocks(&document),
+        blocks(&self::document(
+            TINY,
+            &[&set[..2], &["--set", "sweep.seeds=5", "--set", "train.samples=[6000]"]].concat(),
+        )),
+    );
+    assert!(few > 10 && few % 10 == 0 && more > few, "{few}, {more}");
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Where a sweep runs: a GPU through wgpu, or the CPU.
+
+mod choice;
+mod reopened;
+
+use std::sync::{Mutex, PoisonError};
+
+pub use choice::find;
+pub use reopened::{REOPENINGS, Reopened};
+
+use crate::cpu;
+use crate::error::Result;
+use crate::gpu::{self, Gpu};
+use crate::plan::{Cohort, Plan, Snapshot};
+use crate::run::rows::Origin;
+
+/// What executes cohorts. Whatever implements it gives the bits of [`crate::reference`], or the check of the sweep
+/// finds where it does not.
+pub trait Adapter: Send + Sync {
+    /// The rows of each cohort, in the order of `cohorts`, each by (trajectory, seen).
+    ///
+    /// [`crate::error::Error::DeviceLost`] where the device went away meanwhile.
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>>;
+
+    /// Cohorts worth handing over at once, at least one. [`crate::error::Error::Input`] when not even one fits.
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize>;
+
+    /// What the rows say of who computed them.
+    fn origin(&self) -> Origin;
+}
+
+/// The adapter that `choice` names, see [`find`], ready to run. A GPU has given the known answers, and is opened again
+/// when it is lost; the CPU is proved by the check of the sweep itself.
+///
+/// [`crate::error::Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
+pub fn open(choice: &str) -> Result<Box<dyn Adapter>> {
+    Ok(match find(choice)? {
+        None => Box::new(Cpu),
+        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index)?)))?),
+    })
+}
+
+/// The fast code for the CPU, on all threads of the pool.
+pub struct Cpu;
+
+impl Adapter for Cpu {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        Ok(cpu::execute(plan, cohorts))
+    }
+
+    fn cohorts_at_once(&self, _: &Plan) -> Result<usize> {
+        Ok(rayon::current_num_threads())
+    }
+
+    fn origin(&self) -> Origin {
+        Origin {
+            adapter: "cpu".into(),
+            driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
+            pci: String::new(),
+            fingerprint: "rne,separate,subnormals-kept".into(),
+        }
+    }
+}
+
+/// A GPU that gave the known answers.
+struct OpenGpu {
+    gpu: Gpu,
+    /// Held while it executes: one plan may take all of its memory.
+    turn: Mutex<()>,
+}
+
+impl OpenGpu {
+    fn proved(index: usize) -> Result<OpenGpu> {
+        let gpu = Gpu::open(index)?;
+        gpu.self_test()?;
+        Ok(OpenGpu { gpu, turn: Mutex::default() })
+    }
+}
+
+impl Adapter for OpenGpu {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        // A thread that panicked in its turn leaves the device usable: every execution starts anew.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gpu.execute(plan, cohorts)
+    }
+
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
+        let fits = self.gpu.cohorts_at_once(plan)?;
+        // A GPU played by the CPU gains nothing from more cohorts than cores.
+        Ok(if gpu::is_hardware(&self.gpu.info) { fits } else { fits.min(rayon::current_num_threads()) })
+    }
+
+    fn origin(&self) -> Origin {
+        let info = &self.gpu.info;
+        Origin {
+            adapter: format!("{} ({})", info.name, info.backend),
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
+            pci: info.pci.clone(),
+            fingerprint: self.gpu.fingerprint().to_string(),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a sweep does about a lost device.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Adapter;
+use crate::error::{Error, Result};
+use crate::plan::{Cohort, Plan, Snapshot};
+use crate::run::rows::Origin;
+
+/// Times a lost device is opened again for one execution.
+pub const REOPENINGS: u32 = 2;
+
+/// An adapter whose device is opened again when it is lost; what it was executing is executed anew.
+pub struct Reopened<Open> {
+    open: Open,
+    current: Mutex<Arc<dyn Adapter>>,
+}
+
+impl<Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync> Reopened<Open> {
+    /// Opens the device for the first time.
+    pub fn new(open: Open) -> Result<Reopened<Open>> {
+        let current = Mutex::new(open()?.into());
+        Ok(Reopened { open, current })
+    }
+
+    /// The lock is held for opening, never while a plan is executed.
+    fn held(&self) -> MutexGuard<'_, Arc<dyn Adapter>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Arc<dyn Adapter> {
+        self.held().clone()
+    }
+
+    /// Opens the device in place of the lost one, unless another thread has done so.
+    fn replace(&self, lost: &Arc<dyn Adapter>) -> Result<()> {
+        let mut held = self.held();
+        if Arc::ptr_eq(&held, lost) {
+            *held = (self.open)()?.into();
+        }
+        Ok(())
+    }
+}
+
+impl<Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync> Adapter for Reopened<Open> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        for _ in 0..REOPENINGS {
+            let adapter = self.current();
+            match adapter.execute(plan, cohorts) {
+                Err(Error::DeviceLost(reason)) => {
+                    eprintln!("warning: {reason}; opening the device again");
+                    self.replace(&adapter)?;
+                }
+                done => return done,
+            }
+        }
+        self.current().execute(plan, cohorts)
+    }
+
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
+        self.current().cohorts_at_once(plan)
+    }
+
+    fn origin(&self) -> Origin {
+        self.current().origin()
+    }
+}

@@ -1,0 +1,99 @@
+//! Adapters with something wrong: what the check of a sweep and the retries are there for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use roundlaw::error::{Error, Result};
+use roundlaw::plan::{Cohort, Plan, Snapshot};
+use roundlaw::run::adapter::{Adapter, Cpu};
+use roundlaw::run::rows::Origin;
+
+/// Changes what is executed.
+type Alter = dyn Fn(&mut Plan) + Send + Sync;
+/// Changes the rows of a cohort that come back from a plan.
+type Damage = dyn Fn(&Plan, Cohort, &mut Vec<Snapshot>) + Send + Sync;
+
+/// An adapter around another one.
+pub struct Faulty {
+    inner: Box<dyn Adapter>,
+    alter: Box<Alter>,
+    damage: Box<Damage>,
+    /// Executions that are still wrong.
+    left: AtomicU32,
+}
+
+impl Faulty {
+    /// Computes something else than it was asked for, always.
+    pub fn altered(alter: impl Fn(&mut Plan) + Send + Sync + 'static) -> Faulty {
+        let (inner, left) = (Box::new(Cpu), AtomicU32::new(u32::MAX));
+        Faulty { inner, alter: Box::new(alter), damage: Box::new(|_, _, _| ()), left }
+    }
+
+    /// Damages what came out, always.
+    pub fn damaged(damage: impl Fn(&Plan, Cohort, &mut Vec<Snapshot>) + Send + Sync + 'static) -> Faulty {
+        Faulty { damage: Box::new(damage), ..Faulty::altered(|_| ()) }
+    }
+
+    /// The fault passes: only the first execution is wrong.
+    pub fn once(self) -> Faulty {
+        Faulty { left: AtomicU32::new(1), ..self }
+    }
+}
+
+impl Adapter for Faulty {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        let less = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if less.is_err() {
+            return self.inner.execute(plan, cohorts);
+        }
+        let mut altered = plan.clone();
+        (self.alter)(&mut altered);
+        let mut rows = self.inner.execute(&altered, cohorts)?;
+        cohorts.iter().zip(&mut rows).for_each(|(cohort, rows)| (self.damage)(plan, *cohort, rows));
+        Ok(rows)
+    }
+
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
+        self.inner.cohorts_at_once(plan)
+    }
+
+    fn origin(&self) -> Origin {
+        self.inner.origin()
+    }
+}
+
+/// What happens to a device that is opened again and again.
+#[derive(Default)]
+pub struct Device {
+    pub opened: AtomicU32,
+    /// Times it is still to be lost.
+    pub losses: AtomicU32,
+}
+
+/// The CPU as an adapter that is lost as often as its [`Device`] says.
+pub struct Fragile(Arc<Device>);
+
+impl Fragile {
+    pub fn open(device: &Arc<Device>) -> Result<Box<dyn Adapter>> {
+        device.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(Fragile(device.clone())))
+    }
+}
+
+impl Adapter for Fragile {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        let lost = self.0.losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        match lost {
+            Ok(_) => Err(Error::DeviceLost("the device was lost (in a test)".into())),
+            Err(_) => Cpu.execute(plan, cohorts),
+        }
+    }
+
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
+        Cpu.cohorts_at_once(plan)
+    }
+
+    fn origin(&self) -> Origin {
+        Cpu.origin()
+    }
+}
