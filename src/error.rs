@@ -40,8 +40,9 @@ pub enum Error {
     Corrupt(String),
     #[error("{0}")]
     Other(String),
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    // Not a source: the line says it already, and a chain would say it twice.
+    #[error("{}: {cause}", path.display())]
+    Io { path: PathBuf, cause: io::Error },
 }
 
 /// Result of everything that can fail with an [`Error`].
@@ -63,6 +64,6 @@ impl Error {
 
     /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |source| Error::Io { path: path.to_path_buf(), source }
+        move |cause| Error::Io { path: path.to_path_buf(), cause }
     }
 }

@@ -87,6 +87,11 @@ impl Adapter {
     }
 }
 
+/// [`Adapter::open`], boxed.
+pub fn open(choice: &str) -> Result<Box<Adapter>> {
+    Adapter::open(choice).map(Box::new)
+}
+
 /// The index of the GPU that `choice` names, as [`Adapter::open`] reads it; `None` is the CPU.
 pub fn find(choice: &str) -> Result<Option<usize>> {
     if choice == "cpu" {
