@@ -1,6 +1,8 @@
 //! The commands. Each is a file of its own (a folder, where it takes several) with its arguments, its examples and
 //! what it does, and one line in the list below.
 
+mod format_options;
+
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -8,7 +10,7 @@ use anyhow::Context as _;
 use crate::config::Config;
 
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
-/// whose documentation is the help, and `run`, which takes them.
+/// whose documentation (or `about`) is the help, and `run`, which takes them.
 ///
 /// `cargo fmt` does not look for modules behind a macro: `cargo fmt -- src/commands/*.rs src/commands/*/*.rs` does.
 macro_rules! commands {

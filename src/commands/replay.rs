@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -135,13 +135,16 @@ fn differences(stored: &Row, reference: &Row) -> String {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
-    writeln!(file, "update,seen,excess,reducible,held_out,diverged").map_err(Error::io(path))?;
+    let mut file = csv::Writer::from_writer(File::create(path).map_err(Error::io(path))?);
+    let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
+    let mut write = |record: [String; 6]| file.write_record(record).map_err(io::Error::from).map_err(Error::io(path));
+    write(names)?;
     let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
     trace(plan, run, |step| {
-        let (excess, reducible, held_out) = (number(step.excess), number(step.reducible), number(step.held_out));
-        writeln!(file, "{},{},{excess},{reducible},{held_out},{}", step.update, step.seen, step.diverged)
-            .map_err(Error::io(path))
+        let risks = [step.excess, step.reducible, step.held_out].map(number);
+        let [excess, reducible, held_out] = risks;
+        let [update, seen] = [step.update, step.seen].map(|count| count.to_string());
+        write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
     })?;
     file.flush().map_err(Error::io(path))
 }

@@ -93,7 +93,7 @@ pub const fn site_purpose(site: u32) -> u32 {
     8 + site
 }
 
-/// All random words of one seed.
+/// All random words of one seed. [`Words`] walks them one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 4],

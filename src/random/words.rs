@@ -36,7 +36,7 @@ pub const fn user_purpose(number: u16) -> u32 {
 /// use roundlaw::{Stream, Words, user_purpose};
 ///
 /// let stream = Stream::new(0, 3);
-/// let noise = StudentT::new(4.0)?;
+/// let noise = StudentT::new(4.0).expect("a positive number");
 /// let of_sample = |n: u32| noise.sample(&mut Words::new(stream, user_purpose(0), n));
 /// let (first, last) = (of_sample(0), of_sample(999));
 /// // In any order, or left out: the draws are the same.
@@ -47,7 +47,6 @@ pub const fn user_purpose(number: u16) -> u32 {
 /// let mut words = Words::new(stream, user_purpose(1), 0).at(1000);
 /// assert_eq!(words.next_u32(), stream.word(1000, 0, user_purpose(1)));
 /// assert_eq!(words.coordinate(), 1001);
-/// # Ok::<(), rand_distr::StudentTError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Words {
@@ -140,7 +139,10 @@ mod tests {
         };
         // Random123's known answer for a key and a counter of zeros: 531c7e4f 39491ee5 2c855a92 3d6abf9a.
         assert_eq!([0, 32, 64, 96].map(|k| words[k]), [0x531c_7e4f, 0x3949_1ee5, 0x2c85_5a92, 0x3d6a_bf9a]);
-        assert_eq!((words[1], words[33]), (threefry4x32([0; 4], [1, 0, 0, 0])[0], threefry4x32([0; 4], [1, 0, 0, 0])[1]));
+        assert_eq!(
+            (words[1], words[33]),
+            (threefry4x32([0; 4], [1, 0, 0, 0])[0], threefry4x32([0; 4], [1, 0, 0, 0])[1])
+        );
         assert_eq!(words[128], threefry4x32([0; 4], [32, 0, 0, 0])[0]);
     }
 

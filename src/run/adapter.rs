@@ -88,6 +88,16 @@ impl Adapter {
 }
 
 /// [`Adapter::open`], boxed.
+///
+/// # Examples
+/// ```
+/// let cpu = roundlaw::open_adapter("cpu")?;
+/// assert_eq!(cpu.origin().adapter, "cpu");
+/// // What does not fit is refused with the adapters there are.
+/// let error = roundlaw::open_adapter("no such adapter").err().expect("an error");
+/// assert_eq!(error.exit_code(), roundlaw::exit::NO_ADAPTER);
+/// # Ok::<(), roundlaw::Error>(())
+/// ```
 pub fn open(choice: &str) -> Result<Box<Adapter>> {
     Adapter::open(choice).map(Box::new)
 }

@@ -90,6 +90,22 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
 ///
 /// # Errors
 /// Those of [`replay`], and that of `each`, after which it is not called again.
+///
+/// # Examples
+/// ```
+/// # use roundlaw::{Config, Plan, replay, trace};
+/// # let text = r#"
+/// #     problem = { dim = 40, spectrum = { kind = "power", exponent = 2.0 } }
+/// #     train = { model = 8, samples = 64, batch = 2 }
+/// #     recipe = [{ name = "fp32" }]
+/// # "#;
+/// # let plan = Plan::new(Config::parse(text, &[])?)?;
+/// let mut excess = Vec::new();
+/// trace(&plan, 0, |step| Ok(excess.extend(step.excess)))?;
+/// assert_eq!(excess.len(), 64 / 2, "one for every update of two samples");
+/// assert_eq!(excess.last().copied(), replay(&plan, 0)?[0].row.excess);
+/// # Ok::<(), roundlaw::Error>(())
+/// ```
 pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>) -> Result<()> {
     let place = Place::of(plan, run_id)?;
     memory::fits(plan, 1)?;

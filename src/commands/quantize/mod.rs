@@ -4,22 +4,18 @@ mod text;
 
 use std::path::PathBuf;
 
-use toml::Table;
-
 pub use self::input::{Array, array};
-use crate::cli::FormatOptions;
+use super::format_options::FormatOptions;
 use crate::codec::Rounded;
-use crate::config::keys::Keys;
-use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
-use crate::format::Quantizer;
 use crate::gpu::Gpu;
 use crate::reference::quantize::{Job, Quantized, operation, words};
 use crate::run::adapter;
 
-/// Round a tensor, or numbers on stdin, to a format: values, codes and block scales.
+// Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
-#[command(about, after_help = EXAMPLES)]
+#[command(about = "Round a tensor, or numbers on stdin, to a format: values, codes and block scales")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     options: FormatOptions,
@@ -66,14 +62,14 @@ struct Proof {
 
 /// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let quantizer = options(&args.options)?;
+    let quantizer = args.options.quantizer()?;
     refuse_twice(args)?;
     let Array { shape, bits } = match &args.input {
         Some(path) => array(path)?,
         None => input::numbers()?,
     };
     let columns = shape.last().copied().unwrap_or(1);
-    let op = operation(&quantizer, args.options.tensor_scale.is_some(), &bits);
+    let op = operation(&quantizer, args.options.has("tensor_scale"), &bits);
     let words = match &args.random {
         Some(path) => input::given_words(path, &op, bits.len())?,
         None => words(&op, args.seed, bits.len(), columns),
@@ -124,21 +120,4 @@ fn compare(device: &Quantized, cpu: &Quantized, input: &[u32], name: &str) -> Re
         None => "a block's scale".to_string(),
     };
     Err(Error::Mismatch(format!("{name} differs from the CPU first at {place}; `roundlaw verify` finds out why")))
-}
-
-/// The format that the options name.
-pub fn options(options: &FormatOptions) -> Result<Quantizer> {
-    let mut table = Table::try_from(options).map_err(|error| Error::Input(error.to_string()))?;
-    // Numbers where a word may stand too.
-    for key in ["step", "block"] {
-        let text = table.get(key).and_then(|value| value.as_str()).map(str::to_string);
-        let number = text.as_deref().and_then(|text| match text.parse::<i64>() {
-            Ok(whole) => Some(toml::Value::from(whole)),
-            Err(_) => text.parse::<f64>().ok().map(toml::Value::from),
-        });
-        if let Some(number) = number {
-            table.insert(key.to_string(), number);
-        }
-    }
-    quantizer(Keys::options(table))
 }

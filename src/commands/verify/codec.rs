@@ -5,7 +5,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::print;
-use super::super::quantize::options;
 use super::Args;
 use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
@@ -13,7 +12,7 @@ use crate::format::Quantizer;
 use crate::verify::foreign::{self, CodeDifference, CodecComparison};
 
 pub fn run(args: &Args, path: &Path) -> anyhow::Result<()> {
-    let quantizer = options(&args.options)?;
+    let quantizer = args.options.quantizer()?;
     let found = compare(&quantizer, path)?;
     if args.json {
         print(&document(&quantizer, &found).to_string());

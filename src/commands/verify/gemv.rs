@@ -4,10 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::super::format_options::FormatOptions;
 use super::super::print;
-use super::super::quantize::{Array, array, options};
+use super::super::quantize::{Array, array};
 use super::Args;
-use crate::cli::FormatOptions;
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
 use crate::verify::gemv::{self, MAX_COLUMNS, ProductComparison, WrongRow};
@@ -31,10 +31,10 @@ pub fn run(args: &Args, paths: &Paths) -> anyhow::Result<()> {
     }
 }
 
-fn compare(of: &FormatOptions, paths: &Paths) -> Result<ProductComparison> {
-    let quantizer: Option<Quantizer> = match of.format {
-        Some(_) => Some(options(of)?),
-        None => None,
+fn compare(options: &FormatOptions, paths: &Paths) -> Result<ProductComparison> {
+    let quantizer: Option<Quantizer> = match options.has("format") {
+        true => Some(options.quantizer()?),
+        false => None,
     };
     let (z, v, out) = (array(paths.z)?, array(paths.v)?, array(paths.out)?);
     let columns = columns(paths, &z, &v, &out)?;
@@ -46,7 +46,7 @@ fn compare(of: &FormatOptions, paths: &Paths) -> Result<ProductComparison> {
             "--gemv: {columns} columns: allowed are up to 2^20, so that the bound of f32 sums means something"
         )));
     }
-    let rounded = |bits: &[u32]| gemv::rounded(quantizer.as_ref(), of.tensor_scale.is_some(), bits, columns);
+    let rounded = |bits: &[u32]| gemv::rounded(quantizer.as_ref(), options.has("tensor_scale"), bits, columns);
     let out: Vec<f32> = out.bits.iter().map(|bits| f32::from_bits(*bits)).collect();
     Ok(gemv::check(&rounded(&z.bits), columns, &rounded(&v.bits), &out))
 }

@@ -4,13 +4,14 @@ mod gemv;
 
 use std::path::PathBuf;
 
-use crate::cli::FormatOptions;
+use super::format_options::FormatOptions;
 use crate::error::Error;
 use crate::verify::Level;
 
-/// Prove codecs and kernels of an adapter case by case, or somebody else's codec or product.
+// Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
-#[command(about, after_help = EXAMPLES)]
+#[command(about = "Prove codecs and kernels of an adapter case by case, or somebody else's codec or product")]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all.
     #[arg(long, default_value = "auto")]
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match (&args.codec, args.gemv.as_slice()) {
         (Some(path), _) => codec::run(args, path),
         (None, [z, v, out]) => gemv::run(args, &gemv::Paths { z, v, out }),
-        _ if args.options != FormatOptions::default() => Err(Error::Input(
+        _ if args.options.any() => Err(Error::Input(
             "--format and its options: allowed with --codec or --gemv; cases have names, see --list".into(),
         )
         .into()),
