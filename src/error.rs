@@ -23,25 +23,45 @@ pub mod exit {
     pub const CORRUPT: u8 = 7;
 }
 
-/// An error displays as one line that says what to do where that is known.
+/// What can go wrong. It displays as one line that names the key, file or option, its value, and what is allowed or what
+/// to do where that is known.
+///
+/// # Examples
+/// ```
+/// use roundlaw::{Config, Error, exit};
+///
+/// let error = Config::parse("problem = { dim = 0 }", &[]).unwrap_err();
+/// assert!(matches!(error, Error::Input(_)));
+/// assert_eq!(error.exit_code(), exit::INPUT);
+/// assert!(error.to_string().starts_with("problem.dim = 0: allowed is"), "{error}");
+/// ```
 #[derive(thiserror::Error, Debug)]
+#[non_exhaustive]
 pub enum Error {
+    /// What was asked for can't be done as it is.
     #[error("{0}")]
     Input(String),
+    /// Two computations that must agree differ: the first place, and both bit patterns.
     #[error("{0}")]
     Mismatch(String),
+    /// No adapter fits, or the one that does gives wrong bits.
     #[error("{0}")]
     NoAdapter(String),
+    /// Runs are missing.
     #[error("{0}")]
     Incomplete(String),
+    /// The device was lost and could not be had again.
     #[error("{0}")]
     DeviceLost(String),
+    /// A stored file is damaged, foreign or of another version.
     #[error("{0}")]
     Corrupt(String),
+    /// None of these.
     #[error("{0}")]
     Other(String),
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    /// A file that can't be read or written. Its cause is no source of the error: the line says it already.
+    #[error("{}: {cause}", path.display())]
+    Io { path: PathBuf, cause: io::Error },
 }
 
 /// Result of everything that can fail with an [`Error`].
@@ -63,6 +83,6 @@ impl Error {
 
     /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
-        move |source| Error::Io { path: path.to_path_buf(), source }
+        move |cause| Error::Io { path: path.to_path_buf(), cause }
     }
 }

@@ -1,14 +1,20 @@
 use serde_json::{Map, Value, json};
 
 use super::print;
-use crate::cli::Devices;
-use crate::error::Result;
 use crate::gpu::{self, Gpu};
-use crate::run::adapter::{Adapter, Cpu};
+use crate::run::adapter;
+
+/// List adapters, their limits and how their arithmetic behaves.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Print one JSON array.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Lists `cpu` and every adapter that wgpu finds, each with its measured fingerprint.
-pub fn run(args: &Devices) -> Result<()> {
-    let cpu = Cpu.origin();
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let cpu = adapter::open("cpu")?.origin();
     let mut list = vec![json!({
         "index": "cpu",
         "name": "cpu",

@@ -1,12 +1,18 @@
 use serde_json::{Value, json};
 
 use super::print;
-use crate::cli::Formats;
-use crate::error::Result;
 use crate::format::{FORMATS, description};
 
+/// List every number format with its layout, limits, special values, defaults and source.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Print one JSON array.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Lists every row of the table with all its defaults.
-pub fn run(args: &Formats) -> Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows: Vec<Value> =
         FORMATS.iter().map(|format| Value::Object(description(format))).chain([any_float()]).collect();
     if args.json {

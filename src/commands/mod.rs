@@ -1,35 +1,59 @@
-//! One small file per command.
+//! The commands. Each is a file of its own (a folder, where it takes several) with its arguments, its examples and
+//! what it does, and one line in the list below.
 
-mod devices;
-mod formats;
-mod plan;
-mod quantize;
-mod replay;
-mod report;
-mod status;
-mod sweep;
-mod verify;
+mod format_options;
 
-use crate::cli::{Cli, Command};
-use crate::error::Result;
+use std::path::Path;
 
-/// Runs the command.
-pub fn run(cli: &Cli) -> Result<()> {
-    match &cli.command {
-        Command::Devices(args) => devices::run(args),
-        Command::Formats(args) => formats::run(args),
-        Command::Quantize(args) => quantize::run(args),
-        Command::Verify(args) => verify::run(args),
-        Command::Plan(args) => plan::run(args),
-        Command::Sweep(args) => sweep::run(args),
-        Command::Replay(args) => replay::run(args),
-        Command::Report(args) => report::run(args),
-        Command::Status(args) => status::run(args),
-    }
+use anyhow::Context as _;
+
+use crate::config::Config;
+
+/// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
+/// whose documentation (or `about`) is the help, and `run`, which takes them.
+///
+/// `cargo fmt` does not look for modules behind a macro: `cargo fmt -- src/commands/*.rs src/commands/*/*.rs` does.
+macro_rules! commands {
+    ($($module:ident: $name:ident,)*) => {
+        $(mod $module;)*
+
+        /// What the command line asks for.
+        #[derive(clap::Subcommand, Debug)]
+        pub enum Command {
+            // Boxed: the arguments of one command are many times those of another.
+            $($name(Box<$module::Args>),)*
+        }
+
+        impl Command {
+            /// Does it; the exit status of a failure is that of the [`crate::error::Error`] in its chain.
+            pub fn run(&self) -> anyhow::Result<()> {
+                match self {
+                    $(Command::$name(args) => $module::run(args),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    devices: Devices,
+    formats: Formats,
+    quantize: Quantize,
+    verify: Verify,
+    plan: Plan,
+    sweep: Sweep,
+    replay: Replay,
+    report: Report,
+    status: Status,
 }
 
 /// Prints data to stdout; a closed pipe is no error.
 fn print(text: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The settings that a sweep's directory keeps.
+fn stored_config(dir: &Path) -> anyhow::Result<Config> {
+    Config::load(&dir.join("config.toml"), &[]).with_context(|| format!("the settings kept in {}", dir.display()))
 }

@@ -1,14 +1,27 @@
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::print;
-use crate::cli::PlanArgs;
 use crate::config::Config;
 use crate::cpu::memory;
-use crate::error::Result;
 use crate::plan::{self, Plan};
 use crate::run::warnings;
 
-pub fn run(args: &PlanArgs) -> Result<()> {
+/// Say what a config will run and cost, and warn of what you would regret; run nothing.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Config file (TOML); paths in it are relative to its directory.
+    config: PathBuf,
+    /// Override a config key, as sweep.seeds=8 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
     let threads = rayon::current_num_threads() as u64;
     let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
@@ -40,7 +53,7 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     });
     if args.json {
         print(&document.to_string());
-        return fits;
+        return Ok(fits?);
     }
     print(&format!(
         "cells {}, runs {}, cohorts {cohorts} of {} blocks, {trajectories} trajectories\n\
@@ -60,5 +73,5 @@ pub fn run(args: &PlanArgs) -> Result<()> {
     for warning in warnings {
         print(&format!("warning: {warning}"));
     }
-    fits
+    Ok(fits?)
 }

@@ -1,65 +1,58 @@
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::print;
-use crate::cli::Replay;
-use crate::config::{Config, Output};
-use crate::cpu::memory;
+use anyhow::Context as _;
+
+use super::{print, stored_config};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::plan::Snapshot;
-use crate::plan::{Cohort, Plan, Trajectory};
-use crate::reference;
-use crate::risk::CohortRisk;
-use crate::run::rows::{self, Origin};
+use crate::plan::Plan;
+use crate::run::replay::{Replayed, replay, trace};
 use crate::store;
 use crate::store::row::Row;
 
-pub fn run(args: &Replay) -> Result<()> {
-    let stored = args.source.is_dir();
-    let config: Config = match stored {
-        true => Config::load(&args.source.join("config.toml"), &[])?,
-        false => Config::load(&args.source, &[])?,
-    };
-    let plan = Plan::new(config)?;
-    memory::fits(&plan, 1)?;
-    let (cohort, cell) = find(&plan, args.run)?;
-    let point = &plan.points[cohort.point];
-    let index = point
-        .trajectories
-        .iter()
-        .position(|t| t.cells.iter().any(|&(id, _)| id == cell))
-        .ok_or_else(|| Error::Other(format!("run {} has no trajectory", args.run)))?;
-    let mut raw = reference::cohort(&plan, cohort, Some(index));
-    raw.retain(|state| args.seen.is_none_or(|seen| seen == state.seen));
-    let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(&plan, cohort, &raw, true, &origin);
-    rows.retain(|row| row.cell == cell);
-    if rows.is_empty() {
-        let due: Vec<u64> = point.trajectories[index].rows.clone();
-        return Err(Error::Input(format!("--seen: run {} has rows after {due:?} samples", args.run)));
-    }
-    for row in &rows {
-        print(&describe(row, &raw, &point.trajectories[index]));
-    }
-    if let Some(path) = &args.trace {
-        trace(&plan, cohort, index, cell, path)?;
-    }
-    if stored { compare(&args.source, &rows) } else { Ok(()) }
+/// Redo one run with the scalar reference and compare it with the stored rows.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A sweep's directory, or a config file.
+    source: PathBuf,
+    /// run_id of the run.
+    #[arg(long)]
+    run: u64,
+    /// Only the row after this many samples.
+    #[arg(long)]
+    seen: Option<u64>,
+    /// Write the risk after every update to this CSV file.
+    #[arg(long, value_name = "FILE.csv")]
+    trace: Option<PathBuf>,
 }
 
-fn find(plan: &Plan, run: u64) -> Result<(Cohort, u64)> {
-    if run >= plan.runs() {
-        return Err(Error::Input(format!("--run {run}: allowed are 0 to {}", plan.runs() - 1)));
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let stored = args.source.is_dir();
+    let config = if stored { stored_config(&args.source)? } else { Config::load(&args.source, &[])? };
+    let plan = Plan::new(config)?;
+    let mut rows = replay(&plan, args.run).with_context(|| format!("--run {}", args.run))?;
+    if let Some(seen) = args.seen {
+        let mut due: Vec<u64> = rows.iter().map(|replayed| replayed.row.seen).collect();
+        due.dedup();
+        rows.retain(|replayed| replayed.row.seen == seen);
+        if rows.is_empty() {
+            let run = args.run;
+            return Err(Error::Input(format!("--seen {seen}: run {run} has rows after {due:?} samples")).into());
+        }
     }
-    let cells = plan.cells.len() as u64;
-    let (seed_index, cell) = ((run / cells) as u32, run % cells);
-    Ok((Cohort { point: plan.cells[cell as usize].problem, seed_index }, cell))
+    rows.iter().for_each(|replayed| print(&describe(replayed)));
+    if let Some(path) = &args.trace {
+        write_trace(&plan, args.run, path)?;
+    }
+    if stored { Ok(compare(&args.source, &rows)?) } else { Ok(()) }
 }
 
 /// The row's risks and the bits of its weights.
-fn describe(row: &Row, raw: &[Snapshot], trajectory: &Trajectory) -> String {
+fn describe(replayed: &Replayed) -> String {
+    let row = &replayed.row;
     let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:e} ({:016x})", v.to_bits()));
     let mut text = format!(
         "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}{}\n  v_digest {}\n  diverged_at {}",
@@ -75,21 +68,15 @@ fn describe(row: &Row, raw: &[Snapshot], trajectory: &Trajectory) -> String {
         row.v_digest,
         row.diverged_at.map_or("null".into(), |t| t.to_string()),
     );
-    if let Some(state) = raw.iter().find(|state| state.seen == row.seen) {
-        let output = if row.output == "last" { Output::Last } else { Output::Average };
-        for (j, value) in rows::weights(state, trajectory, output).iter().enumerate() {
-            let bits = match output {
-                Output::Last => format!("{:08x}", state.v[j]),
-                Output::Average => format!("{:08x} {:08x}", state.hi[j], state.lo[j]),
-            };
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\n  v[{j}] {bits} {value:e}");
-        }
+    for (j, (value, bits)) in replayed.weights.iter().zip(&replayed.bits).enumerate() {
+        let low = replayed.low_bits.get(j).map(|low| format!(" {low:08x}")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n  v[{j}] {bits:08x}{low} {value:e}");
     }
     text
 }
 
-/// The risks of a row, those that it has not as `None`.
+/// The risks of a row by their columns, those that it has not as `None`.
 fn risks(row: &Row) -> [(&'static str, Option<f64>); 8] {
     [
         ("excess", row.excess),
@@ -104,32 +91,25 @@ fn risks(row: &Row) -> [(&'static str, Option<f64>); 8] {
 }
 
 /// Compares with the rows of the directory; a difference is exit code 3.
-fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
-    let Some(run) = rows.first().map(|row| row.run_id) else {
+fn compare(dir: &Path, rows: &[Replayed]) -> Result<()> {
+    let Some(run) = rows.first().map(|replayed| replayed.row.run_id) else {
         return Ok(());
     };
     let stored = store::rows_of_run(dir, run)?.collect::<Result<Vec<Row>>>()?;
     let mut compared = 0;
-    for row in rows {
+    for Replayed { row, .. } in rows {
+        let place = format!("run {} after {} samples, output {}", row.run_id, row.seen, row.output);
         let same = |have: &&Row| (have.seen, &have.output) == (row.seen, &row.output);
         let Some(have) = stored.iter().find(same) else {
-            eprintln!("run {} after {} samples, output {}: not stored yet", row.run_id, row.seen, row.output);
+            eprintln!("{place}: not stored yet");
             continue;
         };
         compared += 1;
         if store::digest(std::slice::from_ref(have)) != store::digest(std::slice::from_ref(row)) {
-            return Err(Error::Mismatch(format!(
-                "run {} after {} samples, output {}: the stored row differs from the reference: {}",
-                row.run_id,
-                row.seen,
-                row.output,
-                differences(have, row)
-            )));
+            let differences = differences(have, row);
+            return Err(Error::Mismatch(format!("{place}: the stored row differs from the reference: {differences}")));
         }
-        eprintln!(
-            "run {} after {} samples, output {}: stored row agrees in every bit",
-            row.run_id, row.seen, row.output
-        );
+        eprintln!("{place}: stored row agrees in every bit");
     }
     match compared {
         0 => Err(Error::Incomplete(format!("{} holds no row of this run yet: nothing was compared", dir.display()))),
@@ -139,37 +119,32 @@ fn compare(dir: &Path, rows: &[Row]) -> Result<()> {
 
 /// The results that differ, each as it is stored and as the reference has it.
 fn differences(stored: &Row, reference: &Row) -> String {
-    let results = |row: &Row| {
-        let own = [("v_digest", row.v_digest.clone()), ("diverged_at", format!("{:?}", row.diverged_at))];
-        own.into_iter().chain(risks(row).map(|(name, value)| (name, format!("{value:?}"))))
+    let mut texts = Vec::new();
+    let mut tell = |name: &str, have: String, want: String| {
+        if have != want {
+            texts.push(format!("{name} is {have}, not {want}"));
+        }
     };
-    let pairs = results(stored).zip(results(reference)).filter(|(have, want)| have != want);
-    let texts: Vec<String> = pairs.map(|((name, have), (_, want))| format!("{name} is {have}, not {want}")).collect();
+    tell("v_digest", stored.v_digest.clone(), reference.v_digest.clone());
+    tell("diverged_at", format!("{:?}", stored.diverged_at), format!("{:?}", reference.diverged_at));
+    for ((name, have), (_, want)) in risks(stored).into_iter().zip(risks(reference)) {
+        tell(name, format!("{have:?}"), format!("{want:?}"));
+    }
     if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
 }
 
 /// Risk after every update, as CSV.
-fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> Result<()> {
-    let mut dense = plan.clone();
-    let point = &mut dense.points[cohort.point];
-    let full = point.trajectories[index].clone();
-    let batch = u64::from(full.batch);
-    let end = full.cells.iter().find(|&&(id, _)| id == cell).map_or(full.samples, |&(_, n)| n);
-    let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
-    point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
-    let judge = CohortRisk::new(plan, cohort);
-    let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
-    let mut written = writeln!(file, "update,seen,excess,reducible,held_out,diverged");
-    reference::each(&dense, cohort, None, |state| {
-        let v = rows::weights(&state, &full, Output::Last);
-        let (risk, held_out) = (judge.risk(&v), judge.held_out(&v).map(|measured| measured.mean));
-        let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
-        let (excess, reducible) = (number(risk.map(|r| r.excess)), number(risk.map(|r| r.reducible)));
-        let held_out = number(held_out);
-        let (update, diverged) = (state.seen / batch - 1, state.diverged_at.is_some());
-        if written.is_ok() {
-            written = writeln!(file, "{update},{},{excess},{reducible},{held_out},{diverged}", state.seen);
-        }
-    });
-    written.and_then(|()| file.flush()).map_err(Error::io(path))
+fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
+    let mut file = csv::Writer::from_writer(File::create(path).map_err(Error::io(path))?);
+    let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
+    let mut write = |record: [String; 6]| file.write_record(record).map_err(io::Error::from).map_err(Error::io(path));
+    write(names)?;
+    let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
+    trace(plan, run, |step| {
+        let risks = [step.excess, step.reducible, step.held_out].map(number);
+        let [excess, reducible, held_out] = risks;
+        let [update, seen] = [step.update, step.seen].map(|count| count.to_string());
+        write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
+    })?;
+    file.flush().map_err(Error::io(path))
 }

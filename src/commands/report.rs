@@ -1,12 +1,18 @@
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::print;
-use crate::cli::Report;
 use crate::error::{Error, Result};
 use crate::{report, store};
 
-pub fn run(args: &Report) -> Result<()> {
+/// Write report.html and the figures of a directory again.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A sweep's directory.
+    dir: PathBuf,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in write(&args.dir)? {
         print(&path.display().to_string());
     }
@@ -14,7 +20,7 @@ pub fn run(args: &Report) -> Result<()> {
 }
 
 /// Writes the report of everything stored in `dir`.
-pub fn write(dir: &Path) -> Result<Vec<std::path::PathBuf>> {
+pub fn write(dir: &Path) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = lock(dir)?;
     let rows = store::rows(dir)?;

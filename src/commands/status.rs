@@ -1,16 +1,25 @@
+use std::path::PathBuf;
+
 use serde_json::json;
 
-use super::print;
-use crate::cli::Status;
-use crate::config::Config;
-use crate::error::Result;
+use super::{print, stored_config};
 use crate::plan::Plan;
 use crate::store;
 
+/// Runs done, checked share and digest of a directory.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A sweep's directory.
+    dir: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs done and to do, the checked share, and the digest of the result columns.
-pub fn run(args: &Status) -> Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let stored = store::rows(&args.dir)?;
-    let plan = Plan::new(Config::load(&args.dir.join("config.toml"), &[])?)?;
+    let plan = Plan::new(stored_config(&args.dir)?)?;
     let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
     let stored = stored.inspect(|row| {
         let Ok(row) = row else { return };

@@ -1,15 +1,38 @@
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::cli::Sweep;
+use anyhow::Context as _;
+
 use crate::config::{Check, Config};
 use crate::cpu::memory;
-use crate::error::{Error, Result};
+use crate::error::exit;
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 
-pub fn run(args: &Sweep) -> Result<()> {
+/// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Config file (TOML); paths in it are relative to its directory.
+    config: PathBuf,
+    /// Output directory; an existing one of the same config is continued.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS.
+    #[arg(long, default_value = "auto")]
+    adapter: String,
+    /// Cohorts redone by the reference: auto, all, off, or a number of seeds.
+    #[arg(long)]
+    check: Option<String>,
+    /// Override a config key, as sweep.seeds=8 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Run only seed indices i modulo n.
+    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    shard: String,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut config = Config::load(&args.config, &args.set)?;
     if let Some(check) = &args.check {
         config.sweep.check = Check::parse(check)?;
@@ -22,32 +45,35 @@ pub fn run(args: &Sweep) -> Result<()> {
     }
     let adapter = adapter::open(&args.adapter)?;
     let stop = interrupt_flag()?;
-    let origin = adapter.origin();
-    eprintln!("{} runs on {}", plan.runs(), origin.adapter);
+    eprintln!("{} runs on {}", plan.runs(), adapter.origin().adapter);
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;
-    spectra::write(&plan, &args.out, shard)?;
-    super::report::write(&args.out)?;
+    // What failed after this is no reason to run anything again.
+    let out = args.out.display();
+    spectra::write(&plan, &args.out, shard)
+        .with_context(|| format!("the rows are in {out}, but not the spectra of the covariates"))?;
+    super::report::write(&args.out)
+        .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     eprintln!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
-        Path::new(&args.out).join("report.html").display()
+        args.out.join("report.html").display()
     );
     Ok(())
 }
 
 /// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>> {
+fn interrupt_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(crate::error::exit::INCOMPLETE.into());
+            std::process::exit(exit::INCOMPLETE.into());
         }
         eprintln!("stopping after the part in flight (again to stop at once)");
     })
-    .map_err(|e| Error::Other(format!("Ctrl-C cannot be handled: {e}")))?;
+    .context("Ctrl-C cannot be handled")?;
     Ok(stop)
 }

@@ -35,7 +35,7 @@ const MAX_TEXT: u64 = 1 << 24;
 const MAX_MESSAGE: usize = 1200;
 const MAX_NAME: usize = 200;
 
-/// A whole config, lists expanded, every value checked.
+/// A whole config, lists expanded, every value checked. Its keys are those of docs/config.md.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// One per point of the product over the `[problem]` keys, last key fastest.
@@ -147,7 +147,11 @@ impl Check {
 }
 
 impl Config {
-    /// Reads a config file; the paths in it are relative to its directory.
+    /// Reads a config file and applies overrides, each a dotted key and a TOML value, as `sweep.seeds=8`; the paths in it
+    /// are relative to its directory.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that can't be read, unknown keys and values that are not allowed.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
         let text = read_text(path)
             .map_err(|e| Error::Input(one_line(&format!("config {} cannot be read: {e}", path.display()))))?;
@@ -155,6 +159,23 @@ impl Config {
     }
 
     /// [`Config::load`] from a text; paths are relative to the current directory.
+    ///
+    /// # Examples
+    /// ```
+    /// use roundlaw::Config;
+    ///
+    /// let text = r#"
+    ///     problem = { dim = 100, spectrum = { kind = "power", exponent = 2.0 } }
+    ///     train = { model = { from = 8, to = 32, mul = 2 }, samples = 256 }
+    ///     recipe = [{ name = "fp32" }, { name = "mxfp4 features", feature = "mxfp4" }]
+    /// "#;
+    /// let config = Config::parse(text, &["sweep.seeds=3".into()])?;
+    /// assert_eq!((config.recipes.len(), config.sweep.seeds), (2, 3));
+    ///
+    /// let error = Config::parse(text, &["train.modell=8".into()]).unwrap_err();
+    /// assert!(error.to_string().starts_with("train.modell is no known key: allowed are"), "{error}");
+    /// # Ok::<(), roundlaw::Error>(())
+    /// ```
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
         Config::parse_in(Path::new(""), text, overrides)
     }

@@ -157,7 +157,17 @@ pub fn names() -> String {
     names.join(", ") + ", or any eXmY with X = 1 to 8 exponent bits and Y = 0 to 22 mantissa bits"
 }
 
-/// The format of that name.
+/// The format of that name: a row of [`FORMATS`], or any eXmY.
+///
+/// # Examples
+/// ```
+/// use roundlaw::{FORMATS, format};
+///
+/// let e4m3 = format("e4m3").expect("a row of the table");
+/// assert_eq!(e4m3.source, "OCP 8-bit Floating Point Specification 1.0, E4M3");
+/// assert!(format("e3m4").is_some() && format("e9m3").is_none());
+/// assert!(FORMATS.iter().any(|format| format.name == "nvfp4"));
+/// ```
 pub fn format(name: &str) -> Option<&'static Format> {
     FORMATS.iter().chain(OTHERS.iter()).find(|format| format.name == name)
 }

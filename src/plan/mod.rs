@@ -29,11 +29,17 @@ const MAX_ROWS: u64 = 1 << 24;
 /// One point of problem x M x N x B x step size x recipe.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
+    /// Index into [`Config::problems`].
     pub problem: usize,
+    /// M, the number of features.
     pub model: u32,
+    /// N, the number of training samples.
     pub samples: u64,
+    /// B, samples per update.
     pub batch: u32,
+    /// gamma, at update 0.
     pub step_size: f64,
+    /// Index into [`Config::recipes`].
     pub recipe: usize,
 }
 
@@ -141,22 +147,50 @@ impl ProblemPoint {
 /// All runs of one problem point and one seed index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cohort {
+    /// The problem point: index into [`Config::problems`].
     pub point: usize,
     pub seed_index: u32,
 }
 
+/// What a config comes to: the grid of its cells, and per problem point what one seed index of it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub config: Config,
+    /// The grid; a cell is the place in it.
     pub cells: Vec<Cell>,
+    #[doc(hidden)]
     pub points: Vec<ProblemPoint>,
     /// The average of the iterates is wanted.
+    #[doc(hidden)]
     pub average: bool,
 }
 
 impl Plan {
-    /// Plans a checked config. Errors: an lcm of batches beyond 16,384, a step that falls below 2^-48, a grid of more
-    /// than 2^20 cells or 2^24 rows a seed.
+    /// Plans a checked config.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a least common multiple of batches beyond 16,384, a step that falls below 2^-48, and a grid of
+    /// more than 2^20 cells or 2^24 rows a seed.
+    ///
+    /// # Examples
+    /// ```
+    /// use roundlaw::{Config, Plan, Shard};
+    ///
+    /// let text = r#"
+    ///     problem = { dim = 100, spectrum = { kind = "power", exponent = 2.0 } }
+    ///     train = { model = [8, 16], samples = [64, 256] }
+    ///     recipe = [{ name = "fp32" }, { name = "int8 data", data = { format = "int8", step = 0.0625 } }]
+    ///     sweep = { seeds = 4 }
+    /// "#;
+    /// let plan = Plan::new(Config::parse(text, &[])?)?;
+    /// // M x N x recipe, the recipe fastest; each of them with every seed.
+    /// assert_eq!((plan.cells.len(), plan.runs()), (8, 32));
+    /// assert_eq!((plan.cells[3].model, plan.cells[3].samples, plan.cells[3].recipe), (8, 256, 1));
+    /// assert_eq!(plan.run_id(2, 3), 2 * 8 + 3);
+    /// // A cohort is all of one seed; a shard has some of the seeds.
+    /// assert_eq!(plan.cohorts(Shard { index: 1, of: 2 }).len(), 2);
+    /// # Ok::<(), roundlaw::Error>(())
+    /// ```
     pub fn new(config: Config) -> Result<Plan> {
         refuse_many(&config)?;
         let cells = cells(&config);
@@ -180,6 +214,7 @@ impl Plan {
         Ok(self)
     }
 
+    /// Cells times seeds.
     pub fn runs(&self) -> u64 {
         self.cells.len() as u64 * u64::from(self.config.sweep.seeds)
     }
@@ -191,6 +226,7 @@ impl Plan {
         mine.flat_map(|seed_index| (0..points).map(move |point| Cohort { point, seed_index })).collect()
     }
 
+    /// The number of a run: more seeds only append runs.
     pub fn run_id(&self, seed_index: u32, cell: u64) -> u64 {
         u64::from(seed_index) * self.cells.len() as u64 + cell
     }

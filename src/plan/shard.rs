@@ -24,6 +24,7 @@ impl Shard {
         }
     }
 
+    /// Whether a seed index belongs to it.
     pub fn has(self, seed_index: u32) -> bool {
         seed_index % self.of == self.index
     }

@@ -6,6 +6,9 @@
 
 pub mod normal;
 mod normal_table;
+mod words;
+
+pub use words::{Words, user_purpose};
 
 /// Threefish's key-schedule parity constant, in its 32-bit form.
 const PARITY: u32 = 0x1BD1_1BDA;
@@ -60,7 +63,7 @@ pub fn threefry4x32(key: [u32; 4], counter: [u32; 4]) -> [u32; 4] {
 }
 
 /// What a word is drawn for: the third word of the counter. Rounding sites follow from 8 on, see
-/// [`site_purpose`].
+/// [`site_purpose`]; from 2^16 on they are users' own, see [`user_purpose`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
 pub enum Purpose {
@@ -90,7 +93,7 @@ pub const fn site_purpose(site: u32) -> u32 {
     8 + site
 }
 
-/// All random words of one seed.
+/// All random words of one seed. [`Words`] walks them one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stream {
     key: [u32; 4],

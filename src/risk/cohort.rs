@@ -24,6 +24,28 @@ pub struct Risks {
 }
 
 /// The risk of any weights of one cohort: exact under its own S and w*, and measured on test samples.
+///
+/// # Examples
+/// ```
+/// use roundlaw::{CohortRisk, Cohort, Config, Plan, replay};
+///
+/// let text = r#"
+///     problem = { dim = 100, spectrum = { kind = "power", exponent = 2.0 } }
+///     train = { model = [4, 8], samples = 256 }
+///     recipe = [{ name = "fp32" }]
+///     sweep = { seeds = 2 }
+/// "#;
+/// let plan = Plan::new(Config::parse(text, &[])?)?;
+/// let risk = CohortRisk::new(&plan, Cohort { point: 0, seed_index: 1 });
+/// // Any weights of a model size of the plan: the ones that a run ends with, nothing learned, and the best there are.
+/// let run = replay(&plan, plan.run_id(1, 0))?.remove(0);
+/// let trained = risk.risk(&run.weights).expect("the truth is known");
+/// assert_eq!(Some(trained.excess), run.row.excess);
+/// let zero = risk.risk(&[0.0; 4]).expect("the truth is known");
+/// let best = risk.risk(&risk.optimum(4)).expect("the truth is known");
+/// assert!(best.excess < 1e-12 && best.excess < trained.excess && trained.excess < zero.excess);
+/// # Ok::<(), roundlaw::Error>(())
+/// ```
 pub struct CohortRisk<'a> {
     point: &'a ProblemPoint,
     /// Per draw of the sketch, one without a sketch; empty where the truth is not known.
@@ -65,6 +87,7 @@ impl CohortRisk<'_> {
     }
 
     /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
+    #[doc(hidden)]
     pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint) -> Option<CohortRisk<'a>> {
         Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?))
     }
@@ -91,6 +114,7 @@ impl CohortRisk<'_> {
     }
 
     /// The first value of the test samples that differs from the scalar reference.
+    #[doc(hidden)]
     pub fn test_difference(&self, seed: u64, seed_index: u32) -> Option<Difference> {
         let quantized = self.quantized.as_ref().map(|(set, _)| (set, self.point));
         let (set, point) = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)))?;
@@ -98,6 +122,7 @@ impl CohortRisk<'_> {
     }
 
     /// Every risk of the weights `v` that a trajectory came to.
+    #[doc(hidden)]
     pub fn risks(&self, trajectory: &Trajectory, v: &[f64]) -> Risks {
         let held_out = self.held_out(v);
         let mut risks = Risks {

@@ -2,12 +2,14 @@
 
 use crate::problem::{Eigenvalues, Problem, sketch_norm};
 
-/// Risks of one weight vector.
+/// Exact risks of one weight vector, in the units of y^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Risk {
+    /// Above the least risk of this sketch and model size: E (<z, v> - <z, v*>)^2 over clean features z.
     pub excess: f64,
-    /// excess + approximation.
+    /// excess + approximation: all of the risk but the noise of the labels.
     pub reducible: f64,
+    /// That of the best weights v*, above the noise of the labels.
     pub approximation: f64,
 }
 

@@ -2,8 +2,10 @@
 
 pub mod adapter;
 pub mod check;
+pub mod cohorts;
 mod progress;
-mod provenance;
+pub mod provenance;
+pub mod replay;
 pub mod rows;
 pub mod spectra;
 pub mod sweep;

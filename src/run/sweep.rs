@@ -1,14 +1,12 @@
-//! Runs a plan: launches of cohorts on an adapter, their risks, the check, and one part after another to the store.
+//! Runs a plan into a directory: what is missing of it, one part after another.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::adapter::Adapter;
 use super::check;
+use super::cohorts::{self, CohortRows};
 use super::progress::Progress;
 use super::provenance::{self, Summary};
 use super::rows::{self, Origin};
@@ -36,42 +34,78 @@ pub fn settings(plan: &Plan) -> Settings {
 /// Runs what is missing of a shard and writes it to `dir`. `stop` asks to end after the part in flight.
 pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop: &AtomicBool) -> Result<Summary> {
     let started = Instant::now();
-    let launch = launch_cohorts(plan, adapter.cohorts_at_once(plan)?);
-    let mut store = Store::open(dir, &settings(plan), shard)?;
+    let launch = cohorts::at_once(plan, adapter)?;
+    let store = Store::open(dir, &settings(plan), shard)?;
     let todo = missing(plan, &store, shard)?;
-    let checked = plan.checked_seeds();
-    let first_run = todo.first().map_or(0, |cohort| plan.run_id(cohort.seed_index, 0));
-    let runs = |cohorts: &[Cohort]| cohorts.iter().map(|c| cells_of(plan, c.point)).sum::<u64>();
-    let progress = Progress::new(runs(&todo));
-    let mut summary = Summary { runs: 0, checked: 0, seconds: 0.0 };
-    for part in todo.chunks(part_cohorts(plan, launch)) {
-        let mut rows = Vec::new();
-        for cohorts in part.chunks(launch) {
-            let (launch_rows, launch_checked) = run_launch(plan, cohorts, &checked, adapter, dir)?;
-            rows.extend(launch_rows);
-            summary.runs += runs(cohorts);
-            summary.checked += launch_checked;
-            progress.update(summary.runs, summary.checked);
+    let all = cohorts::runs(plan, &todo);
+    let mut parts = Parts {
+        plan,
+        store,
+        shard,
+        adapter,
+        first_run: todo.first().map_or(0, |cohort| plan.run_id(cohort.seed_index, 0)),
+        started,
+        cohorts: part_cohorts(plan, launch),
+        open: Vec::new(),
+        summary: Summary::default(),
+    };
+    let progress = Progress::new(all);
+    let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
+    cohorts::run(plan, &todo, launch, adapter, refuse, |done| {
+        parts.add(done);
+        let Summary { runs, checked, .. } = parts.summary;
+        progress.update(runs, checked);
+        if parts.open.len() < parts.cohorts && runs < all {
+            return Ok(());
         }
-        rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
-        // A cohort is stored once, so the first one names its part.
-        let name = format!("{shard}-seed{:08}-point{}", part[0].seed_index, part[0].point);
-        store.write(&name, &rows)?;
-        summary.seconds = started.elapsed().as_secs_f64();
-        store.update_manifest(provenance::session(plan, &adapter.origin(), shard, first_run, &summary))?;
-        if stop.load(Ordering::Relaxed) && summary.runs < runs(&todo) {
-            let (done, all) = (summary.runs, runs(&todo));
-            return Err(Error::Incomplete(format!(
-                "interrupted after {done} of {all} runs; what is done is kept, the same command continues"
-            )));
+        parts.close()?;
+        match stop.load(Ordering::Relaxed) && runs < all {
+            true => Err(Error::Incomplete(format!(
+                "interrupted after {runs} of {all} runs; what is done is kept, the same command continues"
+            ))),
+            false => Ok(()),
         }
-    }
+    })?;
     progress.finish();
-    Ok(summary)
+    Ok(parts.summary)
 }
 
-fn cells_of(plan: &Plan, point: usize) -> u64 {
-    plan.points[point].trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum()
+/// Gathers cohorts into parts of the store.
+struct Parts<'a> {
+    plan: &'a Plan,
+    store: Store,
+    shard: Shard,
+    adapter: &'a dyn Adapter,
+    /// First run of this session.
+    first_run: u64,
+    started: Instant,
+    /// Cohorts of a part: whole launches.
+    cohorts: usize,
+    /// What the next part holds so far.
+    open: Vec<CohortRows>,
+    summary: Summary,
+}
+
+impl Parts<'_> {
+    fn add(&mut self, done: CohortRows) {
+        self.summary.add(&done);
+        self.open.push(done);
+    }
+
+    /// Stores the part and tells the manifest.
+    fn close(&mut self) -> Result<()> {
+        let Some(first) = self.open.first() else { return Ok(()) };
+        // A cohort is stored once, so the first one names its part.
+        let Cohort { point, seed_index } = first.cohort;
+        let name = format!("{}-seed{seed_index:08}-point{point}", self.shard);
+        let mut rows: Vec<Row> = self.open.drain(..).flat_map(|done| done.rows).collect();
+        rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+        self.store.write(&name, &rows)?;
+        self.summary.seconds = self.started.elapsed().as_secs_f64();
+        let origin = self.adapter.origin();
+        let session = provenance::session(self.plan, &origin, self.shard, self.first_run, &self.summary);
+        self.store.update_manifest(session)
+    }
 }
 
 /// Cohorts of the shard that no part holds yet.
@@ -85,13 +119,7 @@ fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
     Ok(cohorts)
 }
 
-/// Cohorts of a launch: what the adapter holds at once, but no more than ten minutes of one CPU core, so that
-/// progress, Ctrl-C and a part's loss stay small.
-fn launch_cohorts(plan: &Plan, fits: usize) -> usize {
-    let by_time = 600.0 * plan.points.len() as f64 / cost(plan).seconds_per_seed.max(1e-9);
-    fits.min(by_time as usize).max(1)
-}
-
+/// Cohorts of a part: whole launches, until there are rows or work enough to be worth a file.
 fn part_cohorts(plan: &Plan, launch: usize) -> usize {
     let cost = cost(plan);
     let points = plan.points.len() as f64;
@@ -100,35 +128,6 @@ fn part_cohorts(plan: &Plan, launch: usize) -> usize {
     let by_rows = PART_ROWS as f64 * points / rows.max(1) as f64;
     let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
     (by_rows.min(by_time) as usize).max(1).next_multiple_of(launch)
-}
-
-/// One launch: executed, evaluated, and checked where its seed index is drawn for it.
-fn run_launch(
-    plan: &Plan,
-    cohorts: &[Cohort],
-    checked: &BTreeSet<u32>,
-    adapter: &dyn Adapter,
-    dir: &Path,
-) -> Result<(Vec<Row>, u64)> {
-    let raw = adapter.execute(plan, cohorts)?;
-    let origin = adapter.origin();
-    let evaluated: Vec<Result<Vec<Row>>> = cohorts
-        .par_iter()
-        .zip(&raw)
-        .map(|(cohort, raw)| {
-            let exact = checked.contains(&cohort.seed_index);
-            if exact && let Some(mismatch) = check::cohort(plan, *cohort, raw, adapter)? {
-                return Err(report_mismatch(&mismatch, dir, &origin));
-            }
-            Ok(rows::rows(plan, *cohort, raw, exact, &origin))
-        })
-        .collect();
-    let mut rows = Vec::new();
-    for cohort_rows in evaluated {
-        rows.extend(cohort_rows?);
-    }
-    let exact = cohorts.iter().filter(|c| checked.contains(&c.seed_index)).map(|c| cells_of(plan, c.point)).sum();
-    Ok((rows, exact))
 }
 
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.

@@ -24,10 +24,38 @@ pub(super) fn key(row: &Row) -> (u64, u64, &str) {
     (row.run_id, row.seen, &row.output)
 }
 
-/// All rows of a directory, ascending in (run_id, seen, output).
+/// All rows of a sweep's directory, ascending in (run_id, seen, output), a few of them in memory at a time.
 ///
-/// A part that is damaged, foreign or not in this order, and a key that comes twice, are [`Error::Corrupt`]; the
-/// first error ends the rows.
+/// # Errors
+/// [`Error::Input`] for a directory that is not there; the rows themselves may be errors: a part that is damaged,
+/// foreign or not in this order, and a key that comes twice, are [`Error::Corrupt`]. The first error ends the rows.
+///
+/// # Examples
+/// ```
+/// # use roundlaw::{Config, Plan, Shard, open_adapter, run};
+/// # let text = r#"
+/// #     problem = { dim = 40, spectrum = { kind = "power", exponent = 2.0 } }
+/// #     train = { model = [4, 8], samples = 64 }
+/// #     recipe = [{ name = "fp32" }]
+/// #     sweep = { seeds = 2 }
+/// # "#;
+/// # let plan = Plan::new(Config::parse(text, &[])?)?;
+/// # let place = tempfile::tempdir().expect("a temporary directory");
+/// # let dir = place.path();
+/// # let stop = std::sync::atomic::AtomicBool::new(false);
+/// # run::sweep::sweep(&plan, dir, Shard::WHOLE, open_adapter("cpu")?.as_ref(), &stop)?;
+/// // `dir` is what `roundlaw sweep CONFIG --out DIR` wrote.
+/// let mut mean = (0.0, 0.0);
+/// for row in roundlaw::rows(dir)? {
+///     let row = row?;
+///     assert_eq!((row.run_id, row.recipe.as_str()), (u64::from(row.seed_index) * 2 + row.cell, "fp32"));
+///     if let Some(excess) = row.excess {
+///         mean = (mean.0 + excess, mean.1 + 1.0);
+///     }
+/// }
+/// assert!(mean.1 == 4.0 && mean.0 / mean.1 > 0.0);
+/// # Ok::<(), roundlaw::Error>(())
+/// ```
 pub fn rows(dir: &Path) -> Result<Rows> {
     Rows::open(dir, None)
 }
@@ -37,7 +65,7 @@ pub fn rows_of_run(dir: &Path, run: u64) -> Result<Rows> {
     Rows::open(dir, Some(run))
 }
 
-/// Iterator over stored rows, see [`rows`].
+/// Iterator over stored rows, see [`rows()`].
 pub struct Rows {
     dir: PathBuf,
     /// The only run wanted, where there is one.

@@ -3,14 +3,22 @@
 use super::Level;
 use super::kernels::KernelCase;
 use crate::format::{
-    Direction, FORMATS, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Subnormals, WHOLE,
-    format,
+    Direction, FORMATS, Float, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Subnormals,
+    WHOLE, format,
 };
 use crate::reference::verify::Question;
 
-/// One named case.
+/// One case.
 #[derive(Clone, Debug)]
-pub enum Case {
+pub struct Case {
+    /// Unique, and the same at every level, as `codec/e4m3/rne/encode`.
+    pub name: String,
+    pub subject: Subject,
+}
+
+/// What a case tries.
+#[derive(Clone, Debug)]
+pub enum Subject {
     Codec(Quantizer),
     Block(Quantizer),
     Answers(Question),
@@ -18,14 +26,20 @@ pub enum Case {
     Kernel(KernelCase),
 }
 
+impl Case {
+    fn new(name: impl Into<String>, subject: Subject) -> Case {
+        Case { name: name.into(), subject }
+    }
+}
+
 /// Formats beside the rows of the table whose codecs are tried: what their exponent and mantissa bits make different.
 const OTHERS: [&str; 8] = ["e1m6", "e2m5", "e3m4", "e4m0", "e5m3", "e6m9", "e8m0", "e8m22"];
 
-/// Every case by its name, in the order they run.
-pub fn cases(level: Level) -> Vec<(String, Case)> {
+/// Every case, in the order they run.
+pub fn cases(level: Level) -> Vec<Case> {
     let mut cases = vec![
-        ("random/words".to_string(), Case::Answers(Question::Words)),
-        ("normal".to_string(), Case::Answers(Question::Normal)),
+        Case::new("random/words", Subject::Answers(Question::Words)),
+        Case::new("normal", Subject::Answers(Question::Normal)),
     ];
     let others = OTHERS.iter().filter_map(|name| format(name)).filter(|format| format.layout != Layout::Exponent);
     for format in FORMATS.iter().chain(others) {
@@ -35,16 +49,16 @@ pub fn cases(level: Level) -> Vec<(String, Case)> {
             _ => cases.extend(codecs(format)),
         }
     }
-    let gemv = |name: &str, quantizer: Option<Quantizer>| (format!("kernel/gemv/{name}"), Case::Gemv(quantizer));
+    let gemv = |name: &str, quantizer| Case::new(format!("kernel/gemv/{name}"), Subject::Gemv(quantizer));
     cases.push(gemv("fp32", None));
     let rows = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
     cases.extend(rows.map(|format| gemv(format.name, Some(Quantizer::new(format)))));
-    cases.extend(KernelCase::all(level).into_iter().map(|case| (case.name(), Case::Kernel(case))));
+    cases.extend(KernelCase::all(level).into_iter().map(|case| Case::new(case.name(), Subject::Kernel(case))));
     cases
 }
 
 /// A format with its defaults in every direction, then nearest-even with every other policy.
-fn codecs(format: &'static Format) -> Vec<(String, Case)> {
+fn codecs(format: &'static Format) -> Vec<Case> {
     let name = format.name;
     let steps: &[(f64, &str)] =
         if let Layout::Integer { .. } = format.layout { &[(0.0625, ""), (0.3, "-reciprocal")] } else { &[(1.0, "")] };
@@ -52,40 +66,50 @@ fn codecs(format: &'static Format) -> Vec<(String, Case)> {
     for &(scale, suffix) in steps {
         for rounding in roundings(format) {
             let quantizer = Quantizer { scale, rounding, ..Quantizer::new(format) };
-            cases.push((format!("codec/{name}{suffix}/{}/encode", short(&rounding)), Case::Codec(quantizer)));
+            cases.push(codec(&format!("{name}{suffix}/{}", short(&rounding)), quantizer));
         }
     }
     if let Layout::Integer { .. } = format.layout {
         let sharing = Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil });
-        cases.push((format!("block/{name}/absmax"), Case::Block(Quantizer { sharing, ..Quantizer::new(format) })));
+        let absmax = Quantizer { sharing, ..Quantizer::new(format) };
+        cases.push(Case::new(format!("block/{name}/absmax"), Subject::Block(absmax)));
     }
-    let base = Quantizer { scale: steps[0].0, ..Quantizer::new(format) };
+    cases.extend(policies(Quantizer { scale: steps[0].0, ..Quantizer::new(format) }));
+    cases
+}
+
+fn codec(name: &str, quantizer: Quantizer) -> Case {
+    Case::new(format!("codec/{name}/encode"), Subject::Codec(quantizer))
+}
+
+/// The policies that a format may have besides its defaults, and some of them in other directions.
+fn policies(base: Quantizer) -> Vec<Case> {
+    let name = base.format.name;
     let overflow = if base.overflow == Overflow::Ieee { Overflow::Saturate } else { Overflow::Ieee };
     let layout = match base.layout {
         Layout::Integer { bits, .. } => Layout::Integer { bits, full: true },
-        Layout::Float(float) => Layout::Float(crate::format::Float { gradual: false, ..float }),
+        Layout::Float(float) => Layout::Float(Float { gradual: false, ..float }),
         other => other,
     };
-    if let Layout::Float(_) = format.layout {
+    let mut cases = Vec::new();
+    if let Layout::Float(_) = base.layout {
         for direction in [Direction::TowardZero, Direction::Up, Direction::Down, Direction::Stochastic] {
             let quantizer = Quantizer { overflow, layout, rounding: Rounding::new(direction), ..base };
             let (direction, policy) = (direction.abbreviation(), overflow.name());
-            cases.push((format!("codec/{name}/{direction}-abrupt-{policy}/encode"), Case::Codec(quantizer)));
+            cases.push(codec(&format!("{name}/{direction}-abrupt-{policy}"), quantizer));
         }
     }
-    let policies = [
-        Quantizer { overflow, ..base },
-        Quantizer { nan: Nan::Satfinite, ..base },
-        Quantizer { subnormals: Subnormals::Flush, ..base },
-        Quantizer { layout, ..base },
-    ];
-    let names =
-        [overflow.name(), "satfinite", "flush", if let Layout::Integer { .. } = layout { "full" } else { "abrupt" }];
-    for (quantizer, policy) in policies.into_iter().zip(names) {
-        let has_overflow = matches!(format.layout, Layout::Float(_) | Layout::Exponent);
+    let of_layout = if let Layout::Integer { .. } = layout { "full" } else { "abrupt" };
+    for (policy, quantizer) in [
+        (overflow.name(), Quantizer { overflow, ..base }),
+        ("satfinite", Quantizer { nan: Nan::Satfinite, ..base }),
+        ("flush", Quantizer { subnormals: Subnormals::Flush, ..base }),
+        (of_layout, Quantizer { layout, ..base }),
+    ] {
+        let has_overflow = matches!(base.layout, Layout::Float(_) | Layout::Exponent);
         if quantizer != base && (has_overflow || quantizer.overflow == base.overflow) {
             let direction = base.rounding.direction.abbreviation();
-            cases.push((format!("codec/{name}/{direction}-{policy}/encode"), Case::Codec(quantizer)));
+            cases.push(codec(&format!("{name}/{direction}-{policy}"), quantizer));
         }
     }
     cases
@@ -113,29 +137,28 @@ fn roundings(format: &Format) -> Vec<Rounding> {
     Direction::ALL.into_iter().filter(fits).map(Rounding::new).chain(more).collect()
 }
 
-/// A block format in every scale mode, and stochastically; an integer's absmax.
-fn blocks(format: &'static Format) -> Vec<(String, Case)> {
+/// A block format in every scale mode, and stochastically.
+fn blocks(format: &'static Format) -> Vec<Case> {
     let base = Quantizer::new(format);
-    let name = format.name;
     let Some(sharing) = base.sharing else { return Vec::new() };
     let stochastic = Quantizer { rounding: Rounding::new(Direction::Stochastic), ..base };
+    let satfinite = Quantizer { nan: Nan::Satfinite, ..base };
+    let case = |(word, quantizer): (&str, Quantizer)| {
+        Case::new(format!("block/{}/{word}", format.name), Subject::Block(quantizer))
+    };
     if let Layout::TwoLevel { .. } = format.layout {
         let scaled = |tensor_scale: f32| Quantizer { tensor_scale, ..base };
         let cases = [
             ("e4m3", base),
             ("sr", stochastic),
-            ("satfinite", Quantizer { nan: Nan::Satfinite, ..base }),
+            ("satfinite", satfinite),
             ("tensor-scale", scaled(0.003)),
             ("tiny-tensor-scale", scaled(3e-41)),
             ("huge-tensor-scale", scaled(2.7e37)),
         ];
-        return cases.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q))).to_vec();
+        return cases.map(case).to_vec();
     }
-    let modes = ScaleMode::ALL.map(|mode| {
-        let quantizer = Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
-        (format!("block/{name}/{}", mode.name()), Case::Block(quantizer))
-    });
-    let satfinite = Quantizer { nan: Nan::Satfinite, ..base };
-    let more = [("sr", stochastic), ("satfinite", satfinite)];
-    modes.into_iter().chain(more.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q)))).collect()
+    let of_mode = |mode: ScaleMode| Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
+    let modes = ScaleMode::ALL.map(|mode| (mode.name(), of_mode(mode)));
+    modes.into_iter().chain([("sr", stochastic), ("satfinite", satfinite)]).map(case).collect()
 }

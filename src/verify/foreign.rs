@@ -1,12 +1,21 @@
 //! Somebody else's codec, as a list of inputs and codes: where it differs, and what would explain it.
 
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, Rounded, SIGN, quantize};
+use crate::error::{Error, Result};
 use crate::format::{
     Direction, Float, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials, Subnormals, class, policy,
 };
 
 /// Differences told one by one.
 const FIRST: usize = 10;
+
+/// A value and the code that somebody's codec gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignCode {
+    /// f32 bits.
+    pub input: u32,
+    pub code: u32,
+}
 
 /// What a comparison found.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,10 +24,19 @@ pub struct CodecComparison {
     pub different: usize,
     /// NaN inputs with another of the format's NaN codes: no difference.
     pub other_nans: usize,
-    /// The first differences: (row, input, their code, ours).
-    pub first: Vec<(usize, u32, u32, Rounded)>,
+    /// The first differences.
+    pub first: Vec<CodeDifference>,
     /// Likely causes, the best first.
     pub causes: Vec<Cause>,
+}
+
+/// A row whose code is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeDifference {
+    /// From 0 on.
+    pub row: usize,
+    pub theirs: ForeignCode,
+    pub ours: Rounded,
 }
 
 /// A habit of other codecs that gives some of the codes that differ.
@@ -31,17 +49,18 @@ pub struct Cause {
     pub contradicts: usize,
 }
 
-/// Compares rows of (f32 bits, code) with the codec of a format.
-pub fn check(quantizer: &Quantizer, rows: &[(u32, u32)]) -> CodecComparison {
+/// Compares a codec with that of a format.
+pub fn check(quantizer: &Quantizer, rows: &[ForeignCode]) -> CodecComparison {
     let op = QuantOp::of(quantizer);
-    let ours: Vec<Rounded> = rows.iter().map(|(bits, _)| quantize(&op, *bits, 0, 0)).collect();
-    let nans = |k: usize| is_nan_code(&op, ours[k].code) && is_nan_code(&op, rows[k].1);
+    let ours: Vec<Rounded> = rows.iter().map(|row| quantize(&op, row.input, 0, 0)).collect();
+    let nans = |k: usize| is_nan_code(&op, ours[k].code) && is_nan_code(&op, rows[k].code);
     let (same, different): (Vec<usize>, Vec<usize>) =
-        (0..rows.len()).partition(|&k| ours[k].code == rows[k].1 || nans(k));
-    let first = different.iter().take(FIRST).map(|&k| (k, rows[k].0, rows[k].1, ours[k])).collect();
+        (0..rows.len()).partition(|&k| ours[k].code == rows[k].code || nans(k));
+    let difference = |&row: &usize| CodeDifference { row, theirs: rows[row], ours: ours[row] };
+    let first = different.iter().take(FIRST).map(difference).collect();
     let mut causes = Vec::new();
-    for (name, habit) in habits(quantizer) {
-        let agrees = |k: &&usize| habit(rows[**k].0) == rows[**k].1;
+    for Habit { name, code } in habits(quantizer) {
+        let agrees = |k: &&usize| code(rows[**k].input) == rows[**k].code;
         let explains = different.iter().filter(agrees).count();
         let contradicts = same.iter().filter(|&&k| !nans(k)).filter(|k| !agrees(k)).count();
         // What speaks against itself more often than for itself is no likely cause.
@@ -50,13 +69,13 @@ pub fn check(quantizer: &Quantizer, rows: &[(u32, u32)]) -> CodecComparison {
         }
     }
     causes.sort_by_key(|cause| (cause.contradicts, std::cmp::Reverse(cause.explains)));
-    let other_nans = same.iter().filter(|&&k| ours[k].code != rows[k].1).count();
+    let other_nans = same.iter().filter(|&&k| ours[k].code != rows[k].code).count();
     CodecComparison { rows: rows.len(), different: different.len(), other_nans, first, causes }
 }
 
 /// Rows of a CSV: f32 bits and code, decimal or 0x; a first line of names is skipped. Codes of two's complement may be
-/// signed, or sign-extended to a byte. An error begins with its place.
-pub fn rows(text: &str, quantizer: &Quantizer) -> Result<Vec<(u32, u32)>, String> {
+/// signed, or sign-extended to a byte. `name` is that of the file, for messages.
+pub fn rows(name: &str, text: &str, quantizer: &Quantizer) -> Result<Vec<ForeignCode>> {
     let op = QuantOp::of(quantizer);
     let number = |text: &str| {
         let text = text.trim();
@@ -65,6 +84,11 @@ pub fn rows(text: &str, quantizer: &Quantizer) -> Result<Vec<(u32, u32)>, String
             None => text.parse().ok(),
         }
     };
+    let row = |line: &str| {
+        let (input, code) = line.split_once(',')?;
+        let (input, code) = (u32::try_from(number(input)?).ok()?, code_of(&op, number(code)?)?);
+        Some(ForeignCode { input, code })
+    };
     let mut rows = Vec::new();
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     for (place, (at, line)) in lines.enumerate() {
@@ -72,15 +96,13 @@ pub fn rows(text: &str, quantizer: &Quantizer) -> Result<Vec<(u32, u32)>, String
         if is_header {
             continue;
         }
-        let pair = line.split_once(',').and_then(|(bits, code)| Some((number(bits)?, number(code)?)));
-        let fits = pair.and_then(|(bits, code)| Some((u32::try_from(bits).ok()?, code_of(&op, code)?)));
-        rows.push(fits.ok_or_else(|| {
+        rows.push(row(line).ok_or_else(|| {
             let allowed = format!("f32 bits and a code of {} bits, as 0x43e80000,0x7e", op.width);
-            format!(", line {}: {line:?}: allowed are {allowed}", at + 1)
+            Error::Input(format!("{name}, line {}: {line:?}: allowed are {allowed}", at + 1))
         })?);
     }
     if rows.is_empty() {
-        return Err(": no row: allowed are rows of f32 bits and code, as 0x43e80000,0x7e".into());
+        return Err(Error::Input(format!("{name}: no row: allowed are rows of f32 bits and code, as 0x43e80000,0x7e")));
     }
     Ok(rows)
 }
@@ -107,85 +129,112 @@ fn is_nan_code(op: &QuantOp, code: u32) -> bool {
 const NAN: u32 = Specials::Nan as u32;
 const IEEE: u32 = Specials::Ieee as u32;
 
-type Habit = Box<dyn Fn(u32) -> u32>;
+/// What other codecs are known to do otherwise.
+struct Habit {
+    name: &'static str,
+    /// The code that it gives f32 bits.
+    code: Box<dyn Fn(u32) -> u32>,
+}
 
-/// What other codecs are known to do otherwise, each as the code it gives.
-fn habits(base: &Quantizer) -> Vec<(&'static str, Habit)> {
-    let of = |quantizer: Quantizer| -> Habit {
+impl Habit {
+    fn new(name: &'static str, code: impl Fn(u32) -> u32 + 'static) -> Habit {
+        Habit { name, code: Box::new(code) }
+    }
+
+    /// Other options of the same format.
+    fn of(name: &'static str, quantizer: Quantizer) -> Habit {
         let op = QuantOp::of(&quantizer);
-        Box::new(move |bits| quantize(&op, bits, 0, 0).code)
-    };
-    let rounding = |direction: Direction| of(Quantizer { rounding: Rounding::new(direction), ..*base });
+        Habit::new(name, move |bits| quantize(&op, bits, 0, 0).code)
+    }
+}
+
+/// Every habit that a codec of the format may have.
+fn habits(base: &Quantizer) -> Vec<Habit> {
+    let rounding = |name, direction| Habit::of(name, Quantizer { rounding: Rounding::new(direction), ..*base });
     let mut habits = vec![
-        ("ties go away from zero", rounding(Direction::NearestAway)),
-        ("ties go to even", rounding(Direction::NearestEven)),
-        ("truncation: rounds toward zero", rounding(Direction::TowardZero)),
-        ("rounds up", rounding(Direction::Up)),
-        ("rounds down", rounding(Direction::Down)),
-        ("saturates beyond the largest value", of(Quantizer { overflow: Overflow::Saturate, ..*base })),
-        ("infinity or NaN beyond the largest value", of(Quantizer { overflow: Overflow::Ieee, ..*base })),
-        ("flushes subnormal inputs", of(Quantizer { subnormals: Subnormals::Flush, ..*base })),
-        ("NaN becomes the largest value", of(Quantizer { nan: Nan::Satfinite, ..*base })),
+        rounding("ties go away from zero", Direction::NearestAway),
+        rounding("ties go to even", Direction::NearestEven),
+        rounding("truncation: rounds toward zero", Direction::TowardZero),
+        rounding("rounds up", Direction::Up),
+        rounding("rounds down", Direction::Down),
+        Habit::of("saturates beyond the largest value", Quantizer { overflow: Overflow::Saturate, ..*base }),
+        Habit::of("infinity or NaN beyond the largest value", Quantizer { overflow: Overflow::Ieee, ..*base }),
+        Habit::of("flushes subnormal inputs", Quantizer { subnormals: Subnormals::Flush, ..*base }),
+        Habit::of("NaN becomes the largest value", Quantizer { nan: Nan::Satfinite, ..*base }),
     ];
+    habits.extend(of_nans(base));
+    match base.layout {
+        Layout::Integer { bits, full } => habits.extend(of_integers(base, bits, full)),
+        Layout::Float(float) => habits.extend(of_floats(base, float)),
+        _ => {}
+    }
+    habits
+}
+
+/// Codes that a NaN becomes.
+fn of_nans(base: &Quantizer) -> [Habit; 4] {
     let op = QuantOp::of(base);
     let sign_bit = 1u32 << (op.width - 1);
-    let nan_is = move |code: fn(bool, u32) -> u32| -> Habit {
-        Box::new(move |bits| {
+    let nan_is = |name, code: fn(bool, u32) -> u32| {
+        Habit::new(name, move |bits| {
             let own = quantize(&op, bits, 0, 0).code;
             if bits & MAGNITUDE > INFINITY { code(bits & SIGN != 0, sign_bit) } else { own }
         })
     };
-    habits.push(("NaN becomes 0", nan_is(|_, _| 0)));
-    habits.push(("NaN becomes a zero of its sign", nan_is(|negative, sign| if negative { sign } else { 0 })));
-    habits.push(("NaN becomes a zero of the other sign", nan_is(|negative, sign| if negative { 0 } else { sign })));
-    habits.push(("NaN becomes the code of all ones", nan_is(|_, sign| sign | (sign - 1))));
-    if let Layout::Integer { bits, full } = base.layout {
-        let other = Quantizer { layout: Layout::Integer { bits, full: !full }, ..*base };
-        let name = if full { "never uses the most negative code" } else { "uses the most negative code" };
-        habits.push((name, of(other)));
-        let (step, limits) = (base.scale, (-f64::from(op.min_code), f64::from(op.max_code)));
-        let clamped =
-            move |q: f64| (q.round_ties_even().clamp(limits.0, limits.1) as i32 as u32) & (sign_bit | (sign_bit - 1));
-        habits
-            .push(("divides by the step in f32", Box::new(move |x| clamped((f32::from_bits(x) / step as f32).into()))));
-        habits.push((
-            "divides by the step exactly",
-            Box::new(move |x| clamped(f64::from(f32::from_bits(x)) / f64::from(step as f32))),
-        ));
-    }
-    if let Layout::Float(float) = base.layout {
-        let with = |float: Float| of(Quantizer { layout: Layout::Float(float), ..*base });
-        for (name, specials) in [
-            ("wrong maximum: every code counts as a number", Specials::None),
-            ("wrong maximum: only the largest code is NaN", Specials::Nan),
-            ("wrong maximum: the top exponent counts as infinity and NaN", Specials::Ieee),
-        ] {
-            if specials != float.specials && (Float { specials, ..float }).max_code() > 0 {
-                habits.push((name, with(Float { specials, ..float })));
-            }
+    [
+        nan_is("NaN becomes 0", |_, _| 0),
+        nan_is("NaN becomes a zero of its sign", |negative, sign| if negative { sign } else { 0 }),
+        nan_is("NaN becomes a zero of the other sign", |negative, sign| if negative { 0 } else { sign }),
+        nan_is("NaN becomes the code of all ones", |_, sign| sign | (sign - 1)),
+    ]
+}
+
+/// The most negative code, and other ways to divide by the step.
+fn of_integers(base: &Quantizer, bits: u32, full: bool) -> [Habit; 3] {
+    let op = QuantOp::of(base);
+    let other = Quantizer { layout: Layout::Integer { bits, full: !full }, ..*base };
+    let name = if full { "never uses the most negative code" } else { "uses the most negative code" };
+    let (step, limits) = (base.scale as f32, (-f64::from(op.min_code), f64::from(op.max_code)));
+    let sign = 1u32 << (op.width - 1);
+    let clamped = move |q: f64| q.round_ties_even().clamp(limits.0, limits.1) as i32 as u32 & (sign | (sign - 1));
+    [
+        Habit::of(name, other),
+        Habit::new("divides by the step in f32", move |x| clamped((f32::from_bits(x) / step).into())),
+        Habit::new("divides by the step exactly", move |x| clamped(f64::from(f32::from_bits(x)) / f64::from(step))),
+    ]
+}
+
+/// Other top codes, biases, subnormals and zeros.
+fn of_floats(base: &Quantizer, float: Float) -> Vec<Habit> {
+    let op = QuantOp::of(base);
+    let sign = 1u32 << (op.width - 1);
+    let with = |name, float: Float| Habit::of(name, Quantizer { layout: Layout::Float(float), ..*base });
+    let mut habits = Vec::new();
+    for (name, specials) in [
+        ("wrong maximum: every code counts as a number", Specials::None),
+        ("wrong maximum: only the largest code is NaN", Specials::Nan),
+        ("wrong maximum: the top exponent counts as infinity and NaN", Specials::Ieee),
+    ] {
+        if specials != float.specials && (Float { specials, ..float }).max_code() > 0 {
+            habits.push(with(name, Float { specials, ..float }));
         }
-        for (name, bias) in
-            [("another exponent bias: one more", float.bias + 1), ("another exponent bias: one less", float.bias - 1)]
-        {
-            let (low, high) = float.biases();
-            if (low..=high).contains(&bias) {
-                habits.push((name, with(Float { bias, ..float })));
-            }
-        }
-        let smallest_normal = 1 << float.mantissa;
-        habits.push((
-            "flushes subnormal results to zero",
-            Box::new(move |bits| {
-                let code = quantize(&op, bits, 0, 0).code;
-                let sign = 1 << (op.width - 1);
-                if code & (sign - 1) < smallest_normal { code & sign } else { code }
-            }),
-        ));
-        let negative_zero: Habit = Box::new(move |bits| {
-            let code = quantize(&op, bits, 0, 0).code;
-            if code == 1 << (op.width - 1) { 0 } else { code }
-        });
-        habits.push(("loses the sign of zero", negative_zero));
     }
+    for (name, bias) in
+        [("another exponent bias: one more", float.bias + 1), ("another exponent bias: one less", float.bias - 1)]
+    {
+        let (low, high) = float.biases();
+        if (low..=high).contains(&bias) {
+            habits.push(with(name, Float { bias, ..float }));
+        }
+    }
+    let smallest_normal = 1 << float.mantissa;
+    habits.push(Habit::new("flushes subnormal results to zero", move |bits| {
+        let code = quantize(&op, bits, 0, 0).code;
+        if code & (sign - 1) < smallest_normal { code & sign } else { code }
+    }));
+    habits.push(Habit::new("loses the sign of zero", move |bits| {
+        let code = quantize(&op, bits, 0, 0).code;
+        if code == sign { 0 } else { code }
+    }));
     habits
 }

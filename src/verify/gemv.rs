@@ -62,10 +62,20 @@ pub struct ProductComparison {
     pub rows: usize,
     /// Rows with our bits.
     pub same: usize,
-    /// Rows whose distance from the exact sum no order of f32 additions explains: (row, value, exact, bound).
-    pub wrong: Vec<(usize, f32, f64, f64)>,
+    /// Rows whose distance from the exact sum no order of f32 additions explains.
+    pub wrong: Vec<WrongRow>,
     /// The largest distance, in units of the row's bound.
     pub worst: f64,
+}
+
+/// A row of somebody else's product that is wrong in any order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WrongRow {
+    pub row: usize,
+    pub value: f32,
+    pub exact: f64,
+    /// The largest distance from `exact` that rounding explains.
+    pub bound: f64,
 }
 
 /// `out` against Z v. A sum of n products in f32 in whatever order, fused or not, is within
@@ -76,22 +86,28 @@ pub fn check(z: &[f32], columns: usize, v: &[f32], out: &[f32]) -> ProductCompar
     let mut report = ProductComparison { rows: out.len(), same: 0, wrong: Vec::new(), worst: 0.0 };
     let unit = columns as f64 * libm::ldexp(1.0, -24);
     for (row, (z, out)) in z.chunks(columns).zip(out).enumerate() {
-        let (exact, sum) = exact_sum(z, v);
+        let ExactSum { exact, magnitudes } = exact_sum(z, v);
         // The smallest subnormal stands for products that underflow.
-        let bound = unit / (1.0 - unit) * sum + columns as f64 * libm::ldexp(1.0, -149);
-        let distance = (f64::from(*out) - exact).abs() / bound;
-        report.same += usize::from(out.to_bits() == ours[row]);
+        let bound = unit / (1.0 - unit) * magnitudes + columns as f64 * libm::ldexp(1.0, -149);
+        let (value, same) = (*out, out.to_bits() == ours[row]);
+        let distance = (f64::from(value) - exact).abs() / bound;
+        report.same += usize::from(same);
         report.worst = report.worst.max(distance);
-        if out.to_bits() != ours[row] && (distance.is_nan() || distance > 1.0) {
-            report.wrong.push((row, *out, exact, bound));
+        if !same && (distance.is_nan() || distance > 1.0) {
+            report.wrong.push(WrongRow { row, value, exact, bound });
         }
     }
     report
 }
 
-/// Sum of the products, which f64 holds exactly, with a second f64 for what each addition drops (Ogita, Rump and
-/// Oishi, 2005, Sum2), and the sum of their magnitudes.
-fn exact_sum(z: &[f32], v: &[f32]) -> (f64, f64) {
+/// Sum of products, and of their magnitudes.
+struct ExactSum {
+    exact: f64,
+    magnitudes: f64,
+}
+
+/// f64 holds the products exactly, and a second f64 what each addition drops (Ogita, Rump and Oishi, 2005, Sum2).
+fn exact_sum(z: &[f32], v: &[f32]) -> ExactSum {
     let (mut high, mut low, mut magnitudes) = (0.0f64, 0.0f64, 0.0f64);
     for (z, v) in z.iter().zip(v) {
         let product = f64::from(*z) * f64::from(*v);
@@ -101,5 +117,5 @@ fn exact_sum(z: &[f32], v: &[f32]) -> (f64, f64) {
         high = sum;
         magnitudes += product.abs();
     }
-    (high + low, magnitudes)
+    ExactSum { exact: high + low, magnitudes }
 }

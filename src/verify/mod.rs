@@ -7,7 +7,7 @@ pub mod foreign;
 pub mod gemv;
 mod kernels;
 
-pub use cases::{Case, cases};
+pub use cases::{Case, Subject, cases};
 pub use codec::stretch_of_chunks;
 
 use crate::error::Result;
@@ -54,11 +54,11 @@ impl Verdict {
 
 /// Runs one case.
 pub fn run(case: &Case, device: &Device, level: Level) -> Result<Verdict> {
-    match case {
-        Case::Codec(case) => codec::run(case, device, level),
-        Case::Block(case) => blocks::run(case, device),
-        Case::Answers(question) => codec::everywhere(question, None, device, level),
-        Case::Gemv(quantizer) => gemv::run(quantizer, device),
-        Case::Kernel(case) => kernels::run(case, device),
+    match &case.subject {
+        Subject::Codec(quantizer) => codec::run(quantizer, device, level),
+        Subject::Block(quantizer) => blocks::run(quantizer, device),
+        Subject::Answers(question) => codec::everywhere(question, None, device, level),
+        Subject::Gemv(quantizer) => gemv::run(quantizer, device),
+        Subject::Kernel(case) => kernels::run(case, device),
     }
 }

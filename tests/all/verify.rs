@@ -4,14 +4,15 @@ use std::collections::HashSet;
 
 use roundlaw::codec::quantize;
 use roundlaw::format::{Direction, FORMATS, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
-use roundlaw::verify::foreign;
+use roundlaw::verify::foreign::{self, ForeignCode};
 use roundlaw::verify::gemv;
 use roundlaw::verify::{Device, Level, Verdict, cases, run};
 
 #[test]
 fn every_quick_case_passes_on_the_cpu() {
     let mut passed = HashSet::new();
-    for (name, case) in cases(Level::Quick) {
+    for case in cases(Level::Quick) {
+        let name = case.name.clone();
         match run(&case, &Device::Cpu, Level::Quick).unwrap() {
             Verdict::Pass(count) => {
                 assert!(count > 0, "{name}");
@@ -37,7 +38,7 @@ fn every_quick_case_passes_on_the_cpu() {
 
 #[test]
 fn names_of_cases_are_unique() {
-    let mut names: Vec<String> = cases(Level::Full).into_iter().map(|(name, _)| name).collect();
+    let mut names: Vec<String> = cases(Level::Full).into_iter().map(|case| case.name).collect();
     let count = names.len();
     for name in [
         "codec/e4m3/rne/encode",
@@ -60,9 +61,9 @@ fn names_of_cases_are_unique() {
 }
 
 /// Inputs around ties, limits and special values, with the codes of somebody's codec.
-fn table(codec: impl Fn(u32) -> u32) -> Vec<(u32, u32)> {
+fn table(codec: impl Fn(u32) -> u32) -> Vec<ForeignCode> {
     let inputs = (0..1u32 << 14).map(|k| k << 18).chain((0..1 << 12).map(|k| (k << 20) | 0x000f_ffff));
-    inputs.map(|bits| (bits, codec(bits))).collect()
+    inputs.map(|input| ForeignCode { input, code: codec(input) }).collect()
 }
 
 #[test]
@@ -98,8 +99,8 @@ fn the_habits_of_other_codecs_are_named() {
         let best = &report.causes[0];
         assert_eq!((best.name, best.contradicts), (cause, 0), "{:?}", report.causes);
         assert_eq!(best.explains, report.different, "{cause}");
-        let (row, input, theirs, ours) = report.first[0];
-        assert_eq!((rows[row], ours.code != theirs), ((input, theirs), true));
+        let first = report.first[0];
+        assert_eq!((rows[first.row], first.ours.code != first.theirs.code), (first.theirs, true));
     }
     let right = foreign::check(&base, &table(|bits| quantize(&op, bits, 0, 0).code));
     assert_eq!((right.different, right.causes), (0, vec![]));
@@ -123,7 +124,7 @@ fn ml_dtypes_differs_in_what_is_known_of_it() {
             text += &format!("0x{},0x{}\n", cells[1], cells[2]);
         }
         let quantizer = Quantizer { overflow: Overflow::Saturate, ..Quantizer::new(format(name).unwrap()) };
-        let report = foreign::check(&quantizer, &foreign::rows(&text, &quantizer).unwrap());
+        let report = foreign::check(&quantizer, &foreign::rows(name, &text, &quantizer).unwrap());
         assert!(report.rows as usize == lines.len() && report.different > 0, "{name}: {report:?}");
         let best = &report.causes[0];
         assert_eq!(
@@ -146,20 +147,22 @@ fn half_differs_in_nothing_but_the_bits_of_a_nan() {
 fn integers_that_divide_or_use_the_most_negative_code_are_recognized() {
     let int8 = Quantizer { scale: 0.1f32.into(), ..Quantizer::new(format("int8").unwrap()) };
     let near_ties = (1..126u32).flat_map(|k| (0..7).map(move |d| ((k as f32 + 0.5) * 0.1).to_bits() + d - 3));
-    let divided: Vec<(u32, u32)> = near_ties
-        .map(|bits| (bits, (f32::from_bits(bits) / 0.1f32).round_ties_even().clamp(-127.0, 127.0) as i32 as u32 & 0xff))
-        .collect();
+    let code = |q: f32, least: f32| q.round_ties_even().clamp(least, 127.0) as i32 as u32 & 0xff;
+    let divided: Vec<ForeignCode> =
+        near_ties.map(|input| ForeignCode { input, code: code(f32::from_bits(input) / 0.1f32, -127.0) }).collect();
     let report = foreign::check(&int8, &divided);
     assert!(report.different > 0, "{report:?}");
     assert_eq!((report.causes[0].name, report.causes[0].contradicts), ("divides by the step in f32", 0));
-    let full: Vec<(u32, u32)> = [-200.0f32, -12.8, -12.7, -1.0, 3.0]
-        .map(|x| (x.to_bits(), (x * (1.0 / 0.1f32)).round_ties_even().clamp(-128.0, 127.0) as i32 as u32 & 0xff))
-        .to_vec();
+    let full = [-200.0f32, -12.8, -12.7, -1.0, 3.0]
+        .map(|x| ForeignCode { input: x.to_bits(), code: code(x * (1.0 / 0.1f32), -128.0) });
     let report = foreign::check(&int8, &full);
     assert_eq!((report.different, report.causes[0].name), (2, "uses the most negative code"));
     let text = "bits,code\n0xbf800000,-10\n0xbf800000,0xf6\n3212836864,246\n";
-    assert_eq!(foreign::rows(text, &int8).unwrap(), [(0xbf80_0000, 0xf6); 3]);
-    assert!(foreign::rows("0x3g,1\n", &int8).is_err() && foreign::rows("1,256\n", &int8).is_err());
+    let row = ForeignCode { input: 0xbf80_0000, code: 0xf6 };
+    assert_eq!(foreign::rows("table", text, &int8).unwrap(), [row; 3]);
+    for wrong in ["0x3g,1\n", "1,256\n"] {
+        assert!(foreign::rows("table", wrong, &int8).is_err());
+    }
 }
 
 #[test]
@@ -181,5 +184,5 @@ fn a_product_is_ours_in_another_order_or_wrong() {
     wrong[3] += 0.01;
     wrong[4] = f32::NAN;
     let report = gemv::check(&z, columns, &v, &wrong);
-    assert_eq!(report.wrong.iter().map(|(row, ..)| *row).collect::<Vec<_>>(), [3, 4]);
+    assert_eq!(report.wrong.iter().map(|wrong| wrong.row).collect::<Vec<_>>(), [3, 4]);
 }

@@ -32,7 +32,18 @@ pub trait Adapter: Send + Sync {
 /// The adapter that `choice` names, see [`find`], ready to run. A GPU has given the known answers, and is opened again
 /// when it is lost; the CPU is proved by the check of the sweep itself.
 ///
+/// # Errors
 /// [`crate::error::Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
+///
+/// # Examples
+/// ```
+/// let cpu = roundlaw::open_adapter("cpu")?;
+/// assert_eq!(cpu.origin().adapter, "cpu");
+/// // What does not fit is refused with the adapters there are.
+/// let error = roundlaw::open_adapter("no such adapter").err().expect("an error");
+/// assert_eq!(error.exit_code(), roundlaw::exit::NO_ADAPTER);
+/// # Ok::<(), roundlaw::Error>(())
+/// ```
 pub fn open(choice: &str) -> Result<Box<dyn Adapter>> {
     Ok(match find(choice)? {
         None => Box::new(Cpu),

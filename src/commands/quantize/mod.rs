@@ -1,0 +1,123 @@
+mod files;
+mod input;
+mod text;
+
+use std::path::PathBuf;
+
+pub use self::input::{Array, array};
+use super::format_options::FormatOptions;
+use crate::codec::Rounded;
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::reference::quantize::{Job, Quantized, operation, words};
+use crate::run::adapter;
+
+// Not a doc comment, to which that of the flattened options would be preferred.
+#[derive(clap::Args, Debug)]
+#[command(about = "Round a tensor, or numbers on stdin, to a format: values, codes and block scales")]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    options: FormatOptions,
+    /// f32 array; blocks run along its last axis. Without it, numbers are read from stdin: decimal, or 0x bits.
+    #[arg(value_name = "IN.npy", requires = "output")]
+    input: Option<PathBuf>,
+    /// Dequantized values, f32.
+    #[arg(value_name = "OUT.npy")]
+    output: Option<PathBuf>,
+    /// Write a code per element, in the low bits of u8, or u16 above 8 bits, or u32 above 16; integers in two's
+    /// complement.
+    #[arg(long, value_name = "FILE.npy", requires = "input")]
+    codes: Option<PathBuf>,
+    /// Write a byte per block: E8M0, of nvfp4 E4M3.
+    #[arg(long, value_name = "FILE.npy", requires = "input")]
+    scales: Option<PathBuf>,
+    /// Random words, u32, a word per element of IN.npy; its top bits are used.
+    #[arg(long, value_name = "FILE.npy", conflicts_with = "seed")]
+    random: Option<PathBuf>,
+    /// Key of the random words.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. A GPU's results are compared with the CPU's.
+    #[arg(long, default_value = "cpu")]
+    adapter: String,
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  echo 464 465 -0.3 inf 0x00000001 | roundlaw quantize --format e4m3
+  echo 464 480 | roundlaw quantize --format e4m3 --overflow ieee
+  roundlaw quantize --format mxfp4 --scale-mode rceil in.npy out.npy --codes codes.npy --scales scales.npy
+  roundlaw quantize --format e2m1 --rounding stochastic --bits 8 --random words.npy in.npy out.npy
+  roundlaw quantize --format int8 --step absmax --adapter 0 in.npy out.npy";
+
+/// The GPU that gave the same bits.
+struct Proof {
+    adapter: String,
+    fingerprint: String,
+}
+
+/// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let quantizer = args.options.quantizer()?;
+    refuse_twice(args)?;
+    let Array { shape, bits } = match &args.input {
+        Some(path) => array(path)?,
+        None => input::numbers()?,
+    };
+    let columns = shape.last().copied().unwrap_or(1);
+    let op = operation(&quantizer, args.options.has("tensor_scale"), &bits);
+    let words = match &args.random {
+        Some(path) => input::given_words(path, &op, bits.len())?,
+        None => words(&op, args.seed, bits.len(), columns),
+    };
+    let job = Job { op, input: &bits, columns, words: &words };
+    let done = job.run();
+    let proof = match adapter::find(&args.adapter)? {
+        Some(index) => Some(prove(&job, &done, &Gpu::open(index)?)?),
+        None => None,
+    };
+    match (&args.input, &args.output) {
+        (Some(_), Some(output)) => {
+            files::write(args, output, &op, &shape, &done)?;
+            text::summary(args.json, &done, proof);
+        }
+        _ => text::numbers(args.json, &quantizer, &job, &done),
+    }
+    Ok(())
+}
+
+fn refuse_twice(args: &Args) -> Result<()> {
+    let outputs: Vec<&PathBuf> = [&args.output, &args.codes, &args.scales].into_iter().flatten().collect();
+    let twice = outputs.iter().enumerate().find(|(k, path)| outputs[..*k].contains(path));
+    twice.map_or(Ok(()), |(_, path)| {
+        let path = path.display();
+        Err(Error::Input(format!("{path} is to hold two outputs: OUT.npy, --codes and --scales must differ")))
+    })
+}
+
+/// Has the GPU do the same, and compares every bit.
+fn prove(job: &Job, done: &Quantized, gpu: &Gpu) -> Result<Proof> {
+    compare(&gpu.quantize(job)?, done, job.input, &gpu.info.name)?;
+    Ok(Proof { adapter: gpu.info.name.clone(), fingerprint: gpu.fingerprint().to_string() })
+}
+
+/// Every bit of the device against the CPU's.
+fn compare(device: &Quantized, cpu: &Quantized, input: &[u32], name: &str) -> Result<()> {
+    if device == cpu {
+        return Ok(());
+    }
+    let first = (0..input.len()).find(|&k| device.elements[k] != cpu.elements[k]);
+    let place = match first {
+        Some(k) => {
+            let text = |r: &Rounded| format!("value 0x{:08x}, code 0x{:x}, flags {}", r.bits, r.code, r.flags);
+            let (found, must) = (text(&device.elements[k]), text(&cpu.elements[k]));
+            format!("element {k}, input 0x{:08x}: {found}; the CPU has {must}", input[k])
+        }
+        None => "a block's scale".to_string(),
+    };
+    Err(Error::Mismatch(format!("{name} differs from the CPU first at {place}; `roundlaw verify` finds out why")))
+}
