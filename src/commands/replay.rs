@@ -1,6 +1,5 @@
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use super::print;
@@ -19,7 +18,7 @@ use crate::store::row::Row;
 pub fn run(args: &Replay) -> Result<()> {
     let stored = args.source.is_dir();
     let config: Config = match stored {
-        true => Config::load(&args.source.join("config.toml"), &[])?,
+        true => Config::load(&store::paths::config(&args.source), &[])?,
         false => Config::load(&args.source, &[])?,
     };
     let plan = Plan::new(config)?;
@@ -37,7 +36,7 @@ pub fn run(args: &Replay) -> Result<()> {
     let mut rows = rows::rows(&plan, cohort, &raw, true, &origin);
     rows.retain(|row| row.cell == cell);
     if rows.is_empty() {
-        let due: Vec<u64> = point.trajectories[index].rows.clone();
+        let due = plan.rows_due(&point.trajectories[index], plan.cells[cell as usize].samples);
         return Err(Error::Input(format!("--seen: run {} has rows after {due:?} samples", args.run)));
     }
     for row in &rows {
@@ -158,18 +157,18 @@ fn trace(plan: &Plan, cohort: Cohort, index: usize, cell: u64, path: &Path) -> R
     let rows: Vec<u64> = (1..=end / batch).map(|t| t * batch).collect();
     point.trajectories = vec![Trajectory { rows, samples: end, ..full.clone() }];
     let judge = CohortRisk::new(plan, cohort);
-    let mut file = BufWriter::new(File::create(path).map_err(Error::io(path))?);
-    let mut written = writeln!(file, "update,seen,excess,reducible,held_out,diverged");
+    let mut file = csv::Writer::from_writer(File::create(path).map_err(Error::io(path))?);
+    let mut written = file.write_record(["update", "seen", "excess", "reducible", "held_out", "diverged"]);
     reference::each(&dense, cohort, None, |state| {
         let v = rows::weights(&state, &full, Output::Last);
         let (risk, held_out) = (judge.risk(&v), judge.held_out(&v).map(|measured| measured.mean));
         let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
         let (excess, reducible) = (number(risk.map(|r| r.excess)), number(risk.map(|r| r.reducible)));
         let held_out = number(held_out);
-        let (update, diverged) = (state.seen / batch - 1, state.diverged_at.is_some());
+        let (update, diverged) = ((state.seen / batch - 1).to_string(), state.diverged_at.is_some().to_string());
         if written.is_ok() {
-            written = writeln!(file, "{update},{},{excess},{reducible},{held_out},{diverged}", state.seen);
+            written = file.write_record([update, state.seen.to_string(), excess, reducible, held_out, diverged]);
         }
     });
-    written.and_then(|()| file.flush()).map_err(Error::io(path))
+    written.map_err(std::io::Error::from).and_then(|()| file.flush()).map_err(Error::io(path))
 }

@@ -10,7 +10,7 @@ use crate::store;
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Status) -> Result<()> {
     let stored = store::rows(&args.dir)?;
-    let plan = Plan::new(Config::load(&args.dir.join("config.toml"), &[])?)?;
+    let plan = Plan::new(Config::load(&store::paths::config(&args.dir), &[])?)?;
     let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
     let stored = stored.inspect(|row| {
         let Ok(row) = row else { return };
@@ -18,7 +18,7 @@ pub fn run(args: &Status) -> Result<()> {
         // The rows of a run come together, and were checked together.
         if last.replace(row.run_id) != Some(row.run_id) {
             done += 1;
-            checked += u64::from(row.checked == "exact");
+            checked += u64::from(row.is_checked());
         }
     });
     let digest = store::digest_of(stored)?;

@@ -1,4 +1,3 @@
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Plan, Shard};
 use crate::run::adapter::Adapter;
 use crate::run::{spectra, sweep, warnings};
+use crate::store::paths;
 
 pub fn run(args: &Sweep) -> Result<()> {
     let mut config = Config::load(&args.config, &args.set)?;
@@ -34,7 +34,7 @@ pub fn run(args: &Sweep) -> Result<()> {
         summary.runs,
         summary.seconds,
         summary.checked,
-        Path::new(&args.out).join("report.html").display()
+        paths::report(&args.out).display()
     );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Runs a plan: launches of cohorts on an adapter, their risks, the check, and one part after another to the store.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
 use crate::store::row::{Row, STREAM_VERSION};
-use crate::store::{Settings, Store};
+use crate::store::{Settings, Store, paths};
 
 /// Rows and core-seconds after which a part is closed.
 const PART_ROWS: u64 = 50_000;
@@ -53,7 +53,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &Adapter, stop: &At
             summary.checked += launch_checked;
             progress.update(summary.runs, summary.checked);
         }
-        rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+        rows.sort_by(|a, b| a.key().cmp(&b.key()));
         // A cohort is stored once, so the first one names its part.
         let name = format!("{shard}-seed{:08}-point{}", part[0].seed_index, part[0].point);
         store.write(&name, &rows)?;
@@ -134,7 +134,7 @@ fn run_launch(
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
 fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> Error {
     let replay = format!("roundlaw replay {} --run {} --seen {}", dir.display(), mismatch.run_id, mismatch.seen);
-    let path: PathBuf = dir.join(format!("mismatch-{}.json", mismatch.run_id));
+    let path = paths::mismatch(dir, mismatch.run_id);
     let document = serde_json::json!({
         "mismatch": mismatch,
         "adapter": origin.adapter,

@@ -54,7 +54,7 @@ impl Column {
     }
 
     /// A column that is one of a site's counters, null where the site has no counts.
-    fn counter(name: &str, site: usize, place: fn(&mut Counts) -> &mut u64) -> Column {
+    fn counter(name: &str, site: Site, place: fn(&mut Counts) -> &mut u64) -> Column {
         let get: Get = Box::new(move |row| match row.counts[site] {
             Some(mut counts) => Value::U64(*place(&mut counts)),
             None => Value::Null,
@@ -166,10 +166,10 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         schedule,
         recipe,
     ]);
-    for (i, site) in Site::ALL.into_iter().enumerate() {
+    for site in Site::ALL {
         let name = site.name();
-        columns.push(column!(name, |row| row.formats[i]));
-        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[i]));
+        columns.push(column!(name, |row| row.formats[site]));
+        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[site]));
     }
     columns.extend(fields![
         excess,
@@ -182,11 +182,10 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         held_out_se,
         diverged_at,
     ]);
-    for (i, site) in Site::ALL.into_iter().enumerate() {
-        let name = |counter| format!("{}_{counter}", site.name());
-        columns.push(Column::counter(&name("saturated"), i, |c| &mut c.saturated));
-        columns.push(Column::counter(&name("underflowed"), i, |c| &mut c.underflowed));
-        columns.push(Column::counter(&name("nan"), i, |c| &mut c.nan));
+    for site in Site::ALL {
+        for (name, place) in Counts::COUNTERS {
+            columns.push(Column::counter(&format!("{}_{name}", site.name()), site, place));
+        }
     }
     columns.extend(fields![v_digest, stream_version, checked, adapter, driver, fingerprint]);
     columns

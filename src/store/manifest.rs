@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::Settings;
 use super::files::write_whole;
+use super::paths::{self, MANIFEST};
 use crate::error::{Error, Result};
 use crate::store::row::SCHEMA_VERSION;
 
-pub const NAME: &str = "manifest.json";
 /// Keys that decide whether a command may continue the directory.
 const OWN_KEYS: [&str; 4] = ["schema_version", "stream_version", "seeds", "identity"];
 
@@ -27,7 +27,7 @@ pub fn new(settings: &Settings) -> Map<String, Value> {
 
 /// The directory's manifest, `None` where there is none yet.
 pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
-    let path = dir.join(NAME);
+    let path = paths::manifest(dir);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -42,7 +42,7 @@ pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
 }
 
 pub fn write(dir: &Path, tag: &str, manifest: &Map<String, Value>) -> Result<()> {
-    let path = dir.join(NAME);
+    let path = paths::manifest(dir);
     let mut text =
         serde_json::to_string_pretty(manifest).map_err(|e| Error::Other(format!("{}: {e}", path.display())))?;
     text.push('\n');
@@ -96,7 +96,7 @@ pub fn merge(manifest: &mut Map<String, Value>, provenance: Map<String, Value>) 
         let own = OWN_KEYS.contains(&key.as_str());
         if own && manifest.get(&key) != Some(&value) {
             return Err(Error::Other(format!(
-                "{NAME}: key {key} is set when the directory is opened, not as provenance"
+                "{MANIFEST}: key {key} is set when the directory is opened, not as provenance"
             )));
         }
         manifest.insert(key, value);

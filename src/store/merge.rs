@@ -19,12 +19,7 @@ use crate::store::row::Row;
 /// Rows decoded at a time from each open part.
 const BATCH: usize = 128;
 
-/// What orders rows; no two rows of a directory share it.
-pub(super) fn key(row: &Row) -> (u64, u64, &str) {
-    (row.run_id, row.seen, &row.output)
-}
-
-/// All rows of a directory, ascending in (run_id, seen, output).
+/// All rows of a directory, ascending in [`Row::key`].
 ///
 /// A part that is damaged, foreign or not in this order, and a key that comes twice, are [`Error::Corrupt`]; the
 /// first error ends the rows.
@@ -83,8 +78,8 @@ impl Rows {
         let after = self
             .last
             .as_ref()
-            .map_or(Ordering::Greater, |(run, seen, output)| key(&head.row).cmp(&(*run, *seen, output)));
-        let (run, seen, output) = key(&head.row);
+            .map_or(Ordering::Greater, |(run, seen, output)| head.row.key().cmp(&(*run, *seen, output)));
+        let (run, seen, output) = head.row.key();
         match after {
             Ordering::Greater => {}
             Ordering::Equal => {
@@ -154,7 +149,7 @@ impl Head {
 /// The heap gives its greatest first: the head of the earliest row.
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        key(&other.row).cmp(&key(&self.row))
+        other.row.key().cmp(&self.row.key())
     }
 }
 

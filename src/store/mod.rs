@@ -6,7 +6,9 @@ mod files;
 mod manifest;
 mod merge;
 pub mod parquet;
+pub mod paths;
 pub mod row;
+mod spectra;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,18 +19,13 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 pub use self::digest::{digest, digest_of};
-pub use self::files::write_whole;
-use self::merge::key;
+pub use self::files::{csv_text, write_whole};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
 use self::row::Row;
+pub use self::spectra::{Spectrum, spectra};
 use crate::error::{Error, Result};
 use crate::plan::Shard;
-
-const CONFIG: &str = "config.toml";
-const LOCK_PREFIX: &str = "lock-";
-/// Held while the manifest is read, changed and written: shards share it.
-const MANIFEST_LOCK: &str = "lock-manifest";
 
 /// What a command is about to run.
 #[derive(Clone, Debug)]
@@ -62,8 +59,8 @@ impl Store {
         })?;
         refuse_foreign(dir)?;
         let tag = shard.to_string();
-        let store =
-            Store { _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?, dir: dir.to_path_buf(), tag };
+        let _lock = files::lock_shard(&paths::shard_lock(dir, shard))?;
+        let store = Store { _lock, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;
         store.agree(settings)?;
         Ok(store)
@@ -94,11 +91,11 @@ impl Store {
     /// Writes `part-<name>.parquet` from rows in ascending order of (run_id, seen, output); a part that exists is
     /// never written again.
     pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
-        let path = self.dir.join(format!("part-{name}.parquet"));
+        let path = paths::part(&self.dir, name);
         if path.exists() {
             return Err(Error::Other(format!("{} exists already", path.display())));
         }
-        if let Some(pair) = rows.windows(2).find(|pair| key(&pair[0]) >= key(&pair[1])) {
+        if let Some(pair) = rows.windows(2).find(|pair| pair[0].key() >= pair[1].key()) {
             return Err(Error::Other(format!(
                 "{}: the rows of run {} are out of order",
                 path.display(),
@@ -110,16 +107,16 @@ impl Store {
 
     /// Merges keys into `manifest.json`, the last writer's value winning.
     pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
-        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
+        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
         let mut manifest = manifest::read(&self.dir)?
-            .ok_or_else(|| Error::Corrupt(format!("{}: no {}", self.dir.display(), manifest::NAME)))?;
+            .ok_or_else(|| Error::Corrupt(format!("{}: no {}", self.dir.display(), paths::MANIFEST)))?;
         manifest::merge(&mut manifest, provenance)?;
         manifest::write(&self.dir, &self.tag, &manifest)
     }
 
     /// Compares the settings with the stored ones, and stores them where they are new.
     fn agree(&self, settings: &Settings) -> Result<()> {
-        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
+        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
         let stored = manifest::read(&self.dir)?;
         if let Some(stored) = &stored {
             manifest::check(&self.dir, stored, settings)?;
@@ -133,7 +130,7 @@ impl Store {
             // would be taken for a foreign one.
             manifest::write(&self.dir, &self.tag, &manifest)?;
         }
-        let path = self.dir.join(CONFIG);
+        let path = paths::config(&self.dir);
         if known_seeds.is_some_and(|known| known > seeds) && path.exists() {
             return Ok(());
         }
@@ -144,9 +141,8 @@ impl Store {
 
     /// Removes what an earlier process of this shard left half written.
     fn remove_stale(&self) -> Result<()> {
-        let suffix = files::temporary_suffix(&self.tag);
         for name in names(&self.dir)? {
-            if name.starts_with('.') && name.ends_with(&suffix) {
+            if paths::is_temporary_of(&name, &self.tag) {
                 let path = self.dir.join(name);
                 fs::remove_file(&path).map_err(Error::io(&path))?;
             }
@@ -171,15 +167,14 @@ fn names(dir: &Path) -> Result<Vec<String>> {
 
 /// Refuses a directory with files in it that no run of ours put there.
 fn refuse_foreign(dir: &Path) -> Result<()> {
-    let own = |name: &str| name.starts_with(LOCK_PREFIX) || (name.starts_with('.') && name.ends_with(".tmp"));
     // Listed before the manifest is looked for: a shard that opens the directory at this moment
     // writes its manifest before anything else that would count here.
-    let other = names(dir)?.into_iter().find(|name| !own(name));
+    let other = names(dir)?.into_iter().find(|name| !paths::precedes_manifest(name));
     match other {
-        Some(name) if !dir.join(manifest::NAME).exists() => Err(Error::Corrupt(format!(
+        Some(name) if !paths::manifest(dir).exists() => Err(Error::Corrupt(format!(
             "{}: foreign directory, it holds {name} and no {}; use an empty one",
             dir.display(),
-            manifest::NAME
+            paths::MANIFEST
         ))),
         _ => Ok(()),
     }
@@ -188,7 +183,34 @@ fn refuse_foreign(dir: &Path) -> Result<()> {
 /// The parts in a directory, sorted by name.
 pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut names = names(dir)?;
-    names.retain(|name| name.starts_with("part-") && name.ends_with(".parquet"));
+    names.retain(|name| paths::is_part(name));
     names.sort();
     Ok(names.into_iter().map(|name| dir.join(name)).collect())
+}
+
+/// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
+/// is not ours to put a lock into: `None`.
+pub fn lock_report(dir: &Path) -> Result<Option<File>> {
+    let is_ours = paths::manifest(dir).exists();
+    is_ours.then(|| files::lock_briefly(&paths::report_lock(dir))).transpose()
+}
+
+/// The stored config as text.
+pub fn config_text(dir: &Path) -> Result<String> {
+    text(&paths::config(dir))
+}
+
+/// What the manifest of a directory says of its origin.
+pub fn provenance(dir: &Path) -> Result<Map<String, Value>> {
+    let path = paths::manifest(dir);
+    let manifest: Value =
+        serde_json::from_str(&text(&path)?).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))?;
+    let mut provenance = manifest.as_object().cloned().unwrap_or_default();
+    provenance.remove("identity");
+    Ok(provenance)
+}
+
+/// A file that every directory of ours has.
+fn text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
 }

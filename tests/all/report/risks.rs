@@ -1,7 +1,7 @@
 //! Which risk a panel shows, and how quantized test features are compared.
 
 use super::*;
-use roundlaw::report::series::Risk;
+use roundlaw::report::Risk;
 
 #[test]
 fn held_out_risk_stands_in_where_no_run_has_another() {
