@@ -132,12 +132,19 @@ impl Counts {
     /// Share of saturated values above which a recipe is warned of, in `plan` and in the report.
     pub const HEAVY: f64 = 0.01;
 
-    /// Each counter: the ending of its column, and its place.
-    pub const COUNTERS: [(&str, fn(&mut Counts) -> &mut u64); 3] = [
-        ("saturated", |counts| &mut counts.saturated),
-        ("underflowed", |counts| &mut counts.underflowed),
-        ("nan", |counts| &mut counts.nan),
+    pub const COUNTERS: [Counter; 3] = [
+        Counter { name: "saturated", of: |counts| &mut counts.saturated },
+        Counter { name: "underflowed", of: |counts| &mut counts.underflowed },
+        Counter { name: "nan", of: |counts| &mut counts.nan },
     ];
+}
+
+/// One of the [`Counts`].
+#[derive(Clone, Copy)]
+pub struct Counter {
+    /// The ending of its column.
+    pub name: &'static str,
+    pub of: fn(&mut Counts) -> &mut u64,
 }
 
 impl std::ops::AddAssign for Counts {

@@ -106,10 +106,10 @@ impl Snapshot {
         }
         for site in Site::ALL {
             let (mut e, mut a) = (self.counts[site as usize], actual.counts[site as usize]);
-            for (name, place) in Counts::COUNTERS {
-                let (e, a) = (*place(&mut e), *place(&mut a));
+            for counter in Counts::COUNTERS {
+                let (e, a) = (*(counter.of)(&mut e), *(counter.of)(&mut a));
                 if e != a {
-                    return Some(Difference::new(&format!("{} {name}", site.name()), 0, e, a));
+                    return Some(Difference::new(&format!("{} {}", site.name(), counter.name), 0, e, a));
                 }
             }
         }

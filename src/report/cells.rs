@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::places::Places;
-use super::settings::Settings;
-use super::variables::{Axis, Risk};
+use super::settings::PanelSettings;
+use super::variables::{Axis, RiskKind};
 use crate::store::row::Row;
 
 /// What tells the cells of a group apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub struct CellKey {
     /// Place in [`Cells::recipes`].
     pub recipe: usize,
     pub model: u32,
     pub samples: u64,
 }
 
-impl Key {
+impl CellKey {
     pub fn get(self, axis: Axis) -> u64 {
         match axis {
             Axis::Model => u64::from(self.model),
@@ -43,8 +43,8 @@ impl Run {
     }
 
     /// The run's risk of this kind; `None` for a diverged run.
-    pub fn risk(&self, risk: Risk) -> Option<f64> {
-        let is_it = self.held_out == (risk == Risk::HeldOut) && !self.diverged && !self.value.is_nan();
+    pub fn risk(&self, risk: RiskKind) -> Option<f64> {
+        let is_it = self.held_out == (risk == RiskKind::HeldOut) && !self.diverged && !self.value.is_nan();
         is_it.then_some(self.value)
     }
 }
@@ -112,9 +112,9 @@ impl CellRuns {
 /// All that shares every setting but M, N and the recipe.
 #[derive(Clone, Debug)]
 pub struct Group {
-    pub settings: Settings,
+    pub settings: PanelSettings,
     pub step_size: f64,
-    pub cells: BTreeMap<Key, CellRuns>,
+    pub cells: BTreeMap<CellKey, CellRuns>,
 }
 
 impl Group {
@@ -124,9 +124,9 @@ impl Group {
 }
 
 /// The risk that runs of these groups have.
-pub fn risk_of(groups: &[&Group]) -> Risk {
+pub fn risk_of(groups: &[&Group]) -> RiskKind {
     let has = |risk| groups.iter().flat_map(|group| group.runs()).any(|run| run.risk(risk).is_some());
-    if !has(Risk::Reducible) && has(Risk::HeldOut) { Risk::HeldOut } else { Risk::Reducible }
+    if !has(RiskKind::Reducible) && has(RiskKind::HeldOut) { RiskKind::HeldOut } else { RiskKind::Reducible }
 }
 
 /// The final rows of a directory.
@@ -136,7 +136,7 @@ pub struct Cells {
     pub recipes: Vec<String>,
     /// In order of first appearance.
     pub groups: Vec<Group>,
-    places: Places<Settings>,
+    places: Places<PanelSettings>,
     recipe_places: Places<String>,
 }
 
@@ -151,12 +151,12 @@ impl Cells {
         if recipe == self.recipes.len() {
             self.recipes.push(row.recipe.clone());
         }
-        let settings = Settings::of(row);
+        let settings = PanelSettings::of(row);
         let group = self.places.of(&settings);
         if group == self.groups.len() {
             self.groups.push(Group { settings, step_size: row.step_size, cells: BTreeMap::new() });
         }
-        let key = Key { recipe, model: row.model, samples: row.samples };
+        let key = CellKey { recipe, model: row.model, samples: row.samples };
         self.groups[group].cells.entry(key).or_default().add(row);
     }
 }

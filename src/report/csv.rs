@@ -2,7 +2,7 @@
 
 use super::curves::{Chart, CurvePoint, Series};
 use super::panels::Panel;
-use super::settings::{Settings, number};
+use super::settings::{PanelSettings, number};
 use crate::store::csv_text;
 
 /// A column, and the field that a point has in it.
@@ -28,7 +28,7 @@ const COLUMNS: [Column; 13] = [
 
 /// A header line, then the points by recipe and x. Numbers that do not exist are empty.
 pub fn csv(panel: &Panel, chart: &Chart) -> String {
-    let header: Vec<String> = Settings::names().chain(COLUMNS.map(|(name, _)| name)).map(String::from).collect();
+    let header: Vec<String> = PanelSettings::names().chain(COLUMNS.map(|(name, _)| name)).map(String::from).collect();
     let points = chart.series.iter().flat_map(|series| series.points.iter().map(move |point| (series, point)));
     let lines = points.map(|(series, point)| {
         let settings = panel.settings.iter().map(|(_, value)| value.to_string());

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cells::Key;
+use super::cells::CellKey;
 use super::estimates::{Errors, Estimate, local_slope};
 use super::sample::Sample;
-use super::variables::{Axis, Risk};
+use super::variables::{Axis, RiskKind};
 
 /// One point of a series: all seeds of one cell.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,7 @@ pub struct Series {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     pub axis: Axis,
-    pub risk: Risk,
+    pub risk: RiskKind,
     /// Value of the other variable, its largest in the panel.
     pub held: u64,
     pub series: Vec<Series>,
@@ -60,17 +60,31 @@ impl Chart {
     }
 }
 
-/// The chart of the cells with these keys along one axis.
-pub fn chart(
-    keys: &[Key],
+/// The charts of the cells with these keys, one along each axis. `sample` gives what a point is made of.
+pub fn charts(
+    keys: &BTreeSet<CellKey>,
+    recipes: &[String],
+    risk: RiskKind,
+    errors: &Errors,
+    sample: impl Fn(CellKey) -> Sample,
+) -> Vec<Chart> {
+    let charts = Axis::ALL.iter().map(|&axis| {
+        let (held, series) = series(keys, recipes, axis, errors, &sample);
+        Chart { axis, risk, held, series }
+    });
+    charts.collect()
+}
+
+/// The largest value of the variable that is not `axis`, and the series of the cells that have it.
+fn series(
+    keys: &BTreeSet<CellKey>,
     recipes: &[String],
     axis: Axis,
-    risk: Risk,
     errors: &Errors,
-    sample: &impl Fn(Key) -> Sample,
-) -> Chart {
+    sample: &impl Fn(CellKey) -> Sample,
+) -> (u64, Vec<Series>) {
     let held = keys.iter().map(|&key| key.get(axis.other())).max().unwrap_or(0);
-    let mut cells: BTreeMap<usize, BTreeMap<u64, Key>> = BTreeMap::new();
+    let mut cells: BTreeMap<usize, BTreeMap<u64, CellKey>> = BTreeMap::new();
     for &key in keys.iter().filter(|&&key| key.get(axis.other()) == held) {
         cells.entry(key.recipe).or_default().insert(key.get(axis), key);
     }
@@ -82,7 +96,7 @@ pub fn chart(
             points: points(cells.into_iter().map(|(x, key)| (x, sample(key))), errors),
         })
         .collect();
-    Chart { axis, risk, held, series }
+    (held, series)
 }
 
 /// The points of one recipe, by ascending x.

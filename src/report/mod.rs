@@ -1,8 +1,8 @@
 //! The report stage: figures, their numbers, and one page, from the stored rows.
 //!
-//! It reads like the modules: rows -> [`cells`] (gathered under their [`settings`]) -> [`sample`] -> [`estimates`]
-//! (by [`bootstrap`] or formula) -> [`curves`] -> [`panels`] -> [`figure`], [`csv`] and [`html`]; beside the panels
-//! stand the [`totals`] over all rows and the measured [`spectrum`]. Each imports from those before it alone.
+//! It reads like the modules: rows -> `cells` (gathered under their `settings`) -> `sample` -> `estimates` (by
+//! `bootstrap` or formula) -> `curves` -> `panels` -> `figure`, `csv` and `html`; beside the panels stand the
+//! `totals` over all rows and the measured `spectrum`. Each imports from those before it alone.
 
 mod bootstrap;
 mod cells;
@@ -29,12 +29,12 @@ use self::cells::Cells;
 pub use self::curves::{Chart, CurvePoint, Series};
 use self::html::Page;
 pub use self::panels::{Panel, TestLine};
-pub use self::settings::{STEP_SIZE, Settings};
+pub use self::settings::{PanelSettings, STEP_SIZE};
 use self::totals::Totals;
-pub use self::variables::{Axis, Risk};
+pub use self::variables::{Axis, RiskKind};
 use crate::error::{Error, Result};
 use crate::store::row::Row;
-use crate::store::{self, Spectrum, paths, write_whole};
+use crate::store::{self, MeasuredSpectrum, paths, write_whole};
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
 /// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run
@@ -90,7 +90,11 @@ fn draw_panels(figures: &Path, panels: &[Panel], written: &mut Vec<PathBuf>) -> 
     Ok(drawings)
 }
 
-fn draw_spectra(figures: &Path, spectra: Vec<Spectrum>, written: &mut Vec<PathBuf>) -> Result<Vec<(Spectrum, String)>> {
+fn draw_spectra(
+    figures: &Path,
+    spectra: Vec<MeasuredSpectrum>,
+    written: &mut Vec<PathBuf>,
+) -> Result<Vec<(MeasuredSpectrum, String)>> {
     let mut drawn = Vec::with_capacity(spectra.len());
     for spectrum in spectra {
         let path = figures.join(paths::spectrum_name(spectrum.number) + ".svg");

@@ -1,7 +1,7 @@
 //! The risks that one point of a curve is made of.
 
 use super::cells::CellRuns;
-use super::variables::Risk;
+use super::variables::RiskKind;
 
 /// The risks behind a point, and the runs they are of.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +16,9 @@ pub struct Sample {
 
 impl Sample {
     /// The runs of a cell whose seed is wanted.
-    pub fn of(cell: &CellRuns, risk: Risk, wanted: impl Fn(u32) -> bool) -> Sample {
+    pub fn of(cell: &CellRuns, risk: RiskKind, wanted: impl Fn(u32) -> bool) -> Sample {
         let rows = &cell.held_out_se;
-        let held_out_se = (risk == Risk::HeldOut && rows.n > 0).then_some(rows.mean);
+        let held_out_se = (risk == RiskKind::HeldOut && rows.n > 0).then_some(rows.mean);
         let mut sample = Sample { held_out_se, ..Sample::default() };
         for run in cell.runs.iter().filter(|run| wanted(run.seed)) {
             sample.runs += 1;

@@ -36,11 +36,11 @@ pub fn number(value: Option<f64>) -> String {
 
 /// The values of all settings, as texts; an empty one is unset.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Settings(Vec<String>);
+pub struct PanelSettings(Vec<String>);
 
-impl Settings {
-    pub fn of(row: &Row) -> Settings {
-        Settings(SETTINGS.iter().map(|setting| (setting.of)(row)).collect())
+impl PanelSettings {
+    pub fn of(row: &Row) -> PanelSettings {
+        PanelSettings(SETTINGS.iter().map(|setting| (setting.of)(row)).collect())
     }
 
     pub fn names() -> impl Iterator<Item = &'static str> {
@@ -49,7 +49,7 @@ impl Settings {
 
     /// Names and values.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        Settings::names().zip(self.0.iter().map(String::as_str))
+        PanelSettings::names().zip(self.0.iter().map(String::as_str))
     }
 
     /// The value of the setting of this name; empty where there is none.
@@ -58,7 +58,7 @@ impl Settings {
     }
 
     /// The same settings but for the one of this name.
-    pub fn with(&self, name: &str, value: &str) -> Settings {
-        Settings(self.iter().map(|(own, other)| if own == name { value } else { other }.to_string()).collect())
+    pub fn with(&self, name: &str, value: &str) -> PanelSettings {
+        PanelSettings(self.iter().map(|(own, other)| if own == name { value } else { other }.to_string()).collect())
     }
 }

@@ -1,8 +1,8 @@
 //! What a measured spectrum tells of a power law.
 
-use crate::store::Spectrum;
+use crate::store::MeasuredSpectrum;
 
-impl Spectrum {
+impl MeasuredSpectrum {
     /// Index and logarithm can be taken of those above zero, which come first.
     pub fn positive(&self) -> &[f64] {
         &self.eigenvalues[..self.eigenvalues.partition_point(|value| *value > 0.0)]

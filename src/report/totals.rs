@@ -81,9 +81,9 @@ impl Totals {
         for (site, total) in self.recipes[place].1.iter_mut() {
             let Some(mut counts) = row.counts[site] else { continue };
             let total = total.get_or_insert_default();
-            for (_, counter) in Counts::COUNTERS {
-                let sum = counter(&mut total.counts);
-                *sum = sum.saturating_add(*counter(&mut counts));
+            for counter in Counts::COUNTERS {
+                let sum = (counter.of)(&mut total.counts);
+                *sum = sum.saturating_add(*(counter.of)(&mut counts));
             }
             total.values = total.values.saturating_add(site.values(&size));
         }

@@ -47,26 +47,26 @@ impl Axis {
 
 /// Which risk a panel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Risk {
+pub enum RiskKind {
     Reducible,
     /// Mean squared error on held-out rows: shown where no run has a reducible risk, as for a user's data.
     HeldOut,
 }
 
-impl Risk {
+impl RiskKind {
     /// Column name.
     pub fn name(self) -> &'static str {
         match self {
-            Risk::Reducible => "reducible",
-            Risk::HeldOut => "held_out",
+            RiskKind::Reducible => "reducible",
+            RiskKind::HeldOut => "held_out",
         }
     }
 
     /// The risk as the axis of a figure names it.
     pub fn label(self) -> &'static str {
         match self {
-            Risk::Reducible => "reducible risk",
-            Risk::HeldOut => "held-out risk",
+            RiskKind::Reducible => "reducible risk",
+            RiskKind::HeldOut => "held-out risk",
         }
     }
 }

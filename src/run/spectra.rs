@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::plan::{Plan, Shard};
 use crate::problem::Covariates;
-use crate::store::{Spectrum, paths};
+use crate::store::{MeasuredSpectrum, paths};
 use crate::theory::measured::{ROWS, eigenvalues};
 
 /// Writes the spectrum of the k-th problem point from 1 on whose covariates come from a file. Files that are there
@@ -19,7 +19,7 @@ pub fn write(plan: &Plan, dir: &Path, shard: Shard) -> Result<()> {
         written.push(covariates);
         let number = written.len() as u64;
         if !paths::spectrum(dir, number).exists() {
-            Spectrum { number, eigenvalues: eigenvalues(covariates, ROWS)? }.write(dir, &shard.to_string())?;
+            MeasuredSpectrum { number, eigenvalues: eigenvalues(covariates, ROWS)? }.write(dir, &shard.to_string())?;
         }
     }
     Ok(())

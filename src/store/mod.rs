@@ -23,7 +23,7 @@ pub use self::files::{csv_text, write_whole};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
 use self::row::Row;
-pub use self::spectra::{Spectrum, spectra};
+pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
 use crate::plan::Shard;
 

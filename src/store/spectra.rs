@@ -13,14 +13,14 @@ const COLUMNS: [&str; 2] = ["index", "eigenvalue"];
 
 /// A spectrum that lies in a directory.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Spectrum {
+pub struct MeasuredSpectrum {
     /// The k of its file, from 1.
     pub number: u64,
     /// Descending, at least one.
     pub eigenvalues: Vec<f64>,
 }
 
-impl Spectrum {
+impl MeasuredSpectrum {
     /// Writes the file; `tag` names the writer, as for every file of a shard.
     pub fn write(&self, dir: &Path, tag: &str) -> Result<()> {
         let path = paths::spectrum(dir, self.number);
@@ -36,7 +36,7 @@ impl Spectrum {
 }
 
 /// The spectra of a directory by number, none where there is none. A malformed file is [`Error::Corrupt`].
-pub fn spectra(dir: &Path) -> Result<Vec<Spectrum>> {
+pub fn spectra(dir: &Path) -> Result<Vec<MeasuredSpectrum>> {
     let mut spectra = Vec::new();
     for name in names(dir)? {
         let (Some(number), path) = (paths::spectrum_number(&name), dir.join(&name)) else { continue };
@@ -45,7 +45,7 @@ pub fn spectra(dir: &Path) -> Result<Vec<Spectrum>> {
             _ => Error::io(&path)(e),
         })?;
         let eigenvalues = parse(&text).map_err(|why| Error::Corrupt(format!("{}: {why}", path.display())))?;
-        spectra.push(Spectrum { number, eigenvalues });
+        spectra.push(MeasuredSpectrum { number, eigenvalues });
     }
     spectra.sort_by_key(|spectrum| spectrum.number);
     Ok(spectra)

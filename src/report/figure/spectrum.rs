@@ -6,18 +6,18 @@ use plotters::prelude::*;
 
 use super::axis::LogAxis;
 use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT};
-use crate::store::Spectrum;
+use crate::store::MeasuredSpectrum;
 
 /// Most points of a drawn line: more fall on one another.
 const DRAWN_POINTS: usize = 600;
 
 /// The eigenvalues against their index, log-log.
-pub fn svg(spectrum: &Spectrum) -> io::Result<String> {
+pub fn svg(spectrum: &MeasuredSpectrum) -> io::Result<String> {
     let size = (LEFT + PLOT.0 + 24, ABOVE + PLOT.1 + BELOW);
     pen::svg(size, |root| draw(root, spectrum, size.1))
 }
 
-fn draw(root: &Canvas, spectrum: &Spectrum, height: i32) -> Drawn {
+fn draw(root: &Canvas, spectrum: &MeasuredSpectrum, height: i32) -> Drawn {
     let values = spectrum.positive();
     let (plot, _) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
     let ends = [1.0, values.len().max(1) as f64];

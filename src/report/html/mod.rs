@@ -15,7 +15,7 @@ use super::estimates::BOOTSTRAP_SEEDS;
 use super::figure::pen::{self, PALETTE};
 use super::panels::Panel;
 use super::totals::Totals;
-use crate::store::{Spectrum, paths};
+use crate::store::{MeasuredSpectrum, paths};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -25,7 +25,7 @@ pub struct Page<'a> {
     pub panels: &'a [Panel],
     pub drawings: &'a [Vec<String>],
     /// Each spectrum with its SVG.
-    pub spectra: &'a [(Spectrum, String)],
+    pub spectra: &'a [(MeasuredSpectrum, String)],
     pub totals: &'a Totals,
     pub config_toml: &'a str,
     pub provenance: &'a Map<String, Value>,
@@ -85,7 +85,7 @@ fn figure_style() -> String {
     rules.collect()
 }
 
-fn spectra(spectra: &[(Spectrum, String)]) -> String {
+fn spectra(spectra: &[(MeasuredSpectrum, String)]) -> String {
     if spectra.is_empty() {
         return String::new();
     }

@@ -6,7 +6,7 @@ use super::markup::{escape, minus, table};
 use crate::report::curves::{Chart, CurvePoint};
 use crate::report::panels::{Panel, TestLine};
 use crate::report::settings::STEP_SIZE;
-use crate::report::variables::Risk;
+use crate::report::variables::RiskKind;
 use crate::store::paths;
 
 /// The section of panel `number` among all. `drawn` holds the SVG of each of its charts.
@@ -23,8 +23,8 @@ pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) ->
     }
     text += "<div class=\"figures\">\n";
     let risk = match panel.risk {
-        Risk::Reducible => "Reducible risk",
-        Risk::HeldOut => "Held-out risk (mean squared error on held-out rows)",
+        RiskKind::Reducible => "Reducible risk",
+        RiskKind::HeldOut => "Held-out risk (mean squared error on held-out rows)",
     };
     let best = if panel.best_of.is_empty() { "" } else { ", each point at its best step size" };
     for (chart, svg) in panel.charts.iter().zip(drawn) {
@@ -39,7 +39,7 @@ pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) ->
         );
     }
     text += "</div>\n";
-    if panel.risk == Risk::HeldOut {
+    if panel.risk == RiskKind::HeldOut {
         text += HELD_OUT;
     }
     for chart in &panel.charts {

@@ -1,6 +1,6 @@
 //! The excess on quantized test features: sampled against exact.
 
-use crate::report::cells::{CellRuns, Group, Key};
+use crate::report::cells::{CellKey, CellRuns, Group};
 
 /// Quantized test features of one recipe, at the largest M and N of its panel.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub fn lines(group: &Group, recipes: &[String]) -> Vec<TestLine> {
     let model = group.cells.keys().map(|key| key.model).max().unwrap_or(0);
     let samples = group.cells.keys().map(|key| key.samples).max().unwrap_or(0);
     let at_largest = group.cells.iter().filter(|(key, _)| (key.model, key.samples) == (model, samples));
-    let line = |(key, cell): (&Key, &CellRuns)| {
+    let line = |(key, cell): (&CellKey, &CellRuns)| {
         let test = cell.test.as_deref()?;
         let runs = cell.runs.len();
         let sampled = Some(test.sampled).filter(|all| all.n == runs);
