@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::Settings;
 use super::files::write_whole;
 use super::paths::{self, MANIFEST};
 use crate::error::{Error, Result};
@@ -14,6 +13,17 @@ use crate::store::row::SCHEMA_VERSION;
 
 /// Keys that decide whether a command may continue the directory.
 const OWN_KEYS: [&str; 4] = ["schema_version", "stream_version", "seeds", "identity"];
+
+/// What a command is about to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The resolved config, stored as it is.
+    pub config_toml: String,
+    /// Canonical text, one key a line, of everything that must not change in a directory.
+    pub identity: String,
+    pub seeds: u32,
+    pub stream_version: u32,
+}
 
 /// The manifest of a new directory.
 pub fn new(settings: &Settings) -> Map<String, Value> {
@@ -39,6 +49,18 @@ pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
         None => Ok(Some(manifest)),
         Some(key) => Err(Error::Corrupt(format!("{}: foreign manifest, it has no key {key}", path.display()))),
     }
+}
+
+/// The manifest of a directory that must have one.
+pub fn known(dir: &Path) -> Result<Map<String, Value>> {
+    read(dir)?.ok_or_else(|| Error::Corrupt(format!("{}: no {MANIFEST}", dir.display())))
+}
+
+/// What the manifest of a directory says of where its rows come from.
+pub fn provenance(dir: &Path) -> Result<Map<String, Value>> {
+    let mut manifest = known(dir)?;
+    manifest.remove("identity");
+    Ok(manifest)
 }
 
 pub fn write(dir: &Path, tag: &str, manifest: &Map<String, Value>) -> Result<()> {

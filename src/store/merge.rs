@@ -11,8 +11,8 @@ use std::vec;
 
 use rayon::prelude::*;
 
+use super::directory::parts;
 use super::parquet::{Batches, Part};
-use super::parts;
 use crate::error::{Error, Result};
 use crate::store::row::Row;
 

@@ -2,6 +2,7 @@
 
 mod columns;
 mod digest;
+mod directory;
 mod files;
 mod manifest;
 mod merge;
@@ -19,24 +20,16 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 pub use self::digest::{digest, digest_of};
+pub use self::directory::parts;
+use self::directory::{names, refuse_foreign};
 pub use self::files::{csv_text, write_whole};
+pub use self::manifest::{Settings, provenance};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
 use crate::plan::Shard;
-
-/// What a command is about to run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The resolved config, stored as it is.
-    pub config_toml: String,
-    /// Canonical text, one key a line, of everything that must not change in a directory.
-    pub identity: String,
-    pub seeds: u32,
-    pub stream_version: u32,
-}
 
 /// An output directory, open for one shard until it is dropped.
 #[derive(Debug)]
@@ -108,8 +101,7 @@ impl Store {
     /// Merges keys into `manifest.json`, the last writer's value winning.
     pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
         let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
-        let mut manifest = manifest::read(&self.dir)?
-            .ok_or_else(|| Error::Corrupt(format!("{}: no {}", self.dir.display(), paths::MANIFEST)))?;
+        let mut manifest = manifest::known(&self.dir)?;
         manifest::merge(&mut manifest, provenance)?;
         manifest::write(&self.dir, &self.tag, &manifest)
     }
@@ -151,43 +143,6 @@ impl Store {
     }
 }
 
-/// Names in a directory that are text; ours all are.
-fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Input(format!("{}: no such directory; name the one that a run wrote", dir.display()))
-        }
-        _ => Error::io(dir)(e),
-    })?;
-    entries
-        .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
-        .collect::<std::io::Result<_>>()
-        .map_err(Error::io(dir))
-}
-
-/// Refuses a directory with files in it that no run of ours put there.
-fn refuse_foreign(dir: &Path) -> Result<()> {
-    // Listed before the manifest is looked for: a shard that opens the directory at this moment
-    // writes its manifest before anything else that would count here.
-    let other = names(dir)?.into_iter().find(|name| !paths::precedes_manifest(name));
-    match other {
-        Some(name) if !paths::manifest(dir).exists() => Err(Error::Corrupt(format!(
-            "{}: foreign directory, it holds {name} and no {}; use an empty one",
-            dir.display(),
-            paths::MANIFEST
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The parts in a directory, sorted by name.
-pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut names = names(dir)?;
-    names.retain(|name| paths::is_part(name));
-    names.sort();
-    Ok(names.into_iter().map(|name| dir.join(name)).collect())
-}
-
 /// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
 /// is not ours to put a lock into: `None`.
 pub fn lock_report(dir: &Path) -> Result<Option<File>> {
@@ -197,20 +152,6 @@ pub fn lock_report(dir: &Path) -> Result<Option<File>> {
 
 /// The stored config as text.
 pub fn config_text(dir: &Path) -> Result<String> {
-    text(&paths::config(dir))
-}
-
-/// What the manifest of a directory says of its origin.
-pub fn provenance(dir: &Path) -> Result<Map<String, Value>> {
-    let path = paths::manifest(dir);
-    let manifest: Value =
-        serde_json::from_str(&text(&path)?).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))?;
-    let mut provenance = manifest.as_object().cloned().unwrap_or_default();
-    provenance.remove("identity");
-    Ok(provenance)
-}
-
-/// A file that every directory of ours has.
-fn text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
+    let path = paths::config(dir);
+    fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
 }

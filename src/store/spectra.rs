@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
+use super::directory::names;
 use super::files::{csv_text, write_whole};
-use super::{names, paths};
+use super::paths;
 use crate::error::{Error, Result};
 
 /// Columns of a spectrum's file: the index counts from 1.
