@@ -1,5 +1,7 @@
 //! The places of the simulated training step where a value is rounded, and what rounding did there.
 
+use std::ops::{Index, IndexMut};
+
 use serde::Serialize;
 
 /// Where a value of the simulated training step is rounded, in column order.
@@ -51,6 +53,68 @@ impl Site {
     pub fn is_scalar(self) -> bool {
         matches!(self, Site::Label | Site::Activation | Site::Gradient)
     }
+
+    /// Values that a run puts through the site's quantizer.
+    pub fn values(self, run: &RunSize) -> u128 {
+        let RunSize { dim, model, batch, samples } = *run;
+        let (dim, model, batch, samples) = (u128::from(dim), u128::from(model), u128::from(batch), u128::from(samples));
+        match self {
+            Site::Data => dim * samples,
+            Site::Sketch => model * dim,
+            Site::Feature | Site::FeatureGrad => model * samples,
+            Site::Label | Site::Activation | Site::Gradient => samples,
+            Site::Parameter | Site::Weight => model * (samples / batch.max(1)),
+        }
+    }
+}
+
+/// What tells how many values each site of a run sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunSize {
+    pub dim: u32,
+    pub model: u32,
+    pub batch: u32,
+    pub samples: u64,
+}
+
+impl RunSize {
+    /// The same run up to its divergence: the update that diverges has read its batch, so it counts.
+    pub fn until(self, diverged_at: Option<u64>) -> RunSize {
+        let read = |update: u64| update.saturating_add(1).saturating_mul(self.batch.max(1).into());
+        RunSize { samples: diverged_at.map_or(self.samples, |update| read(update).min(self.samples)), ..self }
+    }
+}
+
+/// One value for each site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PerSite<T>([T; SITES]);
+
+impl<T> PerSite<T> {
+    pub fn from_fn(value: impl FnMut(Site) -> T) -> Self {
+        PerSite(Site::ALL.map(value))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Site, &T)> {
+        Site::ALL.into_iter().zip(&self.0)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Site, &mut T)> {
+        Site::ALL.into_iter().zip(&mut self.0)
+    }
+}
+
+impl<T> Index<Site> for PerSite<T> {
+    type Output = T;
+
+    fn index(&self, site: Site) -> &T {
+        &self.0[site as usize]
+    }
+}
+
+impl<T> IndexMut<Site> for PerSite<T> {
+    fn index_mut(&mut self, site: Site) -> &mut T {
+        &mut self.0[site as usize]
+    }
 }
 
 /// What a site's quantizer did to the elements it saw.
@@ -67,6 +131,20 @@ pub struct Counts {
 impl Counts {
     /// Share of saturated values above which a recipe is warned of, in `plan` and in the report.
     pub const HEAVY: f64 = 0.01;
+
+    pub const COUNTERS: [Counter; 3] = [
+        Counter { name: "saturated", of: |counts| &mut counts.saturated },
+        Counter { name: "underflowed", of: |counts| &mut counts.underflowed },
+        Counter { name: "nan", of: |counts| &mut counts.nan },
+    ];
+}
+
+/// One of the [`Counts`].
+#[derive(Clone, Copy)]
+pub struct Counter {
+    /// The ending of its column.
+    pub name: &'static str,
+    pub of: fn(&mut Counts) -> &mut u64,
 }
 
 impl std::ops::AddAssign for Counts {

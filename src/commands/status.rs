@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         // The rows of a run come together, and were checked together.
         if last.replace(row.run_id) != Some(row.run_id) {
             done += 1;
-            checked += u64::from(row.checked == "exact");
+            checked += u64::from(row.is_checked());
         }
     });
     let digest = store::digest_of(stored)?;

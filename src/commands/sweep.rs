@@ -9,6 +9,7 @@ use crate::cpu::memory;
 use crate::error::exit;
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
+use crate::store::paths;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -59,7 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         summary.runs,
         summary.seconds,
         summary.checked,
-        args.out.join("report.html").display()
+        paths::report(&args.out).display()
     );
     Ok(())
 }

@@ -2,15 +2,18 @@
 
 mod checked;
 mod cost;
+mod due;
 mod point;
 mod shard;
 mod snapshot;
 
 pub use self::cost::{Cost, cost, measured_samples};
+use self::due::rows_due;
+pub use self::point::spec_at;
 use self::point::{Tails, feature, point};
 pub use self::shard::Shard;
 pub use self::snapshot::{Difference, Snapshot, first_difference};
-use crate::config::{Checkpoints, Config, MAX_BATCH, Output};
+use crate::config::{Config, MAX_BATCH, Output};
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Splitting};
 use crate::problem::Problem;
@@ -242,10 +245,9 @@ fn refuse_many(config: &Config) -> Result<()> {
     let models: u64 = config.problems.iter().map(|problem| models(problem) as u64).sum();
     let lists = [train.samples.len(), train.batches.len(), train.step_sizes.len(), config.recipes.len()];
     let cells = lists.iter().fold(models, |cells, length| cells.saturating_mul(*length as u64));
-    let due = match &train.checkpoints {
-        Checkpoints::At(points) => 1 + points.len() as u64,
-        Checkpoints::Log2 => 32,
-    };
+    // The smallest batch and the largest N have the most rows.
+    let longest = train.batches.iter().min().zip(train.samples.iter().max());
+    let due = longest.map_or(0, |(&batch, &samples)| rows_due(train, batch, samples).len() as u64);
     let rows = cells.saturating_mul(due).saturating_mul(train.outputs.len() as u64);
     if cells > MAX_CELLS || rows > MAX_ROWS {
         return Err(Error::Input(format!(

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::due::union_due;
 use super::{Cell, Feature, Pair, ProblemPoint, SketchDraw, TRAIN_SITES, Trajectory, models};
 use crate::codec::flush48;
-use crate::config::{Checkpoints, Config, Draws, Schedule};
+use crate::config::{Config, Draws, Recipe, Schedule};
 use crate::error::{Error, Result};
-use crate::format::{QuantOp, Splitting};
+use crate::format::{QuantOp, Spec, Splitting};
 use crate::problem::{Problem, Sketch, Tail};
 use crate::problem::{sketch_norm, tail};
 use crate::site::Site;
@@ -56,7 +57,7 @@ pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tai
     for trajectory in &mut point.trajectories {
         trajectory.cells.sort_by_key(|&(_, n)| n);
         trajectory.samples = trajectory.cells.last().map_or(0, |&(_, n)| n);
-        trajectory.rows = rows_due(config, trajectory);
+        trajectory.rows = union_due(&config.train, trajectory.batch, &trajectory.cells);
     }
     Ok(point)
 }
@@ -117,8 +118,14 @@ impl Known {
     }
 }
 
+/// The format of a recipe at a site that the problem has: without a sketch there is none to round.
+pub fn spec_at<'a>(recipe: &'a Recipe, problem: &Problem, site: Site) -> Option<&'a Spec> {
+    let is_there = site != Site::Sketch || problem.is_sketched();
+    recipe.sites[site as usize].as_ref().filter(|_| is_there)
+}
+
 fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {
-    QuantOp::new(config.recipes[cell.recipe].sites[site as usize].as_ref(), site, point.problem.grids())
+    QuantOp::new(spec_at(&config.recipes[cell.recipe], &point.problem, site), site, point.problem.grids())
 }
 
 fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
@@ -168,7 +175,6 @@ pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: 
     let grids = point.problem.grids();
     let unset = |site: Site| QuantOp::new(None, site, grids);
     let sketched = point.problem.is_sketched();
-    let sketch = if sketched { sketch } else { unset(Site::Sketch) };
     // One factor for all of x multiplies the projections: the covariates stay as they are.
     let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     let draw = point.draw_of(model);
@@ -201,18 +207,4 @@ fn schedule(config: &Config, cell: &Cell) -> Result<(f32, u32)> {
         )));
     }
     Ok((step as f32, stage))
-}
-
-fn rows_due(config: &Config, trajectory: &Trajectory) -> Vec<u64> {
-    let mut rows: Vec<u64> = trajectory.cells.iter().map(|&(_, n)| n).collect();
-    match &config.train.checkpoints {
-        Checkpoints::At(points) => rows.extend(points.iter().filter(|&&n| n <= trajectory.samples)),
-        Checkpoints::Log2 => {
-            let powers = std::iter::successors(Some(u64::from(trajectory.batch)), |n| n.checked_mul(2));
-            rows.extend(powers.take_while(|&n| n < trajectory.samples));
-        }
-    }
-    rows.sort_unstable();
-    rows.dedup();
-    rows
 }

@@ -108,14 +108,11 @@ impl Snapshot {
             return Some(Difference::new("diverged_at", 0, code(self.diverged_at), code(actual.diverged_at)));
         }
         for site in Site::ALL {
-            let (e, a) = (self.counts[site as usize], actual.counts[site as usize]);
-            for (name, e, a) in [
-                ("saturated", e.saturated, a.saturated),
-                ("underflowed", e.underflowed, a.underflowed),
-                ("nan", e.nan, a.nan),
-            ] {
+            let (mut e, mut a) = (self.counts[site as usize], actual.counts[site as usize]);
+            for counter in Counts::COUNTERS {
+                let (e, a) = (*(counter.of)(&mut e), *(counter.of)(&mut a));
                 if e != a {
-                    return Some(Difference::new(&format!("{} {name}", site.name()), 0, e, a));
+                    return Some(Difference::new(&format!("{} {}", site.name(), counter.name), 0, e, a));
                 }
             }
         }

@@ -1,12 +1,29 @@
 //! What the figures need of the stored rows, gathered row by row: sixteen bytes a run.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use super::series::{Risk, SETTINGS, STEP_SIZE};
+use super::places::Places;
+use super::settings::PanelSettings;
+use super::variables::{Axis, RiskKind};
 use crate::store::row::Row;
 
-/// Recipe (place in [`Cells::recipes`]), model size and samples.
-pub type Key = (usize, u32, u64);
+/// What tells the cells of a group apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CellKey {
+    /// Place in [`Cells::recipes`].
+    pub recipe: usize,
+    pub model: u32,
+    pub samples: u64,
+}
+
+impl CellKey {
+    pub fn get(self, axis: Axis) -> u64 {
+        match axis {
+            Axis::Model => u64::from(self.model),
+            Axis::Samples => self.samples,
+        }
+    }
+}
 
 /// One final row of a cell.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +43,8 @@ impl Run {
     }
 
     /// The run's risk of this kind; `None` for a diverged run.
-    pub fn risk(&self, risk: Risk) -> Option<f64> {
-        let is_it = self.held_out == (risk == Risk::HeldOut) && !self.diverged && !self.value.is_nan();
+    pub fn risk(&self, risk: RiskKind) -> Option<f64> {
+        let is_it = self.held_out == (risk == RiskKind::HeldOut) && !self.diverged && !self.value.is_nan();
         is_it.then_some(self.value)
     }
 }
@@ -95,22 +112,21 @@ impl CellRuns {
 /// All that shares every setting but M, N and the recipe.
 #[derive(Clone, Debug)]
 pub struct Group {
-    /// Values in `SETTINGS` order.
-    pub settings: Vec<String>,
+    pub settings: PanelSettings,
     pub step_size: f64,
-    pub cells: BTreeMap<Key, CellRuns>,
+    pub cells: BTreeMap<CellKey, CellRuns>,
 }
 
 impl Group {
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.cells.values().flat_map(|cell| &cell.runs)
     }
+}
 
-    /// Every setting but the step size.
-    pub fn without_step_size(&self) -> Vec<&str> {
-        let others = self.settings.iter().enumerate().filter(|(i, _)| *i != STEP_SIZE);
-        others.map(|(_, value)| value.as_str()).collect()
-    }
+/// The risk that runs of these groups have.
+pub fn risk_of(groups: &[&Group]) -> RiskKind {
+    let has = |risk| groups.iter().flat_map(|group| group.runs()).any(|run| run.risk(risk).is_some());
+    if !has(RiskKind::Reducible) && has(RiskKind::HeldOut) { RiskKind::HeldOut } else { RiskKind::Reducible }
 }
 
 /// The final rows of a directory.
@@ -120,54 +136,27 @@ pub struct Cells {
     pub recipes: Vec<String>,
     /// In order of first appearance.
     pub groups: Vec<Group>,
-    places: HashMap<Vec<String>, usize>,
-    recipe_places: HashMap<String, usize>,
+    places: Places<PanelSettings>,
+    recipe_places: Places<String>,
 }
 
 impl Cells {
     /// Takes a row; rows come with the seeds of each cell ascending, as a store gives them. Rows before the end of
     /// their run (`seen` < `samples`) are left out.
     pub fn add(&mut self, row: &Row) {
-        if row.seen != row.samples {
+        if !row.is_final() {
             return;
         }
-        let recipe = match self.recipe_places.get(&row.recipe) {
-            Some(place) => *place,
-            None => {
-                self.recipe_places.insert(row.recipe.clone(), self.recipes.len());
-                self.recipes.push(row.recipe.clone());
-                self.recipes.len() - 1
-            }
-        };
-        let settings = settings(row);
-        let group = match self.places.get(&settings) {
-            Some(place) => *place,
-            None => {
-                self.places.insert(settings.clone(), self.groups.len());
-                self.groups.push(Group { settings, step_size: row.step_size, cells: BTreeMap::new() });
-                self.groups.len() - 1
-            }
-        };
-        self.groups[group].cells.entry((recipe, row.model, row.samples)).or_default().add(row);
+        let recipe = self.recipe_places.of(&row.recipe);
+        if recipe == self.recipes.len() {
+            self.recipes.push(row.recipe.clone());
+        }
+        let settings = PanelSettings::of(row);
+        let group = self.places.of(&settings);
+        if group == self.groups.len() {
+            self.groups.push(Group { settings, step_size: row.step_size, cells: BTreeMap::new() });
+        }
+        let key = CellKey { recipe, model: row.model, samples: row.samples };
+        self.groups[group].cells.entry(key).or_default().add(row);
     }
-}
-
-fn settings(row: &Row) -> Vec<String> {
-    let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-    let values: [String; SETTINGS.len()] = [
-        row.output.clone(),
-        row.dim.to_string(),
-        row.spectrum.clone(),
-        number(row.spectrum_exponent),
-        row.target.clone(),
-        number(row.target_exponent),
-        row.noise.to_string(),
-        row.sketch_kind.clone(),
-        row.sampling.clone(),
-        row.tail.clone(),
-        row.batch.to_string(),
-        row.step_size.to_string(),
-        row.schedule.clone(),
-    ];
-    values.into()
 }

@@ -1,18 +1,23 @@
 //! The report stage: figures, their numbers, and one page, from the stored rows.
+//!
+//! It reads like the modules: rows -> `cells` (gathered under their `settings`) -> `sample` -> `estimates` (by
+//! `bootstrap` or formula) -> `curves` -> `panels` -> `figure`, `csv` and `html`; beside the panels stand the
+//! `totals` over all rows and the measured `spectrum`. Each imports from those before it alone.
 
-mod axis;
-mod best;
 mod bootstrap;
 mod cells;
 mod csv;
-mod errors;
+mod curves;
+mod estimates;
 mod figure;
 mod html;
-mod legend;
-mod pen;
-pub mod series;
-pub mod spectrum;
-mod summary;
+mod panels;
+mod places;
+mod sample;
+mod settings;
+mod spectrum;
+mod totals;
+mod variables;
 
 use std::fs;
 use std::io::Write;
@@ -21,17 +26,19 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use self::cells::Cells;
+pub use self::curves::{Chart, CurvePoint, Series};
 use self::html::Page;
-use self::series::Panel;
-use self::spectrum::Spectrum;
-use self::summary::Summary;
+pub use self::panels::{Panel, TestLine};
+pub use self::settings::{PanelSettings, STEP_SIZE};
+use self::totals::Totals;
+pub use self::variables::{Axis, RiskKind};
 use crate::error::{Error, Result};
 use crate::store::row::Row;
-use crate::store::write_whole;
+use crate::store::{self, MeasuredSpectrum, paths, write_whole};
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
 /// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run
-/// (`seen` < `samples`) are left out. The spectra of [`spectrum`] that lie in `dir` are drawn too.
+/// (`seen` < `samples`) are left out. The spectra that lie in `dir` are drawn too.
 ///
 /// # Errors
 /// The first error of the rows, `Error::Input` if no row is final, `Error::Corrupt` for a malformed spectrum,
@@ -42,41 +49,40 @@ pub fn write(
     config_toml: &str,
     provenance: &Map<String, Value>,
 ) -> Result<Vec<PathBuf>> {
-    let (mut cells, mut summary) = (Cells::default(), Summary::default());
+    let (mut cells, mut totals) = (Cells::default(), Totals::default());
     for row in rows {
         let row = row?;
         cells.add(&row);
-        summary.add(&row);
+        totals.add(&row);
     }
-    if summary.runs == 0 {
+    if totals.runs == 0 {
         let what = "no finished run to report; run the experiment, or merge its parts, first";
         return Err(Error::Input(format!("{}: {what}", dir.display())));
     }
-    let spectra = spectrum::read(dir)?;
-    let figures = dir.join("figures");
+    let spectra = store::spectra(dir)?;
+    let figures = dir.join(paths::FIGURES);
     fs::create_dir_all(&figures).map_err(Error::io(&figures))?;
 
-    let panels = series::panels(&cells);
-    let page = dir.join("report.html");
-    let mut paths = vec![page.clone()];
-    let drawings = draw_panels(&figures, &panels, &mut paths)?;
-    let spectra = draw_spectra(&figures, spectra, &mut paths)?;
+    let panels = panels::panels(&cells);
+    let page = paths::report(dir);
+    let mut written = vec![page.clone()];
+    let drawings = draw_panels(&figures, &panels, &mut written)?;
+    let spectra = draw_spectra(&figures, spectra, &mut written)?;
     let text =
-        Page { panels: &panels, drawings: &drawings, spectra: &spectra, summary: &summary, config_toml, provenance };
+        Page { panels: &panels, drawings: &drawings, spectra: &spectra, totals: &totals, config_toml, provenance };
     replace(&page, &text.html())?;
-    Ok(paths)
+    Ok(written)
 }
 
-/// The SVG of each chart of each panel, stored and named in `paths`.
-fn draw_panels(figures: &Path, panels: &[Panel], paths: &mut Vec<PathBuf>) -> Result<Vec<Vec<String>>> {
+/// The SVG of each chart of each panel, stored and named in `written`.
+fn draw_panels(figures: &Path, panels: &[Panel], written: &mut Vec<PathBuf>) -> Result<Vec<Vec<String>>> {
     let mut drawings = Vec::with_capacity(panels.len());
     for (number, panel) in (1..).zip(panels) {
         let mut drawn = Vec::with_capacity(panel.charts.len());
         for chart in &panel.charts {
-            // Numbered, never named after a recipe or a problem: those are the user's text.
-            let path = figures.join(format!("panel-{number}-{}.svg", chart.axis.name()));
-            let svg = figure::svg(chart).map_err(Error::io(&path))?;
-            store(path, &svg, &csv::csv(panel, chart), paths)?;
+            let path = figures.join(paths::chart_name(number, chart.axis.name()) + ".svg");
+            let svg = figure::chart::svg(chart).map_err(Error::io(&path))?;
+            keep(path, &svg, &csv::csv(panel, chart), written)?;
             drawn.push(svg);
         }
         drawings.push(drawn);
@@ -84,23 +90,27 @@ fn draw_panels(figures: &Path, panels: &[Panel], paths: &mut Vec<PathBuf>) -> Re
     Ok(drawings)
 }
 
-fn draw_spectra(figures: &Path, spectra: Vec<Spectrum>, paths: &mut Vec<PathBuf>) -> Result<Vec<(Spectrum, String)>> {
+fn draw_spectra(
+    figures: &Path,
+    spectra: Vec<MeasuredSpectrum>,
+    written: &mut Vec<PathBuf>,
+) -> Result<Vec<(MeasuredSpectrum, String)>> {
     let mut drawn = Vec::with_capacity(spectra.len());
     for spectrum in spectra {
-        let path = figures.join(format!("spectrum-{}.svg", spectrum.number));
-        let svg = spectrum.svg().map_err(Error::io(&path))?;
-        store(path, &svg, &spectrum.csv(), paths)?;
+        let path = figures.join(paths::spectrum_name(spectrum.number) + ".svg");
+        let svg = figure::spectrum::svg(&spectrum).map_err(Error::io(&path))?;
+        keep(path, &svg, &spectrum.csv(|value| value.to_string()), written)?;
         drawn.push((spectrum, svg));
     }
     Ok(drawn)
 }
 
 /// A figure and its numbers.
-fn store(path: PathBuf, svg: &str, csv: &str, paths: &mut Vec<PathBuf>) -> Result<()> {
+fn keep(path: PathBuf, svg: &str, csv: &str, written: &mut Vec<PathBuf>) -> Result<()> {
     let numbers = path.with_extension("csv");
     replace(&path, svg)?;
     replace(&numbers, csv)?;
-    paths.extend([path, numbers]);
+    written.extend([path, numbers]);
     Ok(())
 }
 
@@ -113,7 +123,7 @@ pub fn panels(rows: impl IntoIterator<Item = Result<Row>>) -> Result<Vec<Panel>>
     for row in rows {
         cells.add(&row?);
     }
-    Ok(series::panels(&cells))
+    Ok(panels::panels(&cells))
 }
 
 /// The report has one writer at a time: its lock is held.

@@ -1,12 +1,12 @@
 //! From the raw state of a trajectory to the rows of its runs. One routine for every adapter and for replay.
 
-use crate::config::{Checkpoints, Output};
+use crate::config::Output;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Snapshot, Trajectory};
+use crate::plan::{Cohort, Plan, Snapshot, Trajectory, spec_at};
 use crate::risk::{CohortRisk, Risks};
-use crate::site::{SITES, Site};
-use crate::store::row::{Row, STREAM_VERSION};
+use crate::site::{Counts, PerSite, Site};
+use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
 
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,43 +22,28 @@ pub struct Origin {
 pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin: &Origin) -> Vec<Row> {
     let risk = CohortRisk::new(plan, cohort);
     let mut rows = Vec::new();
-    for state in raw {
-        let trajectory = &plan.points[cohort.point].trajectories[state.trajectory];
+    for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
+        let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
         for &(cell, samples) in &trajectory.cells {
-            if !due(plan, trajectory, samples, state.seen) {
-                continue;
-            }
-            for &output in &plan.config.train.outputs {
-                let mut row = settings(plan, cohort, cell, origin);
-                fill(&mut row, state, trajectory, output, &risk);
-                row.checked = if checked { "exact" } else { "unsampled" }.into();
-                rows.push(row);
+            let due = plan.rows_due(trajectory, samples);
+            for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
+                for &output in &plan.config.train.outputs {
+                    let mut row = settings(plan, cohort, cell, origin);
+                    fill(&mut row, state, trajectory, output, &risk);
+                    row.checked = if checked { EXACT } else { UNSAMPLED }.into();
+                    rows.push(row);
+                }
             }
         }
     }
-    rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
     rows
 }
 
 /// Rows that one seed index of a trajectory comes to.
 pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
-    let of_cell = |&(_, samples): &(u64, u64)| {
-        trajectory.rows.iter().filter(|&&seen| due(plan, trajectory, samples, seen)).count()
-    };
-    trajectory.cells.iter().map(of_cell).sum::<usize>() * plan.config.train.outputs.len()
-}
-
-/// Whether the cell of `samples` has a row after `seen`.
-fn due(plan: &Plan, trajectory: &Trajectory, samples: u64, seen: u64) -> bool {
-    seen == samples
-        || seen < samples
-            && match &plan.config.train.checkpoints {
-                Checkpoints::At(points) => points.contains(&seen),
-                Checkpoints::Log2 => {
-                    (seen / u64::from(trajectory.batch)).is_power_of_two()
-                        && seen.is_multiple_of(trajectory.batch.into())
-                }
-            }
+    let of_cells = trajectory.cells.iter().map(|&(_, samples)| plan.rows_due(trajectory, samples).len());
+    of_cells.sum::<usize>() * plan.config.train.outputs.len()
 }
 
 /// A row with its settings and no results.
@@ -66,13 +51,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     let (config, cell) = (&plan.config, &plan.cells[id as usize]);
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
-    let site = |site: usize| {
-        let unused = site == Site::Sketch as usize && !problem.is_sketched();
-        recipe.sites[site].as_ref().filter(|_| !unused)
-    };
-    let per_site = |text: &dyn Fn(&Spec) -> Option<String>| -> [Option<String>; SITES] {
-        std::array::from_fn(|index| site(index).and_then(text))
-    };
+    let spec = |site: Site| spec_at(recipe, problem, site);
     Row {
         run_id: plan.run_id(cohort.seed_index, id),
         cell: id,
@@ -92,9 +71,9 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         step_size: cell.step_size,
         schedule: config.train.schedule.name().into(),
         recipe: recipe.name.clone(),
-        formats: per_site(&|spec| Some(spec.canonical())),
-        roundings: per_site(&Spec::rounding),
-        counts: std::array::from_fn(|index| matches!(site(index), Some(Spec::Format(_))).then(Default::default)),
+        formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
+        roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
+        counts: PerSite::from_fn(|site| matches!(spec(site), Some(Spec::Format(_))).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
         driver: origin.driver.clone(),
@@ -107,8 +86,8 @@ fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output
     row.seen = state.seen;
     row.output = output.name().into();
     row.diverged_at = state.diverged_at;
-    for (counts, counted) in row.counts.iter_mut().zip(&state.counts) {
-        *counts = counts.map(|_| *counted);
+    for (site, counts) in row.counts.iter_mut() {
+        *counts = counts.map(|_| state.counts[site as usize]);
     }
     let words = match output {
         Output::Last => state.v.clone(),

@@ -1,6 +1,6 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
 use crate::store::row::{Row, STREAM_VERSION};
-use crate::store::{Settings, Store};
+use crate::store::{Settings, Store, paths};
 
 /// Rows and core-seconds after which a part is closed.
 const PART_ROWS: u64 = 50_000;
@@ -99,7 +99,7 @@ impl Parts<'_> {
         let Cohort { point, seed_index } = first.cohort;
         let name = format!("{}-seed{seed_index:08}-point{point}", self.shard);
         let mut rows: Vec<Row> = self.open.drain(..).flat_map(|done| done.rows).collect();
-        rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+        rows.sort_by(|a, b| a.key().cmp(&b.key()));
         self.store.write(&name, &rows)?;
         self.summary.seconds = self.started.elapsed().as_secs_f64();
         let origin = self.adapter.origin();
@@ -133,7 +133,7 @@ fn part_cohorts(plan: &Plan, launch: usize) -> usize {
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
 fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> Error {
     let replay = format!("roundlaw replay {} --run {} --seen {}", dir.display(), mismatch.run_id, mismatch.seen);
-    let path: PathBuf = dir.join(format!("mismatch-{}.json", mismatch.run_id));
+    let path = paths::mismatch(dir, mismatch.run_id);
     let document = serde_json::json!({
         "mismatch": mismatch,
         "adapter": origin.adapter,

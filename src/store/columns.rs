@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use arrow_schema::{DataType, Field};
 
-use crate::site::{Counts, Site};
+use crate::site::{Counter, Counts, Site};
 use crate::store::row::Row;
 
 /// Columns that tell how a row was made, not what came out; the digest leaves them out.
@@ -54,19 +54,19 @@ impl Column {
     }
 
     /// A column that is one of a site's counters, null where the site has no counts.
-    fn counter(name: &str, site: usize, place: fn(&mut Counts) -> &mut u64) -> Column {
+    fn counter(site: Site, counter: Counter) -> Column {
         let get: Get = Box::new(move |row| match row.counts[site] {
-            Some(mut counts) => Value::U64(*place(&mut counts)),
+            Some(mut counts) => Value::U64(*(counter.of)(&mut counts)),
             None => Value::Null,
         });
         let set = move |row: &mut Row, cell: Value<'_>| match cell {
             Value::U64(value) => {
-                *place(row.counts[site].get_or_insert_default()) = value;
+                *(counter.of)(row.counts[site].get_or_insert_default()) = value;
                 true
             }
             other => other == Value::Null,
         };
-        Column::new::<Option<u64>>(name, get, Box::new(set))
+        Column::new::<Option<u64>>(&format!("{}_{}", site.name(), counter.name), get, Box::new(set))
     }
 
     pub fn name(&self) -> &str {
@@ -166,10 +166,10 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         schedule,
         recipe,
     ]);
-    for (i, site) in Site::ALL.into_iter().enumerate() {
+    for site in Site::ALL {
         let name = site.name();
-        columns.push(column!(name, |row| row.formats[i]));
-        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[i]));
+        columns.push(column!(name, |row| row.formats[site]));
+        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[site]));
     }
     columns.extend(fields![
         excess,
@@ -182,11 +182,8 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         held_out_se,
         diverged_at,
     ]);
-    for (i, site) in Site::ALL.into_iter().enumerate() {
-        let name = |counter| format!("{}_{counter}", site.name());
-        columns.push(Column::counter(&name("saturated"), i, |c| &mut c.saturated));
-        columns.push(Column::counter(&name("underflowed"), i, |c| &mut c.underflowed));
-        columns.push(Column::counter(&name("nan"), i, |c| &mut c.nan));
+    for site in Site::ALL {
+        columns.extend(Counts::COUNTERS.map(|counter| Column::counter(site, counter)));
     }
     columns.extend(fields![v_digest, stream_version, checked, adapter, driver, fingerprint]);
     columns

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use super::columns::{COLUMNS, Value};
-use super::merge::key;
 use crate::error::Result;
 use crate::hash::fnv1a64;
 use crate::store::row::Row;
@@ -12,7 +11,7 @@ use crate::store::row::Row;
 /// results whatever the shards, machines and checks that led to them.
 pub fn digest(rows: &[Row]) -> String {
     let mut sorted: Vec<_> = rows.iter().collect();
-    sorted.sort_by_key(|row| key(row));
+    sorted.sort_by_key(|row| row.key());
     hex(sorted.into_iter().map(canonical))
 }
 

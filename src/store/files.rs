@@ -4,18 +4,14 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
+use super::paths::temporary;
 use crate::error::{Error, Result};
-
-/// Ends the name of every temporary file of the writer called `tag`.
-pub fn temporary_suffix(tag: &str) -> String {
-    format!(".{tag}.tmp")
-}
 
 /// Writes a file through a temporary name beside it, so that a reader or a crash never meets half of
 /// one. `tag` keeps apart the writers that may work in the directory at the same time.
 pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let name = path.file_name().ok_or_else(|| Error::Other(format!("{}: not a file name", path.display())))?;
-    let temporary = path.with_file_name(format!(".{}{}", name.to_string_lossy(), temporary_suffix(tag)));
+    let temporary = path.with_file_name(temporary(&name.to_string_lossy(), tag));
     // The path that was asked for is the one to name.
     let written = File::create(&temporary)
         .map_err(Error::io(path))
@@ -30,6 +26,18 @@ pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Resul
     }
     written?;
     sync_parent(path)
+}
+
+/// Records, all of one length, as CSV: fields that hold a separator, a quote or a line's end are quoted (RFC 4180).
+pub fn csv_text(records: impl IntoIterator<Item: IntoIterator<Item: AsRef<str>>>) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in records {
+        let fields: Vec<_> = record.into_iter().collect();
+        let fields = fields.iter().map(|field| field.as_ref());
+        writer.write_record(fields.map(str::as_bytes)).expect("memory takes every record of one length");
+    }
+    let bytes = writer.into_inner().expect("memory takes what is left in the writer");
+    String::from_utf8(bytes).expect("fields are texts")
 }
 
 /// Makes a rename last: on Unix the new name lies in the directory, which has a sync of its own.
@@ -50,7 +58,7 @@ fn sync_parent(_: &Path) -> Result<()> {
 /// Takes a shard's lock until the returned file is dropped. The file itself stays: removing it could
 /// take away the name of a lock that another process has just taken.
 pub fn lock_shard(path: &Path) -> Result<File> {
-    let mut file = open_lock(path)?;
+    let mut file = open_lock(path, " or choose another one")?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -77,17 +85,15 @@ pub fn lock_shard(path: &Path) -> Result<File> {
 
 /// Waits for a lock that is held for moments only.
 pub fn lock_briefly(path: &Path) -> Result<File> {
-    let file = open_lock(path)?;
+    let file = open_lock(path, "")?;
     file.lock().map_err(Error::io(path))?;
     Ok(file)
 }
 
-fn open_lock(path: &Path) -> Result<File> {
+/// `instead` is what else would help than to make the directory writable.
+fn open_lock(path: &Path, instead: &str) -> Result<File> {
     File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(|e| {
-        Error::Input(format!(
-            "can't write {}: {e}; make the output directory writable or choose another one",
-            path.display()
-        ))
+        Error::Input(format!("can't write {}: {e}; make the output directory writable{instead}", path.display()))
     })
 }
 

@@ -6,14 +6,24 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::Settings;
 use super::files::write_whole;
+use super::paths::{self, MANIFEST};
 use crate::error::{Error, Result};
 use crate::store::row::SCHEMA_VERSION;
 
-pub const NAME: &str = "manifest.json";
 /// Keys that decide whether a command may continue the directory.
 const OWN_KEYS: [&str; 4] = ["schema_version", "stream_version", "seeds", "identity"];
+
+/// What a command is about to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The resolved config, stored as it is.
+    pub config_toml: String,
+    /// Canonical text, one key a line, of everything that must not change in a directory.
+    pub identity: String,
+    pub seeds: u32,
+    pub stream_version: u32,
+}
 
 /// The manifest of a new directory.
 pub fn new(settings: &Settings) -> Map<String, Value> {
@@ -27,7 +37,7 @@ pub fn new(settings: &Settings) -> Map<String, Value> {
 
 /// The directory's manifest, `None` where there is none yet.
 pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
-    let path = dir.join(NAME);
+    let path = paths::manifest(dir);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -41,8 +51,20 @@ pub fn read(dir: &Path) -> Result<Option<Map<String, Value>>> {
     }
 }
 
+/// The manifest of a directory that must have one.
+pub fn known(dir: &Path) -> Result<Map<String, Value>> {
+    read(dir)?.ok_or_else(|| Error::Corrupt(format!("{}: no {MANIFEST}", dir.display())))
+}
+
+/// What the manifest of a directory says of where its rows come from.
+pub fn provenance(dir: &Path) -> Result<Map<String, Value>> {
+    let mut manifest = known(dir)?;
+    manifest.remove("identity");
+    Ok(manifest)
+}
+
 pub fn write(dir: &Path, tag: &str, manifest: &Map<String, Value>) -> Result<()> {
-    let path = dir.join(NAME);
+    let path = paths::manifest(dir);
     let mut text =
         serde_json::to_string_pretty(manifest).map_err(|e| Error::Other(format!("{}: {e}", path.display())))?;
     text.push('\n');
@@ -96,7 +118,7 @@ pub fn merge(manifest: &mut Map<String, Value>, provenance: Map<String, Value>) 
         let own = OWN_KEYS.contains(&key.as_str());
         if own && manifest.get(&key) != Some(&value) {
             return Err(Error::Other(format!(
-                "{NAME}: key {key} is set when the directory is opened, not as provenance"
+                "{MANIFEST}: key {key} is set when the directory is opened, not as provenance"
             )));
         }
         manifest.insert(key, value);

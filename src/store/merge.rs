@@ -11,20 +11,15 @@ use std::vec;
 
 use rayon::prelude::*;
 
+use super::directory::parts;
 use super::parquet::{Batches, Part};
-use super::parts;
 use crate::error::{Error, Result};
 use crate::store::row::Row;
 
 /// Rows decoded at a time from each open part.
 const BATCH: usize = 128;
 
-/// What orders rows; no two rows of a directory share it.
-pub(super) fn key(row: &Row) -> (u64, u64, &str) {
-    (row.run_id, row.seen, &row.output)
-}
-
-/// All rows of a sweep's directory, ascending in (run_id, seen, output), a few of them in memory at a time.
+/// All rows of a sweep's directory, ascending in [`Row::key`], a few of them in memory at a time.
 ///
 /// # Errors
 /// [`Error::Input`] for a directory that is not there; the rows themselves may be errors: a part that is damaged,
@@ -111,8 +106,8 @@ impl Rows {
         let after = self
             .last
             .as_ref()
-            .map_or(Ordering::Greater, |(run, seen, output)| key(&head.row).cmp(&(*run, *seen, output)));
-        let (run, seen, output) = key(&head.row);
+            .map_or(Ordering::Greater, |(run, seen, output)| head.row.key().cmp(&(*run, *seen, output)));
+        let (run, seen, output) = head.row.key();
         match after {
             Ordering::Greater => {}
             Ordering::Equal => {
@@ -182,7 +177,7 @@ impl Head {
 /// The heap gives its greatest first: the head of the earliest row.
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        key(&other.row).cmp(&key(&self.row))
+        other.row.key().cmp(&self.row.key())
     }
 }
 

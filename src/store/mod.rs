@@ -2,11 +2,14 @@
 
 mod columns;
 mod digest;
+mod directory;
 mod files;
 mod manifest;
 mod merge;
 pub mod parquet;
+pub mod paths;
 pub mod row;
+mod spectra;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,29 +20,16 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 
 pub use self::digest::{digest, digest_of};
-pub use self::files::write_whole;
-use self::merge::key;
+pub use self::directory::parts;
+use self::directory::{names, refuse_foreign};
+pub use self::files::{csv_text, write_whole};
+pub use self::manifest::{Settings, provenance};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
 use self::row::Row;
+pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
 use crate::plan::Shard;
-
-const CONFIG: &str = "config.toml";
-const LOCK_PREFIX: &str = "lock-";
-/// Held while the manifest is read, changed and written: shards share it.
-const MANIFEST_LOCK: &str = "lock-manifest";
-
-/// What a command is about to run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The resolved config, stored as it is.
-    pub config_toml: String,
-    /// Canonical text, one key a line, of everything that must not change in a directory.
-    pub identity: String,
-    pub seeds: u32,
-    pub stream_version: u32,
-}
 
 /// An output directory, open for one shard until it is dropped.
 #[derive(Debug)]
@@ -62,8 +52,8 @@ impl Store {
         })?;
         refuse_foreign(dir)?;
         let tag = shard.to_string();
-        let store =
-            Store { _lock: files::lock_shard(&dir.join(format!("{LOCK_PREFIX}{tag}")))?, dir: dir.to_path_buf(), tag };
+        let _lock = files::lock_shard(&paths::shard_lock(dir, shard))?;
+        let store = Store { _lock, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;
         store.agree(settings)?;
         Ok(store)
@@ -94,11 +84,11 @@ impl Store {
     /// Writes `part-<name>.parquet` from rows in ascending order of (run_id, seen, output); a part that exists is
     /// never written again.
     pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
-        let path = self.dir.join(format!("part-{name}.parquet"));
+        let path = paths::part(&self.dir, name);
         if path.exists() {
             return Err(Error::Other(format!("{} exists already", path.display())));
         }
-        if let Some(pair) = rows.windows(2).find(|pair| key(&pair[0]) >= key(&pair[1])) {
+        if let Some(pair) = rows.windows(2).find(|pair| pair[0].key() >= pair[1].key()) {
             return Err(Error::Other(format!(
                 "{}: the rows of run {} are out of order",
                 path.display(),
@@ -110,16 +100,15 @@ impl Store {
 
     /// Merges keys into `manifest.json`, the last writer's value winning.
     pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
-        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
-        let mut manifest = manifest::read(&self.dir)?
-            .ok_or_else(|| Error::Corrupt(format!("{}: no {}", self.dir.display(), manifest::NAME)))?;
+        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        let mut manifest = manifest::known(&self.dir)?;
         manifest::merge(&mut manifest, provenance)?;
         manifest::write(&self.dir, &self.tag, &manifest)
     }
 
     /// Compares the settings with the stored ones, and stores them where they are new.
     fn agree(&self, settings: &Settings) -> Result<()> {
-        let _guard = files::lock_briefly(&self.dir.join(MANIFEST_LOCK))?;
+        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
         let stored = manifest::read(&self.dir)?;
         if let Some(stored) = &stored {
             manifest::check(&self.dir, stored, settings)?;
@@ -133,7 +122,7 @@ impl Store {
             // would be taken for a foreign one.
             manifest::write(&self.dir, &self.tag, &manifest)?;
         }
-        let path = self.dir.join(CONFIG);
+        let path = paths::config(&self.dir);
         if known_seeds.is_some_and(|known| known > seeds) && path.exists() {
             return Ok(());
         }
@@ -144,9 +133,8 @@ impl Store {
 
     /// Removes what an earlier process of this shard left half written.
     fn remove_stale(&self) -> Result<()> {
-        let suffix = files::temporary_suffix(&self.tag);
         for name in names(&self.dir)? {
-            if name.starts_with('.') && name.ends_with(&suffix) {
+            if paths::is_temporary_of(&name, &self.tag) {
                 let path = self.dir.join(name);
                 fs::remove_file(&path).map_err(Error::io(&path))?;
             }
@@ -155,40 +143,15 @@ impl Store {
     }
 }
 
-/// Names in a directory that are text; ours all are.
-fn names(dir: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Input(format!("{}: no such directory; name the one that a run wrote", dir.display()))
-        }
-        _ => Error::io(dir)(e),
-    })?;
-    entries
-        .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
-        .collect::<std::io::Result<_>>()
-        .map_err(Error::io(dir))
+/// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
+/// is not ours to put a lock into: `None`.
+pub fn lock_report(dir: &Path) -> Result<Option<File>> {
+    let is_ours = paths::manifest(dir).exists();
+    is_ours.then(|| files::lock_briefly(&paths::report_lock(dir))).transpose()
 }
 
-/// Refuses a directory with files in it that no run of ours put there.
-fn refuse_foreign(dir: &Path) -> Result<()> {
-    let own = |name: &str| name.starts_with(LOCK_PREFIX) || (name.starts_with('.') && name.ends_with(".tmp"));
-    // Listed before the manifest is looked for: a shard that opens the directory at this moment
-    // writes its manifest before anything else that would count here.
-    let other = names(dir)?.into_iter().find(|name| !own(name));
-    match other {
-        Some(name) if !dir.join(manifest::NAME).exists() => Err(Error::Corrupt(format!(
-            "{}: foreign directory, it holds {name} and no {}; use an empty one",
-            dir.display(),
-            manifest::NAME
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The parts in a directory, sorted by name.
-pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut names = names(dir)?;
-    names.retain(|name| name.starts_with("part-") && name.ends_with(".parquet"));
-    names.sort();
-    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+/// The stored config as text.
+pub fn config_text(dir: &Path) -> Result<String> {
+    let path = paths::config(dir);
+    fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
 }

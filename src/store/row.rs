@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 
-use crate::site::{Counts, SITES};
+use crate::site::{Counts, PerSite};
 
 /// Frozen with the digests in tests/digests: raise it whenever a bit of any result column changes.
 pub const STREAM_VERSION: u32 = 2;
 /// Version of the column set of the Parquet parts.
 pub const SCHEMA_VERSION: u32 = 2;
+
+/// What [`Row::checked`] says of a run that the reference redid bit for bit, and of one that it did not.
+pub const EXACT: &str = "exact";
+pub const UNSAMPLED: &str = "unsampled";
 
 /// One row of a part. Risks are `None` where they do not exist (after a divergence), never NaN.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -34,9 +38,10 @@ pub struct Row {
     pub step_size: f64,
     pub schedule: String,
     pub recipe: String,
-    /// Canonical text of the format at each site, in `Site::ALL` order.
-    pub formats: [Option<String>; SITES],
-    pub roundings: [Option<String>; SITES],
+    /// Canonical text of the format at each site; `None` where the site is unset.
+    pub formats: PerSite<Option<String>>,
+    /// `None` where the site is unset or a law.
+    pub roundings: PerSite<Option<String>>,
     pub excess: Option<f64>,
     pub reducible: Option<f64>,
     pub approximation: Option<f64>,
@@ -49,13 +54,31 @@ pub struct Row {
     pub held_out_se: Option<f64>,
     /// Update at which the run diverged, if it had by `seen`.
     pub diverged_at: Option<u64>,
-    pub counts: [Option<Counts>; SITES],
+    /// `None` where the site is unset or a law.
+    pub counts: PerSite<Option<Counts>>,
     /// FNV-1a 64 of the words of v (`last`) or of hi and lo (`average`), 16 hex digits.
     pub v_digest: String,
     pub stream_version: u32,
-    /// `exact` when the reference redid this run bit for bit, else `unsampled`.
+    /// [`EXACT`] when the reference redid this run bit for bit, else [`UNSAMPLED`].
     pub checked: String,
     pub adapter: String,
     pub driver: String,
     pub fingerprint: String,
+}
+
+impl Row {
+    /// What orders rows, in a part and in a directory; no two rows of a directory share it.
+    pub fn key(&self) -> (u64, u64, &str) {
+        (self.run_id, self.seen, &self.output)
+    }
+
+    /// The row of the end of its run.
+    pub fn is_final(&self) -> bool {
+        self.seen == self.samples
+    }
+
+    /// The reference redid this run bit for bit.
+    pub fn is_checked(&self) -> bool {
+        self.checked == EXACT
+    }
 }

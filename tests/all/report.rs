@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use roundlaw::error::Error;
 use roundlaw::report;
-use roundlaw::report::series::{Axis, Panel};
-use roundlaw::site::{Counts, SITES};
+use roundlaw::report::{Axis, Panel};
+use roundlaw::site::{Counts, PerSite, Site};
 use roundlaw::store::row::Row;
 use serde_json::{Map, json};
 
@@ -21,8 +21,8 @@ mod stored;
 /// A finished run of the recipe; `run_id` and `cell` follow from the rest.
 fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> Row {
     let cell = (u64::from(model) << 40) ^ (samples << 8) ^ recipe.len() as u64;
-    let mut counts = [None; SITES];
-    counts[6] = Some(Counts { saturated: 12_345, underflowed: 6, nan: 0 });
+    let mut counts = PerSite::default();
+    counts[Site::Activation] = Some(Counts { saturated: 12_345, underflowed: 6, nan: 0 });
     Row {
         run_id: cell.wrapping_mul(1000).wrapping_add(u64::from(seed)),
         cell,
@@ -33,7 +33,6 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
         spectrum: "power".into(),
         spectrum_exponent: Some(1.5),
         target: "gaussian".into(),
-        target_exponent: None,
         noise: 0.1,
         sketch_kind: "gaussian".into(),
         sampling: "fresh".into(),
@@ -44,16 +43,8 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
         step_size: 0.1,
         schedule: "constant".into(),
         recipe: recipe.into(),
-        formats: Default::default(),
-        roundings: Default::default(),
         excess: risk,
         reducible: risk,
-        approximation: None,
-        quantized_test: None,
-        quantized_test_se: None,
-        quantized_test_exact: None,
-        held_out: None,
-        held_out_se: None,
         diverged_at: risk.is_none().then_some(17),
         counts,
         v_digest: "0".repeat(16),
@@ -62,6 +53,7 @@ fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> 
         adapter: "adapter".into(),
         driver: "driver".into(),
         fingerprint: "f".into(),
+        ..Row::default()
     }
 }
 
@@ -89,7 +81,7 @@ fn power_law(recipe: &str, models: &[u32], samples: &[u64], seeds: u32) -> Vec<R
 /// The rows in key order, as a store gives them.
 fn in_order(rows: &[Row]) -> impl Iterator<Item = Result<Row, Error>> {
     let mut rows = rows.to_vec();
-    rows.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
     rows.into_iter().map(Ok)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use roundlaw::error::Error;
 use roundlaw::plan::Shard;
-use roundlaw::site::Counts;
+use roundlaw::site::{Counts, PerSite};
 use roundlaw::store::row::{Row, SCHEMA_VERSION, STREAM_VERSION};
 use roundlaw::store::{self, Settings, Store};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,7 @@ const ALONE: Shard = Shard::WHOLE;
 
 /// A row in which no two fields share a value.
 fn full(run_id: u64) -> Row {
-    let text = |prefix: &str| std::array::from_fn(|i| Some(format!("{prefix} {i}")));
+    let text = |prefix: &str| PerSite::from_fn(|site| Some(format!("{prefix} {}", site.name())));
     Row {
         run_id,
         cell: u64::MAX - 1,
@@ -51,8 +51,9 @@ fn full(run_id: u64) -> Row {
         held_out: Some(6.0),
         held_out_se: Some(7.0),
         diverged_at: Some(77),
-        counts: std::array::from_fn(|i| {
-            Some(Counts { saturated: 10 * i as u64, underflowed: 10 * i as u64 + 1, nan: 10 * i as u64 + 2 })
+        counts: PerSite::from_fn(|site| {
+            let first = 10 * site as u64;
+            Some(Counts { saturated: first, underflowed: first + 1, nan: first + 2 })
         }),
         v_digest: "0123456789abcdef".into(),
         stream_version: STREAM_VERSION,

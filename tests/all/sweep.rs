@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
+mod due;
 #[cfg(unix)]
 mod interrupt;
 mod plan;

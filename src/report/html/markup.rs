@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::pen;
+use crate::report::figure::pen;
 
 /// A table whose cells are HTML already; the first `words` columns are left-aligned.
 pub fn table(heads: &[&str], words: usize, rows: impl Iterator<Item = Vec<String>>) -> String {

@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use self::markup::{counted, escape, minus, table};
 use super::bootstrap::RESAMPLES;
-use super::errors::BOOTSTRAP_SEEDS;
-use super::pen::{self, PALETTE};
-use super::series::Panel;
-use super::spectrum::Spectrum;
-use super::summary::Summary;
+use super::estimates::BOOTSTRAP_SEEDS;
+use super::figure::pen::{self, PALETTE};
+use super::panels::Panel;
+use super::totals::Totals;
+use crate::store::{MeasuredSpectrum, paths};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -25,8 +25,8 @@ pub struct Page<'a> {
     pub panels: &'a [Panel],
     pub drawings: &'a [Vec<String>],
     /// Each spectrum with its SVG.
-    pub spectra: &'a [(Spectrum, String)],
-    pub summary: &'a Summary,
+    pub spectra: &'a [(MeasuredSpectrum, String)],
+    pub totals: &'a Totals,
     pub config_toml: &'a str,
     pub provenance: &'a Map<String, Value>,
 }
@@ -35,7 +35,7 @@ impl Page<'_> {
     /// The text of the page.
     pub fn html(&self) -> String {
         let mut body = String::from("<h1>roundlaw report</h1>\n");
-        body += &totals::what_was_run(self.panels.len(), self.summary);
+        body += &totals::what_was_run(self.panels.len(), self.totals);
         body += "<h2>Risk against model size and samples</h2>\n";
         let _ = writeln!(
             body,
@@ -49,8 +49,8 @@ impl Page<'_> {
             body += &panel::section(number, panel, drawn, self.panels);
         }
         body += &spectra(self.spectra);
-        body += &totals::diverged(self.summary);
-        body += &totals::counters(self.summary);
+        body += &totals::diverged(self.totals);
+        body += &totals::counters(self.totals);
         body += "<h2>Settings</h2>\n";
         let _ = writeln!(body, "<pre>{}</pre>", escape(self.config_toml));
         body += "<h2>Provenance</h2>\n";
@@ -85,7 +85,7 @@ fn figure_style() -> String {
     rules.collect()
 }
 
-fn spectra(spectra: &[(Spectrum, String)]) -> String {
+fn spectra(spectra: &[(MeasuredSpectrum, String)]) -> String {
     if spectra.is_empty() {
         return String::new();
     }
@@ -112,7 +112,12 @@ fn spectra(spectra: &[(Spectrum, String)]) -> String {
                 let _ = write!(text, " Not drawn: {} not above zero.", counted(n, "eigenvalue", "eigenvalues"));
             }
         }
-        let _ = writeln!(text, " Numbers: <code>figures/spectrum-{number}.csv</code></figcaption>\n</figure>");
+        let _ = writeln!(
+            text,
+            " Numbers: <code>{}/{}.csv</code></figcaption>\n</figure>",
+            paths::FIGURES,
+            paths::spectrum_name(number)
+        );
     }
     text + "</div>\n"
 }

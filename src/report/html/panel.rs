@@ -3,14 +3,19 @@
 use std::fmt::Write;
 
 use super::markup::{escape, minus, table};
-use crate::report::series::{Axis, Chart, CurvePoint, Panel, Risk, SETTINGS, STEP_SIZE, TestLine};
+use crate::report::curves::{Chart, CurvePoint};
+use crate::report::panels::{Panel, TestLine};
+use crate::report::settings::STEP_SIZE;
+use crate::report::variables::RiskKind;
+use crate::store::paths;
 
 /// The section of panel `number` among all. `drawn` holds the SVG of each of its charts.
 pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) -> String {
-    let varies = |i: &usize| all.iter().any(|other| other.settings[*i] != panel.settings[*i]);
-    let varying: Vec<String> = (0..SETTINGS.len()).filter(varies).map(|i| setting(panel, i)).collect();
-    let title = if varying.is_empty() { String::new() } else { format!(": {}", varying.join(", ")) };
-    let every: Vec<String> = (0..SETTINGS.len()).map(|i| setting(panel, i)).collect();
+    let is_varied = |name: &str, value: &str| all.iter().any(|other| other.settings.get(name) != value);
+    let varied = panel.settings.iter().filter(|(name, value)| is_varied(name, value));
+    let varied: Vec<String> = varied.map(|(name, value)| setting(panel, name, value)).collect();
+    let title = if varied.is_empty() { String::new() } else { format!(": {}", varied.join(", ")) };
+    let every: Vec<String> = panel.settings.iter().map(|(name, value)| setting(panel, name, value)).collect();
     let mut text = format!("<section>\n<h3>Panel {number}{title}</h3>\n");
     let _ = writeln!(text, "<p class=\"note\">{}</p>", every.join(" · "));
     if !panel.best_of.is_empty() {
@@ -18,22 +23,23 @@ pub fn section(number: usize, panel: &Panel, drawn: &[String], all: &[Panel]) ->
     }
     text += "<div class=\"figures\">\n";
     let risk = match panel.risk {
-        Risk::Reducible => "Reducible risk",
-        Risk::HeldOut => "Held-out risk (mean squared error on held-out rows)",
+        RiskKind::Reducible => "Reducible risk",
+        RiskKind::HeldOut => "Held-out risk (mean squared error on held-out rows)",
     };
     let best = if panel.best_of.is_empty() { "" } else { ", each point at its best step size" };
     for (chart, svg) in panel.charts.iter().zip(drawn) {
         let _ = writeln!(
             text,
             "<figure>\n{svg}<figcaption>{risk} against {}, at {}{best}. Numbers: \
-            <code>figures/panel-{number}-{}.csv</code></figcaption>\n</figure>",
+            <code>{}/{}.csv</code></figcaption>\n</figure>",
             chart.axis.label(),
             held(chart),
-            chart.axis.name(),
+            paths::FIGURES,
+            paths::chart_name(number, chart.axis.name()),
         );
     }
     text += "</div>\n";
-    if panel.risk == Risk::HeldOut {
+    if panel.risk == RiskKind::HeldOut {
         text += HELD_OUT;
     }
     for chart in &panel.charts {
@@ -52,29 +58,24 @@ const BEST: &str = "<p class=\"note\">Best over step size: for every recipe, M a
     diverged runs counted are those of the even seeds at all step sizes. The CSV names the chosen step size of every \
     point.</p>\n";
 
-fn setting(panel: &Panel, i: usize) -> String {
-    if i == STEP_SIZE && !panel.best_of.is_empty() {
+fn setting(panel: &Panel, name: &str, value: &str) -> String {
+    if name == STEP_SIZE && !panel.best_of.is_empty() {
         let sizes: Vec<String> = panel.best_of.iter().map(f64::to_string).collect();
-        return format!("best over {} {} (chosen on even seeds, reported on odd)", SETTINGS[i], sizes.join(", "));
+        return format!("best over {name} {} (chosen on even seeds, reported on odd)", sizes.join(", "));
     }
-    match panel.settings[i].as_str() {
-        "" => format!("{} unset", SETTINGS[i]),
-        value => format!("{} {}", SETTINGS[i], escape(value)),
+    match value {
+        "" => format!("{name} unset"),
+        value => format!("{name} {}", escape(value)),
     }
 }
 
 fn held(chart: &Chart) -> String {
-    match chart.axis {
-        Axis::Model => format!("N = {}", chart.held),
-        Axis::Samples => format!("M = {}", chart.held),
-    }
+    format!("{} = {}", chart.axis.other().symbol(), chart.held)
 }
 
 /// Local slopes of a chart: a line per recipe, a column per step from one x to the next.
 fn slopes(chart: &Chart) -> String {
-    let mut xs: Vec<u64> = chart.series.iter().flat_map(|s| s.points.iter().map(|p| p.x)).collect();
-    xs.sort_unstable();
-    xs.dedup();
+    let xs = chart.xs();
     if xs.len() < 2 {
         return String::new();
     }
@@ -93,7 +94,7 @@ fn slopes(chart: &Chart) -> String {
     });
     format!(
         "<h4>Local slopes d log risk / d log {}, at {}</h4>\n{}",
-        if chart.axis == Axis::Model { "M" } else { "N" },
+        chart.axis.symbol(),
         held(chart),
         table(&heads, 1, rows)
     )

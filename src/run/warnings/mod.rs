@@ -3,7 +3,7 @@
 mod pilot;
 
 use crate::format::{Range, Spec};
-use crate::plan::{Plan, ProblemPoint, SketchDraw};
+use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
 use crate::problem::Sketch;
 use crate::problem::leading_eigenvalues;
 use crate::risk::CohortRisk;
@@ -115,8 +115,7 @@ fn grid_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let mut warnings = Vec::new();
     for recipe in &plan.config.recipes {
         for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
-            let unused = site == Site::Sketch && !point.problem.is_sketched();
-            if let Some(range) = recipe.sites[site as usize].as_ref().filter(|_| !unused).and_then(Spec::range)
+            if let Some(range) = spec_at(recipe, &point.problem, site).and_then(Spec::range)
                 && finer(&range, bits)
             {
                 warnings.push(format!(

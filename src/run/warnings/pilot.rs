@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{DRAW, FUNCTION, POINT_WORK};
 use crate::cpu;
 use crate::format::{Layout, QuantOp, Spec};
-use crate::plan::{Cohort, Pair, Plan, ProblemPoint, Trajectory};
-use crate::site::{Counts, Site};
+use crate::plan::{Cohort, Pair, Plan, ProblemPoint, spec_at};
+use crate::site::{Counts, RunSize, Site};
 
 /// Samples tried, and the feature entries they may fill.
 const SAMPLES: u64 = 64;
@@ -54,12 +54,19 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
     for row in rows {
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
         let recipe = &plan.config.recipes[trajectory.recipe];
+        let size = RunSize {
+            dim: point.problem.dim,
+            model: trajectory.model,
+            batch: trajectory.batch,
+            samples: trajectory.samples,
+        }
+        .until(row.diverged_at);
         for site in Site::ALL {
-            let (counts, elements) = (row.counts[site as usize], elements(point, trajectory, site, row.diverged_at));
+            let (counts, values) = (row.counts[site as usize], site.values(&size));
             let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
             let place = if shared { String::new() } else { format!(" (M = {})", trajectory.model) };
-            let spec = recipe.sites[site as usize].as_ref();
-            if let Some(text) = spec.and_then(|spec| message(spec, site, &place, &counts, elements)) {
+            let spec = spec_at(recipe, &point.problem, site);
+            if let Some(text) = spec.and_then(|spec| message(spec, site, &place, &counts, values)) {
                 warnings.push(format!("recipe {:?}: {text}", recipe.name));
             }
         }
@@ -67,22 +74,8 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
     warnings
 }
 
-/// Values that a site sees in the pilot, up to the update that diverges.
-fn elements(point: &ProblemPoint, trajectory: &Trajectory, site: Site, diverged_at: Option<u64>) -> u64 {
-    let batch = u64::from(trajectory.batch);
-    let (dim, model) = (u64::from(point.problem.dim), u64::from(trajectory.model));
-    let updates = diverged_at.map_or(trajectory.samples / batch, |t| t + 1);
-    match site {
-        Site::Data => updates * batch * dim,
-        Site::Sketch => model * dim,
-        Site::Feature | Site::FeatureGrad => updates * batch * model,
-        Site::Label | Site::Activation | Site::Gradient => updates * batch,
-        Site::Parameter | Site::Weight => updates * model,
-    }
-}
-
 /// What to say of these counts, if anything.
-fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, elements: u64) -> Option<String> {
+fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, values: u128) -> Option<String> {
     let Spec::Format(quantizer) = spec else { return None };
     let site = site.name();
     let hint = match quantizer.layout {
@@ -91,7 +84,7 @@ fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, elements: u64)
         // The block's own largest value sets its scale.
         _ => String::new(),
     };
-    let percent = |count: u64| 100.0 * count as f64 / elements.max(1) as f64;
+    let percent = |count: u64| 100.0 * count as f64 / values.max(1) as f64;
     if counts.nan > 0 {
         return Some(format!(
             "{:.1} % of the values at {site}{place} overflow, and a run diverges where it reads one{hint}",

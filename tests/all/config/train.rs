@@ -144,7 +144,7 @@ fn grids_stay_small_enough_to_plan() {
         (&[&steps(1024), &samples], &["2099200 cells", "up to 1048576"]),
         (
             &[&steps(1000), "train.samples=10000", &format!("train.checkpoints={}", list(10_000))],
-            &["2000 cells of 10001 rows", "16777216 rows"],
+            &["2000 cells of 10000 rows", "16777216 rows"],
         ),
         (&[&format!("problem.noise={}", list(4097))], &["problem", "4097 points", "up to 4096"]),
         (

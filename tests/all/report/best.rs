@@ -1,7 +1,7 @@
 //! The best step size of a point is chosen by the even seeds and reported on the odd ones.
 
 use super::*;
-use roundlaw::report::series::{CurvePoint, SETTINGS, STEP_SIZE};
+use roundlaw::report::{CurvePoint, STEP_SIZE};
 
 const STEPS: [f64; 3] = [0.05, 0.1, 0.2];
 
@@ -27,7 +27,7 @@ fn some(risks: [f64; 4]) -> [Option<f64>; 4] {
 fn best(rows: &[Row]) -> Vec<CurvePoint> {
     let mut panels = panels_of(rows);
     let panel = panels.pop().unwrap();
-    assert_eq!((panels.len(), panel.settings[STEP_SIZE].as_str()), (3, "best"));
+    assert_eq!((panels.len(), panel.settings.get(STEP_SIZE)), (3, "best"));
     assert_eq!(panel.best_of, STEPS);
     assert!(panels.iter().all(|other| other.best_of.is_empty()));
     panel.charts[0].series[0].points.clone()
@@ -75,7 +75,7 @@ fn each_point_has_its_own_step_size_and_the_csv_names_it() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &all);
     let csv = read(&dir.path().join("figures/panel-4-model.csv"));
-    let place = csv.lines().next().unwrap().split(',').position(|c| c == SETTINGS[STEP_SIZE]).unwrap();
+    let place = csv.lines().next().unwrap().split(',').position(|c| c == STEP_SIZE).unwrap();
     let lines: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
     assert_eq!(lines.iter().map(|l| l[place]).collect::<Vec<_>>(), ["best", "best"]);
     assert_eq!(lines.iter().map(|l| *l.last().unwrap()).collect::<Vec<_>>(), ["0.05", "0.2"]);

@@ -1,7 +1,7 @@
 //! Counters as shares of the values their site saw.
 
 use super::*;
-use roundlaw::site::Site;
+use roundlaw::site::SITES;
 
 const COUNT: u64 = 64;
 
@@ -9,7 +9,7 @@ const COUNT: u64 = 64;
 fn counted() -> Row {
     let mut row = row("r", 16, 1000, 1, Some(1.0));
     row.batch = 10;
-    row.counts = [Some(Counts { saturated: COUNT, underflowed: 0, nan: 0 }); SITES];
+    row.counts = PerSite::from_fn(|_| Some(Counts { saturated: COUNT, underflowed: 0, nan: 0 }));
     row
 }
 
@@ -48,8 +48,8 @@ fn a_run_sees_values_until_it_diverges() {
 fn more_than_a_hundredth_saturated_is_a_warning() {
     let at_weight = |saturated| {
         let mut row = row("<r>", 16, 1000, 1, Some(1.0));
-        row.counts = [None; SITES];
-        row.counts[Site::Weight as usize] = Some(Counts { saturated, underflowed: 9000, nan: 0 });
+        row.counts = PerSite::default();
+        row.counts[Site::Weight] = Some(Counts { saturated, underflowed: 9000, nan: 0 });
         let dir = tempfile::tempdir().unwrap();
         read(&write(dir.path(), &[row])[0])
     };

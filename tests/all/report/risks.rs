@@ -1,7 +1,7 @@
 //! Which risk a panel shows, and how quantized test features are compared.
 
 use super::*;
-use roundlaw::report::series::Risk;
+use roundlaw::report::RiskKind;
 
 #[test]
 fn held_out_risk_stands_in_where_no_run_has_another() {
@@ -25,7 +25,7 @@ fn held_out_risk_stands_in_where_no_run_has_another() {
     // One reducible risk makes it the panel's risk; the runs without have none then.
     rows[0].reducible = Some(1.0);
     let panels = panels_of(&rows);
-    assert_eq!(panels[0].risk, Risk::Reducible);
+    assert_eq!(panels[0].risk, RiskKind::Reducible);
     assert!(panels[0].charts[0].series[0].points.iter().all(|point| point.mean.is_none()));
 }
 
@@ -34,7 +34,7 @@ fn a_reducible_risk_is_never_mixed_with_a_held_out_one() {
     let mut rows = power_law("r", &[16, 32], &[1000], 2);
     rows.iter_mut().for_each(|row| row.held_out = Some(50.0));
     let panels = panels_of(&rows);
-    assert_eq!(panels[0].risk, Risk::Reducible);
+    assert_eq!(panels[0].risk, RiskKind::Reducible);
     assert!(panels[0].charts[0].series[0].points[0].mean.unwrap() < 1.0);
 }
 

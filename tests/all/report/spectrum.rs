@@ -1,7 +1,7 @@
 //! Measured spectra are drawn and fitted, or refused by name.
 
 use super::*;
-use roundlaw::report::spectrum::read as spectra;
+use roundlaw::store::spectra;
 
 fn power(n: u32, exponent: f64) -> String {
     let lines = (1..=n).map(|i| format!("{i},{}\n", f64::from(i).powf(exponent)));
@@ -62,7 +62,7 @@ fn malformed_spectra_are_corrupt() {
         (format!("{head}1,1.0\n2,1.5\n"), "descend"),
         (format!("{head}1,NaN\n"), "finite"),
         (format!("{head}1,inf\n"), "finite"),
-        (format!("{head}1,1.0,2.0\n"), "finite"),
+        (format!("{head}1,1.0,2.0\n"), "two fields"),
         (format!("{head}1,1.0\n\n2,0.5\n"), "two fields"),
     ] {
         fs::write(&path, &text).unwrap();

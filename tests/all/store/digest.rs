@@ -1,6 +1,6 @@
 //! The digest stands for the results: all of them, and nothing else.
 
-use roundlaw::site::SITES;
+use roundlaw::site::Site;
 use roundlaw::store;
 use roundlaw::store::row::Row;
 
@@ -30,8 +30,8 @@ const CHANGES: [(&str, Change); 38] = [
     ("step_size", |r| r.step_size = r.step_size.next_up()),
     ("schedule", |r| r.schedule.push('x')),
     ("recipe", |r| r.recipe.push('x')),
-    ("formats", |r| r.formats[SITES - 1] = None),
-    ("roundings", |r| r.roundings[SITES - 1] = Some("null".into())),
+    ("formats", |r| r.formats[Site::Weight] = None),
+    ("roundings", |r| r.roundings[Site::Weight] = Some("null".into())),
     ("excess", |r| r.excess = None),
     ("reducible", |r| r.reducible = Some(0.0)),
     ("approximation", |r| r.approximation = None),
@@ -41,7 +41,7 @@ const CHANGES: [(&str, Change); 38] = [
     ("held_out", |r| r.held_out = None),
     ("held_out_se", |r| r.held_out_se = None),
     ("diverged_at", |r| r.diverged_at = None),
-    ("counts", |r| r.counts[SITES - 1] = None),
+    ("counts", |r| r.counts[Site::Weight] = None),
     ("v_digest", |r| r.v_digest.push('x')),
     ("stream_version", |r| r.stream_version += 1),
     ("checked", |r| r.checked.push('x')),
@@ -74,7 +74,7 @@ fn changed_text(row: &Row) -> String {
 fn the_digest_covers_every_site() {
     let row = full(1);
     let mut digests = vec![store::digest(std::slice::from_ref(&row))];
-    for site in 0..SITES {
+    for site in Site::ALL {
         let changes: [&dyn Fn(&mut Row); 5] = [
             &|r| r.formats[site] = None,
             &|r| r.roundings[site] = None,

@@ -1,7 +1,7 @@
 //! `replay` redoes a run with the scalar reference and finds what does not agree.
 
 use super::*;
-use roundlaw::site::Counts;
+use roundlaw::site::{Counts, PerSite};
 use roundlaw::store::parquet;
 
 /// A run of the recipe "integers", which has counters.
@@ -66,7 +66,7 @@ fn an_altered_row_is_found() {
         ("excess is None", &|row| row.excess = None),
         ("diverged_at", &|row| row.diverged_at = Some(3)),
         ("counter", &|row| {
-            row.counts = std::array::from_fn(|i| row.counts[i].map(|c| Counts { saturated: c.saturated + 1, ..c }))
+            row.counts = PerSite::from_fn(|s| row.counts[s].map(|c| Counts { saturated: c.saturated + 1, ..c }))
         }),
         ("setting", &|row| row.step_size = 0.5),
     ];

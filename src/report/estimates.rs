@@ -1,11 +1,10 @@
-//! Standard errors over seeds: by bootstrap where seeds are few, by formula where they are many.
+//! Means, local slopes and their standard errors over seeds: by bootstrap where seeds are few, by formula where they are many.
 //!
 //! The bootstrap costs `RESAMPLES` passes over the seeds of every point. What it is for, the skew of small
 //! samples, is gone long before a thousand seeds: beyond, the error of a mean is sd / sqrt(n), and that of a slope
 //! follows by the delta method from the variances of both means and their covariance over the seeds they share.
 
 use super::bootstrap::{Resamples, standard_error};
-use super::series::local_slope;
 
 /// Most seeds of a panel whose errors are bootstrapped.
 pub const BOOTSTRAP_SEEDS: usize = 1000;
@@ -77,6 +76,12 @@ impl Errors {
             }
         }
     }
+}
+
+/// Slope of the risk between two points `run` apart in log x; risks at or below zero have none.
+pub fn local_slope(from: f64, to: f64, run: f64) -> Option<f64> {
+    let slope = (to.ln() - from.ln()) / run;
+    (from > 0.0 && to > 0.0 && run.is_finite() && slope.is_finite()).then_some(slope)
 }
 
 /// Covariance of two means over the seeds they share; no covariance where they share fewer than two. `None` where

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::LogAxis;
 use super::legend::Legend;
 use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, color, font, marker};
-use super::series::{Chart, CurvePoint, Series};
+use crate::report::curves::{Chart, CurvePoint, Series};
 
 /// Height of a line of the strip that counts diverged runs.
 const LINE: i32 = 20;
@@ -25,10 +25,7 @@ pub fn svg(chart: &Chart) -> io::Result<String> {
 fn draw(root: &Canvas, chart: &Chart, legend: &Legend, strip: i32, height: i32) -> Drawn {
     let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
     let points = || chart.series.iter().flat_map(|s| &s.points);
-    let mut xs: Vec<u64> = points().map(|p| p.x).collect();
-    xs.sort_unstable();
-    xs.dedup();
-    let xs: Vec<f64> = xs.into_iter().filter(|x| *x > 0).map(|x| x as f64).collect();
+    let xs: Vec<f64> = chart.xs().into_iter().filter(|x| *x > 0).map(|x| x as f64).collect();
     let ys: Vec<f64> =
         points().filter_map(bar).flat_map(|(low, mean, high)| [low.unwrap_or(mean), mean, high]).collect();
 

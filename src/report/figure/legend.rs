@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::pen::{Canvas, Drawn, UNIT, color, font, marker, printable};
-use super::series::Series;
+use crate::report::curves::Series;
 
 /// Characters of a line, and lines of a name.
 const CHARS: usize = 32;

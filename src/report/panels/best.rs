@@ -4,38 +4,41 @@
 
 use std::collections::BTreeSet;
 
-use super::cells::{Cells, Group, Key};
-use super::errors::Errors;
-use super::series::{Axis, Panel, Risk, STEP_SIZE, Sample, chart};
+use super::panel::Panel;
+use crate::report::cells::{CellKey, Cells, Group, risk_of};
+use crate::report::curves::charts;
+use crate::report::estimates::Errors;
+use crate::report::sample::Sample;
+use crate::report::settings::{PanelSettings, STEP_SIZE};
+use crate::report::variables::RiskKind;
+
+/// Stands for the step size where each point has its own.
+const BEST: &str = "best";
 
 /// One panel for all groups that differ in the step size alone, where there are two step sizes or more, and seeds
 /// for both halves.
 pub fn panels(cells: &Cells) -> Vec<Panel> {
-    let mut families: Vec<(Vec<&str>, Vec<&Group>)> = Vec::new();
+    let mut families: Vec<(PanelSettings, Vec<&Group>)> = Vec::new();
     for group in &cells.groups {
-        let shared = group.without_step_size();
+        let shared = group.settings.with(STEP_SIZE, BEST);
         match families.iter_mut().find(|(other, _)| *other == shared) {
             Some((_, family)) => family.push(group),
             None => families.push((shared, vec![group])),
         }
     }
-    families.into_iter().filter_map(|(_, family)| panel(family, &cells.recipes)).collect()
+    families.into_iter().filter_map(|(settings, family)| panel(settings, family, &cells.recipes)).collect()
 }
 
-fn panel(mut family: Vec<&Group>, recipes: &[String]) -> Option<Panel> {
+fn panel(settings: PanelSettings, mut family: Vec<&Group>, recipes: &[String]) -> Option<Panel> {
     family.sort_by(|a, b| a.step_size.total_cmp(&b.step_size));
     let has = |half: fn(u32) -> bool| family.iter().flat_map(|group| group.runs()).any(|run| half(run.seed));
     if family.len() < 2 || !has(chooses) || !has(reports) {
         return None;
     }
-    let risk = Risk::of(&family);
+    let risk = risk_of(&family);
     let errors = Errors::new(family.iter().flat_map(|group| group.runs()).map(|run| run.seed).filter(|s| reports(*s)));
-    let keys: BTreeSet<Key> = family.iter().flat_map(|group| group.cells.keys().copied()).collect();
-    let keys: Vec<Key> = keys.into_iter().collect();
-    let sample = |key: Key| best(&family, key, risk);
-    let charts = Axis::ALL.iter().map(|&axis| chart(&keys, recipes, axis, risk, &errors, &sample)).collect();
-    let mut settings = family.first()?.settings.clone();
-    settings[STEP_SIZE] = "best".into();
+    let keys: BTreeSet<CellKey> = family.iter().flat_map(|group| group.cells.keys().copied()).collect();
+    let charts = charts(&keys, recipes, risk, &errors, |key| best(&family, key, risk));
     Some(Panel { settings, best_of: family.iter().map(|g| g.step_size).collect(), risk, charts, tests: Vec::new() })
 }
 
@@ -50,7 +53,7 @@ fn reports(seed: u32) -> bool {
 /// The odd seeds at the step size of the lowest mean risk over the even seeds, the smaller one of equals. A step
 /// size with a diverged run among the even seeds is not eligible; where none is, the even seeds of all step sizes,
 /// without a risk.
-fn best(family: &[&Group], key: Key, risk: Risk) -> Sample {
+fn best(family: &[&Group], key: CellKey, risk: RiskKind) -> Sample {
     let mut chosen: Option<(f64, &Group)> = None;
     let mut tried = Sample::default();
     for group in family {
