@@ -26,3 +26,4 @@ pub mod site;
 pub mod store;
 pub mod theory;
 pub mod verify;
+pub mod words;

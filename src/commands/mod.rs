@@ -1,6 +1,7 @@
 //! One small file per command.
 
 mod devices;
+pub mod format_options;
 mod formats;
 mod plan;
 mod quantize;

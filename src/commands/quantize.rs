@@ -2,13 +2,10 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use toml::Table;
 
 use super::print;
-use crate::cli::{FormatOptions, Quantize};
+use crate::cli::Quantize;
 use crate::codec::{NAN, NO_CODE, Rounded, SATURATED, UNDERFLOWED};
-use crate::config::keys::Keys;
-use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer};
 use crate::gpu::Gpu;
@@ -18,7 +15,7 @@ use crate::run::adapter;
 
 /// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
 pub fn run(args: &Quantize) -> Result<()> {
-    let quantizer = options(&args.options)?;
+    let quantizer = args.options.quantizer()?;
     let outputs = [&args.output, &args.codes, &args.scales];
     if let Some(twice) = outputs.iter().enumerate().find(|(k, path)| path.is_some() && outputs[..*k].contains(path)) {
         let path = twice.1.as_ref().map_or(String::new(), |path| path.display().to_string());
@@ -29,7 +26,7 @@ pub fn run(args: &Quantize) -> Result<()> {
         None => numbers()?,
     };
     let columns = shape.last().copied().unwrap_or(1);
-    let op = operation(&quantizer, args.options.tensor_scale.is_some(), &input);
+    let op = operation(&quantizer, args.options.has("tensor_scale"), &input);
     let words = match &args.random {
         Some(path) => given_words(path, &op, input.len())?,
         None => words(&op, args.seed, input.len(), columns),
@@ -49,23 +46,6 @@ pub fn run(args: &Quantize) -> Result<()> {
         list(args, &quantizer, &op, &input, &done);
     }
     Ok(())
-}
-
-/// The format that the options name.
-pub fn options(options: &FormatOptions) -> Result<Quantizer> {
-    let mut table = Table::try_from(options).map_err(|error| Error::Input(error.to_string()))?;
-    // Numbers where a word may stand too.
-    for key in ["step", "block"] {
-        let text = table.get(key).and_then(|value| value.as_str()).map(str::to_string);
-        let number = text.as_deref().and_then(|text| match text.parse::<i64>() {
-            Ok(whole) => Some(toml::Value::from(whole)),
-            Err(_) => text.parse::<f64>().ok().map(toml::Value::from),
-        });
-        if let Some(number) = number {
-            table.insert(key.to_string(), number);
-        }
-    }
-    quantizer(Keys::options(table))
 }
 
 /// Shape and bits of an array of f32.

@@ -5,11 +5,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::print;
-use super::quantize::{array, options};
-use crate::cli::{FormatOptions, Verify};
+use super::quantize::array;
+use crate::cli::Verify;
 use crate::codec::{NO_CODE, Rounded};
 use crate::error::{Error, Result};
-use crate::format::Quantizer;
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
 use crate::verify::{Case, Device, Level, Verdict, cases, foreign, gemv, run as run_case};
@@ -19,7 +18,7 @@ pub fn run(args: &Verify) -> Result<()> {
     match (&args.codec, args.gemv.as_slice()) {
         (Some(path), _) => check_codec(args, path),
         (None, [z, v, out]) => check_gemv(args, z, v, out),
-        _ if args.options != FormatOptions::default() => Err(Error::Input(
+        _ if args.options.any() => Err(Error::Input(
             "--format and its options: allowed with --codec or --gemv; cases have names, see --list".into(),
         )),
         _ => verify(args),
@@ -135,7 +134,7 @@ fn on_adapter(args: &Verify, cases: &[(String, Case)], index: Option<usize>) -> 
 
 /// Somebody else's codec: a CSV of f32 bits and codes.
 fn check_codec(args: &Verify, path: &Path) -> Result<()> {
-    let quantizer = options(&args.options)?;
+    let quantizer = args.options.quantizer()?;
     if quantizer.sharing.is_some() || quantizer.rounding.direction.is_random() {
         return Err(Error::Input(
             "--codec: allowed are formats of single values and roundings without random bits".into(),
@@ -201,10 +200,7 @@ fn check_codec(args: &Verify, path: &Path) -> Result<()> {
 
 /// Somebody else's product of Z and v in a format.
 fn check_gemv(args: &Verify, z: &Path, v: &Path, out: &Path) -> Result<()> {
-    let quantizer: Option<Quantizer> = match args.options.format {
-        Some(_) => Some(options(&args.options)?),
-        None => None,
-    };
+    let quantizer = args.options.has("format").then(|| args.options.quantizer()).transpose()?;
     let ((shape, z_bits), (v_shape, v_bits), (out_shape, out_bits)) = (array(z)?, array(v)?, array(out)?);
     let (rows, columns) = match shape[..] {
         [rows, columns] => (rows, columns),
@@ -223,7 +219,7 @@ fn check_gemv(args: &Verify, z: &Path, v: &Path, out: &Path) -> Result<()> {
             "--gemv: {columns} columns: allowed are up to 2^20, so that the bound of f32 sums means something"
         )));
     }
-    let given = args.options.tensor_scale.is_some();
+    let given = args.options.has("tensor_scale");
     let z = gemv::rounded(quantizer.as_ref(), given, &z_bits, columns);
     let v = gemv::rounded(quantizer.as_ref(), given, &v_bits, columns);
     let out: Vec<f32> = out_bits.iter().map(|bits| f32::from_bits(*bits)).collect();

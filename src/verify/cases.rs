@@ -1,5 +1,7 @@
 //! The list of cases, derived from the table of formats.
 
+use strum::VariantArray as _;
+
 use super::Level;
 use super::kernels::KernelCase;
 use crate::format::{
@@ -110,7 +112,7 @@ fn roundings(format: &Format) -> Vec<Rounding> {
     let few = Rounding { direction: Direction::Stochastic, bits: 8, zero_mean: false };
     let zero_mean = Rounding { zero_mean: true, ..Rounding::new(Direction::Stochastic) };
     let more = [few, zero_mean].into_iter().filter(|rounding| fits(&rounding.direction));
-    Direction::ALL.into_iter().filter(fits).map(Rounding::new).chain(more).collect()
+    Direction::VARIANTS.iter().copied().filter(fits).map(Rounding::new).chain(more).collect()
 }
 
 /// A block format in every scale mode, and stochastically; an integer's absmax.
@@ -131,11 +133,11 @@ fn blocks(format: &'static Format) -> Vec<(String, Case)> {
         ];
         return cases.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q))).to_vec();
     }
-    let modes = ScaleMode::ALL.map(|mode| {
+    let modes = ScaleMode::VARIANTS.iter().map(|&mode| {
         let quantizer = Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
         (format!("block/{name}/{}", mode.name()), Case::Block(quantizer))
     });
     let satfinite = Quantizer { nan: Nan::Satfinite, ..base };
     let more = [("sr", stochastic), ("satfinite", satfinite)];
-    modes.into_iter().chain(more.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q)))).collect()
+    modes.chain(more.map(|(word, q)| (format!("block/{name}/{word}"), Case::Block(q)))).collect()
 }
