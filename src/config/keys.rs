@@ -49,7 +49,7 @@ impl Keys {
     }
 
     pub fn required(&mut self, key: &str, allowed: &str) -> Result<Value> {
-        self.take(key).ok_or_else(|| Error::Input(format!("{} is missing: allowed is {allowed}", self.path(key))))
+        self.take(key).ok_or_else(|| missing(&self.path(key), allowed))
     }
 
     /// The section of that name; an absent one is empty.
@@ -163,6 +163,10 @@ pub fn grid(key: &str, value: Value, low: u64, high: u64) -> Result<Vec<u64>> {
         single => vec![single],
     };
     from_list(key, list)?.iter().map(|value| integer(key, value, low, high)).collect()
+}
+
+pub fn missing(key: &str, allowed: &str) -> Error {
+    Error::Input(format!("{key} is missing: allowed is {allowed}"))
 }
 
 pub fn bad(key: &str, value: &dyn Display, allowed: &str) -> Error {
