@@ -57,7 +57,7 @@ fn spec(key: &str, site: Site, value: Value) -> Result<Option<Spec>> {
     }
     let mut law = LawOptions::new(site.is_scalar());
     options(keys, LAW_OPTIONS, &mut law)?;
-    Ok(Some(law.spec()))
+    Ok(Some(law.into()))
 }
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {

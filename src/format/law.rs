@@ -1,8 +1,7 @@
 //! Idealised laws in place of a format, and their options.
 
-use super::option::{Allowed, Kind, OptionRow, Setting, Unset, number, set, truths};
-use super::spec::Spec;
-use crate::words::{find, words};
+use super::option::{Allowed, Kind, OptionRow, Setting, Unset, number, set, truths, word};
+use crate::words::words;
 
 /// How an idealised noise law joins a value u; e = sqrt(eps), n has mean 0 and variance 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -56,9 +55,9 @@ impl LawOptions {
         LawOptions { noise: Noise::Additive, eps: 0.0, law: Law::Gaussian, shared: false, per_sample }
     }
 
-    pub fn spec(self) -> Spec {
-        let LawOptions { noise, eps, law, shared, .. } = self;
-        Spec::Noise { noise, eps, law, shared }
+    /// As texts tell it: where a batch shares no draw, they leave the option out.
+    pub(super) fn told(noise: Noise, eps: f64, law: Law, shared: bool) -> LawOptions {
+        LawOptions { noise, eps, law, shared, per_sample: shared }
     }
 }
 
@@ -72,7 +71,7 @@ pub const LAW_OPTIONS: &[Row] = &[
         help: "An idealised law in place of a format: {}",
         allowed: Allowed::Words(words::<Noise>),
         unset: Unset::Nothing,
-        read: |law, value| set(&mut law.noise, value.as_str().and_then(find)),
+        read: |law, value| set(&mut law.noise, word(value)),
         write: |law| Some(Setting::Word(law.noise.name())),
         ..Row::FREE
     },
@@ -92,7 +91,7 @@ pub const LAW_OPTIONS: &[Row] = &[
         kind: Kind::Law,
         help: "Distribution of the law's error: {}",
         allowed: Allowed::Words(words::<Law>),
-        read: |law, value| set(&mut law.law, value.as_str().and_then(find)),
+        read: |law, value| set(&mut law.law, word(value)),
         write: |law| Some(Setting::Word(law.law.name())),
         always: |_| true,
         ..Row::FREE

@@ -1,5 +1,6 @@
 //! What the options of a format allow one another.
 
+use super::option::is_power_of_two;
 use super::{Direction, Float, Layout, Quantizer};
 
 /// Whether values are rounded to codes at all: `fp32` leaves them as they are.
@@ -34,11 +35,6 @@ pub(super) fn direction_limits(q: &Quantizer) -> Option<(bool, String)> {
 /// Whether a scale is a power of two from 2^least to 2^most.
 pub(super) fn is_scale(scale: f64, least: i32, most: i32) -> bool {
     scale > 0.0 && is_power_of_two(scale) && (least..=most).contains(&libm::ilogb(scale))
-}
-
-/// Whether a positive normal number is a power of two.
-pub(super) fn is_power_of_two(x: f64) -> bool {
-    x.to_bits() << 12 == 0
 }
 
 /// Exponents of the smallest and the largest scale. Every scaled value of a float is an f32.

@@ -8,6 +8,7 @@ mod limits;
 mod op;
 mod option;
 mod options;
+mod quantizer;
 mod rounding;
 mod spec;
 mod splitting;
@@ -19,8 +20,9 @@ pub use layout::{Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
 pub use op::{QuantOp, class, policy};
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
+pub use quantizer::Quantizer;
 pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
-pub use spec::{Quantizer, Range, Spec};
+pub use spec::{Range, Spec};
 pub use splitting::Splitting;
 
 /// One number format.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use toml::Value;
 
-use super::limits::is_power_of_two;
+use crate::words::{self, Word};
 
 /// An option of a `T`, which is a format or a law with everything a recipe can set.
 pub struct OptionRow<T: 'static> {
@@ -148,6 +148,11 @@ pub(super) fn set<V>(field: &mut V, value: Option<V>) -> bool {
     value.map(|value| *field = value).is_some()
 }
 
+/// A word of an enum.
+pub(super) fn word<W: Word>(value: &Value) -> Option<W> {
+    value.as_str().and_then(words::find)
+}
+
 /// A number, whole or not.
 pub(super) fn number(value: &Value) -> Option<f64> {
     value.as_float().or(value.as_integer().map(|v| v as f64))
@@ -188,4 +193,9 @@ impl fmt::Display for Setting {
             Setting::Step(step) => write!(f, "{step} times=reciprocal"),
         }
     }
+}
+
+/// Whether a positive normal number is a power of two.
+pub(super) fn is_power_of_two(x: f64) -> bool {
+    x.to_bits() << 12 == 0
 }

@@ -2,12 +2,12 @@
 //! parser, the resolved config, the columns of rows, `formats`, the command line and the pages derive from the table.
 
 use super::limits::{bias, biases, direction_limits, dither_bits, has_codes, is_other_logarithm, is_scale, scales};
-use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths};
+use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
     Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials,
     Subnormals, WHOLE, format, names,
 };
-use crate::words::{find, words};
+use crate::words::words;
 
 /// Which codes of two's complement an integer uses.
 #[derive(Clone, Copy, PartialEq, strum::IntoStaticStr, strum::VariantArray)]
@@ -51,7 +51,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         help: "How values are rounded: {}",
         allowed: Allowed::Words(words::<Direction>),
         applies: has_codes,
-        read: |q, value| set(&mut q.rounding, value.as_str().and_then(find).map(Rounding::new)),
+        read: |q, value| set(&mut q.rounding, word(value).map(Rounding::new)),
         limits: direction_limits,
         write: |q| Some(Setting::Word(q.rounding.direction.name())),
         ..Row::FREE
@@ -86,7 +86,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         allowed: Allowed::Words(words::<Variant>),
         applies: |q| has_codes(q) && q.layout != Layout::Exponent,
         read: |q, value| {
-            let variant = value.as_str().and_then(find::<Variant>).map(|variant| variant == Variant::B);
+            let variant = word::<Variant>(value).map(|variant| variant == Variant::B);
             q.rounding.direction == Direction::Stochastic && set(&mut q.rounding.zero_mean, variant)
         },
         limits: |q| match q.rounding.direction {
@@ -121,9 +121,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         allowed: Allowed::Words(words::<Codes>),
         applies: |q| matches!(q.layout, Layout::Integer { .. }),
         read: |q, value| match &mut q.layout {
-            Layout::Integer { full, .. } => {
-                set(full, value.as_str().and_then(find::<Codes>).map(|codes| codes == Codes::Full))
-            }
+            Layout::Integer { full, .. } => set(full, word::<Codes>(value).map(|codes| codes == Codes::Full)),
             _ => false,
         },
         write: |q| match q.layout {
@@ -173,7 +171,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         allowed: Allowed::Words(words::<ScaleMode>),
         applies: |q| matches!(q.layout, Layout::Block { .. }),
         read: |q, value| {
-            let mode = value.as_str().and_then(find);
+            let mode = word(value);
             q.sharing.as_mut().is_some_and(|sharing| set(&mut sharing.mode, mode))
         },
         write: |q| q.sharing.map(|sharing| Setting::Word(sharing.mode.name())),
@@ -194,7 +192,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         help: "Beyond the largest value: {} (infinity, or NaN where there is none)",
         allowed: Allowed::Words(words::<Overflow>),
         applies: |q| matches!(q.layout, Layout::Float(_) | Layout::Exponent),
-        read: |q, value| set(&mut q.overflow, value.as_str().and_then(find)),
+        read: |q, value| set(&mut q.overflow, word(value)),
         write: |q| Some(Setting::Word(q.overflow.name())),
         ..Row::FREE
     },
@@ -203,7 +201,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         help: "NaN, and NaN or infinity in a block: {}",
         allowed: Allowed::Words(words::<Nan>),
         applies: has_codes,
-        read: |q, value| set(&mut q.nan, value.as_str().and_then(find)),
+        read: |q, value| set(&mut q.nan, word(value)),
         write: |q| Some(Setting::Word(q.nan.name())),
         ..Row::FREE
     },
@@ -212,7 +210,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         help: "f32 inputs below 2^-126: {}",
         allowed: Allowed::Words(words::<Subnormals>),
         applies: has_codes,
-        read: |q, value| set(&mut q.subnormals, value.as_str().and_then(find)),
+        read: |q, value| set(&mut q.subnormals, word(value)),
         write: |q| Some(Setting::Word(q.subnormals.name())),
         ..Row::FREE
     },
@@ -255,7 +253,6 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         },
         write: |q| bias(&mut { q.layout }).map(|bias| Setting::Whole((*bias).into())),
         always: is_other_logarithm,
-        ..Row::FREE
     },
     Row {
         name: "specials",
@@ -265,7 +262,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         unset: Unset::Layout,
         applies: |q| matches!(q.layout, Layout::Float(_)),
         read: |q, value| match &mut q.layout {
-            Layout::Float(float) => set(&mut float.specials, value.as_str().and_then(find)),
+            Layout::Float(float) => set(&mut float.specials, word(value)),
             _ => false,
         },
         write: |q| match q.layout {

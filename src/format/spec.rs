@@ -1,56 +1,9 @@
 //! What a recipe asks for at a site: a format with its options, or an idealised law.
 
-use super::law::{LAW_OPTIONS, LawOptions};
-use super::limits::is_power_of_two;
+use super::law::{LAW_OPTIONS, Law, LawOptions, Noise};
 use super::option::{Kind, column, inline_table};
 use super::options::FORMAT_OPTIONS;
-use super::{Format, Law, Layout, Nan, Noise, Overflow, Rounding, ScaleMode, Sharing, Subnormals};
-
-/// A format with every option.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Quantizer {
-    pub format: &'static Format,
-    /// That of the format, with what the recipe changed about it.
-    pub layout: Layout,
-    /// The step of an integer format and the power of two a float or logarithmic format is multiplied by.
-    pub scale: f64,
-    pub rounding: Rounding,
-    pub overflow: Overflow,
-    pub nan: Nan,
-    pub subnormals: Subnormals,
-    /// Of block formats, and of integers whose step follows from the largest magnitude.
-    pub sharing: Option<Sharing>,
-    /// The f32 that multiplies all of a two-level format.
-    pub tensor_scale: f32,
-}
-
-impl Quantizer {
-    /// With the defaults of the format; integers get the step 1.
-    pub fn new(format: &'static Format) -> Quantizer {
-        let sharing = format.layout.block().map(|size| Sharing { size, mode: ScaleMode::Floor });
-        Quantizer {
-            format,
-            layout: format.layout,
-            scale: 1.0,
-            rounding: format.rounding(),
-            overflow: format.overflow,
-            nan: Nan::Propagate,
-            subnormals: Subnormals::Honour,
-            sharing,
-            tensor_scale: 1.0,
-        }
-    }
-
-    /// Whether the step is a power of two; if not, values are multiplied by its reciprocal.
-    pub fn is_power_of_two(&self) -> bool {
-        is_power_of_two(self.scale)
-    }
-
-    /// The defaults of the format, and of the direction.
-    fn usual(&self) -> Quantizer {
-        Quantizer { rounding: Rounding::new(self.rounding.direction), ..Quantizer::new(self.format) }
-    }
-}
+use super::{Layout, Quantizer};
 
 /// What a recipe asks for at a site.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,14 +18,21 @@ pub enum Spec {
     },
 }
 
+impl From<LawOptions> for Spec {
+    fn from(options: LawOptions) -> Spec {
+        let LawOptions { noise, eps, law, shared, per_sample: _ } = options;
+        Spec::Noise { noise, eps, law, shared }
+    }
+}
+
 impl Spec {
     /// The text of the column `<site>`: the name, then the options that are not defaults.
     pub fn canonical(&self) -> String {
         match self {
             Spec::Format(q) => q.format.name.to_string() + &column(FORMAT_OPTIONS, Kind::COLUMN, q, &q.usual()),
             &Spec::Noise { noise, eps, law, shared } => {
-                let law = LawOptions { noise, eps, law, shared, per_sample: shared };
-                noise.name().to_string() + &column(LAW_OPTIONS, Kind::COLUMN, &law, &LawOptions::new(law.per_sample))
+                let (own, usual) = (LawOptions::told(noise, eps, law, shared), LawOptions::new(shared));
+                noise.name().to_string() + &column(LAW_OPTIONS, Kind::COLUMN, &own, &usual)
             }
         }
     }
@@ -92,9 +52,8 @@ impl Spec {
     pub fn inline_table(&self) -> String {
         match self {
             Spec::Format(q) => inline_table(FORMAT_OPTIONS, q),
-            // A batch that shares a draw is told, where there is one draw per sample the option is left out.
             &Spec::Noise { noise, eps, law, shared } => {
-                inline_table(LAW_OPTIONS, &LawOptions { noise, eps, law, shared, per_sample: shared })
+                inline_table(LAW_OPTIONS, &LawOptions::told(noise, eps, law, shared))
             }
         }
     }
