@@ -5,6 +5,7 @@ use clap::Parser;
 use crate::commands::Command;
 use crate::format::{Direction, Law, Noise, names};
 use crate::site::Site;
+use crate::words::listed;
 
 /// Examples, what a recipe can hold, and the exit codes.
 fn after() -> String {
@@ -27,11 +28,11 @@ Every key with its default: docs/config.md.
 Exit codes: 0 ok, 1 unexpected, 2 usage, config or input, 3 bits differ, 4 no suitable adapter,
 5 incomplete (interrupted; the same command continues), 6 device lost, 7 corrupt or foreign results.
 stdout is data, stderr is progress and messages. NO_COLOR is honoured.",
-        Site::ALL.map(Site::name).join(", "),
+        listed::<Site>(),
         names(),
-        Direction::ALL.map(Direction::name).join(", "),
-        Noise::ALL.map(Noise::name).join(", "),
-        Law::ALL.map(Law::name).join(", "),
+        listed::<Direction>(),
+        listed::<Noise>(),
+        listed::<Law>(),
     )
 }
 

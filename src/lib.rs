@@ -116,3 +116,4 @@ pub mod tensor;
 pub mod theory;
 #[doc(hidden)]
 pub mod verify;
+pub mod words;

@@ -3,9 +3,11 @@
 use std::ops::{Index, IndexMut};
 
 use serde::Serialize;
+use strum::VariantArray as _;
 
 /// Where a value of the simulated training step is rounded, in column order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Site {
     Data,
     Sketch,
@@ -19,34 +21,14 @@ pub enum Site {
 }
 
 /// Number of sites.
-pub const SITES: usize = 9;
+pub const SITES: usize = Site::VARIANTS.len();
 
 impl Site {
-    pub const ALL: [Site; SITES] = [
-        Site::Data,
-        Site::Sketch,
-        Site::Feature,
-        Site::FeatureGrad,
-        Site::Label,
-        Site::Parameter,
-        Site::Activation,
-        Site::Gradient,
-        Site::Weight,
-    ];
+    pub const ALL: [Site; SITES] = *Site::VARIANTS.as_array().expect("SITES is their number");
 
     /// The config key and the column prefix.
     pub fn name(self) -> &'static str {
-        match self {
-            Site::Data => "data",
-            Site::Sketch => "sketch",
-            Site::Feature => "feature",
-            Site::FeatureGrad => "feature_grad",
-            Site::Label => "label",
-            Site::Parameter => "parameter",
-            Site::Activation => "activation",
-            Site::Gradient => "gradient",
-            Site::Weight => "weight",
-        }
+        self.into()
     }
 
     /// One value per sample, not a vector.

@@ -4,15 +4,12 @@
 use std::sync::LazyLock;
 
 use super::{Coded, DOWN, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, SIGN, STOCHASTIC, UNDERFLOWED, UP, overflowed, split};
-use crate::format::{QuantOp, policy};
+use crate::format::{MAX_BASE_FACTOR, QuantOp, policy};
 
-/// The most roots per octave.
-pub const MOST: u32 = 16;
-
-/// For n = 1 to [`MOST`] the significands, of 24 bits, of 2^(0/n), ..., 2^((n-1)/n), one list after the other.
+/// For n = 1 to [`MAX_BASE_FACTOR`] the significands, of 24 bits, of 2^(0/n), ..., 2^((n-1)/n), one list after the other.
 pub static ROOTS: LazyLock<Vec<u32>> = LazyLock::new(|| {
     let root = |j: u32, n: u32| (libm::exp2(f64::from(j) / f64::from(n)) as f32).to_bits() & 0x7f_ffff | 0x80_0000;
-    (1..=MOST).flat_map(|n| (0..n).map(move |j| root(j, n))).collect()
+    (1..=MAX_BASE_FACTOR).flat_map(|n| (0..n).map(move |j| root(j, n))).collect()
 });
 
 /// Significand of 2^(j/n), and of 2 for j = n.

@@ -1,11 +1,14 @@
 //! The codec: rounds f32 bit patterns with u32 and i32 arithmetic; only the products of some formats are f32's. Twin of
 //! shaders/codec.wgsl.
 
+mod description;
 pub mod logarithmic;
 mod product;
 mod scale;
 mod site;
 
+pub use crate::format::NO_CODE;
+pub use description::{any_float, description};
 pub use scale::{block_scale, scale_byte};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
 
@@ -22,8 +25,6 @@ pub const LARGEST: u32 = 0x7f7f_ffff;
 const SMALLEST_NORMAL: u32 = 0x0080_0000;
 /// 2^-127.
 pub const SMALLEST_POWER: u32 = 0x0040_0000;
-/// The format has no code for this.
-pub const NO_CODE: u32 = u32::MAX;
 
 pub const SATURATED: u32 = 1;
 pub const UNDERFLOWED: u32 = 2;

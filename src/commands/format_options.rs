@@ -1,99 +1,72 @@
-//! A number format and its options on the command line: those of a recipe's site.
+//! A number format and its options on the command line: those of a recipe's site, by the same table.
 
-use serde::Serialize;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use toml::{Table, Value};
 
 use crate::config::keys::Keys;
 use crate::config::quantizer::quantizer;
 use crate::error::Result;
-use crate::format::Quantizer;
+use crate::format::{FORMAT_OPTIONS, Quantizer};
 
-/// A number format and its options, those of a recipe's site.
-#[derive(clap::Args, Debug, Default, PartialEq, Serialize)]
-pub struct FormatOptions {
-    /// A format of `roundlaw formats`, or any eXmY.
-    #[arg(long)]
-    format: Option<String>,
-    /// nearest-even, nearest-away, toward-zero, up, down, stochastic, dither.
-    #[arg(long)]
-    rounding: Option<String>,
-    /// Random bits of stochastic and dither: 8, 16, 32.
-    #[arg(long)]
-    bits: Option<u32>,
-    /// Of stochastic: a, or b whose mean error is 0.
-    #[arg(long)]
-    variant: Option<String>,
-    /// Of integers: a number or absmax; if it is no power of two, values are multiplied by its f32 reciprocal.
-    #[arg(long)]
-    step: Option<String>,
-    /// Of integers: symmetric, full.
-    #[arg(long)]
-    range: Option<String>,
-    /// Power of two that float and logarithmic formats are multiplied by.
-    #[arg(long)]
-    scale: Option<f64>,
-    /// Elements that share a scale: 8, 16, 32, 64, vector.
-    #[arg(long)]
-    block: Option<String>,
-    /// Of block formats: floor, rceil, even, ceil.
-    #[arg(long)]
-    scale_mode: Option<String>,
-    /// Of nvfp4: the tensor's scale; without it, it follows from the largest magnitude.
-    #[arg(long)]
-    tensor_scale: Option<f64>,
-    /// Beyond the largest value: saturate, ieee (infinity, or NaN where there is none).
-    #[arg(long)]
-    overflow: Option<String>,
-    /// NaN, and NaN or infinity in a block: propagate, satfinite.
-    #[arg(long)]
-    nan: Option<String>,
-    /// f32 inputs below 2^-126: honour, flush.
-    #[arg(long)]
-    subnormals: Option<String>,
-    /// Exponent bias of a float format; of a logarithmic one the code of 1.
-    #[arg(long, allow_hyphen_values = true)]
-    bias: Option<i32>,
-    /// What the top codes of a float format are: none, nan, ieee.
-    #[arg(long)]
-    specials: Option<String>,
-    /// Whether a float format has subnormal numbers: true, false.
-    #[arg(long)]
-    gradual_underflow: Option<bool>,
-    /// Of logarithmic formats: values per octave, 1 to 16.
-    #[arg(long)]
-    roots: Option<u32>,
-}
+/// The options that were given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FormatOptions(Table);
 
 impl FormatOptions {
     /// Whether an option of that name was given.
     pub fn has(&self, name: &str) -> bool {
-        self.table().contains_key(name)
+        self.0.contains_key(name)
     }
 
     /// Whether any option was given.
     pub fn any(&self) -> bool {
-        *self != FormatOptions::default()
+        !self.0.is_empty()
     }
 
     /// The format that they name.
     pub fn quantizer(&self) -> Result<Quantizer> {
-        let mut table = self.table();
-        // Numbers where a word may stand too.
-        for key in ["step", "block"] {
-            let text = table.get(key).and_then(|value| value.as_str()).map(str::to_string);
-            let number = text.as_deref().and_then(|text| match text.parse::<i64>() {
-                Ok(whole) => Some(Value::from(whole)),
-                Err(_) => text.parse::<f64>().ok().map(Value::from),
-            });
-            if let Some(number) = number {
-                table.insert(key.to_string(), number);
-            }
-        }
-        quantizer(Keys::options(table))
+        quantizer(Keys::options(self.0.clone()))
+    }
+}
+
+impl Args for FormatOptions {
+    fn augment_args(command: Command) -> Command {
+        command.args(FORMAT_OPTIONS.iter().map(|row| {
+            let argument = Arg::new(row.name).long(row.name.replace('_', "-"));
+            argument.value_name(row.name.to_uppercase()).help(row.help()).allow_negative_numbers(true)
+        }))
     }
 
-    /// The options that were given.
-    fn table(&self) -> Table {
-        Table::try_from(self).expect("options are numbers, words and truth values")
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for FormatOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut options = FormatOptions::default();
+        options.update_from_arg_matches(matches)?;
+        Ok(options)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        for row in FORMAT_OPTIONS {
+            if let Some(word) = matches.get_one::<String>(row.name) {
+                self.0.insert(row.name.to_string(), value(word));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A word as a config would have it without quotes: a number or a truth value, else text. `nan` and `inf` are text.
+fn value(word: &str) -> Value {
+    let decimal = || word.parse::<f64>().ok().filter(|_| word.contains(|c: char| c.is_ascii_digit()));
+    if let Ok(whole) = word.parse::<i64>() {
+        Value::from(whole)
+    } else if let Some(number) = decimal() {
+        Value::from(number)
+    } else {
+        word.parse::<bool>().map_or_else(|_| Value::from(word), Value::from)
     }
 }

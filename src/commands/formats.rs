@@ -1,7 +1,8 @@
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::print;
-use crate::format::{FORMATS, description};
+use crate::codec::{any_float, description};
+use crate::format::FORMATS;
 
 /// List every number format with its layout, limits, special values, defaults and source.
 #[derive(clap::Args, Debug)]
@@ -13,10 +14,9 @@ pub struct Args {
 
 /// Lists every row of the table with all its defaults.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let rows: Vec<Value> =
-        FORMATS.iter().map(|format| Value::Object(description(format))).chain([any_float()]).collect();
+    let rows: Vec<_> = FORMATS.iter().map(description).chain([any_float()]).map(Value::Object).collect();
     if args.json {
-        print(&json!(rows).to_string());
+        print(&Value::from(rows).to_string());
         return Ok(());
     }
     for row in &rows {
@@ -27,22 +27,4 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         print(&format!("{name}: {}", pairs.join("; ")));
     }
     Ok(())
-}
-
-/// The formats without a row.
-fn any_float() -> Value {
-    json!({
-        "name": "eXmY",
-        "layout": "sign, X = 1 to 8 exponent bits, Y = 0 to 22 mantissa bits, bias 2^(X-1) - 1",
-        "default_rounding": "nearest-even",
-        "default_bits": "32",
-        "default_variant": "a",
-        "default_scale": "1",
-        "default_specials": "ieee",
-        "default_gradual_underflow": "true",
-        "default_overflow": "ieee",
-        "default_nan": "propagate",
-        "default_subnormals": "honour",
-        "source": "the rules of IEEE 754-2019, 3.4",
-    })
 }

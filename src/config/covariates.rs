@@ -6,24 +6,29 @@ use toml::Value;
 
 use super::MAX_DIM;
 use super::input::input;
-use super::keys::{Keys, bad, number, one_of};
+use super::keys::{Keys, boolean, number, word};
 use crate::error::{Error, Result};
 use crate::npy::MAX_MAGNITUDE;
 use crate::problem::Covariates;
+
+/// Of the training rows.
+#[derive(Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub(super) enum Order {
+    File,
+    Permuted,
+}
 
 /// Reads `{ path, labels, order, held_out, standardize }`.
 pub(super) fn covariates(mut keys: Keys, base: &Path) -> Result<Covariates> {
     let x = input(&mut keys, "path", "path_hash", base)?;
     let labels = input(&mut keys, "labels", "labels_hash", base)?;
     let order = keys.take("order").unwrap_or(Value::from("file"));
-    let permuted = one_of(&keys.path("order"), &order, &["file", "permuted"])? == 1;
+    let permuted = word::<Order>(&keys.path("order"), &order)? == Order::Permuted;
     let held_out = keys.take("held_out").unwrap_or(Value::from(0.1));
     let held_out = number(&keys.path("held_out"), &held_out, 0.001, 0.9)?;
-    let standardize = match keys.take("standardize") {
-        None => false,
-        Some(Value::Boolean(wanted)) => wanted,
-        Some(other) => return Err(bad(&keys.path("standardize"), &other, "true, false")),
-    };
+    let standardize = keys.take("standardize").unwrap_or(Value::from(false));
+    let standardize = boolean(&keys.path("standardize"), &standardize)?;
     let (path, labels_path) = (keys.path("path"), keys.path("labels"));
     keys.finish(&["path", "labels", "order", "held_out", "standardize", "path_hash", "labels_hash"])?;
     let &[rows, dim] = x.shape.as_slice() else {

@@ -1,8 +1,11 @@
 //! Reading a TOML table key by key, so that whatever is left over is an unknown key.
 
+use std::fmt::Display;
+
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::words::{self, Word};
 
 /// A table whose keys are taken out one by one.
 pub struct Keys {
@@ -41,8 +44,12 @@ impl Keys {
         self.table.remove(key)
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub fn required(&mut self, key: &str, allowed: &str) -> Result<Value> {
-        self.take(key).ok_or_else(|| Error::Input(format!("{} is missing: allowed is {allowed}", self.path(key))))
+        self.take(key).ok_or_else(|| missing(&self.path(key), allowed))
     }
 
     /// The section of that name; an absent one is empty.
@@ -89,15 +96,6 @@ pub fn from_list(key: &str, list: Vec<Value>) -> Result<Vec<Value>> {
         }
     }
     Ok(list)
-}
-
-/// A power of two 2^low to 2^high.
-pub fn power_of_two(key: &str, value: &Value, low: i32, high: i32) -> Result<f64> {
-    let number = value.as_float().or(value.as_integer().map(|v| v as f64));
-    let fits = |v: &f64| *v > 0.0 && v.to_bits() << 12 == 0 && (low..=high).contains(&libm::ilogb(*v));
-    number.filter(fits).ok_or_else(|| {
-        Error::Input(format!("{key} = {value}: allowed is a power of two from 2^{low} to 2^{high}, as 0.03125"))
-    })
 }
 
 /// Applies one `KEY=VALUE`: a dotted key and a TOML value (a bare word counts as text).
@@ -167,7 +165,11 @@ pub fn grid(key: &str, value: Value, low: u64, high: u64) -> Result<Vec<u64>> {
     from_list(key, list)?.iter().map(|value| integer(key, value, low, high)).collect()
 }
 
-pub fn bad(key: &str, value: &Value, allowed: &str) -> Error {
+pub fn missing(key: &str, allowed: &str) -> Error {
+    Error::Input(format!("{key} is missing: allowed is {allowed}"))
+}
+
+pub fn bad(key: &str, value: &dyn Display, allowed: &str) -> Error {
     Error::Input(format!("{key} = {value}: allowed is {allowed}"))
 }
 
@@ -186,7 +188,11 @@ pub fn number(key: &str, value: &Value, low: f64, high: f64) -> Result<f64> {
     }
 }
 
-pub fn one_of(key: &str, value: &Value, allowed: &[&str]) -> Result<usize> {
-    let found = value.as_str().and_then(|text| allowed.iter().position(|name| *name == text));
-    found.ok_or_else(|| bad(key, value, &allowed.join(", ")))
+/// The variant of an enum of words.
+pub fn word<T: Word>(key: &str, value: &Value) -> Result<T> {
+    value.as_str().and_then(words::find).ok_or_else(|| bad(key, value, &words::listed::<T>()))
+}
+
+pub fn boolean(key: &str, value: &Value) -> Result<bool> {
+    value.as_bool().ok_or_else(|| bad(key, value, "true, false"))
 }

@@ -45,14 +45,16 @@ pub struct Config {
     pub sweep: Sweep,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Schedule {
     Constant,
     /// gamma 2^-floor(t/stage), stage = ceil(T/log2 T).
     Geometric,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Output {
     Last,
     Average,
@@ -107,7 +109,8 @@ pub struct Sweep {
 }
 
 /// Who draws the covariates of a GPU adapter's runs. The bits are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Draws {
     Device,
     /// The CPU, which uploads them block by block.
@@ -116,19 +119,19 @@ pub enum Draws {
 
 impl Draws {
     pub fn name(self) -> &'static str {
-        if self == Draws::Device { "device" } else { "host" }
+        self.into()
     }
 }
 
 impl Output {
     pub fn name(self) -> &'static str {
-        if self == Output::Last { "last" } else { "average" }
+        self.into()
     }
 }
 
 impl Schedule {
     pub fn name(self) -> &'static str {
-        if self == Schedule::Constant { "constant" } else { "geometric" }
+        self.into()
     }
 }
 

@@ -8,17 +8,50 @@ use toml::{Table, Value};
 use super::covariates::covariates;
 use super::input::input;
 use super::{MAX_DIM, MAX_PROBLEMS};
-use crate::config::keys::{Keys, bad, distinct, from_list, integer, number, one_of, values};
+use crate::config::keys::{Keys, boolean, distinct, from_list, integer, number, values, word};
 use crate::error::{Error, Result};
 use crate::problem::{self, Problem, Sketch, Spectrum, Tail, Target};
+use crate::words::{Word, listed};
 
 const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
 
+#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+enum Sampling {
+    Ambient,
+}
+
+#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+enum SpectrumKind {
+    Power,
+    Exponential,
+    Logarithmic,
+    File,
+}
+
+#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+enum TargetKind {
+    Gaussian,
+    Ones,
+    Source,
+    File,
+}
+
+#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+enum SketchKind {
+    Gaussian,
+    None,
+    File,
+}
+
 pub(super) fn problems(mut keys: Keys, base: &Path) -> Result<Vec<Problem>> {
-    let sketches = values(&mut keys, "sketch", kind("gaussian"))?;
+    let sketches = values(&mut keys, "sketch", plain("gaussian"))?;
     let sketches = distinct("problem.sketch", &sketches, |value| sketch(value, base))?;
     for value in &values(&mut keys, "sampling", Value::from("ambient"))? {
-        one_of("problem.sampling", value, &["ambient"])?;
+        word::<Sampling>("problem.sampling", value)?;
     }
     let bases = match keys.take("covariates") {
         Some(value) => from_files(&mut keys, value, base)?,
@@ -40,8 +73,21 @@ pub(super) fn problems(mut keys: Keys, base: &Path) -> Result<Vec<Problem>> {
     Ok(points)
 }
 
-fn kind(kind: &str) -> Value {
+/// A table of that kind and nothing else.
+fn plain(kind: &str) -> Value {
     Value::Table(Table::from_iter([("kind".to_string(), Value::from(kind))]))
+}
+
+/// What a table is about.
+fn kind<T: Word>(keys: &mut Keys) -> Result<T> {
+    let value = keys.required("kind", &listed::<T>())?;
+    word(&keys.path("kind"), &value)
+}
+
+/// An exponent or a rate.
+fn parameter(keys: &mut Keys, key: &str) -> Result<f64> {
+    let value = keys.required(key, "a number from 0 to 16")?;
+    number(&keys.path(key), &value, 0.0, 16.0)
 }
 
 /// Points but for sketch and tail, each with its tails.
@@ -56,12 +102,11 @@ fn drawn(keys: &mut Keys, base: &Path) -> Result<Bases> {
     let dims = distinct("problem.dim", &dims, |value| integer("problem.dim", value, 1, u64::from(MAX_DIM)))?;
     let spectra = keys.required("spectrum", "{ kind = \"power\", exponent = 2.0 }")?;
     let spectra = distinct("problem.spectrum", &list(spectra, "problem.spectrum")?, |value| spectrum(value, base))?;
-    let targets = values(keys, "target", kind("gaussian"))?;
+    let targets = values(keys, "target", plain("gaussian"))?;
     let targets = distinct("problem.target", &targets, |value| target(value, base))?;
     let noises = distinct("problem.noise", &values(keys, "noise", Value::from(1.0))?, noise_level)?;
-    let tails = distinct("problem.tail", &values(keys, "tail", Value::from("open"))?, |value| {
-        Ok([Tail::Open, Tail::Closed][one_of("problem.tail", value, &["open", "closed"])?])
-    })?;
+    let tails = values(keys, "tail", Value::from("open"))?;
+    let tails = distinct("problem.tail", &tails, |value| word("problem.tail", value))?;
     few(&[dims.len(), spectra.len(), targets.len(), noises.len(), tails.len()])?;
     let mut points = Vec::new();
     for &dim in &dims {
@@ -121,19 +166,15 @@ fn noise_level(value: &Value) -> Result<f64> {
 
 fn spectrum(value: &Value, base: &Path) -> Result<Spectrum> {
     let mut keys = Keys::from_value("problem.spectrum", value.clone())?;
-    let kinds = ["power", "exponential", "logarithmic", "file"];
-    let kind = one_of("problem.spectrum.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
-    let parameter = |keys: &mut Keys, key: &str, low: f64, high: f64| {
-        let value = keys.required(key, &format!("a number from {low} to {high}"))?;
-        number(&keys.path(key), &value, low, high)
+    let (spectrum, more): (Spectrum, &[&str]) = match kind(&mut keys)? {
+        SpectrumKind::Power => (Spectrum::Power { exponent: parameter(&mut keys, "exponent")? }, &["exponent"]),
+        SpectrumKind::Exponential => (Spectrum::Exponential { rate: parameter(&mut keys, "rate")? }, &["rate"]),
+        SpectrumKind::Logarithmic => {
+            (Spectrum::Logarithmic { exponent: parameter(&mut keys, "exponent")? }, &["exponent"])
+        }
+        SpectrumKind::File => (Spectrum::File(input(&mut keys, "path", "hash", base)?), &["path", "hash"]),
     };
-    let (spectrum, allowed): (Spectrum, &[&str]) = match kind {
-        0 => (Spectrum::Power { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
-        1 => (Spectrum::Exponential { rate: parameter(&mut keys, "rate", 0.0, 16.0)? }, &["kind", "rate"]),
-        2 => (Spectrum::Logarithmic { exponent: parameter(&mut keys, "exponent", 0.0, 16.0)? }, &["kind", "exponent"]),
-        _ => (Spectrum::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
-    };
-    keys.finish(allowed)?;
+    keys.finish(&[&["kind"], more].concat())?;
     if let Spectrum::File(input) = &spectrum
         && let Some(i) = input.values.iter().position(|lambda| *lambda < 0.0)
     {
@@ -148,36 +189,27 @@ fn spectrum(value: &Value, base: &Path) -> Result<Spectrum> {
 
 fn target(value: &Value, base: &Path) -> Result<Target> {
     let mut keys = Keys::from_value("problem.target", value.clone())?;
-    let kinds = ["gaussian", "ones", "source", "file"];
-    let kind = one_of("problem.target.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
-    let (target, allowed): (Target, &[&str]) = match kind {
-        0 => (Target::Gaussian, &["kind"]),
-        1 => (Target::Ones, &["kind"]),
-        2 => {
-            let exponent = keys.required("exponent", "a number from 0 to 16")?;
-            let exponent = number("problem.target.exponent", &exponent, 0.0, 16.0)?;
-            (Target::Source { exponent }, &["kind", "exponent"])
-        }
-        _ => (Target::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+    let (target, more): (Target, &[&str]) = match kind(&mut keys)? {
+        TargetKind::Gaussian => (Target::Gaussian, &[]),
+        TargetKind::Ones => (Target::Ones, &[]),
+        TargetKind::Source => (Target::Source { exponent: parameter(&mut keys, "exponent")? }, &["exponent"]),
+        TargetKind::File => (Target::File(input(&mut keys, "path", "hash", base)?), &["path", "hash"]),
     };
-    keys.finish(allowed)?;
+    keys.finish(&[&["kind"], more].concat())?;
     Ok(target)
 }
 
 fn sketch(value: &Value, base: &Path) -> Result<Sketch> {
     let mut keys = Keys::from_value("problem.sketch", value.clone())?;
-    let kinds = ["gaussian", "none", "file"];
-    let kind = one_of("problem.sketch.kind", &keys.required("kind", &kinds.join(", "))?, &kinds)?;
-    let (sketch, allowed): (Sketch, &[&str]) = match kind {
-        0 => match keys.take("nested") {
-            None | Some(Value::Boolean(true)) => (Sketch::Gaussian { nested: true }, &["kind", "nested"]),
-            Some(Value::Boolean(false)) => (Sketch::Gaussian { nested: false }, &["kind", "nested"]),
-            Some(other) => return Err(bad("problem.sketch.nested", &other, "true, false")),
-        },
-        1 => (Sketch::None, &["kind"]),
-        _ => (Sketch::File(input(&mut keys, "path", "hash", base)?), &["kind", "path", "hash"]),
+    let (sketch, more): (Sketch, &[&str]) = match kind(&mut keys)? {
+        SketchKind::Gaussian => {
+            let nested = keys.take("nested").unwrap_or(Value::from(true));
+            (Sketch::Gaussian { nested: boolean("problem.sketch.nested", &nested)? }, &["nested"])
+        }
+        SketchKind::None => (Sketch::None, &[]),
+        SketchKind::File => (Sketch::File(input(&mut keys, "path", "hash", base)?), &["path", "hash"]),
     };
-    keys.finish(allowed)?;
+    keys.finish(&[&["kind"], more].concat())?;
     Ok(sketch)
 }
 

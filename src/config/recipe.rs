@@ -2,11 +2,11 @@
 
 use toml::{Table, Value};
 
-use super::quantizer::{boolean, quantizer};
+use super::quantizer::{options, quantizer};
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
-use crate::config::keys::{Keys, bad, number, one_of};
+use crate::config::keys::{Keys, bad};
 use crate::error::{Error, Result};
-use crate::format::{Law, Layout, Noise, Spec};
+use crate::format::{LAW_OPTIONS, LawOptions, Layout, Spec};
 use crate::site::{SITES, Site};
 
 pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
@@ -51,28 +51,13 @@ fn spec(key: &str, site: Site, value: Value) -> Result<Option<Spec>> {
         Value::String(name) => Value::Table(Table::from_iter([("format".to_string(), Value::String(name))])),
         other => other,
     };
-    let mut keys = Keys::from_value(key, value)?;
-    match keys.take("noise") {
-        Some(noise) => law(keys, site, &noise).map(Some),
-        None => number_format(keys),
+    let keys = Keys::from_value(key, value)?;
+    if !keys.has("noise") {
+        return number_format(keys);
     }
-}
-
-fn law(mut keys: Keys, site: Site, noise: &Value) -> Result<Spec> {
-    let noise = Noise::ALL[one_of(&keys.path("noise"), noise, &Noise::ALL.map(Noise::name))?];
-    let eps = number(&keys.path("eps"), &keys.required("eps", "a variance, as 0.01")?, 2f64.powi(-96), 1e6)?;
-    let law = keys.take("law").unwrap_or(Value::from("gaussian"));
-    let law = Law::ALL[one_of(&keys.path("law"), &law, &Law::ALL.map(Law::name))?];
-    let mut allowed = vec!["noise", "eps", "law"];
-    let mut shared = false;
-    if site.is_scalar() {
-        allowed.push("shared_batch");
-        if let Some(value) = keys.take("shared_batch") {
-            shared = boolean(&keys, "shared_batch", &value)?;
-        }
-    }
-    keys.finish(&allowed)?;
-    Ok(Spec::Noise { noise, eps, law, shared })
+    let mut law = LawOptions::new(site.is_scalar());
+    options(keys, LAW_OPTIONS, &mut law)?;
+    Ok(Some(law.into()))
 }
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use toml::Value;
 
+use super::covariates::Order;
 use super::{Check, Checkpoints, Config, Output};
-use crate::format::{Direction, Float, Layout, Quantizer, Spec, WHOLE};
 use crate::problem::{Covariates, Input, Problem, Sketch, Spectrum, Target};
 use crate::site::Site;
 
@@ -94,7 +94,7 @@ fn body(config: &Config, name: Name) -> String {
         let _ = writeln!(text, "\n[[recipe]]\nname = {}", Value::from(recipe.name.as_str()));
         for site in Site::ALL {
             if let Some(spec) = &recipe.sites[site as usize] {
-                let _ = writeln!(text, "{} = {}", site.name(), spec_text(spec));
+                let _ = writeln!(text, "{} = {}", site.name(), spec.inline_table());
             }
         }
     }
@@ -139,54 +139,8 @@ fn covariates_text(covariates: &Covariates, name: Name) -> String {
         "{{ {}, {}, order = \"{}\", held_out = {:?}, standardize = {} }}",
         input_text("path", "path_hash", &covariates.x, name),
         input_text("labels", "labels_hash", &covariates.labels, name),
-        if covariates.permuted { "permuted" } else { "file" },
+        <&str>::from(if covariates.permuted { Order::Permuted } else { Order::File }),
         covariates.held_out,
         covariates.standardize
     )
-}
-
-fn spec_text(spec: &Spec) -> String {
-    match spec {
-        Spec::Noise { noise, eps, law, shared } => {
-            let batch = if *shared { ", shared_batch = true" } else { "" };
-            format!("{{ noise = \"{}\", eps = {eps:?}, law = \"{}\"{batch} }}", noise.name(), law.name())
-        }
-        Spec::Format(quantizer) => quantizer_text(quantizer),
-    }
-}
-
-fn quantizer_text(quantizer: &Quantizer) -> String {
-    let Quantizer { format, layout, scale, rounding, overflow, nan, subnormals, sharing, tensor_scale } = quantizer;
-    let overflow = format!(", overflow = \"{}\"", overflow.name());
-    let mut options = match *layout {
-        Layout::Float(Float { bias, specials, gradual, .. }) => format!(
-            ", scale = {scale:?}, bias = {bias}, specials = \"{}\", gradual_underflow = {gradual}{overflow}",
-            specials.name()
-        ),
-        Layout::Integer { full, .. } => {
-            let step = if sharing.is_some() { "\"absmax\"".to_string() } else { format!("{scale:?}") };
-            format!(", step = {step}, range = \"{}\"", if full { "full" } else { "symmetric" })
-        }
-        Layout::Logarithmic { roots, bias, .. } => format!(", scale = {scale:?}, roots = {roots}, bias = {bias}"),
-        // As f64, which the limits are checked in.
-        Layout::TwoLevel { .. } => format!(", tensor_scale = {:?}", f64::from(*tensor_scale)),
-        Layout::Exponent => overflow,
-        Layout::Identity | Layout::Block { .. } => String::new(),
-    };
-    if let (Some(sharing), Some(_)) = (sharing, layout.block()) {
-        let size = if sharing.size == WHOLE { "\"vector\"".to_string() } else { sharing.size.to_string() };
-        options += &format!(", block = {size}");
-        if let Layout::Block { .. } = layout {
-            options += &format!(", scale_mode = \"{}\"", sharing.mode.name());
-        }
-    }
-    options += &format!(", nan = \"{}\", subnormals = \"{}\"", nan.name(), subnormals.name());
-    options += &format!(", rounding = \"{}\"", rounding.direction.name());
-    if rounding.direction.is_random() {
-        options += &format!(", bits = {}", rounding.bits);
-    }
-    if rounding.direction == Direction::Stochastic {
-        options += &format!(", variant = \"{}\"", if rounding.zero_mean { "b" } else { "a" });
-    }
-    format!("{{ format = \"{}\"{options} }}", format.name)
 }

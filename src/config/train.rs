@@ -2,8 +2,8 @@
 
 use toml::Value;
 
-use super::{Check, Checkpoints, Draws, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Output, Schedule, Sweep, Train};
-use crate::config::keys::{Keys, bad, distinct, from_list, grid, integer, number, one_of, values};
+use super::{Check, Checkpoints, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Sweep, Train};
+use crate::config::keys::{Keys, bad, boolean, distinct, from_list, grid, integer, number, values, word};
 use crate::error::{Error, Result};
 use crate::problem::{Problem, Sketch};
 
@@ -31,19 +31,16 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
     let step_size = |value: &Value| number("train.step_size", value, 2f64.powi(-40), 2f64.powi(20));
     let step_sizes = distinct("train.step_size", &step_sizes, step_size)?;
     let schedule = keys.take("schedule").unwrap_or(Value::from("geometric"));
-    let schedule = one_of("train.schedule", &schedule, &["constant", "geometric"])?;
-    let outputs = values(&mut keys, "output", Value::from("last"))?
-        .iter()
-        .map(|value| Ok([Output::Last, Output::Average][one_of("train.output", value, &["last", "average"])?]))
-        .collect::<Result<Vec<_>>>()?;
+    let schedule = word("train.schedule", &schedule)?;
+    let outputs = values(&mut keys, "output", Value::from("last"))?;
+    let outputs = outputs.iter().map(|value| word("train.output", value)).collect::<Result<_>>()?;
     let checkpoints = checkpoints(keys.take("checkpoints"), &samples, &batches)?;
-    let quantized_test = match keys.take("quantized_test") {
-        None | Some(Value::Boolean(false)) => None,
-        Some(Value::Boolean(true)) => {
-            let samples = keys.take("test_samples").unwrap_or(Value::from(4096));
-            Some(integer("train.test_samples", &samples, 2, 1 << 24)? as u32)
-        }
-        Some(other) => return Err(bad("train.quantized_test", &other, "true, false")),
+    let quantized = keys.take("quantized_test").unwrap_or(Value::from(false));
+    let quantized_test = if boolean("train.quantized_test", &quantized)? {
+        let samples = keys.take("test_samples").unwrap_or(Value::from(4096));
+        Some(integer("train.test_samples", &samples, 2, 1 << 24)? as u32)
+    } else {
+        None
     };
     keys.finish(&[
         "model",
@@ -77,7 +74,7 @@ pub(super) fn train(mut keys: Keys, problems: &[Problem]) -> Result<Train> {
         samples,
         batches: narrow(batches),
         step_sizes,
-        schedule: [Schedule::Constant, Schedule::Geometric][schedule],
+        schedule,
         outputs,
         checkpoints,
         quantized_test,
@@ -147,7 +144,7 @@ pub(super) fn sweep(mut keys: Keys) -> Result<Sweep> {
         Some(other) => Check::parse(&other.to_string())?,
     };
     let draws = keys.take("draws").unwrap_or(Value::from("device"));
-    let draws = [Draws::Device, Draws::Host][one_of("sweep.draws", &draws, &["device", "host"])?];
+    let draws = word("sweep.draws", &draws)?;
     keys.finish(&["seeds", "seed", "check", "draws"])?;
     Ok(Sweep { seeds, seed, check, draws })
 }

@@ -1,6 +1,10 @@
 //! How a format lays out its values.
 
-use crate::codec::NO_CODE;
+/// What stands for the code of a value that the format has none for.
+pub const NO_CODE: u32 = u32::MAX;
+
+/// The largest base factor of a logarithmic format: the codec has a table for each.
+pub const MAX_BASE_FACTOR: u32 = 16;
 
 /// How a row of the table lays out its values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,10 +19,11 @@ pub enum Layout {
         bits: u32,
         full: bool,
     },
-    /// 0, and with a sign the code c >= 1 for 2^((c - bias) / roots).
+    /// 0, and with a sign the code c >= 1 for 2^((c - bias) / base_factor): powers of the base 2^(1 / base_factor)
+    /// (Zhao et al., LNS-Madam, 2021).
     Logarithmic {
         bits: u32,
-        roots: u32,
+        base_factor: u32,
         bias: i32,
     },
     /// `size` consecutive elements share a power of two, by default the floor of the block's largest exponent less
@@ -48,7 +53,8 @@ pub struct Float {
 }
 
 /// What the largest codes stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[repr(u32)]
 pub enum Specials {
     /// Every code is a number.
@@ -60,10 +66,8 @@ pub enum Specials {
 }
 
 impl Specials {
-    pub const ALL: [Specials; 3] = [Specials::None, Specials::Nan, Specials::Ieee];
-
     pub fn name(self) -> &'static str {
-        ["none", "nan", "ieee"][self as usize]
+        self.into()
     }
 }
 

@@ -2,20 +2,27 @@
 //!
 //! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
-mod description;
+mod law;
 mod layout;
+mod limits;
 mod op;
+mod option;
+mod options;
+mod quantizer;
 mod rounding;
 mod spec;
 mod splitting;
 
 use std::sync::LazyLock;
 
-pub use description::description;
-pub use layout::{Float, Layout, Specials};
+pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
+pub use layout::{Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
 pub use op::{QuantOp, class, policy};
+pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
+pub use options::{FORMAT_OPTIONS, block_name, usual};
+pub use quantizer::Quantizer;
 pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
-pub use spec::{Law, Noise, Quantizer, Range, Spec, block_name, float_options};
+pub use spec::{Range, Spec};
 pub use splitting::Splitting;
 
 /// One number format.
@@ -73,9 +80,9 @@ const fn integer(name: &'static str, bits: u32) -> Format {
     saturating(name, Layout::Integer { bits, full: false }, "two's complement times a step")
 }
 
-const fn logarithmic(name: &'static str, bits: u32, roots: u32) -> Format {
-    let layout = Layout::Logarithmic { bits, roots, bias: 1 << (bits - 2) };
-    saturating(name, layout, "logarithmic number system: powers of 2^(1/roots), and zero")
+const fn logarithmic(name: &'static str, bits: u32, base_factor: u32) -> Format {
+    let layout = Layout::Logarithmic { bits, base_factor, bias: 1 << (bits - 2) };
+    saturating(name, layout, "logarithmic number system: powers of 2^(1/base_factor), and zero")
 }
 
 /// `bits` bits with the sign; the largest element of a block keeps them all (block floating point).

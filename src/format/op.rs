@@ -48,7 +48,7 @@ pub struct QuantOp {
     pub class: u32,
     /// `Direction as u32` of a format, `Law as u32` of a noise.
     pub rounding: u32,
-    /// Stored significand bits below the leading one; 23 for a fixed grid. Of roots of two: roots per octave.
+    /// Stored significand bits below the leading one; 23 for a fixed grid. Of roots of two: the base factor.
     pub mantissa: u32,
     /// Exponent of the smallest step: every value is a multiple of 2^lsb_min (2^(lsb_min + s) in a block of scale s).
     /// Of roots of two: the code of 1.
@@ -231,11 +231,11 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
                 QuantOp { class: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
             }
         },
-        Layout::Logarithmic { bits, roots, bias } => {
+        Layout::Logarithmic { bits, base_factor, bias } => {
             let max_code = (1 << (bits - 1)) - 1;
-            let one = bias - scale * roots as i32;
-            let (class, significand) = (class::LOGARITHMIC, if roots == 1 { 1 } else { 24 });
-            QuantOp { class, mantissa: roots, lsb_min: one, max_code, min_code: max_code, significand, ..op }
+            let one = bias - scale * base_factor as i32;
+            let (class, significand) = (class::LOGARITHMIC, if base_factor == 1 { 1 } else { 24 });
+            QuantOp { class, mantissa: base_factor, lsb_min: one, max_code, min_code: max_code, significand, ..op }
         }
         Layout::Block { element, unit, emax, .. } => match *element {
             Layout::Float(float) => shared(minifloat(op, &float, 0), quantizer, Some(emax)),

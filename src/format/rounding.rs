@@ -1,13 +1,12 @@
 //! How a value becomes one of a format's: directions, random bits, and what happens at the edges.
 
 /// How a value between two codes is rounded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[repr(u32)]
 pub enum Direction {
     /// To the nearest code, ties to the even one.
     NearestEven = 0,
-    /// Up in magnitude with the probability of the discarded fraction (IEEE P3109, StochasticA and B).
-    Stochastic = 1,
     /// To the nearest code, ties away from zero.
     NearestAway = 2,
     TowardZero = 3,
@@ -15,32 +14,16 @@ pub enum Direction {
     Up = 4,
     /// Toward minus infinity.
     Down = 5,
+    /// Up in magnitude with the probability of the discarded fraction (IEEE P3109, StochasticA and B).
+    Stochastic = 1,
     /// Subtractive dither: the magnitude plus a random part of a step is rounded, and the part taken off again, so
     /// that the error is uniform and independent of the value.
     Dither = 6,
 }
 
 impl Direction {
-    pub const ALL: [Direction; 7] = [
-        Direction::NearestEven,
-        Direction::NearestAway,
-        Direction::TowardZero,
-        Direction::Up,
-        Direction::Down,
-        Direction::Stochastic,
-        Direction::Dither,
-    ];
-
     pub fn name(self) -> &'static str {
-        match self {
-            Direction::NearestEven => "nearest-even",
-            Direction::NearestAway => "nearest-away",
-            Direction::TowardZero => "toward-zero",
-            Direction::Up => "up",
-            Direction::Down => "down",
-            Direction::Stochastic => "stochastic",
-            Direction::Dither => "dither",
-        }
+        self.into()
     }
 
     /// The abbreviation of the literature, as in the names of the cases that `verify` runs.
@@ -81,22 +64,11 @@ impl Rounding {
         let bits = if matches!(direction, Direction::Dither) { 8 } else { 32 };
         Rounding { direction, bits, zero_mean: false }
     }
-
-    /// The text of the column `<site>_rounding`: the direction, then the options that are not defaults.
-    pub fn canonical(&self) -> String {
-        let mut text = self.direction.name().to_string();
-        if self.bits != Rounding::new(self.direction).bits {
-            text += &format!(" bits={}", self.bits);
-        }
-        if self.zero_mean {
-            text += " variant=b";
-        }
-        text
-    }
 }
 
 /// What becomes of a value beyond the largest one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Overflow {
     /// The largest value.
     Saturate,
@@ -105,15 +77,14 @@ pub enum Overflow {
 }
 
 impl Overflow {
-    pub const ALL: [Overflow; 2] = [Overflow::Saturate, Overflow::Ieee];
-
     pub fn name(self) -> &'static str {
-        ["saturate", "ieee"][self as usize]
+        self.into()
     }
 }
 
 /// What becomes of NaN, and of a block that holds NaN or an infinity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Nan {
     /// NaN, where the format has none an f32 one; the whole block is NaN.
     Propagate,
@@ -122,15 +93,14 @@ pub enum Nan {
 }
 
 impl Nan {
-    pub const ALL: [Nan; 2] = [Nan::Propagate, Nan::Satfinite];
-
     pub fn name(self) -> &'static str {
-        ["propagate", "satfinite"][self as usize]
+        self.into()
     }
 }
 
 /// What an f32 below 2^-126 counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Subnormals {
     /// Its value.
     Honour,
@@ -139,15 +109,14 @@ pub enum Subnormals {
 }
 
 impl Subnormals {
-    pub const ALL: [Subnormals; 2] = [Subnormals::Honour, Subnormals::Flush];
-
     pub fn name(self) -> &'static str {
-        ["honour", "flush"][self as usize]
+        self.into()
     }
 }
 
 /// How a block's largest magnitude A becomes the exponent of its scale, less the element's emax.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ScaleMode {
     /// floor(log2 A) (OCP MX 1.0).
     Floor,
@@ -160,10 +129,8 @@ pub enum ScaleMode {
 }
 
 impl ScaleMode {
-    pub const ALL: [ScaleMode; 4] = [ScaleMode::Floor, ScaleMode::Rceil, ScaleMode::Even, ScaleMode::Ceil];
-
     pub fn name(self) -> &'static str {
-        ["floor", "rceil", "even", "ceil"][self as usize]
+        self.into()
     }
 
     /// What is added to the significand of A before its exponent is read: a carry makes the exponent one larger.

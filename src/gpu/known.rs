@@ -147,9 +147,9 @@ step_size = [0.05]
 name = "logarithmic"
 data = "log8"
 sketch = { format = "log6", rounding = "stochastic" }
-feature = { format = "log8", roots = 5, rounding = "stochastic", bits = 16, variant = "b" }
+feature = { format = "log8", base_factor = 5, rounding = "stochastic", bits = 16, variant = "b" }
 label = "log8"
-parameter = { format = "log8", roots = 16, bias = 100, rounding = "nearest-away" }
+parameter = { format = "log8", base_factor = 16, bias = 100, rounding = "nearest-away" }
 activation = { format = "log4", rounding = "up" }
 gradient = { format = "log8", rounding = "down" }
 weight = { format = "log8", scale = 0.0625, rounding = "stochastic" }

@@ -73,7 +73,8 @@ pub enum Sketch {
 }
 
 /// What stands for the coordinates beyond D.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Tail {
     /// Nothing.
     Open,
@@ -137,7 +138,7 @@ impl Sketch {
 
 impl Tail {
     pub fn name(self) -> &'static str {
-        if self == Tail::Open { "open" } else { "closed" }
+        self.into()
     }
 }
 

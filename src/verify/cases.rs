@@ -1,5 +1,7 @@
 //! The list of cases, derived from the table of formats.
 
+use strum::VariantArray as _;
+
 use super::Level;
 use super::kernels::KernelCase;
 use crate::format::{
@@ -134,7 +136,7 @@ fn roundings(format: &Format) -> Vec<Rounding> {
     let few = Rounding { direction: Direction::Stochastic, bits: 8, zero_mean: false };
     let zero_mean = Rounding { zero_mean: true, ..Rounding::new(Direction::Stochastic) };
     let more = [few, zero_mean].into_iter().filter(|rounding| fits(&rounding.direction));
-    Direction::ALL.into_iter().filter(fits).map(Rounding::new).chain(more).collect()
+    Direction::VARIANTS.iter().copied().filter(fits).map(Rounding::new).chain(more).collect()
 }
 
 /// A block format in every scale mode, and stochastically.
@@ -159,6 +161,6 @@ fn blocks(format: &'static Format) -> Vec<Case> {
         return cases.map(case).to_vec();
     }
     let of_mode = |mode: ScaleMode| Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
-    let modes = ScaleMode::ALL.map(|mode| (mode.name(), of_mode(mode)));
-    modes.into_iter().chain([("sr", stochastic), ("satfinite", satfinite)]).map(case).collect()
+    let modes = ScaleMode::VARIANTS.iter().map(|&mode| (mode.name(), of_mode(mode)));
+    modes.chain([("sr", stochastic), ("satfinite", satfinite)]).map(case).collect()
 }

@@ -14,6 +14,8 @@ use roundlaw::format::{
 use roundlaw::plan::Plan;
 use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};
 use roundlaw::site::{SITES, Site};
+use roundlaw::words::words;
+use strum::VariantArray as _;
 
 mod covariates;
 mod damaged;

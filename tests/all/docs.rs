@@ -19,6 +19,7 @@ use toml::Table;
 mod disagreements;
 mod formats;
 mod keys;
+mod options;
 mod page;
 
 use page::{CONFIG, FORMATS, GALLERY, README, ROWS, VERIFY, blocks, code, table};

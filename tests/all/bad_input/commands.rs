@@ -50,7 +50,7 @@ fn usage(place: &Place, table: &[(&str, &[&str])]) {
 #[test]
 fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
     let names = "fp32, tf32, bf16, f16, e5m2, e4m3";
-    let float = "allowed are --format, --rounding, --bits, --variant, --nan, --subnormals, --scale, --overflow, \
+    let float = "allowed are --format, --rounding, --bits, --variant, --scale, --overflow, --nan, --subnormals, \
                  --bias, --specials, --gradual-underflow";
     all_refused(
         &place(),
@@ -66,11 +66,14 @@ fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
             ("quantize --format int8 --step 1 --scale 2", &["--scale", "--format, --rounding", "--step, --range"]),
             ("quantize --format int8 --step 1 --range half", &["--range = \"half\"", "symmetric, full"]),
             ("quantize --format e4m3 --step 1", &["--step does not apply", float]),
-            ("quantize --format e4m3 --roots 4", &["--roots does not apply", float]),
+            ("quantize --format e4m3 --base-factor 4", &["--base-factor does not apply", float]),
             ("quantize --format e4m3 --block 16", &["--block does not apply", float]),
             ("quantize --format e4m3 --scale 3", &["--scale = 3", "a power of two from 2^-32 to 2^32"]),
             ("quantize --format e4m3 --bias 1000", &["--bias = 1000", "a whole number from -112 to 141"]),
             ("quantize --format e4m3 --bias -1000", &["--bias = -1000", "a whole number from -112 to 141"]),
+            ("quantize --format e4m3 --bias 1.5", &["--bias = 1.5", "a whole number from -112 to 141"]),
+            ("quantize --format e4m3 --scale -2", &["--scale = -2", "a power of two from 2^-32 to 2^32"]),
+            ("quantize --format e4m3 --gradual-underflow maybe", &["--gradual-underflow = \"maybe\"", "true, false"]),
             ("quantize --format e4m3 --specials inf", &["--specials = \"inf\"", "none, nan, ieee"]),
             ("quantize --format e1m0", &["--format = \"e1m0\"", "specials = \"none\""]),
             ("quantize --format e1m4 --gradual-underflow false", &["--gradual-underflow = false", "allowed is true"]),
@@ -84,12 +87,12 @@ fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
             ("quantize --format e4m3 --rounding dither", &["--rounding = \"dither\"", "integers with a fixed step"]),
             ("quantize --format int12 --step 1 --rounding dither --bits 16", &["--bits = 16", "at most 12"]),
             ("quantize --format e8m0 --rounding nearest-even", &["--rounding", "up, down, toward-zero"]),
-            ("quantize --format log8 --roots 17", &["--roots = 17", "a whole number from 1 to 16"]),
+            ("quantize --format log8 --base-factor 17", &["--base-factor = 17", "a whole number from 1 to 16"]),
             ("quantize --format mxfp4 --block 7", &["--block = 7", "8, 16, 32, 64, \"vector\""]),
             ("quantize --format mxfp4 --scale-mode round", &["--scale-mode", "floor, rceil, even, ceil"]),
-            ("quantize --format mxfp4 --tensor-scale 1", &["--tensor-scale", "--block, --scale-mode"]),
+            ("quantize --format mxfp4 --tensor-scale 1", &["--tensor-scale", "--block, --scale-mode, --nan"]),
             ("quantize --format nvfp4 --tensor-scale 0", &["--tensor-scale = 0", "a number from"]),
-            ("quantize --format nvfp4 --scale-mode floor", &["--scale-mode", "--block, --tensor-scale"]),
+            ("quantize --format nvfp4 --scale-mode floor", &["--scale-mode", "--block, --tensor-scale, --nan"]),
             ("quantize --format fp32 --nan satfinite", &["--nan", "allowed are --format"]),
             ("verify --codec t.csv --format e5", &["--format = \"e5\"", names]),
             ("verify --gemv in.npy v.npy out.npy --format int8", &["--step is missing", "a number"]),
@@ -160,8 +163,7 @@ fn the_command_line_names_what_belongs_together() {
             ("quantize --format e4m3 in.npy", &["OUT.npy"]),
             ("quantize --format e4m3 --codes c.npy", &["IN.npy"]),
             ("quantize --format mxfp4 --scales s.npy", &["IN.npy"]),
-            ("quantize --format e4m3 --bias 1.5", &["--bias", "1.5"]),
-            ("quantize --format e4m3 --gradual-underflow maybe", &["--gradual-underflow", "true, false"]),
+            ("quantize --format e4m3 --bias --json", &["--bias"]),
             ("quantize --format e4m3 --rounding stochastic --random words.npy --seed 3", &["--random", "--seed"]),
             ("verify --codec t.csv", &["--format"]),
             ("verify --gemv in.npy v.npy", &["--gemv", "3 values"]),

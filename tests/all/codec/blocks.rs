@@ -3,6 +3,7 @@
 use roundlaw::codec::{NAN, block_scale, scale_byte};
 use roundlaw::format::{Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
 use roundlaw::reference::quantize::{Job, Quantized, operation};
+use strum::VariantArray as _;
 
 use super::list::{magnitudes, rounded};
 use super::{quantizer, value};
@@ -40,7 +41,7 @@ fn scale_modes_choose_the_exponent_that_their_definition_says() {
         .flat_map(|e| fractions.iter().map(move |fraction| (((e + 127) as u32) << 23) | fraction).collect::<Vec<_>>());
     let inputs: Vec<u32> = normal.chain(fractions.iter().map(|fraction| fraction | 1)).collect();
     for (name, emax, mantissa) in MX {
-        for mode in ScaleMode::ALL {
+        for &mode in ScaleMode::VARIANTS {
             let op = QuantOp::of(&shared(name, 32, mode));
             let max = f64::from(f32::from_bits(op.max_bits));
             for &largest in &inputs {

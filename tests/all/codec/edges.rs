@@ -4,6 +4,7 @@ use roundlaw::codec::{NAN, NO_CODE, Rounded, SATURATED, UNDERFLOWED, quantize};
 use roundlaw::format::{
     Direction, FORMATS, Float, Format, Layout, Nan, Overflow, QuantOp, Quantizer, Specials, Subnormals, format,
 };
+use strum::VariantArray as _;
 
 use super::{one, quantizer, value, with_direction};
 
@@ -140,7 +141,7 @@ fn every_code_is_its_own_value() {
         .filter(|format| format.name != "e1m0")
         .collect();
     for format in all {
-        for specials in Specials::ALL {
+        for &specials in Specials::VARIANTS {
             let mut quantizer = Quantizer::new(format);
             match &mut quantizer.layout {
                 Layout::Float(float) if float.exponent < 8 && (1 << float.mantissa > 1 || float.exponent > 1) => {

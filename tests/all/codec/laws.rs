@@ -1,8 +1,8 @@
 //! Laws that hold for every format and direction.
 
 use proptest::prelude::*;
-use roundlaw::codec::logarithmic::{MOST, ROOTS};
-use roundlaw::format::{Direction, FORMATS, Layout, Quantizer, Rounding};
+use roundlaw::codec::logarithmic::ROOTS;
+use roundlaw::format::{Direction, FORMATS, Layout, MAX_BASE_FACTOR, Quantizer, Rounding};
 
 use super::{FIXED, one, value};
 
@@ -44,7 +44,7 @@ fn roots_of_two_are_rounded_right() {
         number
     };
     let mut at = 0;
-    for n in 1..=MOST {
+    for n in 1..=MAX_BASE_FACTOR {
         for j in 0..n {
             let (root, exact) = (ROOTS[at], shifted(24 * n + j));
             assert!(less(&power(2 * root - 1, n), &exact) && less(&exact, &power(2 * root + 1, n)), "2^({j}/{n})");

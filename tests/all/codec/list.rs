@@ -35,12 +35,12 @@ pub fn magnitudes(quantizer: &Quantizer) -> (Vec<(f64, u32)>, f64) {
             let last = 1u32 << (bits - 1);
             ((0..last).map(|q| (f64::from(q) * scale, q)).collect(), f64::from(last) * scale)
         }
-        Layout::Logarithmic { bits, roots, bias } => {
+        Layout::Logarithmic { bits, base_factor, bias } => {
             let power = |c: u32| {
                 let place = c as i32 - bias;
-                let (octave, j) = (place.div_euclid(roots as i32), place.rem_euclid(roots as i32));
+                let (octave, j) = (place.div_euclid(base_factor as i32), place.rem_euclid(base_factor as i32));
                 // The f32 nearest a root, scaled exactly.
-                f64::from((f64::from(j) / f64::from(roots)).exp2() as f32) * 2f64.powi(octave) * scale
+                f64::from((f64::from(j) / f64::from(base_factor)).exp2() as f32) * 2f64.powi(octave) * scale
             };
             let last = 1u32 << (bits - 1);
             (std::iter::once((0.0, 0)).chain((1..last).map(|c| (power(c), c))).collect(), power(last))

@@ -2,6 +2,7 @@
 
 use roundlaw::codec::{NO_CODE, SATURATED, UNDERFLOWED};
 use roundlaw::format::{Direction, FORMATS, Float, Layout, Overflow, Quantizer, Rounding, Specials};
+use strum::VariantArray as _;
 
 use super::list::{magnitudes, rounded, telling_inputs};
 use super::{FIXED, one, quantizer, value};
@@ -22,7 +23,7 @@ fn small() -> Vec<Quantizer> {
         .filter(|(_, float)| float.exponent < 8)
         .collect();
     for (base, float) in floats {
-        for specials in Specials::ALL {
+        for &specials in Specials::VARIANTS {
             for (bias, gradual) in [(float.bias, false), (float.bias + 3, true), (float.bias - 2, false)] {
                 let layout = Layout::Float(Float { bias, gradual, specials, ..float });
                 if specials != Specials::Ieee || float.exponent > 1 {
@@ -33,8 +34,8 @@ fn small() -> Vec<Quantizer> {
         all.push(Quantizer { scale: 0.125, ..base });
     }
     let log = quantizer("log8");
-    for (roots, bias) in [(1, 60), (3, 50), (5, 64), (7, 90), (16, 100)] {
-        all.push(Quantizer { layout: Layout::Logarithmic { bits: 8, roots, bias }, scale: 4.0, ..log });
+    for (base_factor, bias) in [(1, 60), (3, 50), (5, 64), (7, 90), (16, 100)] {
+        all.push(Quantizer { layout: Layout::Logarithmic { bits: 8, base_factor, bias }, scale: 4.0, ..log });
     }
     all
 }
@@ -44,7 +45,7 @@ fn every_small_format_rounds_as_its_list_of_values_says() {
     for base in small() {
         let list = magnitudes(&base);
         for direction in FIXED {
-            for overflow in Overflow::ALL {
+            for &overflow in Overflow::VARIANTS {
                 let quantizer = Quantizer { rounding: Rounding::new(direction), overflow, ..base };
                 telling_inputs(&list.0).into_iter().for_each(|x| assert_as_listed(&quantizer, &list, x));
             }
@@ -57,8 +58,7 @@ pub fn assert_as_listed(quantizer: &Quantizer, list: &(Vec<(f64, u32)>, f64), x:
     let found = one(quantizer, x);
     let negative = x.is_sign_negative();
     let (index, beyond) = rounded(list, f64::from(x.abs()), negative, quantizer.rounding.direction);
-    let place =
-        || format!("{} {:?} {}: {x:e}", quantizer.format.name, quantizer.layout, quantizer.rounding.canonical());
+    let place = || format!("{} {:?} {:?}: {x:e}", quantizer.format.name, quantizer.layout, quantizer.rounding);
     // Directions toward zero stop at the largest value.
     let stops = match quantizer.rounding.direction {
         Direction::TowardZero => true,

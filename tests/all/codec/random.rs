@@ -12,7 +12,10 @@ fn value(op: &QuantOp, x: f32, word: u32) -> f64 {
 
 #[test]
 fn stochastic_rounding_goes_up_as_often_as_its_random_bits_say() {
-    let log = |roots: u32| Quantizer { layout: Layout::Logarithmic { bits: 6, roots, bias: 16 }, ..quantizer("log6") };
+    let log = |base_factor: u32| Quantizer {
+        layout: Layout::Logarithmic { bits: 6, base_factor, bias: 16 },
+        ..quantizer("log6")
+    };
     let formats = ["e4m3", "e2m1", "e5m2", "e3m4"].map(quantizer).into_iter();
     for base in formats.chain([1, 2, 3, 7, 16].map(log)) {
         let (list, _) = magnitudes(&base);
@@ -57,7 +60,7 @@ fn thirty_two_random_bits_decide_to_the_last_one() {
 #[test]
 fn a_logarithmic_grid_needs_its_64_bit_products() {
     // One root per octave: from 1 to 2, so that the fraction is that of the significand.
-    let base = Quantizer { layout: Layout::Logarithmic { bits: 8, roots: 1, bias: 60 }, ..quantizer("log8") };
+    let base = Quantizer { layout: Layout::Logarithmic { bits: 8, base_factor: 1, bias: 60 }, ..quantizer("log8") };
     for zero_mean in [false, true] {
         let op = QuantOp::of(&Quantizer {
             rounding: Rounding { direction: Direction::Stochastic, bits: 32, zero_mean },

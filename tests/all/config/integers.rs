@@ -12,7 +12,7 @@ pub const INTEGERS: std::ops::RangeInclusive<u32> = 2..=16;
 fn integers_have_a_step_and_nothing_of_a_float() {
     for bits in INTEGERS {
         let with = |options: &str| format!("{{ format = \"int{bits}\"{options} }}");
-        let number = "a number from 3.552713678800501e-15 to 2.81474976710656e14"; // 2^-48 to 2^48
+        let number = "a number from 2^-48 to 2^48, best a power of two as 0.03125, or \"absmax\"";
         values_refused(
             "weight",
             &[

@@ -67,7 +67,7 @@ fn every_option_of_a_recipe_parses_back() {
         "{ format = \"int5\", step = 0.1, range = \"full\", subnormals = \"flush\" }",
         "{ format = \"int8\", step = 1e-14, rounding = \"dither\", bits = 16 }",
         "{ format = \"int11\", step = \"absmax\", range = \"full\" }",
-        "{ format = \"log8\", roots = 5, bias = 70, scale = 0.0625 }",
+        "{ format = \"log8\", base_factor = 5, bias = 70, scale = 0.0625 }",
         "{ format = \"nvfp4\", block = 64, tensor_scale = 281474976710656 }",
         "{ format = \"nvfp4\", block = \"vector\", tensor_scale = 0.1 }",
         "{ noise = \"relative\", eps = 0.1, law = \"two-point\" }",
@@ -109,7 +109,7 @@ fn every_option(layout: &Layout) -> Vec<String> {
             if float.exponent > 1 {
                 options.push("gradual_underflow = false".into());
             }
-            let specials = Specials::ALL.iter().filter(|specials| other(specials));
+            let specials = Specials::VARIANTS.iter().filter(|specials| other(specials));
             options.extend(specials.map(|s| format!("bias = {}, specials = \"{}\"", float.bias + 1, s.name())));
             options
         }
@@ -118,13 +118,20 @@ fn every_option(layout: &Layout) -> Vec<String> {
             let ranges = |step: &str| ["symmetric", "full"].map(|r| format!("step = {step}, range = \"{r}\""));
             steps.into_iter().flat_map(ranges).collect()
         }
-        Layout::Logarithmic { roots, bias, .. } => {
-            let more = |roots: u32, bias: i32| format!("roots = {roots}, bias = {bias}");
-            vec![more(*roots, *bias), more(roots + 1, *bias), more(*roots, bias + 1), "scale = 0.5".into()]
+        Layout::Logarithmic { base_factor, bias, .. } => {
+            let more = |base_factor: u32, bias: i32| format!("base_factor = {base_factor}, bias = {bias}");
+            vec![
+                more(*base_factor, *bias),
+                more(base_factor + 1, *bias),
+                more(*base_factor, bias + 1),
+                "scale = 0.5".into(),
+            ]
         }
         Layout::Block { .. } => {
-            let modes = ScaleMode::ALL.map(ScaleMode::name);
-            let sharing = |block: &str| modes.map(|mode| format!("block = {block}, scale_mode = \"{mode}\""));
+            let modes = words::<ScaleMode>();
+            let sharing = |block: &str| {
+                modes.iter().map(move |mode| format!("block = {block}, scale_mode = \"{mode}\"")).collect::<Vec<_>>()
+            };
             SIZES.iter().flat_map(|(block, _)| sharing(block)).collect()
         }
         Layout::TwoLevel { .. } => {

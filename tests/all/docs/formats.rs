@@ -3,20 +3,22 @@
 use std::fs;
 use std::path::Path;
 
-use roundlaw::format::{Direction, FORMATS, Format, Layout, Nan, Overflow, ScaleMode, Subnormals, description};
+use roundlaw::codec::description;
+use roundlaw::format::{Direction, FORMAT_OPTIONS, FORMATS, Format, Kind, Layout, ScaleMode, Unset, by_kind};
+use roundlaw::words::words;
 use serde_json::Value;
 
-use super::page::{ARITHMETIC, CONFIG, FORMATS as PAGE, README, code, table};
+use super::page::{ARITHMETIC, FORMATS as PAGE, README, code, table};
 
 /// A table of docs/formats.md: the name in its comment, what stands in it, and its columns with the keys they show.
-struct Kind {
+struct Class {
     name: &'static str,
     holds: fn(&Layout) -> bool,
     columns: &'static [(&'static str, &'static str)],
 }
 
-const KINDS: [Kind; 5] = [
-    Kind {
+const CLASSES: [Class; 5] = [
+    Class {
         name: "floats",
         holds: |layout| matches!(layout, Layout::Identity | Layout::Float(_)),
         columns: &[
@@ -31,7 +33,7 @@ const KINDS: [Kind; 5] = [
             ("source", "source"),
         ],
     },
-    Kind {
+    Class {
         name: "integers",
         holds: |layout| matches!(layout, Layout::Integer { .. }),
         columns: &[
@@ -43,7 +45,7 @@ const KINDS: [Kind; 5] = [
             ("source", "source"),
         ],
     },
-    Kind {
+    Class {
         name: "logarithmic",
         holds: |layout| matches!(layout, Layout::Logarithmic { .. }),
         columns: &[
@@ -55,7 +57,7 @@ const KINDS: [Kind; 5] = [
             ("source", "source"),
         ],
     },
-    Kind {
+    Class {
         name: "blocks",
         holds: |layout| matches!(layout, Layout::Block { .. } | Layout::TwoLevel { .. }),
         columns: &[
@@ -71,7 +73,7 @@ const KINDS: [Kind; 5] = [
             ("source", "source"),
         ],
     },
-    Kind {
+    Class {
         name: "scales",
         holds: |layout| matches!(layout, Layout::Exponent),
         columns: &[
@@ -87,19 +89,11 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-const DEFAULTS: [&str; 11] = [
-    "default_rounding",
-    "default_bits",
-    "default_variant",
-    "default_scale",
-    "default_gradual_underflow",
-    "default_range",
-    "default_tensor_scale",
-    "default_scale_mode",
-    "default_overflow",
-    "default_nan",
-    "default_subnormals",
-];
+/// The keys of defaults that `formats` lists.
+fn keys_of_defaults() -> Vec<String> {
+    let listed = by_kind(FORMAT_OPTIONS, Kind::DESCRIBED).filter(|row| row.unset == Unset::Usual);
+    listed.map(|row| format!("default_{}", row.name)).collect()
+}
 
 /// A magnitude as a power of two, a short decimal, a difference of two powers, or the shortest decimal of its f32.
 fn magnitude(value: f64) -> String {
@@ -137,7 +131,7 @@ fn lines(rows: impl IntoIterator<Item = Vec<String>>) -> String {
     rows.into_iter().map(|row| format!("| {} |\n", row.join(" | "))).collect::<String>().replace("  |", " |")
 }
 
-fn table_of(kind: &Kind) -> String {
+fn table_of(kind: &Class) -> String {
     let head = kind.columns.iter().map(|(title, _)| title.to_string()).collect();
     let rule = format!("|{}\n", "---|".repeat(kind.columns.len()));
     let rows = FORMATS.iter().filter(|format| (kind.holds)(&format.layout)).map(|format| {
@@ -149,12 +143,13 @@ fn table_of(kind: &Kind) -> String {
 
 /// Formats by their defaults.
 fn defaults() -> String {
+    let keys = keys_of_defaults();
     let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for format in FORMATS.iter().filter(|format| format.layout != Layout::Identity) {
         let map = description(format);
-        let own: Vec<String> = DEFAULTS
+        let own: Vec<String> = keys
             .iter()
-            .map(|key| map.get(*key).map_or(String::new(), |v| format!("`{}`", v.as_str().unwrap())))
+            .map(|key| map.get(key).map_or(String::new(), |v| format!("`{}`", v.as_str().unwrap())))
             .collect();
         let name = format!("`{}`", format.name);
         match groups.iter_mut().find(|(defaults, _)| *defaults == own) {
@@ -162,17 +157,17 @@ fn defaults() -> String {
             None => groups.push((own, vec![name])),
         }
     }
-    let options = DEFAULTS.iter().map(|key| key.trim_start_matches("default_").to_string());
+    let options = keys.iter().map(|key| key.trim_start_matches("default_").to_string());
     let head = std::iter::once("formats".to_string()).chain(options).collect();
     let rows = groups.into_iter().map(|(own, names)| [vec![names.join(", ")], own].concat());
-    let rule = format!("|---|{}\n", "---|".repeat(DEFAULTS.len()));
+    let rule = format!("|---|{}\n", "---|".repeat(keys.len()));
     lines([head]) + &rule + &lines(rows)
 }
 
 /// The page with every table as the program has it: a table stands between `<!-- NAME -->` and `<!-- end -->`.
 fn rendered(page: &str) -> String {
     let mut page = page.to_string();
-    let tables = KINDS.iter().map(|kind| (kind.name, table_of(kind))).chain([("defaults", defaults())]);
+    let tables = CLASSES.iter().map(|kind| (kind.name, table_of(kind))).chain([("defaults", defaults())]);
     for (name, table) in tables {
         let (before, rest) = page.split_once(&format!("<!-- {name} -->\n")).unwrap_or_else(|| panic!("no {name}"));
         let (_, after) = rest.split_once("<!-- end -->\n").unwrap_or_else(|| panic!("{name} has no end"));
@@ -195,11 +190,12 @@ fn the_tables_of_formats_are_those_of_the_program() {
 
 #[test]
 fn every_property_of_a_format_is_in_its_table() {
+    let defaults = keys_of_defaults();
     for format in FORMATS {
-        let kinds: Vec<&Kind> = KINDS.iter().filter(|kind| (kind.holds)(&format.layout)).collect();
+        let kinds: Vec<&Class> = CLASSES.iter().filter(|kind| (kind.holds)(&format.layout)).collect();
         assert_eq!(kinds.len(), 1, "{}", format.name);
         for (key, value) in description(format).iter().filter(|(_, value)| !value.is_null()) {
-            let shown = kinds[0].columns.iter().any(|(_, column)| column == key) || DEFAULTS.contains(&key.as_str());
+            let shown = kinds[0].columns.iter().any(|(_, column)| column == key) || defaults.contains(key);
             // The page says that zero is everywhere but in `e8m0`, and that block formats use no special codes.
             let told = key == "zero" && *value == Value::Bool(true)
                 || kinds[0].name == "blocks" && ["infinity", "nan"].contains(&key.as_str());
@@ -229,18 +225,8 @@ fn magnitudes_are_short_and_exact() {
 }
 
 #[test]
-fn every_option_of_a_format_is_documented_with_its_words() {
-    let all = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let directions = Direction::ALL.map(Direction::name);
-    let modes = ScaleMode::ALL.map(ScaleMode::name);
-    let rows = table(CONFIG, "key");
-    let allowed =
-        |key: &str| rows.iter().find(|row| code(&row[0]) == format!("recipe.<site>.{key}")).unwrap()[2].clone();
-    assert_eq!(allowed("rounding"), all(&directions));
-    assert_eq!(allowed("scale_mode"), all(&modes));
-    assert_eq!(allowed("overflow"), all(&Overflow::ALL.map(Overflow::name)));
-    assert_eq!(allowed("nan"), all(&Nan::ALL.map(Nan::name)));
-    assert_eq!(allowed("subnormals"), all(&Subnormals::ALL.map(Subnormals::name)));
+fn every_direction_and_every_scale_mode_has_a_row_in_the_pages() {
+    let (directions, modes) = (words::<Direction>(), words::<ScaleMode>());
     let first = |page, name| table(page, name).iter().map(|row| code(&row[0]).to_string()).collect::<Vec<_>>();
     assert_eq!(first(PAGE, "scale_mode"), modes);
     assert_eq!(first(ARITHMETIC, "`scale_mode`"), modes);

@@ -120,7 +120,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             c.pick(&["0.01", "0.0078125", "1e-4"])
         ),
         11 => format!(
-            "format = \"{}\", roots = {}, bias = {}",
+            "format = \"{}\", base_factor = {}, bias = {}",
             c.pick(&["log8", "log6", "log4"]),
             c.pick(&[1, 3, 5, 8, 16]),
             c.pick(&[4, 20, 40])

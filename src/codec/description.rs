@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Float, Format, Layout, QuantOp, Quantizer, Specials, block_name};
-use crate::codec::{self, logarithmic};
+use super::{SMALLEST_POWER, decoded, logarithmic};
+use crate::format::{
+    FORMAT_OPTIONS, FORMATS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
+    block_name, class, format as format_of, usual,
+};
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.
@@ -46,42 +49,42 @@ pub fn description(format: &Format) -> Map<String, Value> {
             add("emax", json!(emax));
         }
     }
-    if format.layout != Layout::Identity {
-        defaults(&quantizer).into_iter().for_each(|(key, value)| add(key, json!(value)));
-    }
-    add("source", json!(format.source));
+    // What belongs to the layout is told above.
+    map.extend(defaults(quantizer.format, |row| row.unset == Unset::Usual));
+    map.insert("source".into(), json!(format.source));
     map
 }
 
-/// Every option that applies, with its default.
-fn defaults(quantizer: &Quantizer) -> Vec<(&'static str, &'static str)> {
-    let mut defaults = vec![("default_rounding", quantizer.rounding.direction.name())];
-    match quantizer.layout {
-        Layout::Exponent => {}
-        Layout::Integer { .. } => defaults.extend([("default_bits", "32, dither 8"), ("default_variant", "a")]),
-        _ => defaults.extend([("default_bits", "32"), ("default_variant", "a")]),
+/// The formats without a row.
+pub fn any_float() -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("name".into(), json!("eXmY"));
+    map.insert("layout".into(), json!("sign, X = 1 to 8 exponent bits, Y = 0 to 22 mantissa bits, bias 2^(X-1) - 1"));
+    if let Some(example) = format_of("e3m4") {
+        // The codes of the specials, which tell them apart elsewhere, are those of X and Y.
+        map.extend(defaults(example, |row| row.unset == Unset::Usual || row.name == "specials"));
+        map.insert("source".into(), json!(example.source));
     }
-    match quantizer.layout {
-        Layout::Float(_) => defaults.extend([("default_scale", "1"), ("default_gradual_underflow", "true")]),
-        Layout::Logarithmic { .. } => defaults.push(("default_scale", "1")),
-        Layout::Integer { .. } => defaults.push(("default_range", "symmetric")),
-        Layout::TwoLevel { .. } => defaults.push(("default_tensor_scale", "1")),
-        Layout::Block { .. } => {
-            let mode = quantizer.sharing.map_or("", |sharing| sharing.mode.name());
-            defaults.push(("default_scale_mode", mode));
-        }
-        Layout::Identity | Layout::Exponent => {}
-    }
-    if let Layout::Float(_) | Layout::Exponent = quantizer.layout {
-        defaults.push(("default_overflow", quantizer.overflow.name()));
-    }
-    defaults.extend([("default_nan", quantizer.nan.name()), ("default_subnormals", quantizer.subnormals.name())]);
-    defaults
+    map
+}
+
+/// The options that a format has, each with its default.
+fn defaults(format: &'static Format, told: fn(&OptionRow<Quantizer>) -> bool) -> Vec<(String, Value)> {
+    let quantizer = Quantizer::new(format);
+    let options = applying(FORMAT_OPTIONS, Kind::DESCRIBED, &quantizer).filter(|row| told(row));
+    let default = |row: &OptionRow<Quantizer>| {
+        let settings = usual(row, format).into_iter().enumerate().map(|(place, (direction, setting))| match place {
+            0 => setting.to_string(),
+            _ => format!("{} {setting}", direction.name()),
+        });
+        (format!("default_{}", row.name), json!(settings.collect::<Vec<_>>().join(", ")))
+    };
+    options.map(default).collect()
 }
 
 /// The row itself: a quantizer keeps a reference to it.
 fn find(format: &Format) -> &'static Format {
-    super::format(format.name).unwrap_or(&super::FORMATS[0])
+    format_of(format.name).unwrap_or(&FORMATS[0])
 }
 
 /// Codes without sign: one, or the first and the last.
@@ -99,8 +102,8 @@ fn layout(layout: &Layout) -> String {
         }
         Layout::Exponent => "8 exponent bits, bias 127".into(),
         Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
-        Layout::Logarithmic { bits, roots, bias } => {
-            let place = if roots == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{roots}") };
+        Layout::Logarithmic { bits, base_factor, bias } => {
+            let place = if base_factor == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{base_factor}") };
             format!("sign, {} bits c: 2^({place}), and 0 for c = 0", bits - 1)
         }
         Layout::Block { element, unit, .. } => match *element {
@@ -113,15 +116,15 @@ fn layout(layout: &Layout) -> String {
 
 fn largest(op: &QuantOp) -> u32 {
     match op.class {
-        super::class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
-        _ => codec::decoded(op.max_code, op, 0),
+        class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
+        _ => decoded(op.max_code, op, 0),
     }
 }
 
 fn smallest(op: &QuantOp) -> u32 {
     match op.class {
-        super::class::LOGARITHMIC => logarithmic::decoded(1, op),
-        super::class::EXPONENT => codec::SMALLEST_POWER,
-        _ => codec::decoded(1, op, 0),
+        class::LOGARITHMIC => logarithmic::decoded(1, op),
+        class::EXPONENT => SMALLEST_POWER,
+        _ => decoded(1, op, 0),
     }
 }

@@ -1,0 +1,50 @@
+//! A format with its options.
+
+use super::option::is_power_of_two;
+use super::{Format, Layout, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals};
+
+/// A format with every option.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantizer {
+    pub format: &'static Format,
+    /// That of the format, with what the recipe changed about it.
+    pub layout: Layout,
+    /// The step of an integer format and the power of two a float or logarithmic format is multiplied by.
+    pub scale: f64,
+    pub rounding: Rounding,
+    pub overflow: Overflow,
+    pub nan: Nan,
+    pub subnormals: Subnormals,
+    /// Of block formats, and of integers whose step follows from the largest magnitude.
+    pub sharing: Option<Sharing>,
+    /// The f32 that multiplies all of a two-level format.
+    pub tensor_scale: f32,
+}
+
+impl Quantizer {
+    /// With the defaults of the format; integers get the step 1.
+    pub fn new(format: &'static Format) -> Quantizer {
+        let sharing = format.layout.block().map(|size| Sharing { size, mode: ScaleMode::Floor });
+        Quantizer {
+            format,
+            layout: format.layout,
+            scale: 1.0,
+            rounding: format.rounding(),
+            overflow: format.overflow,
+            nan: Nan::Propagate,
+            subnormals: Subnormals::Honour,
+            sharing,
+            tensor_scale: 1.0,
+        }
+    }
+
+    /// Whether the step is a power of two; if not, values are multiplied by its reciprocal.
+    pub fn is_power_of_two(&self) -> bool {
+        is_power_of_two(self.scale)
+    }
+
+    /// The defaults of the format, and of the direction.
+    pub(super) fn usual(&self) -> Quantizer {
+        Quantizer { rounding: Rounding::new(self.rounding.direction), ..Quantizer::new(self.format) }
+    }
+}
