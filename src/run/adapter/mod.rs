@@ -6,7 +6,7 @@ mod reopened;
 use std::sync::{Mutex, PoisonError};
 
 pub use choice::find;
-pub use reopened::{REOPENINGS, Reopened};
+pub use reopened::Reopened;
 
 use crate::cpu;
 use crate::error::Result;

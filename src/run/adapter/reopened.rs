@@ -8,7 +8,7 @@ use crate::plan::{Cohort, Plan, Snapshot};
 use crate::run::rows::Origin;
 
 /// Times a lost device is opened again for one execution.
-pub const REOPENINGS: u32 = 2;
+const REOPENINGS: u32 = 2;
 
 /// An adapter whose device is opened again when it is lost; what it was executing is executed anew.
 pub struct Reopened<Open> {
