@@ -20,7 +20,7 @@ use self::keys::Keys;
 use crate::error::{Error, Result};
 use crate::format::Spec;
 use crate::problem::Problem;
-use crate::site::SITES;
+use crate::site::PerSite;
 
 pub const MAX_DIM: u32 = 1 << 24;
 pub const MAX_MODEL: u32 = 4096;
@@ -84,11 +84,11 @@ pub struct Train {
     pub quantized_test: Option<u32>,
 }
 
-/// A format per site, in `Site::ALL` order.
+/// A format per site; `None` where values stay as they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub name: String,
-    pub sites: [Option<Spec>; SITES],
+    pub sites: PerSite<Option<Spec>>,
 }
 
 /// How many cohorts the reference redoes.

@@ -7,7 +7,7 @@ use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::config::keys::{Keys, bad};
 use crate::error::{Error, Result};
 use crate::format::{LAW_OPTIONS, LawOptions, Layout, Spec};
-use crate::site::{SITES, Site};
+use crate::site::{PerSite, Site};
 
 pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
     let list = match value {
@@ -29,10 +29,10 @@ pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
         if recipes.iter().any(|recipe| recipe.name == name) {
             return Err(Error::Input(format!("recipe.name = {name:?} stands twice: names must differ")));
         }
-        let mut sites = [None; SITES];
+        let mut sites = PerSite::default();
         for site in Site::ALL {
             if let Some(value) = keys.take(site.name()) {
-                sites[site as usize] = spec(&format!("recipe {name:?}, {}", site.name()), site, value)?;
+                sites[site] = spec(&format!("recipe {name:?}, {}", site.name()), site, value)?;
             }
         }
         let mut allowed = vec!["name"];

@@ -93,7 +93,7 @@ fn body(config: &Config, name: Name) -> String {
     for recipe in &config.recipes {
         let _ = writeln!(text, "\n[[recipe]]\nname = {}", Value::from(recipe.name.as_str()));
         for site in Site::ALL {
-            if let Some(spec) = &recipe.sites[site as usize] {
+            if let Some(spec) = &recipe.sites[site] {
                 let _ = writeln!(text, "{} = {}", site.name(), spec.inline_table());
             }
         }

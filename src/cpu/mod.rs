@@ -100,7 +100,7 @@ fn run_cohort(plan: &Plan, cohort: Cohort) -> Vec<Snapshot> {
             let mut run = Run::new(trajectory, plan.average);
             let pair = point.features[trajectory.feature].pair;
             for counts in projectors[pair].rows.iter().take(trajectory.model as usize) {
-                run.counts[Site::Sketch as usize] += *counts;
+                run.counts[Site::Sketch] += *counts;
             }
             (run, Vec::new())
         })
@@ -255,8 +255,8 @@ fn train_block(
                 z[0].push(&vectors[s * width..][..width]);
                 z[1].push(&tiles[tile].features[trajectory.gradient_feature].0[s * width..][..width]);
                 y[b as usize] = tiles[tile].y[s];
-                run.counts[Site::Data as usize] += tiles[tile].data[feature.pair][s];
-                run.counts[Site::Feature as usize] += counts[s];
+                run.counts[Site::Data] += tiles[tile].data[feature.pair][s];
+                run.counts[Site::Feature] += counts[s];
             }
             run.step(trajectory, key, &Batch { first: first as u32, z: &z[0], gradient_z: &z[1], y: &y });
         }

@@ -7,7 +7,7 @@ use crate::codec::DIVERGED;
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
 use crate::plan::{TRAIN_SITES, Trajectory};
-use crate::site::{Counts, SITES, Site};
+use crate::site::{Counts, PerSite, Site};
 
 /// A run between two batches; vectors are padded with zeros to whole slices.
 pub struct Run {
@@ -28,7 +28,7 @@ pub struct Run {
     /// Values counted as `nan` before the open batch.
     nan: u64,
     pub diverged_at: Option<u64>,
-    pub counts: [Counts; SITES],
+    pub counts: PerSite<Counts>,
 }
 
 /// One batch: a padded feature vector per sample.
@@ -70,7 +70,7 @@ impl Run {
     }
 
     fn not_numbers(&self) -> u64 {
-        self.counts.iter().map(|counts| counts.nan).sum()
+        self.counts.iter().map(|(_, counts)| counts.nan).sum()
     }
 
     pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> Snapshot {
@@ -100,7 +100,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
 
     if parameter.class != class::NONE {
         run.read.copy_from_slice(&run.v);
-        let counts = &mut run.counts[TRAIN_SITES[1] as usize];
+        let counts = &mut run.counts[TRAIN_SITES[1]];
         apply_vector(parameter, &mut run.read, model, key, t, counts);
     }
     let read: &[f32] = if parameter.class == class::NONE { &run.v } else { &run.read };
@@ -108,8 +108,8 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
         *a = dot(&z[..used], &read[..used], &mut run.lanes);
     }
     run.labels.copy_from_slice(batch.y);
-    let site = |op: &QuantOp, site: Site, values: &mut [f32], counts: &mut [Counts; SITES]| {
-        apply_samples(op, values, 0, key, batch.first, &mut counts[site as usize]);
+    let site = |op: &QuantOp, site: Site, values: &mut [f32], counts: &mut PerSite<Counts>| {
+        apply_samples(op, values, 0, key, batch.first, &mut counts[site]);
     };
     site(label, Site::Label, &mut run.labels, &mut run.counts);
     site(activation, Site::Activation, &mut run.activations, &mut run.counts);
@@ -122,7 +122,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     if feature_grad.class == class::NONE {
         advance(&run.v[..used], &mut run.next[..used], batch.gradient_z, &run.activations, c);
     } else {
-        let counts = &mut run.counts[Site::FeatureGrad as usize];
+        let counts = &mut run.counts[Site::FeatureGrad];
         round_gradient_features(feature_grad, &mut run.gradient_z, batch, model, key, counts);
         let rounded: Vec<&[f32]> = run.gradient_z.chunks(batch.gradient_z[0].len()).collect();
         advance(&run.v[..used], &mut run.next[..used], &rounded, &run.activations, c);
@@ -132,7 +132,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
             *v = flush48(*v);
         }
     } else {
-        apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight as usize]);
+        apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight]);
     }
 
     let mut largest = 0;

@@ -8,7 +8,7 @@ use super::shapes::Shapes;
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::ProblemPoint;
-use crate::site::{Counts, Site};
+use crate::site::{Counts, PerSite, Site};
 
 /// Running sums over the samples of a block: `sums[item][slot][n]` counts the first n of them.
 struct Prefix {
@@ -132,14 +132,14 @@ impl<'a> Shared<'a> {
     }
 
     /// Fills in the shared sites of a row after `seen` samples of the current block.
-    pub fn add(&self, counts: &mut [Counts], run: usize, slot: usize, seen: u64, diverged_at: Option<u64>) {
+    pub fn add(&self, counts: &mut PerSite<Counts>, run: usize, slot: usize, seen: u64, diverged_at: Option<u64>) {
         let t = &self.point.trajectories[run];
         let (data, feature) = self.data_and_feature(run, slot, seen, diverged_at);
-        counts[Site::Data as usize] += data;
-        counts[Site::Feature as usize] += feature;
+        counts[Site::Data] += data;
+        counts[Site::Feature] += feature;
         let op = self.shapes.pairs[self.point.features[t.feature].pair].sketch as usize;
         if let Some(sums) = self.sketch[op].get(slot) {
-            counts[Site::Sketch as usize] += sums[t.model as usize];
+            counts[Site::Sketch] += sums[t.model as usize];
         }
     }
 }

@@ -9,7 +9,7 @@ use super::shapes::{COUNTER_WORDS, NAN_WORDS, Shapes, Tuning};
 use crate::config::MAX_MODEL;
 use crate::error::Result;
 use crate::plan::{Plan, ProblemPoint, TRAIN_SITES, Trajectory};
-use crate::site::{Counts, SITES};
+use crate::site::{Counts, PerSite};
 
 const NEVER: u32 = u32::MAX;
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
@@ -33,7 +33,7 @@ pub struct RunState {
     pub v: Vec<u32>,
     /// Open group sum, hi and lo of the average.
     pub sums: [Vec<u32>; 3],
-    pub counts: [Counts; SITES],
+    pub counts: PerSite<Counts>,
 }
 
 pub struct Training<'a> {
@@ -231,13 +231,13 @@ impl<'a> Training<'a> {
         let model = t.model as usize;
         let vector = |k: usize| run[k * model..(k + 1) * model].to_vec();
         let counters = &run[run.len() - (COUNTER_WORDS + NAN_WORDS) as usize..];
-        let mut counts = [Counts::default(); SITES];
+        let mut counts = PerSite::<Counts>::default();
         for (site, words) in TRAIN_SITES.iter().zip(counters.chunks(3 * 64)) {
             let sum = |kind: usize| {
                 let (low, high) = words[64 * kind..64 * kind + 64].split_at(32);
                 low.iter().zip(high).map(|(&low, &high)| u64::from(low) + (u64::from(high) << 32)).sum()
             };
-            counts[*site as usize] = Counts { saturated: sum(0), underflowed: sum(1), nan: sum(2) };
+            counts[*site] = Counts { saturated: sum(0), underflowed: sum(1), nan: sum(2) };
         }
         let sums = if self.average { [vector(1), vector(2), vector(3)] } else { Default::default() };
         RunState { v: vector(0), sums, counts }

@@ -121,7 +121,7 @@ impl Known {
 /// The format of a recipe at a site that the problem has: without a sketch there is none to round.
 pub fn spec_at<'a>(recipe: &'a Recipe, problem: &Problem, site: Site) -> Option<&'a Spec> {
     let is_there = site != Site::Sketch || problem.is_sketched();
-    recipe.sites[site as usize].as_ref().filter(|_| is_there)
+    recipe.sites[site].as_ref().filter(|_| is_there)
 }
 
 fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Cohort, Plan};
-use crate::site::{Counts, SITES, Site};
+use crate::site::{Counts, PerSite, Site};
 
 /// The state of one trajectory after `seen` samples: what every adapter hands over, and what it is compared by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Snapshot {
     pub hi: Vec<u32>,
     pub lo: Vec<u32>,
     pub diverged_at: Option<u64>,
-    /// In `Site::ALL` order.
-    pub counts: [Counts; SITES],
+
+    pub counts: PerSite<Counts>,
 }
 
 /// One difference between two states.
@@ -108,7 +108,7 @@ impl Snapshot {
             return Some(Difference::new("diverged_at", 0, code(self.diverged_at), code(actual.diverged_at)));
         }
         for site in Site::ALL {
-            let (mut e, mut a) = (self.counts[site as usize], actual.counts[site as usize]);
+            let (mut e, mut a) = (self.counts[site], actual.counts[site]);
             for counter in Counts::COUNTERS {
                 let (e, a) = (*(counter.of)(&mut e), *(counter.of)(&mut a));
                 if e != a {

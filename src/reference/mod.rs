@@ -147,7 +147,7 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
     let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {
-        states[t].counts[Site::Sketch as usize] = source.sketch_counts(point.trajectories[t].feature);
+        states[t].counts[Site::Sketch] = source.sketch_counts(point.trajectories[t].feature);
     }
     for n in 0..end {
         let sample = source.sample(n as u32);
@@ -159,8 +159,8 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
             if states[t].diverged_at.is_none() {
                 let (z, counts) = &sample.features[trajectory.feature];
                 let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
-                states[t].counts[Site::Data as usize] += sample.data[point.features[trajectory.feature].pair];
-                states[t].counts[Site::Feature as usize] += *counts;
+                states[t].counts[Site::Data] += sample.data[point.features[trajectory.feature].pair];
+                states[t].counts[Site::Feature] += *counts;
                 states[t].sample(trajectory, &source.stream, n as u32, [z, gradient_z], sample.y);
             }
             if trajectory.rows.binary_search(&(n + 1)).is_ok() {

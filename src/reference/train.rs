@@ -6,7 +6,7 @@ use crate::codec::{DIVERGED, apply, flush48};
 use crate::format::QuantOp;
 use crate::plan::{TRAIN_SITES, Trajectory};
 use crate::random::Stream;
-use crate::site::{Counts, SITES, Site};
+use crate::site::{Counts, PerSite, Site};
 
 /// Updates whose iterates are summed before the sum joins the average.
 pub const GROUP: u64 = 256;
@@ -28,7 +28,7 @@ pub struct State {
     nan: u64,
     pub diverged_at: Option<u64>,
     /// In `Site::ALL` order.
-    pub counts: [Counts; SITES],
+    pub counts: PerSite<Counts>,
 }
 
 /// A sample of the open batch.
@@ -69,7 +69,7 @@ impl State {
     }
 
     fn not_numbers(&self) -> u64 {
-        self.counts.iter().map(|counts| counts.nan).sum()
+        self.counts.iter().map(|(_, counts)| counts.nan).sum()
     }
 
     fn apply(
@@ -82,7 +82,7 @@ impl State {
     ) {
         let slot = TRAIN_SITES.iter().position(|s| *s == site).expect("the train kernel owns this site");
         let op = &trajectory.ops[slot];
-        self.counts[site as usize] += apply(op, values, |k| word(stream, k, op.purpose));
+        self.counts[site] += apply(op, values, |k| word(stream, k, op.purpose));
     }
 
     /// One update on the whole batch.
@@ -140,7 +140,7 @@ impl State {
             let mut column: Vec<f32> = self.batch.iter().map(|sample| sample.gradient_z[j]).collect();
             let coordinate = if op.shared != 0 { 0 } else { j as u32 };
             let own = QuantOp { shared: 0, ..*op };
-            self.counts[Site::FeatureGrad as usize] +=
+            self.counts[Site::FeatureGrad] +=
                 apply(&own, &mut column, |b| stream.word(coordinate, samples[b], op.purpose));
             for (sample, z) in self.batch.iter_mut().zip(column) {
                 sample.gradient_z[j] = z;

@@ -87,7 +87,7 @@ fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output
     row.output = output.name().into();
     row.diverged_at = state.diverged_at;
     for (site, counts) in row.counts.iter_mut() {
-        *counts = counts.map(|_| state.counts[site as usize]);
+        *counts = counts.map(|_| state.counts[site]);
     }
     let words = match output {
         Output::Last => state.v.clone(),

@@ -13,7 +13,7 @@ use roundlaw::format::{
 };
 use roundlaw::plan::Plan;
 use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};
-use roundlaw::site::{SITES, Site};
+use roundlaw::site::{PerSite, SITES, Site};
 use roundlaw::words::words;
 use strum::VariantArray as _;
 

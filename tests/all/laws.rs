@@ -23,7 +23,7 @@ fn plan(site: Site, noise: &str, law: &str, shared: bool) -> Plan {
 
 fn op(site: Site, noise: &str, law: &str, shared: bool) -> QuantOp {
     let config = plan(site, noise, law, shared).config;
-    QuantOp::new(config.recipes[0].sites[site as usize].as_ref(), site, config.problems[0].grids())
+    QuantOp::new(config.recipes[0].sites[site].as_ref(), site, config.problems[0].grids())
 }
 
 /// Word `k` of a generator that is not the program's (the finalizer of SplitMix64 on a counter).

@@ -137,7 +137,7 @@ fn finer(range: &Range, bits: u32) -> bool {
 fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec<String> {
     let mut warnings = Vec::new();
     for recipe in &plan.config.recipes {
-        let Some(spec) = &recipe.sites[Site::Feature as usize] else { continue };
+        let Some(spec) = &recipe.sites[Site::Feature] else { continue };
         let Some(range) = spec.range() else { continue };
         let share = features.share_below(range.min_normal);
         if share > 0.1 {
@@ -187,7 +187,7 @@ fn limited(plan: &Plan) -> Vec<(&str, Site, Range)> {
         plan.config.recipes.iter().flat_map(|recipe| [Site::Parameter, Site::Weight].map(|site| (recipe, site)));
     sites
         .filter_map(|(recipe, site)| {
-            let range = recipe.sites[site as usize].as_ref().and_then(Spec::range)?;
+            let range = recipe.sites[site].as_ref().and_then(Spec::range)?;
             Some((recipe.name.as_str(), site, range))
         })
         .collect()

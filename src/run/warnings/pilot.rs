@@ -62,7 +62,7 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
         }
         .until(row.diverged_at);
         for site in Site::ALL {
-            let (counts, values) = (row.counts[site as usize], site.values(&size));
+            let (counts, values) = (row.counts[site], site.values(&size));
             let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
             let place = if shared { String::new() } else { format!(" (M = {})", trajectory.model) };
             let spec = spec_at(recipe, &point.problem, site);

@@ -200,7 +200,7 @@ fn defaults() {
     assert_eq!(config.train.schedule, Schedule::Geometric);
     assert_eq!(config.train.outputs, [Output::Last]);
     assert_eq!(config.train.checkpoints, Checkpoints::At(Vec::new()));
-    assert_eq!(config.recipes[0].sites, [None; SITES]);
+    assert_eq!(config.recipes[0].sites, PerSite::default());
     assert_eq!((config.sweep.seeds, config.sweep.seed, config.sweep.check), (100, 0, Check::Auto));
     // Written out they are the same config, to the byte of its resolved form.
     let spelled = plain(&[

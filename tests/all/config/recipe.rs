@@ -33,7 +33,7 @@ pub fn values_refused(site: &str, table: &[(&str, &[&str])]) {
 #[track_caller]
 pub fn spec_of(site: Site, value: &str) -> Option<Spec> {
     read(&with_recipe(&format!("{} = {value}", site.name())), &[]).unwrap_or_else(|e| panic!("{e}")).recipes[0].sites
-        [site as usize]
+        [site]
 }
 
 /// The format of that text at `weight`.
@@ -287,14 +287,14 @@ fn sites_read_as_the_format_or_law_they_name() {
         let rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
         Some(Spec::Format(Quantizer { scale, rounding, ..Quantizer::new(format(name).unwrap()) }))
     };
-    assert_eq!(sites[Site::Data as usize], None, "fp32 leaves the site as it is");
-    assert_eq!(sites[Site::Feature as usize], spec("e4m3", 1.0, Direction::NearestEven));
-    assert_eq!(sites[Site::FeatureGrad as usize], spec("bf16", 1.0, Direction::NearestEven));
-    assert_eq!(sites[Site::Label as usize], spec("mxfp4", 1.0, Direction::Stochastic));
-    assert_eq!(sites[Site::Weight as usize], spec("int8", 0.0625, Direction::NearestEven));
+    assert_eq!(sites[Site::Data], None, "fp32 leaves the site as it is");
+    assert_eq!(sites[Site::Feature], spec("e4m3", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::FeatureGrad], spec("bf16", 1.0, Direction::NearestEven));
+    assert_eq!(sites[Site::Label], spec("mxfp4", 1.0, Direction::Stochastic));
+    assert_eq!(sites[Site::Weight], spec("int8", 0.0625, Direction::NearestEven));
     assert_eq!(
-        sites[Site::Gradient as usize],
+        sites[Site::Gradient],
         Some(Spec::Noise { noise: Noise::Additive, eps: 0.25, law: Law::Gaussian, shared: false })
     );
-    assert_eq!(sites[Site::Parameter as usize], None);
+    assert_eq!(sites[Site::Parameter], None);
 }

@@ -165,7 +165,7 @@ fn every_format_with_every_option_parses_back_and_has_its_own_text() {
         }
         let config = read(&with_recipe(&lines), &[]).unwrap_or_else(|e| panic!("{}: {e}", format.name));
         resolves_to_itself(&config, format.name);
-        let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.into_iter().flatten());
+        let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.iter().filter_map(|(_, spec)| spec.as_ref()));
         texts.extend(specs.map(|spec| (spec.canonical(), spec.rounding())));
     }
     assert_eq!(texts.len(), count);
