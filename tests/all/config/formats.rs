@@ -31,7 +31,7 @@ fn a_float_scale_keeps_every_value_an_f32() {
                 (&format!("{{ format = \"{format}\", scale = 3 }}"), &["weight.scale = 3", &range]),
                 (&format!("{{ format = \"{format}\", scale = 0.0 }}"), &["weight.scale = 0.0", &range]),
                 (&format!("{{ format = \"{format}\", scale = [1] }}"), &["weight.scale = [1]", &range]),
-                (&format!("{{ format = \"{format}\", step = 2 }}"), &["weight.step", FLOAT_KEYS]),
+                (&format!("{{ format = \"{format}\", step = 2 }}"), &["weight.step", &FLOAT_KEYS]),
             ],
         );
         for exponent in [least, 0, most] {
@@ -160,9 +160,9 @@ fn a_float_has_special_codes_and_subnormals_or_not() {
             (&with("specials = \"inf\""), &["weight.specials = \"inf\"", "none, nan, ieee"]),
             (&with("specials = false"), &["weight.specials = false", "none, nan, ieee"]),
             (&with("gradual_underflow = 1"), &["weight.gradual_underflow = 1", "true, false"]),
-            (&with("base_factor = 2"), &["weight.base_factor", FLOAT_KEYS]),
-            (&with("range = \"full\""), &["weight.range", FLOAT_KEYS]),
-            (&with("tensor_scale = 2"), &["weight.tensor_scale", FLOAT_KEYS]),
+            (&with("base_factor = 2"), &["weight.base_factor", &FLOAT_KEYS]),
+            (&with("range = \"full\""), &["weight.range", &FLOAT_KEYS]),
+            (&with("tensor_scale = 2"), &["weight.tensor_scale", &FLOAT_KEYS]),
         ],
     );
     // Of two codes without sign, infinity or NaN takes one, and zero the other.
@@ -221,10 +221,10 @@ fn logarithmic_formats_have_a_base_factor_and_a_bias() {
                 (&with("base_factor = 17"), &["weight.base_factor = 17", "a whole number from 1 to 16"]),
                 (&with("base_factor = 2.0"), &["weight.base_factor = 2.0", "a whole number from 1 to 16"]),
                 (&with("scale = 3"), &["weight.scale = 3", "a power of two from 2^-32 to 2^32"]),
-                (&with("overflow = \"ieee\""), &["weight.overflow", LOGARITHMIC_KEYS]),
-                (&with("specials = \"nan\""), &["weight.specials", LOGARITHMIC_KEYS]),
-                (&with("step = 1"), &["weight.step", LOGARITHMIC_KEYS]),
-                (&with("block = 16"), &["weight.block", LOGARITHMIC_KEYS]),
+                (&with("overflow = \"ieee\""), &["weight.overflow", &LOGARITHMIC_KEYS]),
+                (&with("specials = \"nan\""), &["weight.specials", &LOGARITHMIC_KEYS]),
+                (&with("step = 1"), &["weight.step", &LOGARITHMIC_KEYS]),
+                (&with("block = 16"), &["weight.block", &LOGARITHMIC_KEYS]),
             ],
         );
     }
@@ -254,9 +254,9 @@ fn two_level_blocks_have_a_size_and_a_scale_of_the_tensor() {
             (&with("tensor_scale = nan"), &["weight.tensor_scale = nan", range]),
             (&with("tensor_scale = \"amax\""), &["weight.tensor_scale = \"amax\"", range]),
             (&with("block = 4"), &["weight.block = 4", "8, 16, 32, 64, \"vector\""]),
-            (&with("scale_mode = \"floor\""), &["weight.scale_mode", TWO_LEVEL_KEYS]),
-            (&with("scale = 2"), &["weight.scale", TWO_LEVEL_KEYS]),
-            (&with("overflow = \"ieee\""), &["weight.overflow", TWO_LEVEL_KEYS]),
+            (&with("scale_mode = \"floor\""), &["weight.scale_mode", &TWO_LEVEL_KEYS]),
+            (&with("scale = 2"), &["weight.scale", &TWO_LEVEL_KEYS]),
+            (&with("overflow = \"ieee\""), &["weight.overflow", &TWO_LEVEL_KEYS]),
         ],
     );
 }

@@ -24,7 +24,7 @@ fn unknown_keys_are_refused_at_every_level() {
     ]);
     names(&message(&with_recipe("weights = \"e4m3\""), &[]), &["recipe.weights", "name, data, sketch", "weight"]);
     let recipe = with_recipe("weight = { format = \"e4m3\", stochastic = true }");
-    names(&message(&recipe, &[]), &["\"a\"", "weight.stochastic", FLOAT_KEYS]);
+    names(&message(&recipe, &[]), &["\"a\"", "weight.stochastic", &FLOAT_KEYS]);
     let recipe = with_recipe("feature = { noise = \"additive\", eps = 0.1, seed = 1 }");
     names(&message(&recipe, &[]), &["feature.seed", "allowed are noise, eps, law"]);
 }

@@ -1,6 +1,8 @@
 //! Formats and laws, each with its own options.
 
-use roundlaw::format::WHOLE;
+use std::sync::LazyLock;
+
+use roundlaw::format::{FORMAT_OPTIONS, WHOLE};
 
 use super::*;
 
@@ -12,14 +14,19 @@ pub const FORMAT_NAMES: &str = "fp32, tf32, bf16, f16, e5m2, e4m3, e3m2, e2m3, e
 
 const DIRECTIONS: &str = "nearest-even, nearest-away, toward-zero, up, down, stochastic, dither";
 
-/// The keys of float, integer, logarithmic, block and two-level formats.
-pub const FLOAT_KEYS: &str = "allowed are format, rounding, bits, variant, scale, overflow, nan, subnormals, bias, \
-                              specials, gradual_underflow";
-pub const INTEGER_KEYS: &str = "allowed are format, rounding, bits, variant, step, range, nan, subnormals";
-pub const LOGARITHMIC_KEYS: &str =
-    "allowed are format, rounding, bits, variant, scale, nan, subnormals, base_factor, bias";
-const BLOCK_KEYS: &str = "allowed are format, rounding, bits, variant, block, scale_mode, nan, subnormals";
-pub const TWO_LEVEL_KEYS: &str = "allowed are format, rounding, bits, variant, block, tensor_scale, nan, subnormals";
+/// The end of a message that lists the options of a format.
+fn keys_of(name: &str) -> String {
+    let quantizer = Quantizer::new(format(name).unwrap());
+    let options = FORMAT_OPTIONS.iter().filter(|row| (row.applies)(&quantizer)).map(|row| row.name);
+    format!("allowed are {}", options.collect::<Vec<_>>().join(", "))
+}
+
+/// Those of float, integer, logarithmic, block and two-level formats.
+pub static FLOAT_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("e4m3"));
+pub static INTEGER_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("int8"));
+pub static LOGARITHMIC_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("log8"));
+static BLOCK_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("mxfp4"));
+pub static TWO_LEVEL_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("nvfp4"));
 
 #[track_caller]
 pub fn values_refused(site: &str, table: &[(&str, &[&str])]) {
@@ -59,9 +66,9 @@ fn formats_take_their_own_options() {
             ("{ format = \"fp32\", block = 16 }", &["weight.block", "allowed are format"]),
             ("{ format = \"e4m3\", rounding = \"nearest\" }", &["weight.rounding = \"nearest\"", DIRECTIONS]),
             ("{ format = \"e4m3\", rounding = true }", &["weight.rounding = true", DIRECTIONS]),
-            ("{ format = \"e4m3\", eps = 0.1 }", &["weight.eps", FLOAT_KEYS]),
-            ("{ format = \"e4m3\", block = 16 }", &["weight.block", FLOAT_KEYS]),
-            ("{ format = \"e4m3\", scale_mode = \"floor\" }", &["weight.scale_mode", FLOAT_KEYS]),
+            ("{ format = \"e4m3\", eps = 0.1 }", &["weight.eps", &FLOAT_KEYS]),
+            ("{ format = \"e4m3\", block = 16 }", &["weight.block", &FLOAT_KEYS]),
+            ("{ format = \"e4m3\", scale_mode = \"floor\" }", &["weight.scale_mode", &FLOAT_KEYS]),
         ],
     );
 }
@@ -87,7 +94,7 @@ fn blocks_have_no_scale_step_or_overflow_of_their_own() {
         for option in ["scale = 2", "step = 0.5", "overflow = \"ieee\""] {
             let key = option.split(' ').next().unwrap();
             let value = format!("{{ format = \"{format}\", {option} }}");
-            values_refused("feature", &[(&value, &[&format!("feature.{key}"), BLOCK_KEYS])]);
+            values_refused("feature", &[(&value, &[&format!("feature.{key}"), &BLOCK_KEYS])]);
         }
         let spec = spec_of(Site::Feature, &format!("\"{format}\"")).unwrap();
         assert_eq!((spec.canonical(), spec.rounding()), (format.to_string(), Some("nearest-even".to_string())));
@@ -255,7 +262,7 @@ fn only_scalar_sites_share_a_draw_over_the_batch() {
             );
         }
     }
-    values_refused("label", &[("{ format = \"e4m3\", shared_batch = true }", &["label.shared_batch", FLOAT_KEYS])]);
+    values_refused("label", &[("{ format = \"e4m3\", shared_batch = true }", &["label.shared_batch", &FLOAT_KEYS])]);
 }
 
 #[test]
