@@ -25,4 +25,5 @@ pub mod run;
 pub mod site;
 pub mod store;
 pub mod theory;
+mod twin;
 pub mod verify;
