@@ -131,7 +131,7 @@ fn gradient(k: u32) {
             sum = opaque(sum + product);
         }
     }
-    write_f32(vector_at(STATE_NEXT) + j, advanced(weights[j], sum));
+    advance(j, weights[j], sum);
 }
 
 // Joins the weight to the average.

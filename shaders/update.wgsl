@@ -206,10 +206,10 @@ fn step_size() -> f32 {
     return bitcast<f32>(bitcast<u32>(run.step.first) - ((update / run.step.stage) << 23u));
 }
 
-// The next value of a weight before it is rounded; `sum` is its gradient's, over the batch.
-fn advanced(v: f32, sum: f32) -> f32 {
+// The next value of weight j before it is rounded, from its present one and its gradient summed over the batch.
+fn advance(j: u32, v: f32, sum: f32) {
     let g = bitcast<f32>(flush48(bitcast<u32>(sum)));
-    return opaque(opaque(v) + opaque(step_size() * g));
+    write_f32(vector_at(STATE_NEXT) + j, opaque(opaque(v) + opaque(step_size() * g)));
 }
 
 // (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); returns hi and lo.

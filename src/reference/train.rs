@@ -71,7 +71,8 @@ impl State {
 
     fn apply(
         &mut self,
-        (site, op): (Site, &QuantOp),
+        site: Site,
+        op: &QuantOp,
         values: &mut [f32],
         word: impl Fn(&Stream, usize, u32) -> u32,
         stream: &Stream,
@@ -87,13 +88,13 @@ impl State {
         let by_update = |stream: &Stream, j: usize, purpose: u32| stream.word(j as u32, t, purpose);
 
         let mut read = self.v.clone();
-        self.apply((Site::Parameter, &ops.parameter), &mut read, by_update, stream);
+        self.apply(Site::Parameter, &ops.parameter, &mut read, by_update, stream);
         let mut labels: Vec<f32> = self.batch.iter().map(|sample| sample.y).collect();
-        self.apply((Site::Label, &ops.label), &mut labels, by_sample, stream);
+        self.apply(Site::Label, &ops.label, &mut labels, by_sample, stream);
         let mut activations: Vec<f32> = self.batch.iter().map(|sample| dot(&sample.z, &read)).collect();
-        self.apply((Site::Activation, &ops.activation), &mut activations, by_sample, stream);
+        self.apply(Site::Activation, &ops.activation, &mut activations, by_sample, stream);
         let mut residuals: Vec<f32> = labels.iter().zip(&activations).map(|(y, a)| y - a).collect();
-        self.apply((Site::Gradient, &ops.gradient), &mut residuals, by_sample, stream);
+        self.apply(Site::Gradient, &ops.gradient, &mut residuals, by_sample, stream);
 
         self.round_gradient_features(trajectory, &samples, stream);
         let step = step_size(&trajectory.step, t);
@@ -107,7 +108,7 @@ impl State {
             let g = f32::from_bits(flush48(g.to_bits()));
             next.push(self.v[j] + step * g);
         }
-        self.apply((Site::Weight, &ops.weight), &mut next, by_update, stream);
+        self.apply(Site::Weight, &ops.weight, &mut next, by_update, stream);
 
         // A value that a format made infinite or NaN stands as +0: the update that read it is not applied.
         if self.not_numbers() > self.nan || next.iter().any(|v| v.to_bits() & 0x7fff_ffff >= DIVERGED) {

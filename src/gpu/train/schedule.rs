@@ -111,9 +111,11 @@ pub fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64)
 
 #[cfg(test)]
 mod tests {
+    use bytemuck::Zeroable;
+
     use super::*;
     use crate::format::QuantOp;
-    use crate::plan::{StepSize, TrainOps};
+    use crate::plan::TrainOps;
 
     #[test]
     fn a_dispatch_stays_within_its_budget_and_all_units_are_done_once() {
@@ -125,7 +127,7 @@ mod tests {
                 feature: 0,
                 gradient_feature: 0,
                 ops: TrainOps::new(|_| QuantOp::none()),
-                step: StepSize { first: 0.1, stage: 1 },
+                step: Zeroable::zeroed(),
                 samples: 0,
                 rows: Vec::new(),
                 cells: Vec::new(),
