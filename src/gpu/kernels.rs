@@ -1,6 +1,5 @@
 //! The list of kernels, and the composer that joins their WGSL files.
 
-use super::{draw, feature, gemv, probe, project, quantize, sketch, train, verify};
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::twin::{Member, Twin};
 
@@ -17,18 +16,28 @@ pub struct Kernel {
 }
 
 macro_rules! file {
-    ($name:literal) => {
-        include_str!(concat!("../../shaders/", $name, ".wgsl"))
+    ($name:ident) => {
+        include_str!(concat!("../../shaders/", stringify!($name), ".wgsl"))
+    };
+}
+
+/// The host's file of a kernel: the one of its name, or another kernel's whose parameters it takes.
+macro_rules! params {
+    ($name:ident) => {
+        super::$name::Params
+    };
+    ($name:ident, $host:ident) => {
+        super::$host::Params
     };
 }
 
 macro_rules! kernels {
-    ($($kernel:ident = $name:literal, $params:ty;)*) => {
+    ($($kernel:ident = $name:ident $(as $host:ident)?;)*) => {
         $(pub const $kernel: Kernel = Kernel {
-            name: $name,
+            name: stringify!($name),
             text: file!($name),
-            params: <$params as Twin>::MEMBERS,
-            span: size_of::<$params>(),
+            params: <params!($name $(, $host)?) as Twin>::MEMBERS,
+            span: size_of::<params!($name $(, $host)?)>(),
         };)*
 
         /// Every kernel.
@@ -37,25 +46,25 @@ macro_rules! kernels {
 }
 
 kernels! {
-    SKETCH = "sketch", sketch::Params;
-    DRAW = "draw", draw::Params;
-    PROJECT = "project", project::Params;
-    FEATURE = "feature", feature::Params;
-    TRAIN = "train", train::Params;
-    PROBE = "probe", probe::Params;
-    QUANTIZE = "quantize", quantize::Params;
-    VERIFY = "verify", verify::Params;
-    GEMV = "gemv", gemv::Params;
+    SKETCH = sketch;
+    DRAW = draw;
+    PROJECT = project;
+    FEATURE = feature;
+    TRAIN = train;
+    PROBE = probe;
+    QUANTIZE = quantize;
+    VERIFY = verify;
+    GEMV = gemv;
 }
 
 macro_rules! parts {
-    ($($name:literal)*) => {
+    ($($name:ident)*) => {
         /// Files that kernels share, by the name in a line `// needs: ...`.
-        const PARTS: &[(&str, &str)] = &[$(($name, file!($name))),*];
+        const PARTS: &[(&str, &str)] = &[$((stringify!($name), file!($name))),*];
     };
 }
 
-parts! { "random" "normal" "common" "op" "codec" "scale" "product" "logarithmic" "site" "block" "slice" "tree" "update" }
+parts! { random normal common op codec scale product logarithmic site block slice tree update }
 
 /// What the lines `// needs: ...` of a file name.
 fn needs(text: &'static str) -> impl Iterator<Item = &'static str> {
