@@ -1,8 +1,8 @@
 // Largest magnitudes of the blocks of a vector. The 32 lanes of a workgroup offer all elements, a barrier settles
 // them, and then each block's can be read: an integer maximum, so its order is free. The kernel says how many GROUPS
 // it measures at once. A block of the whole vector has 2^32 - 1 elements, so j / op.block is 0 for all of them.
+// needs: op
 
-const LANES: u32 = 32u;
 const WHOLE: u32 = 0xffffffffu;
 const SMALLEST_BLOCK: u32 = 8u;
 
@@ -17,7 +17,7 @@ var<private> groups_offered: vec3<u32> = vec3<u32>(0u);
 var<private> own_group: u32 = 0u;
 var<private> own_largest: u32 = 0u;
 
-// For kernels whose workgroup memory does not start as zeros; a barrier must follow.
+// Workgroup memory does not start as zeros; a barrier must follow.
 fn clear_maxima(lane: u32) {
     for (var i = lane; i < 3u * GROUPS; i += LANES) {
         atomicStore(&maxima[i], 0u);

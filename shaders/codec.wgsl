@@ -1,4 +1,5 @@
 // The integer codec: rounds f32 bit patterns with u32 and i32 arithmetic only. Twin of src/codec/mod.rs.
+// needs: op, scale, product, logarithmic
 
 const SIGN: u32 = 0x80000000u;
 const MAGNITUDE: u32 = 0x7fffffffu;

@@ -1,20 +1,24 @@
-// Bindings and arithmetic that every kernel shares. params[0] is 0, which no compiler can know; [1] and [2] are
-// the low and high word of the seed.
+// Arithmetic and draws that every kernel shares. A kernel declares its own `params`: they start with `zero`, a 0 that no
+// compiler can know, and the words of the seed, and end with `words`, a tail of lists whose starts are members.
+// needs: random, normal
 
-@group(0) @binding(0) var<storage, read> params: array<u32>;
-@group(0) @binding(1) var<storage, read> tables: array<u32>;
+@group(0) @binding(1) var<storage, read> tables: array<u32>; // of the normals, then of the roots of two
+
+const NORMALS: u32 = 0u;
+// Invocations that share the elements of a vector: element j belongs to lane j mod LANES.
+const LANES: u32 = 32u;
 
 // WGSL lets a compiler fuse a*b + c and re-associate sums. A value that went through this XOR is one it knows
 // nothing about, so the operation before it is rounded on its own.
 fn opaque(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) ^ params[0]);
+    return bitcast<f32>(bitcast<u32>(x) ^ params.zero);
 }
 
 fn opaque4(x: vec4<f32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(params[0]));
+    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) ^ vec4<u32>(params.zero));
 }
 
-// Accumulators of exact products: they need the barrier only where the driver re-associates.
+// Accumulators of exact products: they need to be opaque only where the driver re-associates.
 fn guarded(x: f32) -> f32 {
     if STRICT {
         return opaque(x);
@@ -34,9 +38,9 @@ fn random_words(seed_index: u32, counter: u32, second: u32, purpose: u32) -> vec
 }
 
 fn words_of_pass(seed_index: u32, counter: u32, second: u32, purpose: u32, pass_word: u32) -> vec4<u32> {
-    return threefry(vec4<u32>(params[1], params[2], seed_index, 0u), vec4<u32>(counter, second, purpose, pass_word));
+    return threefry(vec4<u32>(params.seed_low, params.seed_high, seed_index, 0u), vec4<u32>(counter, second, purpose, pass_word));
 }
 
 fn normal_draw(word: u32) -> f32 {
-    return normal(word, tables[normal_index(word)]);
+    return normal(word, tables[NORMALS + normal_index(word)]);
 }

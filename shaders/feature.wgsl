@@ -1,23 +1,54 @@
-// z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))). Twin of `dot`'s last step and of `feature` in
-// src/reference/project.rs. One workgroup of 32 lanes per (sample, cohort slot, feature); lane l owns the elements
-// j = l mod 32.
+// z_j = Qfeature(fl(fl(fl(p_j f) scale) + fl(tail n_j))). Twin of src/reference/feature.rs.
+// One workgroup of 32 lanes per (sample, cohort slot, feature); lane l owns the elements j = l mod 32.
+// needs: common, op, site, block
 
-// params: 3 stride of a row of p, 4 first sample, 5 samples, 6 slots, 7 first word of the seed indices, 8 first
-// word of the features, 9 rows of the sketch's counts. A feature has 8 words: first product, products, M, f32 scale,
-// f32 deviation of the tail, first word in z, operation on x whose counts may hold a nan, on G, each + 1 or 0; then
-// the operations of the factor and of the feature.
-@group(0) @binding(2) var<storage, read> p: array<f32>; // [product][slot][sample][row]
-@group(0) @binding(3) var<storage, read> data_counts: array<u32>; // [op][slot][sample][3]
-@group(0) @binding(4) var<storage, read> sketch_counts: array<u32>; // [op][slot][row][3]
-@group(0) @binding(5) var<storage, read_write> z: array<f32>; // per feature [slot][sample][M]
-// [feature][slot][sample][4]: saturated, underflowed, nan, and whether a nan stands behind any value of z.
-@group(0) @binding(6) var<storage, read_write> counts: array<u32>;
+struct Params {
+    zero: u32,
+    seed_low: u32,
+    seed_high: u32,
+    stride: u32, // of a row of p
+    first_sample: u32,
+    samples: u32,
+    slots: u32,
+    seeds_at: u32,
+    features_at: u32,
+    sketch_rows: u32, // of a slot's counts
+    words: array<u32>,
+}
+
+struct Feature {
+    product: u32, // the first one
+    products: u32,
+    model: u32,
+    scale: f32,
+    tail: f32, // deviation of the closed tail
+    z_at: u32,
+    data_op: u32, // 1 + number of the operation on x whose counts may hold a nan, or 0
+    sketch_op: u32, // the same on G
+    factor: QuantOp,
+    op: QuantOp,
+}
 
 const FEATURE_WORDS: u32 = 8u + 2u * OP_WORDS;
+
+fn load_feature(at: u32) -> Feature {
+    return Feature(
+        params.words[at], params.words[at + 1u], params.words[at + 2u], bitcast<f32>(params.words[at + 3u]),
+        bitcast<f32>(params.words[at + 4u]), params.words[at + 5u], params.words[at + 6u], params.words[at + 7u],
+        load_op(at + 8u), load_op(at + 8u + OP_WORDS),
+    );
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(2) var<storage, read> p: array<f32>; // [product][slot][sample][row]
+@group(0) @binding(3) var<storage, read> data_counts: array<u32>; // [op][slot][sample][TALLY]
+@group(0) @binding(4) var<storage, read> sketch_counts: array<u32>; // [op][slot][row][TALLY]
+@group(0) @binding(5) var<storage, read_write> z: array<f32>; // per feature [slot][sample][M]
+@group(0) @binding(6) var<storage, read_write> counts: array<u32>; // [feature][slot][sample][FEATURE_TALLY]
+
 const GROUPS: u32 = MODEL / SMALLEST_BLOCK;
 
-// Workgroup memory does not start as zeros here.
-var<workgroup> tallies: array<atomic<u32>, 4>;
+var<workgroup> tallies: array<atomic<u32>, FEATURE_TALLY>;
 
 // The products of the components of row j, the smallest total first; `first` is the word of the first product.
 fn projection(first: u32, products: u32, step: u32) -> u32 {
@@ -28,59 +59,43 @@ fn projection(first: u32, products: u32, step: u32) -> u32 {
     return flush48(bitcast<u32>(sum));
 }
 
-// Four words of the elements 32 k + lane to 32 (k + 3) + lane.
-fn element_words(op: QuantOp, seed_index: u32, k: u32, lane: u32, absolute: u32) -> vec4<u32> {
-    if op.one_draw != 0u {
-        return vec4<u32>(random_words(seed_index, 0u, absolute, op.purpose).x);
-    }
-    if draws(op) {
-        return random_words(seed_index, 8u * k + lane, absolute, op.purpose);
-    }
-    return vec4<u32>(0u);
-}
-
 // What x or G made infinite or NaN.
-fn nan_before(about: u32, model: u32, slot: u32, sample: u32, lane: u32) -> u32 {
-    let samples = params[5];
-    let slots = params[6];
+fn nan_before(about: Feature, slot: u32, sample: u32, lane: u32) -> u32 {
     var found = 0u;
-    let data_op = params[about + 6u];
-    if data_op != 0u {
-        found = data_counts[(((data_op - 1u) * slots + slot) * samples + sample) * 3u + 2u];
+    if about.data_op != 0u {
+        let cell = ((about.data_op - 1u) * params.slots + slot) * params.samples + sample;
+        found = data_counts[cell * TALLY + TALLY_NAN];
     }
-    let sketch_op = params[about + 7u];
-    if sketch_op != 0u {
-        for (var row = lane; row < model; row += 32u) {
-            found |= sketch_counts[(((sketch_op - 1u) * slots + slot) * params[9] + row) * 3u + 2u];
+    if about.sketch_op != 0u {
+        let first = ((about.sketch_op - 1u) * params.slots + slot) * params.sketch_rows;
+        for (var row = lane; row < about.model; row += LANES) {
+            found |= sketch_counts[(first + row) * TALLY + TALLY_NAN];
         }
     }
     return found;
 }
 
-@compute @workgroup_size(32)
-fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let sample = group.x;
     let slot = group.y;
-    let samples = params[5];
-    let slots = params[6];
-    let absolute = params[4] + sample;
-    let seed_index = params[params[7] + slot];
-    let about = params[8] + FEATURE_WORDS * group.z;
-    let products = params[about + 1u];
-    let model = params[about + 2u];
-    let scale = bitcast<f32>(params[about + 3u]);
-    let tail = bitcast<f32>(params[about + 4u]);
-    let factor = load_op(about + 8u);
-    let op = load_op(about + 8u + OP_WORDS);
-    let p_step = slots * samples * params[3];
-    let p_at = params[about] * p_step + (slot * samples + sample) * params[3];
-    let z_at = params[about + 5u] + (slot * samples + sample) * model;
+    let cells = params.slots * params.samples;
+    let cell = slot * params.samples + sample;
+    let absolute = params.first_sample + sample;
+    let seed_index = params.words[params.seeds_at + slot];
+    let about = load_feature(params.features_at + FEATURE_WORDS * group.z);
+    let model = about.model;
+    let factor = about.factor;
+    let op = about.op;
+    let p_step = cells * params.stride;
+    let p_at = about.product * p_step + cell * params.stride;
+    let z_at = about.z_at + cell * model;
 
     var factor_word = 0u;
     if factor.kind != CLASS_NONE {
         factor_word = random_words(seed_index, 0u, absolute, factor.purpose).x;
     }
-    if lane < 4u {
+    if lane < FEATURE_TALLY {
         atomicStore(&tallies[lane], 0u);
     }
     if shares(op) {
@@ -88,18 +103,18 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
     workgroupBarrier();
     var words = vec4<u32>(0u);
-    for (var k = 0u; k * 32u + lane < model; k++) {
-        let j = 32u * k + lane;
-        var bits = projection(p_at + j, products, p_step);
+    for (var k = 0u; k * LANES + lane < model; k++) {
+        let j = LANES * k + lane;
+        var bits = projection(p_at + j, about.products, p_step);
         if factor.kind != CLASS_NONE {
             bits = apply_one(factor, bits, 0u, factor_word).bits;
         }
-        bits = flush48(bitcast<u32>(opaque(bitcast<f32>(bits) * scale)));
-        if tail != 0.0 {
+        bits = flush48(bitcast<u32>(opaque(bitcast<f32>(bits) * about.scale)));
+        if about.tail != 0.0 {
             if k % 4u == 0u {
-                words = random_words(seed_index, 8u * k + lane, absolute, 6u);
+                words = random_words(seed_index, 8u * k + lane, absolute, PURPOSE_TAIL);
             }
-            let noise = opaque(tail * normal_draw(words[k % 4u]));
+            let noise = opaque(about.tail * normal_draw(words[k % 4u]));
             bits = flush48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
         }
         z[z_at + j] = bitcast<f32>(bits);
@@ -112,10 +127,10 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
     var total = vec3<u32>(0u);
     if op.kind != CLASS_NONE {
-        for (var k = 0u; k * 32u + lane < model; k++) {
-            let j = 32u * k + lane;
+        for (var k = 0u; k * LANES + lane < model; k++) {
+            let j = LANES * k + lane;
             if k % 4u == 0u {
-                words = element_words(op, seed_index, k, lane, absolute);
+                words = vector_words(op, seed_index, 8u * k + lane, absolute);
             }
             let value = apply_one(op, bitcast<u32>(z[z_at + j]), block_maximum(op, j), words[k % 4u]);
             total += tally(value.flags);
@@ -127,9 +142,9 @@ fn feature(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
         atomicAdd(&tallies[1], total.y);
         atomicAdd(&tallies[2], total.z);
     }
-    atomicOr(&tallies[3], total.z | nan_before(about, model, slot, sample, lane));
+    atomicOr(&tallies[TALLY_NAN_BEHIND], total.z | nan_before(about, slot, sample, lane));
     workgroupBarrier();
-    if lane < 4u {
-        counts[((group.z * slots + slot) * samples + sample) * 4u + lane] = atomicLoad(&tallies[lane]);
+    if lane < FEATURE_TALLY {
+        counts[(group.z * cells + cell) * FEATURE_TALLY + lane] = atomicLoad(&tallies[lane]);
     }
 }

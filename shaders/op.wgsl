@@ -1,4 +1,5 @@
 // A site's operation, as words of the parameters. Twin of src/format/op.rs.
+// needs: common
 
 const CLASS_NONE: u32 = 0u;
 const CLASS_SCALAR: u32 = 1u;
@@ -55,10 +56,11 @@ struct QuantOp {
 
 fn load_op(at: u32) -> QuantOp {
     return QuantOp(
-        params[at], params[at + 1u], i32(params[at + 2u]), bitcast<i32>(params[at + 3u]), params[at + 4u],
-        params[at + 5u], params[at + 6u], params[at + 7u], params[at + 8u], params[at + 9u],
-        bitcast<i32>(params[at + 10u]), params[at + 11u], params[at + 12u], params[at + 13u], params[at + 14u],
-        params[at + 15u], bitcast<i32>(params[at + 16u]), params[at + 17u], params[at + 18u], params[at + 19u],
+        params.words[at], params.words[at + 1u], i32(params.words[at + 2u]), bitcast<i32>(params.words[at + 3u]),
+        params.words[at + 4u], params.words[at + 5u], params.words[at + 6u], params.words[at + 7u],
+        params.words[at + 8u], params.words[at + 9u], bitcast<i32>(params.words[at + 10u]), params.words[at + 11u],
+        params.words[at + 12u], params.words[at + 13u], params.words[at + 14u], params.words[at + 15u],
+        bitcast<i32>(params.words[at + 16u]), params.words[at + 17u], params.words[at + 18u], params.words[at + 19u],
     );
 }
 
@@ -75,4 +77,15 @@ fn shares(op: QuantOp) -> bool {
 fn draws(op: QuantOp) -> bool {
     let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
     return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
+}
+
+// Four words of a vector's elements, those of one counter; one word four times where a draw serves the whole vector.
+fn vector_words(op: QuantOp, seed_index: u32, counter: u32, second: u32) -> vec4<u32> {
+    if op.one_draw != 0u {
+        return vec4<u32>(random_words(seed_index, 0u, second, op.purpose).x);
+    }
+    if draws(op) {
+        return random_words(seed_index, counter, second, op.purpose);
+    }
+    return vec4<u32>(0u);
 }

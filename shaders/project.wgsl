@@ -1,11 +1,43 @@
-// Products of components of Qdata(x) and Qsketch(G_j) over one panel of columns. Twin of `dot` in src/reference/project.rs.
+// Products of components of Qdata(x) and Qsketch(G_j) over one panel of columns. Twin of src/reference/project.rs.
 // A thread holds 4 samples by 4 rows; the products are exact, slices of 128 columns are summed in order.
+// needs: common
 
-// params: 3 quads of columns in the panel, 4 quads before the panel in a row of G, 5 quads of a row of G,
-// 6 samples, 7 rows, 8 slots, 9 this panel is the first, 10 first word of the products: component of x, component of G, rows.
+struct Params {
+    zero: u32,
+    seed_low: u32,
+    seed_high: u32,
+    quads: u32, // of columns in the panel
+    quads_before: u32, // the panel in a row of G
+    row_quads: u32, // of a row of G
+    samples: u32,
+    rows: u32,
+    slots: u32,
+    is_first: u32, // panel
+    products_at: u32,
+    words: array<u32>,
+}
+
+// A component of x times a component of G, for so many rows.
+struct Product {
+    x: u32,
+    g: u32,
+    rows: u32,
+}
+
+const PRODUCT_WORDS: u32 = 3u;
+
+fn load_product(at: u32) -> Product {
+    return Product(params.words[at], params.words[at + 1u], params.words[at + 2u]);
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [component][slot][sample][panel]
 @group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [component][slot][row][column]
 @group(0) @binding(4) var<storage, read_write> p: array<f32>; // [product][slot][sample][row]
+
+const SIDE: u32 = 8u; // threads of a workgroup along rows, and along samples
+const TILE: u32 = 4u; // rows, and samples, of a thread
+const SLICE_QUADS: u32 = 32u; // of 128 columns
 
 fn add_quad(sums: vec4<f32>, x: vec4<f32>, g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>, g3: vec4<f32>) -> vec4<f32> {
     var s = sums;
@@ -17,7 +49,7 @@ fn add_quad(sums: vec4<f32>, x: vec4<f32>, g0: vec4<f32>, g1: vec4<f32>, g2: vec
 
 fn load_total(at: u32, rows: u32, row: u32) -> vec4<f32> {
     var total = vec4<f32>(0.0);
-    for (var c = 0u; c < 4u; c++) {
+    for (var c = 0u; c < TILE; c++) {
         if row + c < rows {
             total[c] = p[at + row + c];
         }
@@ -26,28 +58,28 @@ fn load_total(at: u32, rows: u32, row: u32) -> vec4<f32> {
 }
 
 fn store_total(at: u32, rows: u32, row: u32, total: vec4<f32>) {
-    for (var c = 0u; c < 4u; c++) {
+    for (var c = 0u; c < TILE; c++) {
         if row + c < rows {
             p[at + row + c] = total[c];
         }
     }
 }
 
-@compute @workgroup_size(8, 8)
-fn project(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
-    let quads = params[3];
-    let samples = params[6];
-    let rows = params[7];
-    let slots = params[8];
-    let product = params[10] + 3u * (group.z / slots);
+@compute @workgroup_size(SIDE, SIDE)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
+    let quads = params.quads;
+    let samples = params.samples;
+    let rows = params.rows;
+    let slots = params.slots;
+    let product = load_product(params.products_at + PRODUCT_WORDS * (group.z / slots));
     let slot = group.z % slots;
-    let row = (group.x * 8u + local.x) * 4u;
-    let sample = (group.y * 8u + local.y) * 4u;
-    if row >= params[product + 2u] || sample >= samples {
+    let row = (group.x * SIDE + local.x) * TILE;
+    let sample = (group.y * SIDE + local.y) * TILE;
+    if row >= product.rows || sample >= samples {
         return;
     }
-    let x_base = (params[product] * slots + slot) * samples;
-    let g_base = (params[product + 1u] * slots + slot) * rows;
+    let x_base = (product.x * slots + slot) * samples;
+    let g_base = (product.g * slots + slot) * rows;
     let last_sample = samples - 1u;
     let last_row = rows - 1u;
     // Rows and samples past the end repeat the last one; their sums are not stored.
@@ -55,28 +87,28 @@ fn project(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id
     let x1 = (x_base + min(sample + 1u, last_sample)) * quads;
     let x2 = (x_base + min(sample + 2u, last_sample)) * quads;
     let x3 = (x_base + min(sample + 3u, last_sample)) * quads;
-    let g0 = (g_base + row) * params[5] + params[4];
-    let g1 = (g_base + min(row + 1u, last_row)) * params[5] + params[4];
-    let g2 = (g_base + min(row + 2u, last_row)) * params[5] + params[4];
-    let g3 = (g_base + min(row + 3u, last_row)) * params[5] + params[4];
+    let g0 = (g_base + row) * params.row_quads + params.quads_before;
+    let g1 = (g_base + min(row + 1u, last_row)) * params.row_quads + params.quads_before;
+    let g2 = (g_base + min(row + 2u, last_row)) * params.row_quads + params.quads_before;
+    let g3 = (g_base + min(row + 3u, last_row)) * params.row_quads + params.quads_before;
 
     let p0 = (group.z * samples + sample) * rows;
     var t0 = vec4<f32>(0.0);
     var t1 = vec4<f32>(0.0);
     var t2 = vec4<f32>(0.0);
     var t3 = vec4<f32>(0.0);
-    if params[9] == 0u {
+    if params.is_first == 0u {
         t0 = load_total(p0, rows, row);
         if sample + 1u < samples { t1 = load_total(p0 + rows, rows, row); }
         if sample + 2u < samples { t2 = load_total(p0 + 2u * rows, rows, row); }
         if sample + 3u < samples { t3 = load_total(p0 + 3u * rows, rows, row); }
     }
-    for (var start = 0u; start < quads; start += 32u) {
+    for (var start = 0u; start < quads; start += SLICE_QUADS) {
         var s0 = vec4<f32>(0.0);
         var s1 = vec4<f32>(0.0);
         var s2 = vec4<f32>(0.0);
         var s3 = vec4<f32>(0.0);
-        for (var k = start; k < start + 32u; k++) {
+        for (var k = start; k < start + SLICE_QUADS; k++) {
             let a = g[g0 + k];
             let b = g[g1 + k];
             let c = g[g2 + k];

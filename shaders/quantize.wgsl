@@ -1,38 +1,55 @@
 // A tensor through the codec: a thread per element. Twin of src/reference/quantize.rs.
+// needs: common, op, codec
 
-// params: 3 elements of this dispatch, 4 index of the first, 5 extent of the last axis, 6 elements that share a scale,
-// 7 blocks of a row, 8 measure the blocks' largest magnitudes, 9 words are given, 10 operation.
+struct Params {
+    zero: u32,
+    seed_low: u32,
+    seed_high: u32,
+    elements: u32, // of this dispatch
+    first: u32, // its index in the tensor
+    columns: u32, // extent of the last axis
+    block: u32, // elements that share a scale
+    row_blocks: u32,
+    measures: u32, // the blocks' largest magnitudes only
+    is_random: u32, // words are given
+    op: QuantOp,
+    words: array<u32>,
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> input: array<u32>;
-@group(0) @binding(3) var<storage, read> words: array<u32>;
+@group(0) @binding(3) var<storage, read> random: array<u32>;
 @group(0) @binding(4) var<storage, read_write> maxima: array<atomic<u32>>; // of the blocks of the whole tensor
 @group(0) @binding(5) var<storage, read_write> result: array<u32>; // [element]: bits, code, flags
 @group(0) @binding(6) var<storage, read_write> scales: array<u32>; // of the blocks of the whole tensor
 
-@compute @workgroup_size(64)
-fn quantize_tensor(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let k = id.y * groups.x * 64u + id.x;
-    if k >= params[3] {
+const THREADS: u32 = 64u;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let k = id.y * groups.x * THREADS + id.x;
+    if k >= params.elements {
         return;
     }
-    let element = params[4] + k;
-    let row = element / params[5];
-    let column = element % params[5];
-    let block = row * params[7] + column / params[6];
-    if params[8] != 0u {
+    let element = params.first + k;
+    let row = element / params.columns;
+    let column = element % params.columns;
+    let block = row * params.row_blocks + column / params.block;
+    if params.measures != 0u {
         atomicMax(&maxima[block], input[k] & MAGNITUDE);
         return;
     }
-    let op = load_op(10u);
+    let op = params.op;
     var largest = 0u;
     if shares(op) {
         largest = atomicLoad(&maxima[block]);
-        if column % params[6] == 0u {
+        if column % params.block == 0u {
             scales[block] = scale_byte(largest, op);
         }
     }
     var word = 0u;
-    if params[9] != 0u {
-        word = words[k];
+    if params.is_random != 0u {
+        word = random[k];
     }
     let rounded = quantize(op, input[k], largest, word);
     result[3u * k] = rounded.bits;

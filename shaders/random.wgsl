@@ -1,6 +1,13 @@
 // Random words by address: Threefry4x32 with 13 rounds (Salmon et al., SC 2011). Twin of
 // src/random/mod.rs; the vector operations are its macros.
 
+// What words are drawn for: the third word of the counter.
+const PURPOSE_COVARIATE: u32 = 0u;
+const PURPOSE_LABEL_NOISE: u32 = 1u;
+const PURPOSE_SKETCH: u32 = 2u;
+const PURPOSE_TAIL: u32 = 6u;
+const PURPOSE_ELEMENT: u32 = 7u;
+
 const PARITY: u32 = 0x1BD11BDAu;
 
 fn rotate_left(x: vec2<u32>, left: u32, right: u32) -> vec2<u32> {

@@ -1,4 +1,5 @@
 // What a site of a run does to values: formats and laws, the floor, and the counters. Twin of src/codec/site.rs.
+// needs: op, codec, common
 
 const FLOOR: u32 = 0x27800000u;
 const DIVERGED: u32 = 0x53800000u;
@@ -68,3 +69,10 @@ fn apply_one(op: QuantOp, bits: u32, largest: u32, word: u32) -> Stored {
 fn tally(flags: u32) -> vec3<u32> {
     return vec3<u32>(flags & 1u, (flags >> 1u) & 1u, (flags >> 2u) & 1u);
 }
+
+// Words of a tally, and which of them counts what is not a number. That of a feature vector has one more: whether such
+// a value stands behind any z.
+const TALLY: u32 = 3u;
+const TALLY_NAN: u32 = 2u;
+const FEATURE_TALLY: u32 = 4u;
+const TALLY_NAN_BEHIND: u32 = 3u;

@@ -1,7 +1,8 @@
-// Sum of 32 lanes by halving, l + 16, l + 8, l + 4, l + 2, l + 1. Twin of `tree` in src/reference/draw.rs.
+// Sum of 32 lanes by halving, l + 16, l + 8, l + 4, l + 2, l + 1. Twin of src/reference/tree.rs.
+// needs: common
 
 // Two sets of lane sums: one may still be read while the other is written.
-var<workgroup> partials: array<f32, 64>;
+var<workgroup> partials: array<f32, 2u * LANES>;
 
 fn four_lanes(at: u32) -> vec4<f32> {
     return vec4<f32>(partials[at], partials[at + 1u], partials[at + 2u], partials[at + 3u]);

@@ -114,6 +114,7 @@ pub mod store;
 pub mod tensor;
 #[doc(hidden)]
 pub mod theory;
+mod twin;
 #[doc(hidden)]
 pub mod verify;
 pub mod words;

@@ -6,7 +6,7 @@ use super::lanes::{LANES, SLICE, apply_samples, apply_vector, flush48};
 use crate::codec::DIVERGED;
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
-use crate::plan::{TRAIN_SITES, Trajectory};
+use crate::plan::{TrainOps, Trajectory};
 use crate::site::{Counts, PerSite, Site};
 
 /// A run between two batches; vectors are padded with zeros to whole slices.
@@ -95,12 +95,12 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     let model = trajectory.model as usize;
     // Vectors are used up to the last lane group that holds an element.
     let used = model.next_multiple_of(LANES);
-    let [label, parameter, activation, gradient, weight, feature_grad] = &trajectory.ops;
+    let TrainOps { label, parameter, activation, gradient, weight, feature_grad } = &trajectory.ops;
     let t = run.update as u32;
 
     if parameter.class != class::NONE {
         run.read.copy_from_slice(&run.v);
-        let counts = &mut run.counts[TRAIN_SITES[1]];
+        let counts = &mut run.counts[Site::Parameter];
         apply_vector(parameter, &mut run.read, model, key, t, counts);
     }
     let read: &[f32] = if parameter.class == class::NONE { &run.v } else { &run.read };
@@ -118,7 +118,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     }
     site(gradient, Site::Gradient, &mut run.activations, &mut run.counts);
 
-    let c = f32::from_bits(trajectory.step.to_bits() - ((t / trajectory.stage) << 23));
+    let c = trajectory.step.at(t);
     if feature_grad.class == class::NONE {
         advance(&run.v[..used], &mut run.next[..used], batch.gradient_z, &run.activations, c);
     } else {

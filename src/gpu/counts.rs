@@ -3,12 +3,30 @@
 use wgpu::Buffer;
 
 use super::device::Context;
+use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::shapes::Shapes;
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::ProblemPoint;
 use crate::site::{Counts, PerSite, Site};
+use crate::twin::constants;
+
+constants! {
+    /// Words of a tally: saturated, underflowed, nan.
+    pub const TALLY: u32 = 3;
+    pub const TALLY_NAN: u32 = 2;
+    /// Words of the tally of a feature vector: the last says whether a nan stands behind any z.
+    pub const FEATURE_TALLY: u32 = 4;
+    pub const TALLY_NAN_BEHIND: u32 = 3;
+}
+
+/// Tallies on the device: [op][slot][sample], each of so many words.
+#[derive(Clone, Copy)]
+struct Tallies<'a> {
+    buffer: &'a Buffer,
+    words: u32,
+}
 
 /// Running sums over the samples of a block: `sums[item][slot][n]` counts the first n of them.
 struct Prefix {
@@ -16,15 +34,8 @@ struct Prefix {
 }
 
 impl Prefix {
-    /// `stride`: words of a sample's counts.
-    fn read(
-        context: &Context,
-        shapes: &Shapes,
-        ops: &[QuantOp],
-        (buffer, stride): (&Buffer, usize),
-        samples: usize,
-    ) -> Result<Prefix> {
-        let row = stride as u64 * u64::from(shapes.samples);
+    fn read(context: &Context, shapes: &Shapes, ops: &[QuantOp], tallies: Tallies, samples: usize) -> Result<Prefix> {
+        let row = u64::from(tallies.words) * u64::from(shapes.samples);
         let slots = u64::from(shapes.slots);
         let mut sums = Vec::new();
         for (item, op) in (0..).zip(ops) {
@@ -32,8 +43,8 @@ impl Prefix {
                 sums.push(Vec::new());
                 continue;
             }
-            let words = context.read(&[(buffer, item * slots * row, slots * row)])?;
-            sums.push(words.chunks(row as usize).map(|words| running(words, stride, samples)).collect());
+            let words = context.read(&[(tallies.buffer, item * slots * row, slots * row)])?;
+            sums.push(words.chunks(row as usize).map(|words| running(words, tallies.words, samples)).collect());
         }
         Ok(Prefix { sums })
     }
@@ -44,13 +55,13 @@ impl Prefix {
 }
 
 fn counts_of(words: &[u32]) -> Counts {
-    Counts { saturated: words[0].into(), underflowed: words[1].into(), nan: words[2].into() }
+    Counts { saturated: words[0].into(), underflowed: words[1].into(), nan: words[TALLY_NAN as usize].into() }
 }
 
-fn running(words: &[u32], stride: usize, samples: usize) -> Vec<Counts> {
+fn running(words: &[u32], tally: u32, samples: usize) -> Vec<Counts> {
     let mut sum = Counts::default();
     let mut sums = vec![sum];
-    for words in words.chunks(stride).take(samples) {
+    for words in words.chunks(tally as usize).take(samples) {
         sum += counts_of(words);
         sums.push(sum);
     }
@@ -67,47 +78,54 @@ pub struct Shared<'a> {
     sketch: Vec<Vec<Vec<Counts>>>,
     data: Prefix,
     feature: Prefix,
-    first: u64,
-    samples: u64,
+    block: Block,
     /// Whether data or feature count anything.
     pub counted: bool,
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(context: &Context, shapes: &'a Shapes, point: &'a ProblemPoint, stream: &Samples) -> Result<Shared<'a>> {
+    pub fn new(launch: &Launch<'a>, stream: &Samples) -> Result<Shared<'a>> {
+        let Launch { context, shapes, point, .. } = *launch;
         let mut sketch = Vec::new();
-        let words = 3 * u64::from(point.model);
+        let words = u64::from(TALLY) * u64::from(point.model);
         let slots = u64::from(shapes.slots);
         for (item, op) in (0..).zip(&shapes.sketch_ops) {
-            let counted = op.op.is_counted() && shapes.sketched;
+            let counted = op.split.op.is_counted() && shapes.sketched;
             let pieces = [(&stream.sketch_counts, item * slots * words, slots * words)];
             let read = if counted { context.read(&pieces)? } else { Vec::new() };
-            sketch.push(read.chunks(words as usize).map(|words| running(words, 3, point.model as usize)).collect());
+            sketch.push(read.chunks(words as usize).map(|words| running(words, TALLY, point.model as usize)).collect());
         }
         let zero = vec![(Counts::default(), Counts::default()); shapes.slots as usize];
-        let counted = shapes.data_ops.iter().any(|op| op.op.is_counted())
+        let counted = shapes.data_ops.iter().any(|op| op.split.op.is_counted())
             || point.features.iter().any(|feature| feature.op.is_counted());
         let (data, feature) = (Prefix { sums: Vec::new() }, Prefix { sums: Vec::new() });
         let before = vec![zero; point.trajectories.len()];
-        Ok(Shared { shapes, point, before, sketch, data, feature, first: 0, samples: 0, counted })
+        Ok(Shared { shapes, point, before, sketch, data, feature, block: Block::default(), counted })
     }
 
-    /// Reads the counts of the block of `samples` samples from `first` on.
-    pub fn start_block(&mut self, context: &Context, stream: &Samples, first: u64, samples: u64) -> Result<()> {
-        (self.first, self.samples) = (first, samples);
+    /// Reads the counts of a block.
+    pub fn start_block(&mut self, context: &Context, stream: &Samples, block: Block) -> Result<()> {
+        self.block = block;
         if self.counted {
-            let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.op).collect();
+            let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.split.op).collect();
             let features: Vec<QuantOp> = self.point.features.iter().map(|feature| feature.op).collect();
-            let n = samples as usize;
-            self.data = Prefix::read(context, self.shapes, &data, (&stream.data_counts, 3), n)?;
-            self.feature = Prefix::read(context, self.shapes, &features, (&stream.feature_counts, 4), n)?;
+            let n = block.samples as usize;
+            self.data =
+                Prefix::read(context, self.shapes, &data, Tallies { buffer: &stream.data_counts, words: TALLY }, n)?;
+            self.feature = Prefix::read(
+                context,
+                self.shapes,
+                &features,
+                Tallies { buffer: &stream.feature_counts, words: FEATURE_TALLY },
+                n,
+            )?;
         }
         Ok(())
     }
 
     /// Adds the block to the sums; `diverged` as [run][slot].
     pub fn end_block(&mut self, diverged: &[Option<u64>]) {
-        let end = self.first + self.samples;
+        let end = self.block.first + self.block.samples;
         for run in 0..self.before.len() {
             for slot in 0..self.before[run].len() {
                 let at = run * self.shapes.slots as usize + slot;
@@ -124,7 +142,7 @@ impl<'a> Shared<'a> {
         let t = &self.point.trajectories[run];
         // The samples of the update that diverged are counted, later ones are not.
         let limit = diverged_at.map_or(seen, |update| seen.min((update + 1) * u64::from(t.batch)));
-        let n = limit.saturating_sub(self.first).min(self.samples);
+        let n = limit.saturating_sub(self.block.first).min(self.block.samples);
         let op = self.shapes.pairs[self.point.features[t.feature].pair].data as usize;
         data += self.data.first(op, slot, n);
         feature += self.feature.first(t.feature, slot, n);

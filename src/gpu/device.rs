@@ -1,24 +1,17 @@
 //! A device, its pipelines, and the two things done with them: dispatch and read back.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType,
-    Buffer, BufferBindingType, BufferDescriptor, BufferUsages, ComputePassDescriptor, ComputePipeline,
-    ComputePipelineDescriptor, Device, MapMode, PipelineCompilationOptions, PipelineLayoutDescriptor, PollType, Queue,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages, SubmissionIndex,
+    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device,
+    MapMode, PollType, Queue, SubmissionIndex,
 };
 
-use super::shader::{Kernel, Variant, compose};
+use super::kernels::{Kernel, Variant};
+use super::pipeline::{Dispatch, Pipeline, Pipelines};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
-
-struct Pipeline {
-    pipeline: ComputePipeline,
-    layout: BindGroupLayout,
-}
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -31,7 +24,7 @@ pub struct Context {
     device: Device,
     queue: Queue,
     tables: Buffer,
-    pipelines: Mutex<HashMap<(Kernel, Variant), Arc<Pipeline>>>,
+    pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
     /// The last dispatch.
     submitted: Mutex<Option<SubmissionIndex>>,
@@ -100,35 +93,35 @@ impl Context {
         self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
     }
 
-    fn pipeline(&self, kernel: Kernel, variant: Variant) -> Arc<Pipeline> {
-        let mut pipelines = locked(&self.pipelines);
-        pipelines.entry((kernel, variant)).or_insert_with(|| Arc::new(build(&self.device, &kernel, variant))).clone()
+    fn pipeline(&self, kernel: &Kernel, variant: Variant) -> Arc<Pipeline> {
+        locked(&self.pipelines).get(&self.device, kernel, variant)
     }
 
-    /// Runs a kernel once on that many workgroups. `params` starts with [`header`]'s words.
-    pub fn dispatch(
-        &self,
-        (kernel, variant): (Kernel, Variant),
-        params: &[u32],
-        buffers: &[&Buffer],
-        groups: [u32; 3],
-    ) -> Result<()> {
-        assert_eq!(buffers.len(), kernel.read_only.len(), "kernel {} and its buffers", kernel.name);
+    /// Invocations of a kernel's workgroup along each axis.
+    pub fn workgroup_size(&self, kernel: &Kernel, variant: Variant) -> [u32; 3] {
+        self.pipeline(kernel, variant).facts.workgroup_size
+    }
+
+    /// Runs a kernel once.
+    pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
         self.check()?;
-        let Pipeline { pipeline, layout } = &*self.pipeline(kernel, variant);
-        let params = self.filled(kernel.name, params);
-        let all = [&params, &self.tables];
-        let bound = all.iter().chain(buffers).zip(0..);
+        let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
+        dispatch.assert_fits(&pipeline.facts);
+        let params = self.filled(dispatch.kernel.name, &dispatch.params.words);
+        let buffers = dispatch.buffers.iter().map(|bound| bound.buffer);
+        let bound = [&params, &self.tables].into_iter().chain(buffers).zip(0..);
         let entries: Vec<BindGroupEntry> =
             bound.map(|(buffer, binding)| BindGroupEntry { binding, resource: buffer.as_entire_binding() }).collect();
-        let label = Some(kernel.name);
+        let label = Some(dispatch.kernel.name);
+        let layout = &pipeline.layout;
         let group = self.device.create_bind_group(&BindGroupDescriptor { label, layout, entries: &entries });
         let mut encoder = self.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label, timestamp_writes: None });
-            pass.set_pipeline(pipeline);
+            pass.set_pipeline(&pipeline.pipeline);
             pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+            let [x, y, z] = dispatch.groups;
+            pass.dispatch_workgroups(x, y, z);
         }
         *locked(&self.submitted) = Some(self.queue.submit([encoder.finish()]));
         Ok(())
@@ -164,11 +157,6 @@ impl Context {
     }
 }
 
-/// Words 0 to 2 of every kernel's parameters: the zero no compiler knows, and the seed.
-pub fn header(seed: u64) -> Vec<u32> {
-    vec![0, seed as u32, (seed >> 32) as u32]
-}
-
 fn filled(device: &Device, label: &str, words: &[u32]) -> Buffer {
     let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
     let size = words.len() as u64 * 4;
@@ -179,42 +167,4 @@ fn filled(device: &Device, label: &str, words: &[u32]) -> Buffer {
     }
     buffer.unmap();
     buffer
-}
-
-fn build(device: &Device, kernel: &Kernel, variant: Variant) -> Pipeline {
-    let label = Some(kernel.name);
-    let read_only = [true, true].iter().chain(kernel.read_only);
-    let entries: Vec<BindGroupLayoutEntry> = read_only
-        .zip(0..)
-        .map(|(&read_only, binding)| BindGroupLayoutEntry {
-            binding,
-            visibility: ShaderStages::COMPUTE,
-            ty: BindingType::Buffer {
-                ty: BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        })
-        .collect();
-    let layout = device.create_bind_group_layout(&BindGroupLayoutDescriptor { label, entries: &entries });
-    let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
-        label,
-        bind_group_layouts: &[Some(&layout)],
-        immediate_size: 0,
-    });
-    let source = ShaderSource::Wgsl(compose(kernel, variant).into());
-    let module = device.create_shader_module(ShaderModuleDescriptor { label, source });
-    let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
-        label,
-        layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: label,
-        compilation_options: PipelineCompilationOptions {
-            zero_initialize_workgroup_memory: kernel.zeroed,
-            ..Default::default()
-        },
-        cache: None,
-    });
-    Pipeline { pipeline, layout }
 }

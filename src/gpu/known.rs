@@ -176,26 +176,26 @@ seed = 20263
 "#;
 
 /// A plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
-pub struct Block {
+pub struct Known {
     pub plan: Plan,
     pub cohorts: Vec<Cohort>,
     pub tuning: Tuning,
 }
 
 /// What every pipeline must repeat.
-pub fn blocks() -> Result<Vec<Block>> {
+pub fn blocks() -> Result<Vec<Known>> {
     Ok(vec![block(Config::parse(CONFIG, &[])?, 201)?, block(components()?, 30)?])
 }
 
 /// What the pipelines of every class of format must repeat besides.
-pub fn every_class() -> Result<Vec<Block>> {
+pub fn every_class() -> Result<Vec<Known>> {
     Ok(vec![block(Config::parse(CLASSES, &[])?, 66)?])
 }
 
-fn block(config: Config, samples: u64) -> Result<Block> {
+fn block(config: Config, samples: u64) -> Result<Known> {
     let plan = Plan::new(config)?.with_block(samples)?;
     let cohorts = plan.cohorts(Shard::WHOLE);
-    Ok(Block { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() } })
+    Ok(Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() } })
 }
 
 /// The second block, one of its sketches a full f32 one as a file would hold it.
@@ -208,6 +208,6 @@ fn components() -> Result<Config> {
 }
 
 /// The answers, by the reference.
-pub fn answers(block: &Block) -> Vec<Vec<Snapshot>> {
+pub fn answers(block: &Known) -> Vec<Vec<Snapshot>> {
     block.cohorts.iter().map(|&cohort| reference::cohort(&block.plan, cohort, None)).collect()
 }

@@ -4,68 +4,86 @@ use std::sync::mpsc::sync_channel;
 
 use super::counts::Shared;
 use super::device::Context;
+use super::kernels::Variant;
+use super::params::Head;
 use super::samples::Samples;
-use super::shader::Variant;
 use super::shapes::{Shapes, Tuning};
 use super::train::{RunState, Training};
 use super::upload;
 use crate::cpu::train::fold;
 use crate::error::Result;
-use crate::plan::Snapshot;
-use crate::plan::{Plan, ProblemPoint};
+use crate::plan::{Plan, ProblemPoint, Snapshot};
 
-/// Rows of every cohort, by (trajectory, seen).
-pub fn run(
-    context: &Context,
-    variant: Variant,
-    shapes: &Shapes,
-    (plan, point): (&Plan, &ProblemPoint),
-    seeds: &[u32],
-    tuning: Tuning,
-) -> Result<Vec<Vec<Snapshot>>> {
-    let (sender, uploads) = sync_channel(1);
-    std::thread::scope(|scope| {
-        if point.uploads {
-            scope.spawn(move || upload::produce(point, shapes, plan.config.sweep.seed, seeds, &sender));
-        }
-        let stream = Samples::new(context, variant, shapes, (plan, point), seeds, tuning, uploads)?;
-        blocks(context, variant, (plan, point), seeds, &stream)
-    })
+/// Cohorts of one problem point that run together, and how.
+#[derive(Clone, Copy)]
+pub struct Launch<'a> {
+    pub context: &'a Context,
+    pub variant: Variant,
+    pub plan: &'a Plan,
+    pub point: &'a ProblemPoint,
+    pub shapes: &'a Shapes,
+    /// The seed index of each slot.
+    pub seeds: &'a [u32],
+    pub tuning: Tuning,
 }
 
-fn blocks(
-    context: &Context,
-    variant: Variant,
-    (plan, point): (&Plan, &ProblemPoint),
-    seeds: &[u32],
-    stream: &Samples,
-) -> Result<Vec<Vec<Snapshot>>> {
-    let shapes = stream.shapes;
-    let mut training = Training::new(context, variant, shapes, (plan, point), seeds, stream.tuning);
-    let mut shared = Shared::new(context, shapes, point, stream)?;
-    let mut rows = vec![Vec::new(); seeds.len()];
-    for first in (0..point.samples).step_by(shapes.samples as usize) {
-        let samples = u64::from(shapes.samples).min(point.samples - first);
-        stream.block(first, samples)?;
-        shared.start_block(context, stream, first, samples)?;
-        for seen in due_samples(point, first, samples) {
-            training.run_to(stream, first, seen)?;
-            collect(&training, &shared, point, seen, &mut rows)?;
-        }
-        training.run_to(stream, first, first + samples)?;
-        if shared.counted {
-            shared.end_block(&training.diverged()?);
-        }
-        context.check()?;
+/// Samples that lie on the device together.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Block {
+    pub first: u64,
+    pub samples: u64,
+}
+
+impl Launch<'_> {
+    /// Rows of every cohort, by (trajectory, seen).
+    pub fn run(&self) -> Result<Vec<Vec<Snapshot>>> {
+        let (sender, uploads) = sync_channel(1);
+        std::thread::scope(|scope| {
+            if self.point.uploads {
+                scope.spawn(move || upload::produce(self, &sender));
+            }
+            self.train(&Samples::new(self, uploads)?)
+        })
     }
-    for rows in &mut rows {
-        rows.sort_by_key(|row: &Snapshot| (row.trajectory, row.seen));
+
+    /// What the parameters of its dispatches start with.
+    pub fn head(&self) -> Head {
+        Head::of(self.plan.config.sweep.seed)
     }
-    Ok(rows)
+
+    pub fn blocks(&self) -> impl Iterator<Item = Block> {
+        let (all, most) = (self.point.samples, u64::from(self.shapes.samples));
+        (0..all).step_by(most as usize).map(move |first| Block { first, samples: most.min(all - first) })
+    }
+
+    fn train(&self, stream: &Samples) -> Result<Vec<Vec<Snapshot>>> {
+        let Launch { context, point, .. } = *self;
+        let mut training = Training::new(self);
+        let mut shared = Shared::new(self, stream)?;
+        let mut rows = vec![Vec::new(); self.seeds.len()];
+        for block in self.blocks() {
+            stream.block(block)?;
+            shared.start_block(context, stream, block)?;
+            for seen in due_samples(point, block) {
+                training.run_to(stream, block.first, seen)?;
+                collect(&training, &shared, point, seen, &mut rows)?;
+            }
+            training.run_to(stream, block.first, block.first + block.samples)?;
+            if shared.counted {
+                shared.end_block(&training.diverged()?);
+            }
+            context.check()?;
+        }
+        for rows in &mut rows {
+            rows.sort_by_key(|row: &Snapshot| (row.trajectory, row.seen));
+        }
+        Ok(rows)
+    }
 }
 
 /// Numbers of samples within the block at which some row is due, ascending.
-fn due_samples(point: &ProblemPoint, first: u64, samples: u64) -> Vec<u64> {
+fn due_samples(point: &ProblemPoint, block: Block) -> Vec<u64> {
+    let Block { first, samples } = block;
     let due = point.trajectories.iter().flat_map(|t| &t.rows).copied();
     let mut due_samples: Vec<u64> = due.filter(|n| (first + 1..=first + samples).contains(n)).collect();
     due_samples.sort_unstable();
@@ -96,7 +114,7 @@ fn collect(
 
 /// The row of a state; the open group joins a copy of the average.
 fn row_of(state: RunState, trajectory: usize, seen: u64, diverged_at: Option<u64>) -> Snapshot {
-    let [s, mut hi, mut lo] = state.sums;
+    let RunState { v, s, mut hi, mut lo, counts } = state;
     fold(bytemuck::cast_slice(&s), bytemuck::cast_slice_mut(&mut hi), bytemuck::cast_slice_mut(&mut lo));
-    Snapshot { trajectory, seen, v: state.v, hi, lo, diverged_at, counts: state.counts }
+    Snapshot { trajectory, seen, v, hi, lo, diverged_at, counts }
 }

@@ -6,38 +6,47 @@
 mod adapters;
 mod counts;
 mod device;
+mod draw;
+mod facts;
+mod feature;
+mod gemv;
+pub mod kernels;
 mod known;
 mod launch;
 mod operands;
+mod params;
+mod pipeline;
 mod probe;
+mod project;
+mod proof;
 mod quantize;
 mod samples;
-pub mod shader;
 mod shapes;
-
+mod sketch;
+mod slice;
 mod train;
+#[cfg(test)]
+mod twins;
 mod upload;
 mod verify;
 
 use std::collections::HashSet;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
-use known::Block;
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
-use crate::plan::Snapshot;
-use crate::plan::{Cohort, Plan};
+use crate::plan::{Cohort, Plan, Snapshot};
 use device::Context;
-use shader::{MODEL_SIZES, Variant, train_memory};
+use facts::needs;
+use kernels::{MODEL_SIZES, Variant, model_size};
+use launch::Launch;
+use proof::Proved;
 use shapes::Limits;
-
-/// Rows of each cohort of a block.
-type Answers = Vec<Vec<Snapshot>>;
 
 /// An open device with its pipelines.
 pub struct Gpu {
@@ -46,23 +55,34 @@ pub struct Gpu {
     limits: Limits,
     /// The fingerprint as probed, and with the mark of the strict shaders.
     fingerprints: [String; 2],
-    /// The shaders with a barrier on every accumulator are in use.
+    /// The strict shaders, where every accumulator is opaque, are in use.
     strict: AtomicBool,
     /// What gave the known answers.
-    proved: Mutex<HashSet<Pipelines>>,
-}
-
-/// Pipelines that are proved together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Pipelines {
-    /// Those of every class of format, not of grids and laws alone.
-    every_class: bool,
-    /// One of [`MODEL_SIZES`].
-    model: u32,
+    proved: Mutex<HashSet<Proved>>,
 }
 
 fn no_adapter(reason: String) -> Error {
     Error::NoAdapter(format!("{reason}; `--adapter cpu` needs no GPU"))
+}
+
+/// What the kernels need and an adapter does not have.
+fn lack(limits: &wgpu::Limits) -> Option<String> {
+    let least = needs(MODEL_SIZES[0]);
+    let asked = [
+        ("invocations of a workgroup", limits.max_compute_invocations_per_workgroup.into(), least.invocations.into()),
+        ("storage buffers of a stage", limits.max_storage_buffers_per_shader_stage.into(), least.buffers.into()),
+        ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size.into(), least.workgroup_bytes),
+    ];
+    let (what, has, needed) = asked.into_iter().find(|(_, has, needed): &(_, u64, u64)| has < needed)?;
+    Some(format!("it has {has} {what}, needed are {needed}"))
+}
+
+/// Which pipelines a run takes.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    strict: bool,
+    /// Those for models at least as large.
+    least: u32,
 }
 
 impl Gpu {
@@ -78,8 +98,8 @@ impl Gpu {
         };
         let info = adapters::describe(index, adapter);
         let limits = adapter.limits();
-        if limits.max_storage_buffers_per_shader_stage < 8 || limits.max_compute_invocations_per_workgroup < 64 {
-            return Err(no_adapter(format!("adapter {index} ({}) cannot run the compute shaders", info.name)));
+        if let Some(lack) = lack(&limits) {
+            return Err(no_adapter(format!("adapter {index} ({}) cannot run the kernels: {lack}", info.name)));
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
@@ -104,13 +124,13 @@ impl Gpu {
         let subgroups = (own.subgroup_min_size, own.subgroup_max_size);
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
-        let fingerprints = [plain.clone(), plain + "+barriers"];
+        let fingerprints = [plain.clone(), plain + "+strict"];
         Ok(Gpu { info, context, limits, fingerprints, strict: AtomicBool::new(false), proved: Mutex::default() })
     }
 
-    /// How the adapter's arithmetic was found to behave; "+barriers" when the strict shaders are in use.
+    /// How the adapter's arithmetic was found to behave; "+strict" when the strict shaders are in use.
     pub fn fingerprint(&self) -> &str {
-        &self.fingerprints[usize::from(self.strict.load(Ordering::Relaxed))]
+        &self.fingerprints[usize::from(self.is_strict())]
     }
 
     /// Cohorts worth handing over at once: as many of every problem point as fit together. [`Error::Input`] says
@@ -132,34 +152,27 @@ impl Gpu {
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
     pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<Snapshot>>> {
         for point in &plan.points {
-            let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MODEL_SIZES[1] };
-            self.prove(Pipelines { every_class: point.has_every_class(), model })?;
+            self.prove(Proved { every_class: point.has_every_class(), model: model_size(point.model) })?;
         }
-        let strict = self.strict.load(Ordering::Relaxed);
-        self.run(plan, cohorts, tuning, strict, MODEL_SIZES[0])
+        self.run(plan, cohorts, tuning, Choice { strict: self.is_strict(), least: 0 })
     }
 
-    fn run(
-        &self,
-        plan: &Plan,
-        cohorts: &[Cohort],
-        tuning: Tuning,
-        strict: bool,
-        model: u32,
-    ) -> Result<Vec<Vec<Snapshot>>> {
+    fn run(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning, choice: Choice) -> Result<Vec<Vec<Snapshot>>> {
         let mut rows = vec![Vec::new(); cohorts.len()];
         for (index, point) in plan.points.iter().enumerate() {
             let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
             if mine.is_empty() {
                 continue;
             }
-            let variant = Variant { strict, model, every_class: point.has_every_class() };
+            let model = model_size(point.model.max(choice.least));
+            let variant = Variant { strict: choice.strict, every_class: point.has_every_class(), model };
             let most = shapes::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
-            for launch in mine.chunks(most as usize) {
-                let seeds: Vec<u32> = launch.iter().map(|&c| cohorts[c].seed_index).collect();
-                let shapes = shapes::largest(point, launch.len() as u64, self.limits, tuning)?;
-                let done = launch::run(&self.context, variant, &shapes, (plan, point), &seeds, tuning)?;
-                for (&cohort, done) in launch.iter().zip(done) {
+            for together in mine.chunks(most as usize) {
+                let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
+                let shapes = shapes::largest(point, together.len() as u64, self.limits, tuning)?;
+                let context = &self.context;
+                let launch = Launch { context, variant, plan, point, shapes: &shapes, seeds: &seeds, tuning };
+                for (&cohort, done) in together.iter().zip(launch.run()?) {
                     rows[cohort] = done;
                 }
             }
@@ -167,73 +180,17 @@ impl Gpu {
         Ok(rows)
     }
 
-    /// Switches to the shaders with a barrier on every accumulator, or back.
-    pub fn use_barriers(&self, on: bool) {
+    fn is_strict(&self) -> bool {
+        self.strict.load(Ordering::Relaxed)
+    }
+
+    /// Switches to the strict shaders, where every accumulator is opaque, or back.
+    pub fn use_strict(&self, on: bool) {
         self.strict.store(on, Ordering::Relaxed);
     }
 
-    /// Runs the known-answer blocks through the pipelines of grids and laws, for the smaller models, and compares all
-    /// bits with the reference. Where the plain shaders fail and those with a barrier on every accumulator hold, the
-    /// latter are used from then on. The other pipelines are proved alike when a plan first needs them.
-    pub fn self_test(&self) -> Result<()> {
-        self.prove(Pipelines { every_class: false, model: MODEL_SIZES[0] })
-    }
-
-    /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
-    pub fn self_test_all(&self) -> Result<()> {
-        for model in MODEL_SIZES.into_iter().filter(|&model| u64::from(train_memory(model)) <= self.limits.workgroup) {
-            self.prove(Pipelines { every_class: false, model })?;
-            self.prove(Pipelines { every_class: true, model })?;
-        }
-        Ok(())
-    }
-
-    fn prove(&self, pipelines: Pipelines) -> Result<()> {
-        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
-        if proved.contains(&pipelines) {
-            return Ok(());
-        }
-        let blocks = if pipelines.every_class { known::every_class()? } else { known::blocks()? };
-        let answers: Vec<_> = blocks.iter().map(known::answers).collect();
-        let mut first = None;
-        let before = self.strict.load(Ordering::Relaxed);
-        for strict in [before, true] {
-            match self.first_difference(&blocks, &answers, strict, pipelines.model)? {
-                None => {
-                    // What was proved of the plain shaders says nothing of the others.
-                    if strict != before {
-                        proved.clear();
-                    }
-                    proved.insert(pipelines);
-                    self.strict.store(strict, Ordering::Relaxed);
-                    return Ok(());
-                }
-                Some(place) => first = first.or(Some(place)),
-            }
-        }
-        Err(no_adapter(format!(
-            "adapter {} ({}) does not give the bits of the reference: {}",
-            self.info.index,
-            self.info.name,
-            first.unwrap_or_default()
-        )))
-    }
-
-    fn first_difference(
-        &self,
-        blocks: &[Block],
-        answers: &[Answers],
-        strict: bool,
-        model: u32,
-    ) -> Result<Option<String>> {
-        for (Block { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
-            let found = self.run(plan, cohorts, *tuning, strict, model)?;
-            for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                if let Some(place) = plan.difference(*cohort, expected, found) {
-                    return Ok(Some(place));
-                }
-            }
-        }
-        Ok(None)
+    /// The variant of the kernels that hold the whole codec.
+    fn every(&self) -> Variant {
+        Variant { strict: false, every_class: true, model: MODEL_SIZES[0] }
     }
 }

@@ -1,90 +1,152 @@
-//! The fingerprint: how an adapter's arithmetic was found to behave.
+//! The fingerprint: how an adapter's arithmetic was found to behave. The host of shaders/probe.wgsl.
 
-use super::device::{Context, header};
-use super::shader::{MODEL_SIZES, PROBE, Variant};
+use super::device::Context;
+use super::kernels::{MODEL_SIZES, PROBE, Variant};
+use super::params::{Head, Parameters, params};
+use super::pipeline::{Bound, Dispatch};
 use crate::error::Result;
+use crate::twin::{twin, words};
 
-/// Operands of shaders/probe.wgsl. With e = 2^-23: sums and products that are ties, to the even number below and above;
-/// (1+e)^2, whose square has a bit f32 drops; products around the smallest normal number.
-fn operands() -> [f32; 12] {
-    let e = f32::EPSILON;
-    let square = (1.0 + e) * (1.0 + e);
-    [
-        1.0,
-        e / 2.0,
-        1.0 + e,
-        -square,
-        e * 0.75,
-        1.0 + 2.0 * e + 0.5,
-        f32::MIN_POSITIVE,
-        0.5,
-        f32::MIN_POSITIVE * 0.5,
-        4.0,
-        1.5,
-        1.0 + 3.0 * e,
-    ]
+params! {
+    /// With e = 2^-23: operands of sums and products that are ties, to the even number below and above; (1+e)^2, whose
+    /// square has a bit f32 drops; products around the smallest normal number.
+    pub struct Params {
+        pub one: f32,
+        pub half_ulp: f32,
+        pub odd: f32,
+        pub minus_square: f32,
+        pub above_half_ulp: f32,
+        pub factor: f32,
+        pub smallest: f32,
+        pub half: f32,
+        pub subnormal: f32,
+        pub four: f32,
+        pub three_halves: f32,
+        pub three_ulps: f32,
+        /// NaNs, each with a payload.
+        pub signalling: u32,
+        pub quiet: u32,
+        /// Four signed bytes each, with the extremes.
+        pub bytes: u32,
+        pub other_bytes: u32,
+        /// First of the whole numbers that become floats, and how many do: most have more bits than f32 holds.
+        pub whole: u32,
+        pub wholes: u32,
+        /// Of a loop.
+        pub turns: u32,
+    }
 }
 
-/// A signalling and a quiet NaN, each with a payload.
-const NANS: [u32; 2] = [0x7fa0_0001, 0xffc1_2345];
-/// Four signed bytes each, with the extremes.
-const BYTES: [u32; 2] = [0x8080_7f81, 0x807f_7f05];
-/// First of the whole numbers that become floats, and how many do: most have more bits than f32 holds.
-const WHOLE: [u32; 2] = [0xffff_ff80, 256];
-/// Turns of a loop, beyond what the drivers known to stop one allow.
+twin! {
+    /// What came out, as bits.
+    pub struct Found {
+        pub tie_down: u32,
+        pub above_tie: u32,
+        pub square: u32,
+        pub product: u32,
+        pub contracted: u32,
+        pub opaque_contracted: u32,
+        pub associated: u32,
+        pub opaque_associated: u32,
+        pub subnormal_result: u32,
+        pub subnormal_operand: u32,
+        pub tie_up: u32,
+        pub product_tie: u32,
+        pub other_product_tie: u32,
+        pub bytes: u32,
+        pub converted: u32,
+        pub turns: u32,
+        pub turned: u32,
+    }
+}
+
+/// More turns than the drivers known to stop a loop allow.
 const TURNS: u32 = 100_000;
+
+fn operands() -> Params {
+    let e = f32::EPSILON;
+    Params {
+        head: Head::of(0),
+        one: 1.0,
+        half_ulp: e / 2.0,
+        odd: 1.0 + e,
+        minus_square: -(1.0 + e) * (1.0 + e),
+        above_half_ulp: e * 0.75,
+        factor: 1.0 + 2.0 * e + 0.5,
+        smallest: f32::MIN_POSITIVE,
+        half: 0.5,
+        subnormal: f32::MIN_POSITIVE * 0.5,
+        four: 4.0,
+        three_halves: 1.5,
+        three_ulps: 1.0 + 3.0 * e,
+        signalling: 0x7fa0_0001,
+        quiet: 0xffc1_2345,
+        bytes: 0x8080_7f81,
+        other_bytes: 0x807f_7f05,
+        whole: 0xffff_ff80,
+        wholes: 256,
+        turns: TURNS,
+    }
+}
 
 /// Runs the probe and names what it shows, as docs/arithmetic.md lists it. `subgroups`: the sizes the adapter tells.
 pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
-    let operands = operands();
-    let mut params = header(0);
-    params.extend(operands.map(f32::to_bits));
-    params.extend(NANS);
-    params.extend(BYTES);
-    params.extend(WHOLE);
-    params.push(TURNS);
-    let (result, carried) = (context.buffer("probe", 17), context.buffer("carried", 4));
-    let variant = Variant { strict: false, model: MODEL_SIZES[0], every_class: false };
-    context.dispatch((PROBE, variant), &params, &[&result, &carried], [2, 1, 1])?;
-    let words = context.read(&[(&result, 0, 17), (&carried, 0, 2)])?;
-    let [a, b, c, d, up, factor, .., half, three] = operands;
-    let is = |k: usize, value: f32| words[k] == value.to_bits();
-    let rounding = is(0, a + b) && is(1, a + up) && is(2, c * c) && is(3, c * factor);
-    let rounding = rounding && is(14, c + b) && is(15, c * half) && is(16, three * half);
-    let contraction = match (is(4, c * c + d), is(4, c.mul_add(c, d))) {
+    let p = operands();
+    let found_words = u64::from(words::<Found>());
+    let (found, carried) = (context.buffer("probe", found_words), context.buffer("carried", 2));
+    context.dispatch(Dispatch {
+        kernel: &PROBE,
+        variant: Variant { strict: false, every_class: false, model: MODEL_SIZES[0] },
+        params: &Parameters::of(p),
+        buffers: &[Bound::new(&found, found_words), Bound::new(&carried, 2)],
+        groups: [2, 1, 1],
+    })?;
+    let read = context.read(&[(&found, 0, found_words), (&carried, 0, 2)])?;
+    let (found, carried) = read.split_at(found_words as usize);
+    let found: Found = bytemuck::pod_read_unaligned(bytemuck::cast_slice(found));
+    let is = |bits: u32, value: f32| bits == value.to_bits();
+    let (a, b, c, d) = (p.one, p.half_ulp, p.odd, p.minus_square);
+    let sums = is(found.tie_down, a + b) && is(found.above_tie, a + p.above_half_ulp) && is(found.tie_up, c + b);
+    let products = is(found.square, c * c) && is(found.product, c * p.factor);
+    let ties = is(found.product_tie, c * p.three_halves) && is(found.other_product_tie, p.three_ulps * p.three_halves);
+    let contraction = match (is(found.contracted, c * c + d), is(found.contracted, c.mul_add(c, d))) {
         (true, _) => "separate",
         (_, true) => "fused",
         _ => "other-contraction",
     };
-    let plain = is(6, (a + b) - a);
-    let barrier = is(5, c * c + d) && is(7, (a + b) - a);
-    let subnormals = is(8, operands[6] * operands[7]) && is(9, operands[8] * operands[9]);
-    let dot =
-        BYTES[0].to_le_bytes().into_iter().zip(BYTES[1].to_le_bytes()).map(|(a, b)| a as i8 as i32 * b as i8 as i32);
-    let turned = words[12] == TURNS && words[13] == (0..TURNS).fold(1, turn);
+    let plain = is(found.associated, (a + b) - a);
+    let opaque = is(found.opaque_contracted, c * c + d) && is(found.opaque_associated, (a + b) - a);
+    let subnormals =
+        is(found.subnormal_result, p.smallest * p.half) && is(found.subnormal_operand, p.subnormal * p.four);
+    let turned = found.turns == TURNS && found.turned == (0..TURNS).fold(1, |state, _| turn(state));
     let choose = |holds: bool, yes: &str, no: &str| if holds { yes.to_string() } else { no.to_string() };
     Ok([
-        choose(rounding, "rne", "not-rne"),
+        choose(sums && products && ties, "rne", "not-rne"),
         contraction.to_string(),
         choose(plain, "in-order", "reassociates"),
-        choose(barrier, "barrier-holds", "barrier-fails"),
+        choose(opaque, "opaque-holds", "opaque-fails"),
         choose(subnormals, "subnormals-kept", "subnormals-flushed"),
-        choose(words[17..] == NANS, "nans-kept", "nans-changed"),
-        choose(words[10] == dot.sum::<i32>() as u32, "dot4i8", "dot4i8-wrong"),
-        choose(words[11] == converted(), "u32-rne", "u32-not-rne"),
-        choose(turned, &format!("loops-{TURNS}"), &format!("loops-stop-at-{}", words[12])),
+        choose(carried == [p.signalling, p.quiet], "nans-kept", "nans-changed"),
+        choose(found.bytes == dot(&p), "dot4i8", "dot4i8-wrong"),
+        choose(found.converted == converted(&p), "u32-rne", "u32-not-rne"),
+        choose(turned, &format!("loops-{TURNS}"), &format!("loops-stop-at-{}", found.turns)),
         format!("subgroups-{}-{}", subgroups.0, subgroups.1),
     ]
     .join(","))
 }
 
-/// The floats of [`WHOLE`], as one number.
-fn converted() -> u32 {
-    let next = |word: &u32| Some(turn(*word, 0));
-    let words = std::iter::successors(Some(WHOLE[0]), next).take(WHOLE[1] as usize);
+/// The packed product of four signed bytes.
+fn dot(p: &Params) -> u32 {
+    let bytes = p.bytes.to_le_bytes().into_iter().zip(p.other_bytes.to_le_bytes());
+    bytes.map(|(a, b)| a as i8 as i32 * b as i8 as i32).sum::<i32>() as u32
+}
+
+/// The floats of the whole numbers, as one number.
+fn converted(p: &Params) -> u32 {
+    let words = std::iter::successors(Some(p.whole), |word| Some(turn(*word))).take(p.wholes as usize);
     words.fold(0, |sum: u32, word| sum.wrapping_mul(31).wrapping_add((word as f32).to_bits()))
 }
 
-fn turn(state: u32, _: u32) -> u32 {
+fn turn(state: u32) -> u32 {
     state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)
 }

@@ -1,16 +1,16 @@
 //! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
-use super::operands::{Operands, PairAt, SplitOp, components_of, operands, slice_loops};
-use super::shader::{MODEL_SIZES, train_memory};
-use crate::config::MAX_MODEL;
+use super::counts::{FEATURE_TALLY, TALLY};
+use super::facts::needs;
+use super::kernels::model_size;
+use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
+use super::project::Product;
+use super::slice::{LANES, SLICE};
+use super::train::state_words;
 use crate::error::{Error, Result};
 use crate::plan::{ProblemPoint, lcm};
 use crate::problem::Sketch;
 
-/// Words of the counters of a run's state: 6 sites x 3, a low and a high word for each of 32 lanes.
-pub const COUNTER_WORDS: u32 = 18 * 64;
-/// Words behind them: whether each lane met a nan in the open update.
-pub const NAN_WORDS: u32 = 32;
 /// Columns of the projection that lie on the device at a time, at most.
 const PANEL: u64 = 16_384;
 const MAX_GROUPS: u64 = 65_535;
@@ -60,12 +60,12 @@ pub struct Shapes {
     pub stride: u32,
     pub sketched: bool,
     /// Distinct operations on covariates, and on the sketch.
-    pub data_ops: Vec<SplitOp>,
-    pub sketch_ops: Vec<SplitOp>,
+    pub data_ops: Vec<Operand>,
+    pub sketch_ops: Vec<Operand>,
     pub pairs: Vec<PairAt>,
-    /// Piece of x, component of G, rows of G: what each projection multiplies.
-    pub products: Vec<[u32; 3]>,
-    /// Pieces of w*.
+    /// What each projection multiplies.
+    pub products: Vec<Product>,
+    /// Components of w*.
     pub target_components: u32,
     /// Words that the host fills with covariates, and with the sketch.
     pub uploaded_x: u64,
@@ -79,6 +79,18 @@ pub struct Shapes {
     pub run_words: Vec<u64>,
     rows: u64,
     columns: u64,
+}
+
+/// Neighbouring columns that lie on the device together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Columns {
+    pub first: u32,
+    pub width: u32,
+}
+
+/// `stride` columns in panels of `panel`.
+pub fn columns(stride: u32, panel: u32) -> impl Iterator<Item = Columns> {
+    (0..stride).step_by(panel as usize).map(move |first| Columns { first, width: panel.min(stride - first) })
 }
 
 /// First word of each item, and the sum.
@@ -97,7 +109,7 @@ impl Shapes {
         let sketched = point.problem.is_sketched();
         let Operands { data: data_ops, sketch: sketch_ops, pairs, products } = operands(point);
         let columns = u64::from(point.problem.dim);
-        let stride = columns.div_ceil(128) * 128;
+        let stride = columns.next_multiple_of(SLICE.into());
         let x_rows = u64::from(components_of(&data_ops)) + u64::from(point.uploads);
         let row_bytes = x_rows * slots * samples * 4;
         let affordable = limits.binding.min(limits.total / 4) / row_bytes;
@@ -105,16 +117,13 @@ impl Shapes {
         let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
-        let slice = slice_loops(&data_ops) + 4 * u64::from(point.problem.target_components());
-        let short = (tuning.loops / slice).max(1) * 128;
-        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short) / 128 * 128;
-        let panel = if sketched { widest.max(128) } else { stride };
+        let slice = slice_loops(&data_ops) + 6 * u64::from(point.problem.target_components());
+        let short = (tuning.loops / slice).max(1) * u64::from(SLICE);
+        let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short);
+        let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);
+        let panel = if sketched { whole_slices.max(SLICE.into()) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
-        let run_words: Vec<u64> = point
-            .trajectories
-            .iter()
-            .map(|t| 6 * u64::from(t.model) + u64::from(t.batch + COUNTER_WORDS + NAN_WORDS))
-            .collect();
+        let run_words: Vec<u64> = point.trajectories.iter().map(|t| state_words(t).into()).collect();
         let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
         Shapes {
             slots: slots as u32,
@@ -143,7 +152,8 @@ impl Shapes {
         }
     }
 
-    fn cells(&self) -> u64 {
+    /// Samples of all slots.
+    pub fn cells(&self) -> u64 {
         u64::from(self.slots) * u64::from(self.samples)
     }
 
@@ -153,7 +163,7 @@ impl Shapes {
 
     /// First word of the largest magnitudes behind the sketch's counts.
     pub fn sketch_maxima_at(&self) -> u64 {
-        3 * self.sketch_ops.len() as u64 * u64::from(self.slots) * self.rows
+        u64::from(TALLY) * self.sketch_ops.len() as u64 * u64::from(self.slots) * self.rows
     }
 
     pub fn sketch_count_words(&self) -> u64 {
@@ -166,7 +176,7 @@ impl Shapes {
 
     /// First word of the largest magnitudes behind the counts of data.
     pub fn data_maxima_at(&self) -> u64 {
-        3 * self.data_ops.len() as u64 * self.cells()
+        u64::from(TALLY) * self.data_ops.len() as u64 * self.cells()
     }
 
     pub fn data_count_words(&self) -> u64 {
@@ -175,17 +185,16 @@ impl Shapes {
 
     /// Whether the panels of a block are only measured, before they are quantized: first yes, then no.
     pub fn passes(&self) -> &'static [bool] {
-        if self.data_ops.iter().any(SplitOp::is_whole) { &[true, false] } else { &[false] }
+        if self.data_ops.iter().any(Operand::is_whole) { &[true, false] } else { &[false] }
     }
 
-    /// First column and width of each panel.
-    pub fn panels(&self) -> impl Iterator<Item = (u32, u32)> {
-        let (stride, panel) = (self.stride, self.panel);
-        (0..stride).step_by(panel as usize).map(move |at| (at, panel.min(stride - at)))
+    /// The panels of a vector, from left to right.
+    pub fn panels(&self) -> impl Iterator<Item = Columns> + use<> {
+        columns(self.stride, self.panel)
     }
 
     pub fn lane_words(&self) -> u64 {
-        32 * u64::from(self.target_components) * self.cells()
+        u64::from(LANES * self.target_components) * self.cells()
     }
 
     pub fn label_words(&self) -> u64 {
@@ -197,7 +206,7 @@ impl Shapes {
     }
 
     pub fn feature_count_words(&self) -> u64 {
-        4 * self.z_at.len() as u64 * self.cells()
+        u64::from(FEATURE_TALLY) * self.z_at.len() as u64 * self.cells()
     }
 
     pub fn status_words(&self) -> u64 {
@@ -256,8 +265,7 @@ fn fit(point: &ProblemPoint, slots: u64, limits: Limits, tuning: Tuning) -> Opti
 
 /// Refuses what the kernels cannot do, whatever the memory.
 fn refuse(point: &ProblemPoint, limits: Limits) -> Result<()> {
-    let model = if point.model <= MODEL_SIZES[0] { MODEL_SIZES[0] } else { MAX_MODEL };
-    let needed = u64::from(train_memory(model));
+    let needed = needs(model_size(point.model)).workgroup_bytes;
     if needed > limits.workgroup {
         return Err(Error::Input(format!(
             "train.model = {}: this adapter has {} bytes of workgroup memory, needed are {needed}; \

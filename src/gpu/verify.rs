@@ -1,11 +1,24 @@
-//! What `verify` asks of a device: hashes of the answers to many inputs, answers one by one, and products Z v.
+//! The host of shaders/verify.wgsl: hashes of the answers to many inputs, or answers one by one.
 
-use super::device::header;
-use super::shader::{GEMV, MODEL_SIZES, VERIFY, Variant};
+use super::kernels::VERIFY;
+use super::params::{Head, Parameters, params};
+use super::pipeline::{Bound, Dispatch};
 use super::{Gpu, is_hardware};
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::reference::verify::{CHUNK, Question};
+
+params! {
+    pub struct Params {
+        /// Input.
+        pub first: u32,
+        /// Number of the [`Question`].
+        pub question: u32,
+        /// Whether the answers are wanted one by one, not a hash of a chunk.
+        pub each: u32,
+        pub op: QuantOp,
+    }
+}
 
 impl Gpu {
     /// Hashes of the answers to the `count` chunks of inputs from `first` on, as [`crate::reference::verify::hash`] has
@@ -30,28 +43,12 @@ impl Gpu {
 
     fn ask(&self, question: &Question, first: u32, groups: u32, each: bool, words: u64) -> Result<Vec<u32>> {
         let op = if let Question::Codec(op) = question { *op } else { QuantOp::none() };
-        let mut params = header(0);
-        params.extend([first, question.number(), u32::from(each)]);
-        params.extend_from_slice(bytemuck::cast_slice(&[op]));
+        let params =
+            Parameters::of(Params { head: Head::of(0), first, question: question.number(), each: u32::from(each), op });
         let result = self.context.buffer("answers", words);
-        self.context.dispatch((VERIFY, self.every()), &params, &[&result], [groups, 1, 1])?;
+        let (variant, buffers) = (self.every(), [Bound::new(&result, words)]);
+        let groups = [groups, 1, 1];
+        self.context.dispatch(Dispatch { kernel: &VERIFY, variant, params: &params, buffers: &buffers, groups })?;
         self.context.read(&[(&result, 0, words)])
-    }
-
-    /// Z v as bits, for Z of so many columns.
-    pub fn gemv(&self, z: &[f32], columns: usize, v: &[f32]) -> Result<Vec<u32>> {
-        let mut params = header(0);
-        params.push(columns as u32);
-        let rows = z.len() / columns;
-        let z = self.context.filled("Z", bytemuck::cast_slice(z));
-        let v = self.context.filled("v", bytemuck::cast_slice(v));
-        let result = self.context.buffer("Z v", rows as u64);
-        self.context.dispatch((GEMV, self.every()), &params, &[&z, &v, &result], [rows as u32, 1, 1])?;
-        self.context.read(&[(&result, 0, rows as u64)])
-    }
-
-    /// The variant of the kernels that hold the whole codec.
-    pub(super) fn every(&self) -> Variant {
-        Variant { strict: false, model: MODEL_SIZES[0], every_class: true }
     }
 }

@@ -38,7 +38,7 @@ pub fn cost(plan: &Plan) -> Cost {
             cost.projections += n * d * point.pairs.iter().enumerate().map(products).sum::<f64>();
         }
         for trajectory in &point.trajectories {
-            let sites = trajectory.ops.iter().filter(|op| op.is_set()).count() as f64;
+            let sites = trajectory.ops.by_site().iter().filter(|(_, op)| op.is_set()).count() as f64;
             cost.steps += trajectory.samples as f64 * f64::from(trajectory.model) * (1.0 + sites);
             // Every row reads every sample that measures it.
             let rows = trajectory.rows.len() * plan.config.train.outputs.len();

@@ -6,6 +6,7 @@ mod due;
 mod point;
 mod shard;
 mod snapshot;
+mod step;
 
 pub use self::cost::{Cost, cost, measured_samples};
 use self::due::rows_due;
@@ -13,15 +14,13 @@ pub use self::point::spec_at;
 use self::point::{Tails, feature, point};
 pub use self::shard::Shard;
 pub use self::snapshot::{Difference, Snapshot, first_difference};
+pub use self::step::{StepSize, TrainOps};
 use crate::config::{Config, MAX_BATCH, Output};
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Splitting};
 use crate::problem::Problem;
 use crate::site::Site;
 
-/// Sites that a trajectory applies itself; data, sketch and feature are shared.
-pub const TRAIN_SITES: [Site; 6] =
-    [Site::Label, Site::Parameter, Site::Activation, Site::Gradient, Site::Weight, Site::FeatureGrad];
 /// Samples of a block when the batches leave the choice.
 const BLOCK: u64 = 1024;
 const MAX_LCM: u64 = 16_384;
@@ -89,12 +88,8 @@ pub struct Trajectory {
     pub feature: usize,
     /// z as Z^T r reads it: the same, or the unrounded features that `feature_grad` rounds.
     pub gradient_feature: usize,
-    /// In [`TRAIN_SITES`] order.
-    pub ops: [QuantOp; 6],
-    /// f32(gamma/B), the step of update 0.
-    pub step: f32,
-    /// Updates between halvings of the step; `u32::MAX` when it stays.
-    pub stage: u32,
+    pub ops: TrainOps,
+    pub step: StepSize,
     /// Samples of the longest cell.
     pub samples: u64,
     /// Numbers of samples at which a row is due, ascending.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::due::union_due;
-use super::{Cell, Feature, Pair, ProblemPoint, SketchDraw, TRAIN_SITES, Trajectory, models};
+use super::{Cell, Feature, Pair, ProblemPoint, SketchDraw, StepSize, TrainOps, Trajectory, models};
 use crate::codec::flush48;
 use crate::config::{Config, Draws, Recipe, Schedule};
 use crate::error::{Error, Result};
@@ -130,12 +130,12 @@ fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp
 
 fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
     let (feature, gradient_feature) = known.features(config, point, cell)?;
-    let (step, stage) = schedule(config, cell)?;
+    let step = StepSize::new(config, cell)?;
     // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
     let shaping = if config.train.schedule == Schedule::Constant { 0 } else { cell.samples };
-    let key = (cell.model, cell.batch, cell.recipe, step.to_bits(), stage, shaping);
+    let key = (cell.model, cell.batch, cell.recipe, step.first.to_bits(), step.stage, shaping);
     let slot = *known.trajectories.entry(key).or_insert_with(|| {
-        let ops = TRAIN_SITES.map(|site| op(config, point, cell, site));
+        let ops = TrainOps::new(|site| op(config, point, cell, site));
         point.trajectories.push(Trajectory {
             model: cell.model,
             batch: cell.batch,
@@ -144,7 +144,6 @@ fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u6
             gradient_feature,
             ops,
             step,
-            stage,
             samples: 0,
             rows: Vec::new(),
             cells: Vec::new(),
@@ -165,7 +164,7 @@ impl ProblemPoint {
     pub fn has_every_class(&self) -> bool {
         let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
         let features = self.features.iter().map(|feature| &feature.op);
-        let runs = self.trajectories.iter().flat_map(|trajectory| &trajectory.ops);
+        let runs = self.trajectories.iter().flat_map(|trajectory| trajectory.ops.by_site().map(|(_, op)| op));
         pairs.chain(features).chain(runs).any(|op| !op.is_grid())
     }
 }
@@ -187,24 +186,4 @@ pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: 
     let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
     let tail = f32::from_bits(flush48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
     Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail }
-}
-
-/// Step of update 0 and updates between halvings.
-fn schedule(config: &Config, cell: &Cell) -> Result<(f32, u32)> {
-    let updates = (cell.samples / u64::from(cell.batch)) as f64;
-    let step = cell.step_size / f64::from(cell.batch);
-    let stage = match config.train.schedule {
-        Schedule::Constant => u32::MAX,
-        Schedule::Geometric if updates < 2.0 => 1,
-        Schedule::Geometric => (updates / libm::log2(updates)).ceil() as u32,
-    };
-    let halvings = ((updates - 1.0) / f64::from(stage)).floor() as i32;
-    if libm::ldexp(step, -halvings) < libm::ldexp(1.0, -48) {
-        return Err(Error::Input(format!(
-            "train.step_size = {}: with batch {} and {} samples the last step over the batch is below 2^-48; \
-             allowed are larger steps, smaller batches or fewer samples",
-            cell.step_size, cell.batch, cell.samples
-        )));
-    }
-    Ok((step as f32, stage))
 }

@@ -1,10 +1,8 @@
-//! Covariates, labels, quantized data and the quantized sketch. Twin of shaders/draw.wgsl and shaders/sketch.wgsl.
+//! Covariates, labels and quantized data. Twin of shaders/draw.wgsl.
 
+use super::tree::tree;
 use crate::codec::{apply, flush48, round_significand};
 use crate::format::QuantOp;
-use crate::plan::SketchDraw;
-use crate::problem::Sketch;
-use crate::problem::sketch_entry;
 use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
 use crate::site::Counts;
@@ -32,36 +30,9 @@ pub fn label(x: &[f32], target: &[Vec<f32>], deviation: f32, stream: &Stream, n:
     f32::from_bits(flush48(y.to_bits()))
 }
 
-/// Sum of 32 lanes by halving: l + 16, l + 8, l + 4, l + 2, l + 1.
-pub fn tree(mut lanes: [f32; 32]) -> f32 {
-    for half in [16, 8, 4, 2, 1] {
-        for l in 0..half {
-            lanes[l] += lanes[l + half];
-        }
-    }
-    lanes[0]
-}
-
 /// Qdata(x) of sample `n`.
 pub fn data(op: &QuantOp, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
     let mut values = x.to_vec();
     let counts = apply(op, &mut values, |i| stream.word(i as u32, n, op.purpose));
     (values, counts)
-}
-
-/// Qsketch(G), row by row, with the counts of each row. A shared draw serves the whole of G.
-pub fn sketch(
-    op: &QuantOp,
-    kind: &Sketch,
-    draw: &SketchDraw,
-    stream: &Stream,
-    dim: u32,
-) -> (Vec<Vec<f32>>, Vec<Counts>) {
-    let row = |j: u32| {
-        let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(kind, stream, draw.pass, j, i)).collect();
-        let second = if op.shared != 0 { 0 } else { j };
-        let counts = apply(op, &mut values, |i| stream.word(i as u32, second, op.purpose));
-        (values, counts)
-    };
-    (0..draw.rows).map(row).unzip()
 }

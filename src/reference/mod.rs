@@ -3,9 +3,13 @@
 //! known answers pin; the codec, the sums and the update are its own.
 
 pub mod draw;
+pub mod feature;
+pub mod gemv;
 pub mod project;
 pub mod quantize;
+pub mod sketch;
 pub mod train;
+mod tree;
 pub mod verify;
 
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
@@ -58,7 +62,7 @@ impl CohortData<'_> {
             .map(|p| match pairs.contains(&p) && problem.is_sketched() {
                 true => {
                     let (op, draw) = (&point.pairs[p].sketch, &point.sketches[point.pairs[p].draw]);
-                    draw::sketch(op, &problem.sketch, draw, &stream, problem.dim)
+                    sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim)
                 }
                 false => (Vec::new(), Vec::new()),
             })
@@ -111,7 +115,7 @@ impl CohortData<'_> {
         let mut features = vec![(Vec::new(), Counts::default()); point.features.len()];
         for &f in &self.features {
             let feature = &point.features[f];
-            features[f] = project::feature(feature, &projected[feature.pair], stream, n);
+            features[f] = feature::feature(feature, &projected[feature.pair], stream, n);
         }
         Sample { y, data, features }
     }

@@ -1,18 +1,15 @@
-//! One SGD run. Twin of shaders/train.wgsl.
+//! One SGD run. Twin of shaders/train.wgsl and shaders/update.wgsl.
 
 use super::Snapshot;
-use super::draw::tree;
+use super::gemv::dot;
 use crate::codec::{DIVERGED, apply, flush48};
 use crate::format::QuantOp;
-use crate::plan::{TRAIN_SITES, Trajectory};
+use crate::plan::Trajectory;
 use crate::random::Stream;
 use crate::site::{Counts, PerSite, Site};
 
 /// Updates whose iterates are summed before the sum joins the average.
 pub const GROUP: u64 = 256;
-
-/// Place of feature_grad in [`TRAIN_SITES`].
-const FEATURE_GRAD: usize = 5;
 
 /// A run between two samples.
 pub struct State {
@@ -74,35 +71,33 @@ impl State {
 
     fn apply(
         &mut self,
-        trajectory: &Trajectory,
         site: Site,
+        op: &QuantOp,
         values: &mut [f32],
         word: impl Fn(&Stream, usize, u32) -> u32,
         stream: &Stream,
     ) {
-        let slot = TRAIN_SITES.iter().position(|s| *s == site).expect("the train kernel owns this site");
-        let op = &trajectory.ops[slot];
         self.counts[site] += apply(op, values, |k| word(stream, k, op.purpose));
     }
 
     /// One update on the whole batch.
     fn step(&mut self, trajectory: &Trajectory, stream: &Stream) {
-        let t = self.update as u32;
+        let (t, ops) = (self.update as u32, &trajectory.ops);
         let samples: Vec<u32> = self.batch.iter().map(|sample| sample.n).collect();
         let by_sample = |stream: &Stream, b: usize, purpose: u32| stream.word(0, samples[b], purpose);
         let by_update = |stream: &Stream, j: usize, purpose: u32| stream.word(j as u32, t, purpose);
 
         let mut read = self.v.clone();
-        self.apply(trajectory, Site::Parameter, &mut read, by_update, stream);
+        self.apply(Site::Parameter, &ops.parameter, &mut read, by_update, stream);
         let mut labels: Vec<f32> = self.batch.iter().map(|sample| sample.y).collect();
-        self.apply(trajectory, Site::Label, &mut labels, by_sample, stream);
+        self.apply(Site::Label, &ops.label, &mut labels, by_sample, stream);
         let mut activations: Vec<f32> = self.batch.iter().map(|sample| dot(&sample.z, &read)).collect();
-        self.apply(trajectory, Site::Activation, &mut activations, by_sample, stream);
+        self.apply(Site::Activation, &ops.activation, &mut activations, by_sample, stream);
         let mut residuals: Vec<f32> = labels.iter().zip(&activations).map(|(y, a)| y - a).collect();
-        self.apply(trajectory, Site::Gradient, &mut residuals, by_sample, stream);
+        self.apply(Site::Gradient, &ops.gradient, &mut residuals, by_sample, stream);
 
         self.round_gradient_features(trajectory, &samples, stream);
-        let step = step_size(trajectory, t);
+        let step = trajectory.step.at(t);
         let mut next = Vec::with_capacity(self.v.len());
         for j in 0..self.v.len() {
             let mut products = self.batch.iter().zip(&residuals).map(|(sample, r)| sample.gradient_z[j] * r);
@@ -113,7 +108,7 @@ impl State {
             let g = f32::from_bits(flush48(g.to_bits()));
             next.push(self.v[j] + step * g);
         }
-        self.apply(trajectory, Site::Weight, &mut next, by_update, stream);
+        self.apply(Site::Weight, &ops.weight, &mut next, by_update, stream);
 
         // A value that a format made infinite or NaN stands as +0: the update that read it is not applied.
         if self.not_numbers() > self.nan || next.iter().any(|v| v.to_bits() & 0x7fff_ffff >= DIVERGED) {
@@ -132,7 +127,7 @@ impl State {
 
     /// Rounds z as Z^T r reads it. Blocks run along the batch; a shared draw is one per sample.
     fn round_gradient_features(&mut self, trajectory: &Trajectory, samples: &[u32], stream: &Stream) {
-        let op = &trajectory.ops[FEATURE_GRAD];
+        let op = &trajectory.ops.feature_grad;
         if !op.is_set() {
             return;
         }
@@ -162,20 +157,6 @@ impl State {
             counts: self.counts,
         }
     }
-}
-
-/// c_t = fl(gamma_t / B): halving is exact.
-pub fn step_size(trajectory: &Trajectory, t: u32) -> f32 {
-    f32::from_bits(trajectory.step.to_bits() - ((t / trajectory.stage) << 23))
-}
-
-/// <z, v> in 32 lanes (lane = index mod 32), then the halving tree.
-pub fn dot(z: &[f32], v: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 32];
-    for (j, (z, v)) in z.iter().zip(v).enumerate() {
-        lanes[j % 32] += z * v;
-    }
-    tree(lanes)
 }
 
 /// (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth).

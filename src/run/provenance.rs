@@ -34,7 +34,7 @@ pub fn session(plan: &Plan, origin: &Origin, shard: Shard, first: u64, summary: 
         "git_commit": option_env!("ROUNDLAW_COMMIT"),
         "config_hash": hash(to_toml(&plan.config)),
         "plan_hash": hash(format!("{:?}", plan.points)),
-        "shader_hash": format!("{:016x}", crate::gpu::shader::hash()),
+        "shader_hash": format!("{:016x}", crate::gpu::kernels::hash()),
         "adapter": origin.adapter,
         "driver": origin.driver,
         "pci": origin.pci,

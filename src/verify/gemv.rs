@@ -4,8 +4,8 @@ use super::{Device, Verdict};
 use crate::cpu;
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer};
+use crate::reference::gemv::product;
 use crate::reference::quantize::{Job, operation};
-use crate::reference::train::dot;
 use crate::reference::verify::mixed;
 
 const ROWS: usize = 37;
@@ -49,11 +49,6 @@ pub fn rounded(quantizer: Option<&Quantizer>, given: bool, bits: &[u32], columns
     let op: QuantOp = operation(quantizer, given, bits);
     let job = Job { op, input: bits, columns, words: &[] };
     job.run().elements.iter().map(|element| f32::from_bits(element.bits)).collect()
-}
-
-/// Z v in 32 lanes and a tree, as bits.
-pub fn product(z: &[f32], columns: usize, v: &[f32]) -> Vec<u32> {
-    z.chunks(columns).map(|row| dot(row, v).to_bits()).collect()
 }
 
 /// What a check of somebody else's product found.

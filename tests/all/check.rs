@@ -219,8 +219,8 @@ fn a_wrong_draw_of_one_sample() {
 #[test]
 fn a_step_that_is_halved_one_update_early() {
     let plan = plan();
-    let stage = u64::from(plan.points[0].trajectories[0].stage);
-    let adapter = Faulty::altered(|plan| plan.points[0].trajectories.iter_mut().for_each(|t| t.stage -= 1));
+    let stage = u64::from(plan.points[0].trajectories[0].step.stage);
+    let adapter = Faulty::altered(|plan| plan.points[0].trajectories.iter_mut().for_each(|t| t.step.stage -= 1));
     let mismatch = checked(&plan, &adapter).unwrap();
     assert_eq!((mismatch.first_update, mismatch.difference.place.as_str()), (Some(stage - 1), "v"));
 }

@@ -173,7 +173,7 @@ fn a_product_is_ours_in_another_order_or_wrong() {
     let quantizer = Quantizer::new(format("mxfp8").unwrap());
     let z = gemv::rounded(Some(&quantizer), false, &bits, columns);
     let v: Vec<f32> = (0..columns).map(|k| number(7 * k + 1)).collect();
-    let ours: Vec<f32> = gemv::product(&z, columns, &v).into_iter().map(f32::from_bits).collect();
+    let ours: Vec<f32> = roundlaw::reference::gemv::product(&z, columns, &v).into_iter().map(f32::from_bits).collect();
     let report = gemv::check(&z, columns, &v, &ours);
     assert_eq!((report.rows, report.same, report.wrong.len()), (20, 20, 0));
     let sequential: Vec<f32> =

@@ -13,7 +13,6 @@ use std::sync::OnceLock;
 
 use plans::Choices;
 use roundlaw::config::Config;
-use roundlaw::gpu::shader::{KERNELS, MODEL_SIZES, Variant, compose};
 use roundlaw::gpu::{AdapterInfo, Gpu, Tuning, adapters};
 use roundlaw::plan::{Plan, Shard, Snapshot};
 use roundlaw::reference;
@@ -232,22 +231,7 @@ fn an_adapter_that_is_not_there_is_refused_with_a_way_out() {
 }
 
 #[test]
-fn every_composed_shader_validates() {
-    use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-    for kernel in KERNELS {
-        let choices = [(false, false), (false, true), (true, false), (true, true)];
-        for ((strict, every_class), model) in choices.into_iter().flat_map(|c| MODEL_SIZES.map(|model| (c, model))) {
-            let text = compose(&kernel, Variant { strict, model, every_class });
-            let module = wgpu::naga::front::wgsl::parse_str(&text)
-                .unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
-            let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
-            validated.unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
-        }
-    }
-}
-
-#[test]
-fn shaders_with_all_barriers_give_the_same_bits() {
+fn strict_shaders_give_the_same_bits() {
     let text = format!(
         "[problem]\ndim = 300\nspectrum = {{ kind = \"power\", exponent = 0.5 }}\n[train]\nmodel = [70]\n\
          samples = [90]\nbatch = [1, 3]\nstep_size = [0.05]\noutput = \"average\"\n[sweep]\nseeds = 2\n{ALL_SITES}"
@@ -256,8 +240,8 @@ fn shaders_with_all_barriers_give_the_same_bits() {
     let cohorts = plan.cohorts(Shard::WHOLE);
     for adapter in adapters() {
         let gpu = Gpu::open(adapter.index).expect("the adapter opens");
-        gpu.use_barriers(true);
-        assert!(gpu.fingerprint().ends_with("+barriers"));
+        gpu.use_strict(true);
+        assert!(gpu.fingerprint().ends_with("+strict"));
         for (cohort, found) in cohorts.iter().zip(gpu.execute(&plan, &cohorts).expect("the plan runs")) {
             assert_eq!(plan.difference(*cohort, &reference::cohort(&plan, *cohort, None), &found), None);
         }

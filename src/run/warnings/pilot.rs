@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{DRAW, FUNCTION, POINT_WORK};
 use crate::cpu;
-use crate::format::{Layout, QuantOp, Spec};
+use crate::format::{Layout, Spec};
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, spec_at};
 use crate::site::{Counts, RunSize, Site};
 
@@ -23,7 +23,7 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
     let work = f64::from(point.problem.dim) * (FUNCTION + DRAW * samples as f64 + pairs) + DRAW * entries as f64;
     let counted = point.pairs.iter().any(|pair| pair.data.is_counted() || pair.sketch.is_counted())
         || point.features.iter().any(|feature| feature.op.is_counted())
-        || point.trajectories.iter().any(|t| t.ops.iter().any(QuantOp::is_counted));
+        || point.trajectories.iter().any(|t| t.ops.by_site().iter().any(|(_, op)| op.is_counted()));
     (counted && entries <= ENTRIES && work <= POINT_WORK).then_some(work)
 }
 

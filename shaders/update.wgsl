@@ -1,0 +1,223 @@
+// What an update of an SGD run is, whoever owns which element: the run and its place in `state`, the operations of its
+// sites and their random words, what is counted, the step and the average. Twin of src/reference/train.rs. A kernel
+// that trains owns lanes, loops and workgroup memory.
+// needs: common, op, site
+
+struct Params {
+    zero: u32,
+    seed_low: u32,
+    seed_high: u32,
+    samples: u32, // of a slot's buffers
+    slots: u32,
+    seeds_at: u32,
+    runs_at: u32,
+    first_sample: u32,
+    average: u32, // is kept
+    words: array<u32>,
+}
+
+// c_t = `first` halved every `stage` updates.
+struct StepSize {
+    first: f32,
+    stage: u32,
+}
+
+struct Run {
+    index: u32, // in `status`
+    model: u32,
+    batch: u32,
+    feature: u32,
+    z_at: u32,
+    gradient_z_at: u32, // z as Z^T r reads it
+    step: StepSize,
+    ops_at: u32, // one for each site, in the order of the sites below
+    update: u32,
+    unit: u32, // of the update
+    units: u32, // to do
+    batch_start: u32, // sample of the buffers
+    state_at: u32,
+    state_words: u32, // of a slot
+}
+
+const RUN_WORDS: u32 = 15u;
+
+fn load_run(at: u32) -> Run {
+    return Run(
+        params.words[at], params.words[at + 1u], params.words[at + 2u], params.words[at + 3u], params.words[at + 4u],
+        params.words[at + 5u], StepSize(bitcast<f32>(params.words[at + 6u]), params.words[at + 7u]),
+        params.words[at + 8u], params.words[at + 9u], params.words[at + 10u], params.words[at + 11u],
+        params.words[at + 12u], params.words[at + 13u], params.words[at + 14u],
+    );
+}
+
+@group(0) @binding(0) var<storage, read> params: Params;
+@group(0) @binding(2) var<storage, read> z: array<f32>; // per feature [slot][sample][M]
+@group(0) @binding(3) var<storage, read> labels: array<f32>; // [slot][sample]
+@group(0) @binding(4) var<storage, read> features: array<u32>; // [feature][slot][sample][FEATURE_TALLY]
+@group(0) @binding(5) var<storage, read_write> state: array<u32>; // per run [slot][state_words]
+@group(0) @binding(6) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or NEVER
+
+// Sites that a run rounds at.
+const LABEL: u32 = 0u;
+const PARAMETER: u32 = 1u;
+const ACTIVATION: u32 = 2u;
+const GRADIENT: u32 = 3u;
+const WEIGHT: u32 = 4u;
+const FEATURE_GRAD: u32 = 5u;
+const TRAIN_SITES: u32 = 6u;
+
+// Vectors of M words at the start of a run's state. Behind them: B batch values, the counters, and whether each lane
+// met a nan in the open update.
+const STATE_V: u32 = 0u;
+const STATE_S: u32 = 1u; // open group of the average
+const STATE_HI: u32 = 2u;
+const STATE_LO: u32 = 3u;
+const STATE_READ: u32 = 4u; // v as it is read, rounded
+const STATE_NEXT: u32 = 5u; // the next v before it is rounded
+const STATE_VECTORS: u32 = 6u;
+const COUNTERS: u32 = TRAIN_SITES * TALLY;
+const COUNTER_WORDS: u32 = 2u * LANES; // a low and a high word per lane
+const NAN_WORDS: u32 = LANES;
+
+// Updates whose iterates are summed before the sum joins the average.
+const GROUP: u32 = 256u;
+const NEVER: u32 = 0xffffffffu;
+
+var<private> run: Run;
+var<private> slot: u32;
+var<private> seed_index: u32;
+var<private> base: u32; // first word of this run's state
+var<private> z_row: u32; // first word of z of the batch's first sample
+var<private> gradient_row: u32; // the same as Z^T r reads it
+var<private> label_row: u32;
+var<private> sample: u32; // absolute index of the batch's first sample
+var<private> update: u32;
+var<private> alive: bool = true;
+var<private> poisoned: bool; // a nan stands behind a value of this update: it is not applied
+var<private> counted: array<vec3<u32>, TRAIN_SITES>;
+
+fn start_run(number: u32, own_slot: u32) {
+    run = load_run(params.runs_at + RUN_WORDS * number);
+    slot = own_slot;
+    seed_index = params.words[params.seeds_at + slot];
+    base = run.state_at + slot * run.state_words;
+    label_row = slot * params.samples + run.batch_start;
+    z_row = run.z_at + label_row * run.model;
+    gradient_row = run.gradient_z_at + label_row * run.model;
+    sample = params.first_sample + run.batch_start;
+    update = run.update;
+}
+
+fn next_batch() {
+    update++;
+    z_row += run.batch * run.model;
+    gradient_row += run.batch * run.model;
+    label_row += run.batch;
+    sample += run.batch;
+}
+
+fn vector_at(vector: u32) -> u32 {
+    return base + vector * run.model;
+}
+
+fn values_at() -> u32 {
+    return vector_at(STATE_VECTORS);
+}
+
+fn counters_at() -> u32 {
+    return values_at() + run.batch;
+}
+
+fn nan_at() -> u32 {
+    return counters_at() + COUNTERS * COUNTER_WORDS;
+}
+
+fn status_at() -> u32 {
+    return run.index * params.slots + slot;
+}
+
+fn read_f32(at: u32) -> f32 {
+    return bitcast<f32>(state[at]);
+}
+
+fn write_f32(at: u32, x: f32) {
+    state[at] = bitcast<u32>(x);
+}
+
+fn run_op(site: u32) -> QuantOp {
+    return load_op(run.ops_at + site * OP_WORDS);
+}
+
+// One element through an operation; `largest` is that of its block.
+fn quantized(op: QuantOp, site: u32, bits: u32, largest: u32, word: u32) -> u32 {
+    if op.kind == CLASS_NONE {
+        return flush48(bits);
+    }
+    let value = apply_one(op, bits, largest, word);
+    if alive {
+        counted[site] += tally(value.flags);
+        poisoned = poisoned || (value.flags & NAN) != 0u;
+    }
+    return value.bits;
+}
+
+// Whether what made z of sample b left a nan behind.
+fn meets_nan(b: u32) -> bool {
+    let cell = run.feature * params.slots * params.samples + label_row + b;
+    return features[FEATURE_TALLY * cell + TALLY_NAN_BEHIND] != 0u;
+}
+
+fn scalar_word(op: QuantOp, b: u32) -> u32 {
+    if draws(op) {
+        let drawn = select(sample + b, sample, op.one_draw != 0u);
+        return random_words(seed_index, 0u, drawn, op.purpose).x;
+    }
+    return 0u;
+}
+
+// The word of element j of z_b as Z^T r reads it.
+fn gradient_word(op: QuantOp, j: u32, b: u32) -> u32 {
+    let within = j % 128u;
+    let words = vector_words(op, seed_index, 32u * (j / 128u) + within % 32u, sample + b);
+    return words[within / 32u];
+}
+
+// z_bj as Z^T r reads it; `largest` is that of its block along the batch.
+fn gradient_feature(op: QuantOp, b: u32, j: u32, largest: u32) -> f32 {
+    let bits = bitcast<u32>(z[gradient_row + b * run.model + j]);
+    if op.kind == CLASS_NONE {
+        return bitcast<f32>(bits);
+    }
+    return bitcast<f32>(quantized(op, FEATURE_GRAD, bits, largest, gradient_word(op, j, b)));
+}
+
+// Largest magnitude of the block of the batch that starts at `first`, in column j.
+fn batch_block_maximum(op: QuantOp, first: u32, j: u32) -> u32 {
+    var largest = 0u;
+    let end = first + min(op.block, run.batch - first);
+    for (var b = first; b < end; b++) {
+        largest = max(largest, bitcast<u32>(z[gradient_row + b * run.model + j]) & MAGNITUDE);
+    }
+    return largest;
+}
+
+// c_t: halving is exact.
+fn step_size() -> f32 {
+    return bitcast<f32>(bitcast<u32>(run.step.first) - ((update / run.step.stage) << 23u));
+}
+
+// The next value of weight j before it is rounded, from its present one and its gradient summed over the batch.
+fn advance(j: u32, v: f32, sum: f32) {
+    let g = bitcast<f32>(flush48(bitcast<u32>(sum)));
+    write_f32(vector_at(STATE_NEXT) + j, opaque(opaque(v) + opaque(step_size() * g)));
+}
+
+// (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); returns hi and lo.
+fn fold(s: f32, hi: f32, lo: f32) -> vec2<f32> {
+    let sum = opaque(opaque(hi) + opaque(s));
+    let part = opaque(sum - opaque(hi));
+    let left = opaque(opaque(hi) - opaque(sum - part));
+    let right = opaque(opaque(s) - part);
+    let q = opaque(left + right);
+    return vec2<f32>(sum, opaque(opaque(lo) + q));
+}

@@ -1,0 +1,147 @@
+//! The list of kernels, and the composer that joins their WGSL files.
+
+use crate::config::{MAX_BATCH, MAX_MODEL};
+use crate::twin::{Member, Twin};
+
+/// One WGSL file whose entry point is `main`. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two)
+/// are common to all; what else a kernel binds, [`super::facts`] reads from the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    /// File and label.
+    pub name: &'static str,
+    text: &'static str,
+    /// Members of its `Params`, but `words`, and their bytes.
+    pub params: &'static [Member],
+    pub span: usize,
+}
+
+macro_rules! file {
+    ($name:ident) => {
+        include_str!(concat!("../../shaders/", stringify!($name), ".wgsl"))
+    };
+}
+
+/// The host's file of a kernel: the one of its name, or another kernel's whose parameters it takes.
+macro_rules! params {
+    ($name:ident) => {
+        super::$name::Params
+    };
+    ($name:ident, $host:ident) => {
+        super::$host::Params
+    };
+}
+
+macro_rules! kernels {
+    ($($kernel:ident = $name:ident $(as $host:ident)?;)*) => {
+        $(pub const $kernel: Kernel = Kernel {
+            name: stringify!($name),
+            text: file!($name),
+            params: <params!($name $(, $host)?) as Twin>::MEMBERS,
+            span: size_of::<params!($name $(, $host)?)>(),
+        };)*
+
+        /// Every kernel.
+        pub const KERNELS: &[Kernel] = &[$($kernel),*];
+    };
+}
+
+kernels! {
+    SKETCH = sketch;
+    DRAW = draw;
+    PROJECT = project;
+    FEATURE = feature;
+    TRAIN = train;
+    PROBE = probe;
+    QUANTIZE = quantize;
+    VERIFY = verify;
+    GEMV = gemv;
+}
+
+macro_rules! parts {
+    ($($name:ident)*) => {
+        /// Files that kernels share, by the name in a line `// needs: ...`.
+        const PARTS: &[(&str, &str)] = &[$((stringify!($name), file!($name))),*];
+    };
+}
+
+parts! { random normal common op codec scale product logarithmic site block slice tree update }
+
+/// What the lines `// needs: ...` of a file name.
+fn needs(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines().filter_map(|line| line.strip_prefix("// needs: ")).flat_map(|names| names.split(", "))
+}
+
+/// The files of a kernel by name, its own the last.
+fn files(kernel: &Kernel) -> Vec<(&'static str, &'static str)> {
+    fn gather(text: &'static str, files: &mut Vec<(&'static str, &'static str)>) {
+        for name in needs(text) {
+            if !files.iter().any(|(have, _)| *have == name) {
+                let part = PARTS.iter().find(|(part, _)| *part == name);
+                let part = part.unwrap_or_else(|| panic!("no part of a shader has the name {name:?}"));
+                files.push(*part);
+                gather(part.1, files);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    gather(kernel.text, &mut files);
+    files.push((kernel.name, kernel.text));
+    files
+}
+
+/// Hash of every shader's text: which kernels computed a result.
+pub fn hash() -> u64 {
+    let texts = KERNELS.iter().flat_map(files).flat_map(|(_, text)| text.bytes());
+    crate::hash::fnv1a64(texts)
+}
+
+/// Sizes of models for which pipelines of train and feature are built, ascending: the weights of the one and the
+/// largest magnitudes of the blocks of both lie in workgroup memory.
+pub const MODEL_SIZES: [u32; 2] = [1024, MAX_MODEL];
+
+/// The smallest of [`MODEL_SIZES`] with room for a model.
+pub fn model_size(model: u32) -> u32 {
+    MODEL_SIZES.into_iter().find(|size| model <= *size).expect("a plan has no model beyond MAX_MODEL")
+}
+
+/// What distinguishes two pipelines of one kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Every accumulator is opaque, not only what a compiler may contract.
+    pub strict: bool,
+    /// The codec knows every class of format, not only grids and blocks of them: three times the code.
+    pub every_class: bool,
+    /// One of [`MODEL_SIZES`].
+    pub model: u32,
+}
+
+impl Variant {
+    /// All choices.
+    pub fn all() -> impl Iterator<Item = Variant> {
+        let choices = [(false, false), (false, true), (true, false), (true, true)];
+        let of = |(strict, every_class)| MODEL_SIZES.map(|model| Variant { strict, every_class, model });
+        choices.into_iter().flat_map(of)
+    }
+}
+
+/// The WGSL of a kernel. It starts with those constants of the variant that occur, so that variants between which a
+/// kernel does not choose have the same text.
+pub fn compose(kernel: &Kernel, variant: Variant) -> String {
+    let files = files(kernel);
+    let constants = [
+        ("STRICT", format!("bool = {}", variant.strict)),
+        ("EVERY_CLASS", format!("bool = {}", variant.every_class)),
+        ("MODEL", format!("u32 = {}u", variant.model)),
+        ("BATCH", format!("u32 = {MAX_BATCH}u")),
+    ];
+    let mut text = String::new();
+    for (name, value) in constants {
+        if files.iter().any(|(_, part)| part.contains(name)) {
+            text.push_str(&format!("const {name}: {value};\n"));
+        }
+    }
+    for (name, part) in files {
+        text.push_str(&format!("\n// {name}.wgsl\n{part}"));
+    }
+    text
+}

@@ -1,0 +1,213 @@
+//! Every kernel composed in every variant, read by naga without any adapter: it is valid WGSL, and what it shares with
+//! the host (structs, constants) is the same on both sides.
+
+use std::collections::HashSet;
+
+use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInner};
+
+use super::facts::{Facts, module, needs};
+use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
+use super::{counts, draw, feature, probe, project, slice, train};
+use crate::codec;
+use crate::config::{MAX_BATCH, MAX_MODEL};
+use crate::format::{Direction, Law, QuantOp, Specials, WHOLE, class, policy};
+use crate::plan::StepSize;
+use crate::random::Purpose;
+use crate::random::normal::TABLE;
+use crate::reference::verify::{CHUNK, Question};
+use crate::twin::{Member, Twin, words};
+
+/// Structs that several kernels share, or that stand in `words`.
+fn structs() -> Vec<(&'static str, &'static [Member], usize)> {
+    fn of<T: Twin>() -> (&'static str, &'static [Member], usize) {
+        (T::NAME, T::MEMBERS, size_of::<T>())
+    }
+    vec![
+        of::<QuantOp>(),
+        of::<slice::SplitOp>(),
+        of::<slice::Panel>(),
+        of::<project::Product>(),
+        of::<feature::Feature>(),
+        of::<train::Run>(),
+        of::<StepSize>(),
+        of::<probe::Found>(),
+    ]
+}
+
+macro_rules! named {
+    ($($path:path),* $(,)?) => {
+        [$((stringify!($path).rsplit("::").next().unwrap_or_default().trim(), $path)),*]
+    };
+}
+
+/// Constants that shaders have by the same name, or by the one here.
+fn constants() -> Vec<(String, u32)> {
+    let own = [counts::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
+    let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
+    all.extend(named![codec::SATURATED, codec::UNDERFLOWED, codec::NAN, codec::FLOOR, codec::DIVERGED, WHOLE, CHUNK]);
+    all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
+    all.extend(named![policy::INTEGER, policy::ABRUPT]);
+    all.extend([
+        ("NEAREST_EVEN", Direction::NearestEven as u32),
+        ("STOCHASTIC", Direction::Stochastic as u32),
+        ("NEAREST_AWAY", Direction::NearestAway as u32),
+        ("TOWARD_ZERO", Direction::TowardZero as u32),
+        ("UP", Direction::Up as u32),
+        ("DOWN", Direction::Down as u32),
+        ("DITHER", Direction::Dither as u32),
+        ("NAN_CODE", Specials::Nan as u32),
+        ("IEEE", Specials::Ieee as u32),
+        ("LAW_TWO_POINT", Law::TwoPoint as u32),
+        ("PURPOSE_COVARIATE", Purpose::Covariate as u32),
+        ("PURPOSE_LABEL_NOISE", Purpose::LabelNoise as u32),
+        ("PURPOSE_SKETCH", Purpose::Sketch as u32),
+        ("PURPOSE_TAIL", Purpose::Tail as u32),
+        ("PURPOSE_ELEMENT", Purpose::Element as u32),
+        ("ASK_CODEC", Question::Codec(QuantOp::none()).number()),
+        ("ASK_NORMAL", Question::Normal.number()),
+        ("ASK_WORDS", Question::Words.number()),
+        ("OP_WORDS", words::<QuantOp>()),
+        ("SPLIT_OP_WORDS", words::<slice::SplitOp>()),
+        ("PRODUCT_WORDS", words::<project::Product>()),
+        ("FEATURE_WORDS", words::<feature::Feature>()),
+        ("RUN_WORDS", words::<train::Run>()),
+        ("NORMALS", 0),
+        ("ROOTS", TABLE.len() as u32),
+        ("BATCH", MAX_BATCH),
+    ]);
+    let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
+    let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE]);
+    let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
+    all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).collect()
+}
+
+/// Every kernel in every variant, once per text.
+fn modules() -> Vec<(Kernel, Variant, String, Module)> {
+    let mut seen = HashSet::new();
+    let all = KERNELS.iter().flat_map(|kernel| Variant::all().map(move |variant| (*kernel, variant)));
+    let texts = all.map(|(kernel, variant)| (kernel, variant, compose(&kernel, variant)));
+    let new = texts.filter(|(.., text)| seen.insert(text.clone()));
+    new.map(|(kernel, variant, text)| {
+        let module = module(&kernel, &text);
+        (kernel, variant, text, module)
+    })
+    .collect()
+}
+
+fn type_name(module: &Module, member: &StructMember) -> String {
+    let kind = &module.types[member.ty];
+    match (&kind.inner, &kind.name) {
+        (TypeInner::Scalar(scalar), _) => match scalar.kind {
+            ScalarKind::Uint => "u32".into(),
+            ScalarKind::Sint => "i32".into(),
+            ScalarKind::Float => "f32".into(),
+            other => format!("{other:?}"),
+        },
+        (_, Some(name)) => name.clone(),
+        (other, None) => format!("{other:?}"),
+    }
+}
+
+/// What a shader's struct has other than the host's.
+fn difference(module: &Module, members: &[StructMember], host: &[Member]) -> Option<String> {
+    let own: Vec<_> = members
+        .iter()
+        .map(|member| (member.name.clone().unwrap_or_default(), type_name(module, member), member.offset as usize))
+        .collect();
+    let host: Vec<_> =
+        host.iter().map(|member| (member.name.to_string(), member.kind.to_string(), member.offset)).collect();
+    let place = (0..own.len().max(host.len())).find(|&k| own.get(k) != host.get(k))?;
+    Some(format!("the shader has {:?}, the host {:?}", own.get(place), host.get(place)))
+}
+
+#[test]
+fn every_composed_shader_is_valid_and_its_entry_point_is_main() {
+    for (kernel, variant, text, module) in modules() {
+        let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+        validated.unwrap_or_else(|error| panic!("{}, {variant:?}: {}", kernel.name, error.emit_to_string(&text)));
+        let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["main"], "{}", kernel.name);
+    }
+}
+
+#[test]
+fn structs_have_the_members_of_their_twins() {
+    let structs = structs();
+    let mut found = HashSet::new();
+    for (kernel, _, _, module) in modules() {
+        for (_, kind) in module.types.iter() {
+            let (TypeInner::Struct { members, span }, Some(name)) = (&kind.inner, &kind.name) else { continue };
+            let place = format!("shader {}, struct {name}", kernel.name);
+            if name == "Params" {
+                let (last, members) = members.split_last().expect("a struct has members");
+                assert_eq!(difference(&module, members, kernel.params), None, "{place}");
+                assert_eq!(last.name.as_deref(), Some("words"), "{place}");
+                let array = &module.types[last.ty].inner;
+                assert!(matches!(array, TypeInner::Array { stride: 4, .. }), "{place}: words is {array:?}");
+                // An array without a length counts as one element.
+                assert_eq!(*span, last.offset + 4, "{place}");
+                assert_eq!(last.offset as usize, kernel.span, "{place}: where words start");
+            } else if let Some((_, host, size)) = structs.iter().find(|(twin, ..)| twin == name) {
+                assert_eq!(difference(&module, members, host), None, "{place}");
+                assert_eq!(*span as usize, *size, "{place}");
+                found.insert(name.clone());
+            } else {
+                let loads = |name: &Option<String>| name.as_ref().is_some_and(|name| name.starts_with("load_"));
+                let loaded = module.functions.iter().filter(|(_, function)| loads(&function.name));
+                let results = loaded.filter_map(|(_, function)| function.result.as_ref());
+                let types: Vec<_> = results.map(|result| module.types[result.ty].name.as_ref()).collect();
+                assert!(!types.contains(&Some(name)), "{place} is loaded from words and has no twin here");
+            }
+        }
+    }
+    for (name, ..) in structs {
+        assert!(found.contains(name), "no shader has a struct {name}");
+    }
+}
+
+#[test]
+fn constants_have_the_values_of_their_twins() {
+    let constants = constants();
+    let mut found = HashSet::new();
+    for (kernel, variant, _, module) in modules() {
+        let of_variant = ("MODEL".to_string(), variant.model);
+        for (_, constant) in module.constants.iter() {
+            let Some(name) = &constant.name else { continue };
+            let twin = constants.iter().chain([&of_variant]).find(|(twin, _)| twin == name);
+            let Some((_, value)) = twin else { continue };
+            let own = &module.global_expressions[constant.init];
+            assert!(
+                matches!(own, Expression::Literal(Literal::U32(own)) if own == value),
+                "shader {}: {name} is {own:?}, on the host {value}",
+                kernel.name
+            );
+            found.insert(name.clone());
+        }
+    }
+    for (name, _) in constants {
+        assert!(found.contains(&name), "no shader has a constant {name}");
+    }
+}
+
+#[test]
+fn a_model_has_the_smallest_size_with_room() {
+    assert_eq!([1, 1024, 1025, MAX_MODEL].map(model_size), [1024, 1024, MAX_MODEL, MAX_MODEL]);
+}
+
+#[test]
+fn what_kernels_ask_for_is_read_from_their_text() {
+    let text = "struct Params { zero: u32, words: array<u32> }\n\
+        @group(0) @binding(0) var<storage, read> params: Params;\n\
+        @group(0) @binding(1) var<storage, read_write> out: array<vec4<f32>>;\n\
+        var<workgroup> sums: array<f32, 65>;\n\
+        @compute @workgroup_size(8, 4) fn main() { out[0].x = sums[0] + f32(params.zero); }";
+    let facts = Facts::of(&KERNELS[0], text);
+    let bindings: Vec<_> = facts.bindings.iter().map(|b| (b.name.as_str(), b.read_only, b.least)).collect();
+    assert_eq!(bindings, [("params", true, 8), ("out", false, 16)]);
+    assert_eq!((facts.workgroup_size, facts.workgroup_bytes), ([8, 4, 1], 272));
+    let all = MODEL_SIZES.map(needs);
+    // WebGPU promises every device as much.
+    assert!(all.iter().all(|needs| needs.invocations <= 256 && needs.buffers <= 8), "{all:?}");
+    assert!(all[0].workgroup_bytes <= 16 << 10 && all[1].workgroup_bytes <= 32 << 10, "{all:?}");
+}

@@ -1,0 +1,25 @@
+//! The quantized sketch. Twin of shaders/sketch.wgsl.
+
+use crate::codec::apply;
+use crate::format::QuantOp;
+use crate::plan::SketchDraw;
+use crate::problem::{Sketch, sketch_entry};
+use crate::random::Stream;
+use crate::site::Counts;
+
+/// Qsketch(G), row by row, with the counts of each row. A shared draw serves the whole of G.
+pub fn sketch(
+    op: &QuantOp,
+    kind: &Sketch,
+    draw: &SketchDraw,
+    stream: &Stream,
+    dim: u32,
+) -> (Vec<Vec<f32>>, Vec<Counts>) {
+    let row = |j: u32| {
+        let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(kind, stream, draw.pass, j, i)).collect();
+        let second = if op.shared != 0 { 0 } else { j };
+        let counts = apply(op, &mut values, |i| stream.word(i as u32, second, op.purpose));
+        (values, counts)
+    };
+    (0..draw.rows).map(row).unzip()
+}
