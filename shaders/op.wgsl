@@ -74,5 +74,5 @@ fn shares(op: QuantOp) -> bool {
 // Whether elements need random words.
 fn draws(op: QuantOp) -> bool {
     let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
-    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
+    return op.kind == CLASS_ADDITIVE || op.kind == CLASS_RELATIVE || (op.kind != CLASS_NONE && random);
 }

@@ -31,7 +31,8 @@ pub fn quantizer(mut keys: Keys) -> Result<Quantizer> {
     allowed.extend_from_slice(match quantizer.layout {
         Layout::Identity => &[],
         Layout::Float(float) => minifloat(&mut keys, &mut quantizer, float)?,
-        Layout::Exponent => overflow(&mut keys, &mut quantizer)?,
+        Layout::Coded(coding) if coding.specials != Specials::None => overflow(&mut keys, &mut quantizer)?,
+        Layout::Coded(_) => &[],
         Layout::Integer { bits, .. } => integer(&mut keys, &mut quantizer, bits)?,
         Layout::Logarithmic { bits, .. } => logarithmic(&mut keys, &mut quantizer, bits)?,
         Layout::Block { .. } => block(&mut keys, &mut quantizer)?,
@@ -62,11 +63,10 @@ fn fits(keys: &Keys, quantizer: &Quantizer) -> Result<()> {
                 )),
             }
         }
-        (Direction::Dither, ..) => refused("another rounding: dither is for integers with a fixed step"),
-        (Direction::Up | Direction::Down | Direction::TowardZero, Layout::Exponent, _) => Ok(()),
-        (_, Layout::Exponent, _) => {
-            refused("up, down, toward-zero: the nearest power of two is not defined alike everywhere")
+        (_, Layout::Coded(coding), _) if !coding.directions.contains(&direction) => {
+            refused(&coding.directions.iter().map(|known| known.name()).collect::<Vec<_>>().join(", "))
         }
+        (Direction::Dither, ..) => refused("another rounding: dither is for integers with a fixed step"),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use toml::Value;
 
 use super::{Check, Checkpoints, Config, Output};
-use crate::format::{Direction, Float, Layout, Quantizer, Spec, WHOLE};
+use crate::format::{Direction, Float, Layout, Quantizer, Spec, Specials, WHOLE};
 use crate::problem::{Covariates, Input, Problem, Sketch, Spectrum, Target};
 use crate::site::Site;
 
@@ -170,8 +170,8 @@ fn quantizer_text(quantizer: &Quantizer) -> String {
         Layout::Logarithmic { roots, bias, .. } => format!(", scale = {scale:?}, roots = {roots}, bias = {bias}"),
         // As f64, which the limits are checked in.
         Layout::TwoLevel { .. } => format!(", tensor_scale = {:?}", f64::from(*tensor_scale)),
-        Layout::Exponent => overflow,
-        Layout::Identity | Layout::Block { .. } => String::new(),
+        Layout::Coded(coding) if coding.specials != Specials::None => overflow,
+        Layout::Identity | Layout::Block { .. } | Layout::Coded(_) => String::new(),
     };
     if let (Some(sharing), Some(_)) = (sharing, layout.block()) {
         let size = if sharing.size == WHOLE { "\"vector\"".to_string() } else { sharing.size.to_string() };

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Float, Format, Layout, QuantOp, Quantizer, Specials, block_name};
-use crate::codec::{self, logarithmic};
+use super::{Direction, Float, Format, Layout, QuantOp, Quantizer, Specials, block_name};
+use crate::codec;
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.
@@ -33,8 +33,8 @@ pub fn description(format: &Format) -> Map<String, Value> {
         };
         add("nan", codes(!nans.is_empty(), &nans));
     }
-    if format.layout == Layout::Exponent {
-        add("nan", json!("0xff"));
+    if let Layout::Coded(coding) = format.layout {
+        add("nan", codes(coding.specials == Specials::Nan, &[coding.limits.0 + 1]));
     }
     add("zero", json!(format.has_zero()));
     if let Some(sharing) = quantizer.sharing {
@@ -57,7 +57,7 @@ pub fn description(format: &Format) -> Map<String, Value> {
 fn defaults(quantizer: &Quantizer) -> Vec<(&'static str, &'static str)> {
     let mut defaults = vec![("default_rounding", quantizer.rounding.direction.name())];
     match quantizer.layout {
-        Layout::Exponent => {}
+        Layout::Coded(coding) if !coding.directions.contains(&Direction::Stochastic) => {}
         Layout::Integer { .. } => defaults.extend([("default_bits", "32, dither 8"), ("default_variant", "a")]),
         _ => defaults.extend([("default_bits", "32"), ("default_variant", "a")]),
     }
@@ -70,9 +70,14 @@ fn defaults(quantizer: &Quantizer) -> Vec<(&'static str, &'static str)> {
             let mode = quantizer.sharing.map_or("", |sharing| sharing.mode.name());
             defaults.push(("default_scale_mode", mode));
         }
-        Layout::Identity | Layout::Exponent => {}
+        Layout::Identity | Layout::Coded(_) => {}
     }
-    if let Layout::Float(_) | Layout::Exponent = quantizer.layout {
+    let overflows = match quantizer.layout {
+        Layout::Float(_) => true,
+        Layout::Coded(coding) => coding.specials != Specials::None,
+        _ => false,
+    };
+    if overflows {
         defaults.push(("default_overflow", quantizer.overflow.name()));
     }
     defaults.extend([("default_nan", quantizer.nan.name()), ("default_subnormals", quantizer.subnormals.name())]);
@@ -97,7 +102,7 @@ fn layout(layout: &Layout) -> String {
             let plural = if mantissa == 1 { "" } else { "s" };
             format!("sign, {exponent} exponent bits, {mantissa} mantissa bit{plural}, bias {bias}")
         }
-        Layout::Exponent => "8 exponent bits, bias 127".into(),
+        Layout::Coded(coding) => coding.text.into(),
         Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
         Layout::Logarithmic { bits, roots, bias } => {
             let place = if roots == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{roots}") };
@@ -112,16 +117,9 @@ fn layout(layout: &Layout) -> String {
 }
 
 fn largest(op: &QuantOp) -> u32 {
-    match op.class {
-        super::class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
-        _ => codec::decoded(op.max_code, op, 0),
-    }
+    codec::magnitudes(op).max().unwrap_or(0)
 }
 
 fn smallest(op: &QuantOp) -> u32 {
-    match op.class {
-        super::class::LOGARITHMIC => logarithmic::decoded(1, op),
-        super::class::EXPONENT => codec::SMALLEST_POWER,
-        _ => codec::decoded(1, op, 0),
-    }
+    codec::magnitudes(op).find(|magnitude| *magnitude > 0).unwrap_or(0)
 }

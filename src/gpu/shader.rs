@@ -27,7 +27,17 @@ macro_rules! part {
 }
 
 const DRAWS: &[Part] = &[part!("random"), part!("normal"), part!("common")];
-const FORMATS: &[Part] = &[part!("op"), part!("codec"), part!("scale"), part!("product"), part!("logarithmic")];
+const FORMATS: &[Part] = &[
+    part!("op"),
+    part!("bits"),
+    part!("codec"),
+    part!("special"),
+    part!("grid"),
+    part!("power"),
+    part!("logarithmic"),
+    part!("scale"),
+    part!("product"),
+];
 const SITES: &[Part] = &[part!("site")];
 const BLOCKS: &[Part] = &[part!("block")];
 const SUMS: &[Part] = &[part!("tree")];

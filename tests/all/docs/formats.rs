@@ -73,7 +73,7 @@ const KINDS: [Kind; 5] = [
     },
     Kind {
         name: "scales",
-        holds: |layout| matches!(layout, Layout::Exponent),
+        holds: |layout| matches!(layout, Layout::Coded(coding) if !coding.zero),
         columns: &[
             ("format", "name"),
             ("bits", "bits"),
