@@ -1,6 +1,6 @@
 //! Formats whose elements share scales: blocks of every size, with edges.
 
-use super::codec::{explain, lane_difference, without_lanes};
+use super::codec::{explain, lane_difference};
 use super::{Device, Verdict};
 use crate::codec::bits::FRACTION;
 use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, flush48};
@@ -17,9 +17,6 @@ const SIZES: [u32; 5] = [8, 16, 32, 64, WHOLE];
 /// Runs the case of one format, scale mode and rounding.
 pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     let input: Vec<u32> = (0..ROWS).flat_map(row).collect();
-    if let (Device::Cpu, Some(reason)) = (device, without_lanes(&QuantOp::of(quantizer))) {
-        return Ok(Verdict::Unsupported(reason));
-    }
     let mut count = 0;
     let Some(sharing) = quantizer.sharing else { return Ok(Verdict::Unsupported("nothing is shared".into())) };
     // A size that the format fixes itself is the only one.

@@ -6,7 +6,7 @@ use super::{Device, Level, Verdict};
 use crate::codec::bits::{FRACTION, SMALLEST_NORMAL};
 use crate::codec::{self, INFINITY, LARGEST, MAGNITUDE, Rounded, SIGN, flush48};
 use crate::cpu::draw::quantize_row;
-use crate::cpu::lanes::{SLICE, is_vectorized};
+use crate::cpu::lanes::SLICE;
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer, class, policy};
 use crate::gpu::Gpu;
@@ -171,16 +171,8 @@ fn one_by_one(
     }))
 }
 
-/// Why there is nothing to compare on the CPU.
-pub(super) fn without_lanes(op: &QuantOp) -> Option<String> {
-    (!is_vectorized(op)).then(|| "the CPU adapter rounds this with the reference's own codec".into())
-}
-
 /// The vector code of the CPU adapter; a run holds no value below 2^-48.
 fn on_lanes(op: &QuantOp, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
-    if let Some(reason) = without_lanes(op) {
-        return Verdict::Unsupported(reason);
-    }
     let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| flush48(*bits) == *bits).collect();
     for (row, chunk) in inputs.chunks(SLICE).enumerate() {
         if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {
