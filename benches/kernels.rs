@@ -8,11 +8,11 @@ use roundlaw::cpu;
 use roundlaw::cpu::draw::{self, CohortSource};
 use roundlaw::cpu::project::Panels;
 use roundlaw::cpu::train::{Batch, Run};
-use roundlaw::format::{Direction, Format, QuantOp, Quantizer, Rounding, format};
+use roundlaw::format::QuantOp;
 use roundlaw::plan::Plan;
 use roundlaw::random::Stream;
 use roundlaw::random::normal::normal;
-use roundlaw::site::Counts;
+use roundlaw::site::{Counts, Site};
 
 const DIM: usize = 2000;
 const PADDED: usize = 2048;
@@ -73,10 +73,21 @@ fn projections(c: &mut Criterion) {
     group.finish();
 }
 
+/// Formats of the parameters, one of each class.
+const TRAINED: [&str; 7] = [
+    "",
+    "parameter = \"e4m3\"",
+    "parameter = \"mxfp4\"",
+    "parameter = \"nvfp4\"",
+    "parameter = \"log8\"",
+    "parameter = { format = \"int8\", step = 0.03 }",
+    "parameter = { format = \"int8\", step = 0.03125, rounding = \"dither\" }",
+];
+
 fn training(c: &mut Criterion) {
     let mut group = c.benchmark_group("train");
     for model in [32u32, 128, 512] {
-        for site in ["", "parameter = \"e4m3\"", "parameter = \"mxfp4\""] {
+        for site in TRAINED {
             let plan = plan(model, site);
             let trajectory = &plan.points[0].trajectories[0];
             let z: Vec<f32> = (0..model.next_multiple_of(128)).map(|j| if j < model { 0.1 } else { 0.0 }).collect();
@@ -100,25 +111,41 @@ fn training(c: &mut Criterion) {
 fn codecs(c: &mut Criterion) {
     let mut group = c.benchmark_group("codec");
     group.throughput(Throughput::Elements(PADDED as u64));
-    for format in ["e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8"] {
-        for direction in [Direction::NearestEven, Direction::Stochastic] {
-            let quantizer = Quantizer { rounding: Rounding::new(direction), ..Quantizer::new(row(format)) };
-            let (op, stream) = (QuantOp::of(&quantizer), Stream::new(0, 0));
-            let drawn: Vec<f32> = (0..PADDED as u32).map(|k| normal(stream.word(k, 0, 0))).collect();
-            let mut values = drawn.clone();
-            group.bench_function(format!("{format} {}", direction.name()), |b| {
-                b.iter(|| {
-                    values.copy_from_slice(black_box(&drawn));
-                    draw::quantize_row(&op, &mut values, PADDED, stream.key(), 0, &mut Counts::default());
-                });
+    let plain = ["e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8", "log8", "log6", "log4", "nvfp4"];
+    let mut texts: Vec<String> = plain.map(|name| format!("format = \"{name}\"")).to_vec();
+    let rarer = [
+        "\"int8\", step = 0.03125",
+        "\"int8\", step = 0.03",
+        "\"int8\", step = 0.03125, range = \"full\"",
+        "\"e4m3\", gradual_underflow = false",
+        "\"e4m3\", nan = \"satfinite\"",
+        "\"e5m0\"",
+        "\"mxfp4\", nan = \"satfinite\"",
+    ];
+    texts.extend(rarer.map(|option| format!("format = {option}")));
+    let mut cases: Vec<String> = texts
+        .iter()
+        .flat_map(|text| ["nearest-even", "up", "stochastic"].map(|word| format!("{text}, rounding = \"{word}\"")))
+        .collect();
+    cases.extend(["0.03125", "0.03"].map(|step| format!("format = \"int8\", step = {step}, rounding = \"dither\"")));
+    for text in cases {
+        let (op, stream) = (operation(&text), Stream::new(0, 0));
+        let drawn: Vec<f32> = (0..PADDED as u32).map(|k| normal(stream.word(k, 0, 0))).collect();
+        let mut values = drawn.clone();
+        group.bench_function(text.replace("format = ", "").replace('"', ""), |b| {
+            b.iter(|| {
+                values.copy_from_slice(black_box(&drawn));
+                draw::quantize_row(&op, &mut values, PADDED, stream.key(), 0, &mut Counts::default());
             });
-        }
+        });
     }
     group.finish();
 }
 
-fn row(name: &str) -> &'static Format {
-    format(name).expect("a row of the table")
+/// What a recipe's text asks for at the weights.
+fn operation(text: &str) -> QuantOp {
+    let plan = plan(32, &format!("weight = {{ {text} }}"));
+    QuantOp::new(plan.config.recipes[0].sites[Site::Weight].as_ref(), Site::Weight, (16, 8))
 }
 
 criterion_group! {

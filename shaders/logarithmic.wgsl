@@ -21,7 +21,7 @@ fn decoded_logarithmic(code: u32, op: QuantOp) -> u32 {
     // Toward minus infinity: a multiple of n that makes the place positive goes first.
     let octave = (place + 256 * op.mantissa) / op.mantissa - 256;
     let j = u32(place - octave * op.mantissa);
-    return (u32(octave + 127) << 23u) | (root(j, u32(op.mantissa)) & 0x7fffffu);
+    return (u32(octave + 127) << 23u) | (root(j, u32(op.mantissa)) & FRACTION);
 }
 
 // The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
@@ -32,13 +32,13 @@ fn encoded_logarithmic(op: QuantOp, bits: u32, word: u32) -> Coded {
     if magnitude == 0u {
         return Coded(0u, sign, 0u);
     }
-    let significand = split_significand(magnitude);
+    let significand = unpack_significand(magnitude);
     var j = 0u;
     if 8u < n && root(8u, n) <= significand { j = 8u; }
     if j + 4u < n && root(j + 4u, n) <= significand { j += 4u; }
     if j + 2u < n && root(j + 2u, n) <= significand { j += 2u; }
     if j + 1u < n && root(j + 1u, n) <= significand { j += 1u; }
-    let octave = split_exponent(magnitude) + 23;
+    let octave = unpack_exponent(magnitude) + 23;
     let low = octave * op.mantissa + i32(j) + op.lsb_min;
     var code = 0u;
     if low >= 1 {
@@ -48,7 +48,7 @@ fn encoded_logarithmic(op: QuantOp, bits: u32, word: u32) -> Coded {
         // Between zero and the smallest number, `down` octaves above.
         let smallest = decoded_logarithmic(1u, op);
         let down = u32(i32(smallest >> 23u) - 127 - octave);
-        code = goes_up(op, sign, significand, (smallest & 0x7fffffu) | 0x800000u, down, 0u, word);
+        code = goes_up(op, sign, significand, (smallest & FRACTION) | IMPLICIT, down, 0u, word);
     }
     if code > op.max_code {
         return overflowed(op, sign);

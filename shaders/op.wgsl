@@ -76,7 +76,7 @@ fn shares(op: QuantOp) -> bool {
 // Whether elements need random words.
 fn draws(op: QuantOp) -> bool {
     let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
-    return op.kind >= CLASS_ADDITIVE || (op.kind != CLASS_NONE && random);
+    return op.kind == CLASS_ADDITIVE || op.kind == CLASS_RELATIVE || (op.kind != CLASS_NONE && random);
 }
 
 // Four words of a vector's elements, those of one counter; one word four times where a draw serves the whole vector.

@@ -36,10 +36,10 @@ fn multiply(a: u32, b: u32) -> u32 {
         return a & SIGN;
     }
     // Significands of 24 bits, moved up so that the product fills 63 or 64 bits.
-    let product = wide_product(split_significand(magnitude) << 8u, split_significand(b) << 8u);
+    let product = wide_product(unpack_significand(magnitude) << 8u, unpack_significand(b) << 8u);
     let up = countLeadingZeros(product.x);
     let high = select(product.x, (product.x << 1u) | (product.y >> 31u), up == 1u);
-    let exponent = split_exponent(magnitude) + split_exponent(b) + 16 - i32(up);
+    let exponent = unpack_exponent(magnitude) + unpack_exponent(b) + 16 - i32(up);
     return (a & SIGN) | rounded_f32(high, (product.y << up) != 0u, exponent);
 }
 
@@ -48,17 +48,25 @@ fn inverse(a: u32) -> u32 {
     if a == 0u {
         return 0u;
     }
-    let divisor = split_significand(a);
-    if divisor == 0x800000u {
-        return min(rounded_f32(SIGN, false, -54 - split_exponent(a)), LARGEST);
+    let divisor = unpack_significand(a);
+    if divisor == IMPLICIT {
+        return min(rounded_f32(SIGN, false, -54 - unpack_exponent(a)), LARGEST);
     }
     // floor(2^55 / divisor), at least 2^31 and below 2^32.
     // Divided by hand, eight bits at a time; a loop would count towards the limits of some drivers.
-    let left = 0x800000u << 8u;
+    let left = IMPLICIT << 8u;
     let second = (left % divisor) << 8u;
     let third = (second % divisor) << 8u;
     let fourth = (third % divisor) << 8u;
     let upper = ((left / divisor) << 24u) | ((second / divisor) << 16u);
     let quotient = upper | ((third / divisor) << 8u) | (fourth / divisor);
-    return min(rounded_f32(quotient, fourth % divisor != 0u, -55 - split_exponent(a)), LARGEST);
+    return min(rounded_f32(quotient, fourth % divisor != 0u, -55 - unpack_exponent(a)), LARGEST);
+}
+
+// A rounded value times the scales that were taken off `bits` before.
+fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
+    let value = multiply(multiply(rounded.bits, block), step);
+    let lost = (rounded.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u;
+    let huge = (value & MAGNITUDE) >= INFINITY;
+    return Rounded(value, rounded.code, rounded.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
 }

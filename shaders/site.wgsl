@@ -14,7 +14,7 @@ struct Stored {
 // The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
 fn deviate(op: QuantOp, word: u32) -> f32 {
     if op.rounding == LAW_TWO_POINT {
-        return bitcast<f32>(0x3f800000u | (word & SIGN));
+        return bitcast<f32>(ONE | (word & SIGN));
     }
     return normal_draw(word);
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{SMALLEST_POWER, decoded, logarithmic};
+use super::magnitudes;
 use crate::format::{
     FORMAT_OPTIONS, FORMATS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
-    block_name, class, format as format_of, usual,
+    block_name, format as format_of, usual,
 };
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
@@ -36,8 +36,8 @@ pub fn description(format: &Format) -> Map<String, Value> {
         };
         add("nan", codes(!nans.is_empty(), &nans));
     }
-    if format.layout == Layout::Exponent {
-        add("nan", json!("0xff"));
+    if let Layout::Coded(coding) = format.layout {
+        add("nan", codes(coding.specials == Specials::Nan, &[coding.limits.0 + 1]));
     }
     add("zero", json!(format.has_zero()));
     if let Some(sharing) = quantizer.sharing {
@@ -100,7 +100,7 @@ fn layout(layout: &Layout) -> String {
             let plural = if mantissa == 1 { "" } else { "s" };
             format!("sign, {exponent} exponent bits, {mantissa} mantissa bit{plural}, bias {bias}")
         }
-        Layout::Exponent => "8 exponent bits, bias 127".into(),
+        Layout::Coded(coding) => coding.text.into(),
         Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
         Layout::Logarithmic { bits, base_factor, bias } => {
             let place = if base_factor == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{base_factor}") };
@@ -115,16 +115,9 @@ fn layout(layout: &Layout) -> String {
 }
 
 fn largest(op: &QuantOp) -> u32 {
-    match op.class {
-        class::LOGARITHMIC => logarithmic::decoded(op.max_code, op),
-        _ => decoded(op.max_code, op, 0),
-    }
+    magnitudes(op).max().unwrap_or(0)
 }
 
 fn smallest(op: &QuantOp) -> u32 {
-    match op.class {
-        class::LOGARITHMIC => logarithmic::decoded(1, op),
-        class::EXPONENT => SMALLEST_POWER,
-        _ => decoded(1, op, 0),
-    }
+    magnitudes(op).find(|magnitude| *magnitude > 0).unwrap_or(0)
 }

@@ -3,12 +3,15 @@
 
 use std::sync::LazyLock;
 
-use super::{Coded, DOWN, MAGNITUDE, NEAREST_AWAY, NEAREST_EVEN, SIGN, STOCHASTIC, UNDERFLOWED, UP, overflowed, split};
+use super::bits::{FRACTION, IMPLICIT, MAGNITUDE, SIGN, unpack};
+use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, UP};
+use super::special::overflowed;
+use super::{Coded, UNDERFLOWED};
 use crate::format::{MAX_BASE_FACTOR, QuantOp, policy};
 
 /// For n = 1 to [`MAX_BASE_FACTOR`] the significands, of 24 bits, of 2^(0/n), ..., 2^((n-1)/n), one list after the other.
 pub static ROOTS: LazyLock<Vec<u32>> = LazyLock::new(|| {
-    let root = |j: u32, n: u32| (libm::exp2(f64::from(j) / f64::from(n)) as f32).to_bits() & 0x7f_ffff | 0x80_0000;
+    let root = |j: u32, n: u32| (libm::exp2(f64::from(j) / f64::from(n)) as f32).to_bits() & FRACTION | IMPLICIT;
     (1..=MAX_BASE_FACTOR).flat_map(|n| (0..n).map(move |j| root(j, n))).collect()
 });
 
@@ -18,13 +21,13 @@ fn root(j: u32, n: u32) -> u32 {
 }
 
 /// The bits of a code's magnitude.
-pub fn decoded(code: u32, op: &QuantOp) -> u32 {
+pub(super) fn decoded(code: u32, op: &QuantOp) -> u32 {
     if code == 0 {
         return 0;
     }
     let (place, n) = (code as i32 - op.lsb_min, op.mantissa as i32);
     let (octave, j) = (place.div_euclid(n), place.rem_euclid(n) as u32);
-    (((octave + 127) as u32) << 23) | (root(j, op.mantissa) & 0x7f_ffff)
+    (((octave + 127) as u32) << 23) | (root(j, op.mantissa) & FRACTION)
 }
 
 /// The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
@@ -33,7 +36,7 @@ pub(super) fn encoded(op: &QuantOp, bits: u32, word: u32) -> Coded {
     if magnitude == 0 {
         return Coded { code: 0, sign, flags: 0 };
     }
-    let (significand, exponent) = split(magnitude);
+    let (significand, exponent) = unpack(magnitude);
     let mut j = 0;
     for step in [8, 4, 2, 1] {
         if j + step < n && root(j + step, n) <= significand {
@@ -49,7 +52,7 @@ pub(super) fn encoded(op: &QuantOp, bits: u32, word: u32) -> Coded {
         // Between zero and the smallest number, `down` octaves above.
         let smallest = decoded(1, op);
         let down = (smallest >> 23) as i32 - 127 - octave;
-        goes_up(op, sign, significand, smallest & 0x7f_ffff | 0x80_0000, down as u32, 0, word)
+        goes_up(op, sign, significand, smallest & FRACTION | IMPLICIT, down as u32, 0, word)
     };
     match code {
         _ if code > op.max_code => overflowed(op, sign),

@@ -1,6 +1,7 @@
 //! What a site of a run does to values: formats and laws, the floor, and the counters. Twin of shaders/site.wgsl.
 
-use super::{INFINITY, MAGNITUDE, NAN, SATURATED, SIGN, UNDERFLOWED, quantize};
+use super::bits::{INFINITY, MAGNITUDE, ONE, SIGN};
+use super::{NAN, SATURATED, UNDERFLOWED, quantize};
 use crate::format::{Law, QuantOp, class};
 use crate::random::normal::normal;
 use crate::site::Counts;
@@ -35,7 +36,7 @@ pub fn component(rest: &mut f32, bits: u32) -> f32 {
 /// The deviate of mean 0 and variance 1 that a word gives under the law of `op`.
 pub fn deviate(op: &QuantOp, word: u32) -> f32 {
     match op.rounding == Law::TwoPoint as u32 {
-        true => f32::from_bits(0x3f80_0000 | word & SIGN),
+        true => f32::from_bits(ONE | word & SIGN),
         false => normal(word),
     }
 }

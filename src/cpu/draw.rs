@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use multiversion::multiversion;
 
-use super::lanes::{LANES, SLICE, apply_vector, flush48, round_significand, tree, words, words_of_pass};
+use super::codec::apply_vector;
+use super::lanes::{LANES, SLICE, flush48, round_significand, tree, words, words_of_pass};
 use crate::format::QuantOp;
 use crate::plan::{Feature, SketchDraw};
 use crate::problem::Covariates;

@@ -1,5 +1,6 @@
 //! The fast CPU adapter: the plan's shared work on all cores, in vector code chosen at run time.
 
+pub mod codec;
 pub mod draw;
 pub mod lanes;
 pub mod memory;

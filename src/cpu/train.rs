@@ -2,7 +2,8 @@
 
 use multiversion::multiversion;
 
-use super::lanes::{LANES, SLICE, apply_samples, apply_vector, flush48};
+use super::codec::{apply_samples, apply_vector};
+use super::lanes::{LANES, SLICE, flush48};
 use crate::codec::DIVERGED;
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;

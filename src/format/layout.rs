@@ -1,5 +1,8 @@
 //! How a format lays out its values.
 
+use super::Direction;
+use super::binary32::FRACTION;
+
 /// What stands for the code of a value that the format has none for.
 pub const NO_CODE: u32 = u32::MAX;
 
@@ -12,8 +15,8 @@ pub enum Layout {
     /// Every f32: the site is left as it is.
     Identity,
     Float(Float),
-    /// 2^(c - 127) for the codes c = 0 to 254; 255 is NaN. Neither zero nor sign.
-    Exponent,
+    /// Codes of a class of formats with an encoding of its own.
+    Coded(Coding),
     /// value = q step in two's complement. `full`: the most negative code is used.
     Integer {
         bits: u32,
@@ -39,6 +42,26 @@ pub enum Layout {
         element: &'static Layout,
         size: u32,
     },
+}
+
+/// A class of formats whose codes `src/codec/` gives and reads in a file of their own: all else follows from the numbers
+/// that the codes stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coding {
+    /// One of [`super::class`].
+    pub class: u32,
+    /// Bits of a code, what it says of the sign included.
+    pub width: u32,
+    /// Codes of the largest and of the most negative number, or of the smallest where none is negative. Where a code is
+    /// NaN it follows the largest.
+    pub limits: (u32, u32),
+    pub specials: Specials,
+    /// Whether zero has a code: without one the format cannot stand at a site.
+    pub zero: bool,
+    /// Roundings that are defined, the usual one first.
+    pub directions: &'static [Direction],
+    /// The layout in words.
+    pub text: &'static str,
 }
 
 /// A sign, `exponent` bits E and `mantissa` bits M: (-1)^s 2^(max(E,1) - bias) ((E > 0) + M / 2^mantissa).
@@ -116,7 +139,7 @@ impl Layout {
         match *self {
             Layout::Identity => 32,
             Layout::Float(float) => 1 + float.exponent + float.mantissa,
-            Layout::Exponent => 8,
+            Layout::Coded(coding) => coding.width,
             Layout::Integer { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
             Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => element.width(),
         }
@@ -139,7 +162,7 @@ impl Layout {
         let width = self.width();
         let (sign, rest) = (code >> (width - 1) & 1, code & ((1 << (width - 1)) - 1));
         match self.element() {
-            Layout::Identity => format!("{sign} {:08b} {:023b}", rest >> 23, rest & 0x7f_ffff),
+            Layout::Identity => format!("{sign} {:08b} {:023b}", rest >> 23, rest & FRACTION),
             Layout::Float(float) => {
                 let (e, m) = (float.exponent as usize, float.mantissa as usize);
                 let (field, fraction) = (rest >> m, rest & ((1 << m) - 1));
@@ -147,7 +170,7 @@ impl Layout {
                 format!("{sign} {field:0e$b}{fraction}")
             }
             Layout::Integer { .. } => format!("{}", (i64::from(code) << (64 - width)) >> (64 - width)),
-            Layout::Exponent => format!("{code:08b}"),
+            Layout::Coded(_) => format!("{code:0width$b}", width = width as usize),
             _ => format!("{sign} {rest:0digits$b}", digits = width as usize - 1),
         }
     }

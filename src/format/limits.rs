@@ -8,6 +8,11 @@ pub(super) fn has_codes(q: &Quantizer) -> bool {
     q.layout != Layout::Identity
 }
 
+/// Whether the format's class defines that direction.
+pub(super) fn knows(q: &Quantizer, direction: Direction) -> bool {
+    !matches!(q.layout, Layout::Coded(coding) if !coding.directions.contains(&direction))
+}
+
 /// The most random bits with which value and dither together are exact in f32; `None` where there is no dither.
 pub(super) fn dither_bits(q: &Quantizer) -> Option<u32> {
     match (q.layout, q.sharing) {
@@ -21,10 +26,9 @@ pub(super) fn direction_limits(q: &Quantizer) -> Option<(bool, String)> {
     let direction = q.rounding.direction;
     let refused = |allowed: &str| Some((false, format!("another rounding: {allowed}")));
     match (direction, q.layout, dither_bits(q)) {
-        (_, Layout::Exponent, _) => {
-            let known = matches!(direction, Direction::Up | Direction::Down | Direction::TowardZero);
-            let allowed = "up, down, toward-zero: the nearest power of two is not defined alike everywhere";
-            Some((known, allowed.into()))
+        (_, Layout::Coded(coding), _) => {
+            let names: Vec<&str> = coding.directions.iter().map(|direction| direction.name()).collect();
+            Some((knows(q, direction), names.join(", ")))
         }
         (Direction::Dither, _, None) => refused("dither is for integers with a fixed step"),
         (Direction::Dither, _, Some(..8)) => refused("so many bits of a code leave no room for 8 random ones in f32"),

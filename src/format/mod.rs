@@ -2,6 +2,7 @@
 //!
 //! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
+pub mod binary32;
 mod law;
 mod layout;
 mod limits;
@@ -16,7 +17,7 @@ mod splitting;
 use std::sync::LazyLock;
 
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
-pub use layout::{Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
+pub use layout::{Coding, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
 pub use op::{QuantOp, class, policy};
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
@@ -41,14 +42,14 @@ impl Format {
     /// How it rounds unless the config says otherwise.
     pub fn rounding(&self) -> Rounding {
         match self.layout {
-            Layout::Exponent => Rounding::new(Direction::Down),
+            Layout::Coded(coding) => Rounding::new(coding.directions[0]),
             _ => Rounding::NEAREST_EVEN,
         }
     }
 
     /// Formats without a zero cannot stand at a site.
     pub fn has_zero(&self) -> bool {
-        self.layout != Layout::Exponent
+        !matches!(self.layout, Layout::Coded(coding) if !coding.zero)
     }
 }
 
@@ -62,6 +63,16 @@ const E5M2: Layout = float(5, 2, Specials::Ieee);
 const E3M2: Layout = float(3, 2, Specials::None);
 const E2M3: Layout = float(2, 3, Specials::None);
 const E2M1: Layout = float(2, 1, Specials::None);
+/// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere.
+const E8M0: Layout = Layout::Coded(Coding {
+    class: class::EXPONENT,
+    width: 8,
+    limits: (254, 254),
+    specials: Specials::Nan,
+    zero: false,
+    directions: &[Direction::Down, Direction::Up, Direction::TowardZero],
+    text: "8 exponent bits, bias 127",
+});
 const INT8: Layout = Layout::Integer { bits: 8, full: false };
 
 const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
@@ -102,7 +113,7 @@ pub const FORMATS: &[Format] = &[
     saturating("e3m2", E3M2, "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
     saturating("e2m3", E2M3, "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
     saturating("e2m1", E2M1, "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),
-    saturating("e8m0", Layout::Exponent, "OCP Microscaling Formats Specification 1.0, E8M0 scale"),
+    saturating("e8m0", E8M0, "OCP Microscaling Formats Specification 1.0, E8M0 scale"),
     integer("int16", 16),
     integer("int15", 15),
     integer("int14", 14),

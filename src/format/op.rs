@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Specials, Subnormals};
+use super::{Coding, Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Subnormals};
 use crate::site::Site;
 
 /// What the codec does at a site.
@@ -38,6 +38,8 @@ pub mod policy {
     pub const INTEGER: u32 = 16;
     /// Below the smallest normal number lies nothing but zero.
     pub const ABRUPT: u32 = 32;
+    /// A code says by itself which sign its number has.
+    pub const OWN_SIGN: u32 = 64;
 }
 
 /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
@@ -182,12 +184,12 @@ impl QuantOp {
 
     /// Formats have counters, laws do not.
     pub fn is_counted(&self) -> bool {
-        (class::SCALAR..class::ADDITIVE).contains(&self.class)
+        !matches!(self.class, class::NONE | class::ADDITIVE | class::RELATIVE)
     }
 
     /// Whether the codec rounds to a grid, or does not round to a format at all.
     pub fn is_grid(&self) -> bool {
-        !(class::STEP..class::ADDITIVE).contains(&self.class)
+        !self.is_counted() || matches!(self.class, class::SCALAR | class::BLOCK)
     }
 
     /// Whether elements share a scale along the vector.
@@ -217,9 +219,9 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let scale = libm::ilogb(quantizer.scale);
     match quantizer.layout {
         Layout::Identity => QuantOp { class: class::NONE, ..op },
-        Layout::Exponent => {
-            let (class, specials) = (class::EXPONENT, Specials::Nan as u32);
-            QuantOp { class, lsb_min: -126, max_code: 254, min_code: 254, specials, ..op }
+        Layout::Coded(Coding { class, limits: (max_code, min_code), specials, .. }) => {
+            let (specials, policy) = (specials as u32, op.policy | policy::OWN_SIGN);
+            QuantOp { class, max_code, min_code, specials, policy, ..op }
         }
         Layout::Float(float) => minifloat(op, &float, scale),
         Layout::Integer { bits, full } => match quantizer.sharing {

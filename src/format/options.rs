@@ -1,7 +1,9 @@
 //! The options of number formats. A row here, and what it means to the codec, is all that an option takes: the config's
 //! parser, the resolved config, the columns of rows, `formats`, the command line and the pages derive from the table.
 
-use super::limits::{bias, biases, direction_limits, dither_bits, has_codes, is_other_logarithm, is_scale, scales};
+use super::limits::{
+    bias, biases, direction_limits, dither_bits, has_codes, is_other_logarithm, is_scale, knows, scales,
+};
 use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
     Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials,
@@ -63,7 +65,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         allowed: Allowed::Text(
             "8, 16, 32; of `dither` at most 24 less the bits of the integer, one less with `range = \"full\"`",
         ),
-        applies: |q| has_codes(q) && q.layout != Layout::Exponent,
+        applies: |q| has_codes(q) && knows(q, Direction::Stochastic),
         read: |q, value| {
             let known = [8, 16, 32].into_iter().find(|known| value.as_integer() == Some((*known).into()));
             q.rounding.direction.is_random() && set(&mut q.rounding.bits, known)
@@ -84,7 +86,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         kind: Kind::Rounding,
         help: "Of stochastic: {}; the mean error of b is 0",
         allowed: Allowed::Words(words::<Variant>),
-        applies: |q| has_codes(q) && q.layout != Layout::Exponent,
+        applies: |q| has_codes(q) && knows(q, Direction::Stochastic),
         read: |q, value| {
             let variant = word::<Variant>(value).map(|variant| variant == Variant::B);
             q.rounding.direction == Direction::Stochastic && set(&mut q.rounding.zero_mean, variant)
@@ -191,7 +193,11 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         name: "overflow",
         help: "Beyond the largest value: {} (infinity, or NaN where there is none)",
         allowed: Allowed::Words(words::<Overflow>),
-        applies: |q| matches!(q.layout, Layout::Float(_) | Layout::Exponent),
+        applies: |q| match q.layout {
+            Layout::Float(_) => true,
+            Layout::Coded(coding) => coding.specials != Specials::None,
+            _ => false,
+        },
         read: |q, value| set(&mut q.overflow, word(value)),
         write: |q| Some(Setting::Word(q.overflow.name())),
         ..Row::FREE

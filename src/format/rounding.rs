@@ -1,5 +1,7 @@
 //! How a value becomes one of a format's: directions, random bits, and what happens at the edges.
 
+use super::binary32::FRACTION;
+
 /// How a value between two codes is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
@@ -138,9 +140,9 @@ impl ScaleMode {
     pub(super) fn addend(self, max_bits: u32, mantissa: u32) -> u32 {
         match self {
             ScaleMode::Floor => 0,
-            ScaleMode::Rceil => 0x7f_ffff - (max_bits & 0x7f_ffff),
+            ScaleMode::Rceil => FRACTION - (max_bits & FRACTION),
             ScaleMode::Even => 1 << (22 - mantissa),
-            ScaleMode::Ceil => 0x7f_ffff,
+            ScaleMode::Ceil => FRACTION,
         }
     }
 }

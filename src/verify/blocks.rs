@@ -1,7 +1,8 @@
 //! Formats whose elements share scales: blocks of every size, with edges.
 
-use super::codec::{explain, lane_difference, without_lanes};
+use super::codec::{explain, lane_difference};
 use super::{Device, Verdict};
+use crate::codec::bits::FRACTION;
 use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, flush48};
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer, Sharing, WHOLE};
@@ -16,9 +17,6 @@ const SIZES: [u32; 5] = [8, 16, 32, 64, WHOLE];
 /// Runs the case of one format, scale mode and rounding.
 pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     let input: Vec<u32> = (0..ROWS).flat_map(row).collect();
-    if let (Device::Cpu, Some(reason)) = (device, without_lanes(&QuantOp::of(quantizer))) {
-        return Ok(Verdict::Unsupported(reason));
-    }
     let mut count = 0;
     let Some(sharing) = quantizer.sharing else { return Ok(Verdict::Unsupported("nothing is shared".into())) };
     // A size that the format fixes itself is the only one.
@@ -72,9 +70,9 @@ fn row(index: u32) -> Vec<u32> {
     // Largest magnitudes on both sides of where a mode chooses the next scale.
     const EDGES: [u32; 12] = [
         0, 1, 0x3f_ffff, 0x40_0000, 0x40_0001, 0x60_0000, 0x60_0001, 0x70_0000, 0x70_0001, 0x7d_ffff, 0x7e_0001,
-        0x7f_ffff,
+        FRACTION,
     ];
-    let near_one = |k: usize| word(k) & (SIGN | 0x7f_ffff) | (120 + word(k) % 8) << 23;
+    let near_one = |k: usize| word(k) & (SIGN | FRACTION) | (120 + word(k) % 8) << 23;
     let element = |k: usize| match index % 8 {
         // Values of similar size, of any size, and every bit pattern.
         0 => near_one(k),

@@ -3,11 +3,12 @@
 use rayon::prelude::*;
 
 use super::{Device, Level, Verdict};
-use crate::codec::{self, INFINITY, LARGEST, Rounded, SIGN, flush48, logarithmic};
+use crate::codec::bits::{FRACTION, SMALLEST_NORMAL};
+use crate::codec::{self, INFINITY, LARGEST, MAGNITUDE, Rounded, SIGN, flush48};
 use crate::cpu::draw::quantize_row;
-use crate::cpu::lanes::{SLICE, is_vectorized};
+use crate::cpu::lanes::SLICE;
 use crate::error::Result;
-use crate::format::{QuantOp, Quantizer, class};
+use crate::format::{QuantOp, Quantizer, class, policy};
 use crate::gpu::Gpu;
 use crate::random::Stream;
 use crate::reference::quantize::Job;
@@ -45,18 +46,15 @@ pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdi
 
 /// Every value of the format, the points halfway, both f32 neighbours of each, the edges of f32, and random bits.
 pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
-    let value = |code: u32| match op.class {
-        class::LOGARITHMIC => logarithmic::decoded(code, op),
-        class::EXPONENT => codec::SMALLEST_POWER.max(codec::decoded(code, op, 0)),
-        class::STEP => (f32::from_bits(codec::decoded(code, op, 0)) * f32::from_bits(op.step)).to_bits(),
-        _ => codec::decoded(code, op, 0),
-    };
-    let last = op.max_code.max(op.min_code) + 1;
+    let step = if op.class == class::STEP { f32::from_bits(op.step) } else { 1.0 };
+    let value = |code: u32| (f32::from_bits(codec::decoded(code, op, 0) & MAGNITUDE) * step).to_bits();
+    // Where codes have a sign of their own none follows the last.
+    let last = if op.has(policy::OWN_SIGN) { op.max_code } else { op.max_code.max(op.min_code) + 1 };
     let stride = (last / CODES).max(1);
     let codes = (0..last.min(64)).chain((0..=last).step_by(stride as usize)).chain(last.saturating_sub(64)..=last);
-    let mut points = vec![0, 1, 0x007f_ffff, 0x0080_0000, LARGEST, INFINITY, INFINITY + 1, 0x7fff_ffff];
+    let mut points = vec![0, 1, FRACTION, SMALLEST_NORMAL, LARGEST, INFINITY, INFINITY + 1, MAGNITUDE];
     for code in codes {
-        let (low, high) = (value(code), value(code + 1).min(INFINITY));
+        let (low, high) = (value(code), value((code + 1).min(last)).min(INFINITY));
         let halfway = (f64::from(f32::from_bits(low)) + f64::from(f32::from_bits(high))) / 2.0;
         points.extend([low, (halfway as f32).to_bits()]);
     }
@@ -66,7 +64,7 @@ pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
     // Random significands around the largest and the smallest values, where most random bits do not fall.
     let (top, bottom) = (value(op.max_code) >> 23, value(1) >> 23);
     let around = |k: u32| bottom.saturating_sub(3) + mixed(k) % (top + 6).saturating_sub(bottom).max(1);
-    inputs.extend((0..RANDOM).map(|k| around(k).min(254) << 23 | mixed(k ^ SIGN) & (SIGN | 0x7f_ffff)));
+    inputs.extend((0..RANDOM).map(|k| around(k).min(254) << 23 | mixed(k ^ SIGN) & (SIGN | FRACTION)));
     inputs
 }
 
@@ -173,16 +171,8 @@ fn one_by_one(
     }))
 }
 
-/// Why there is nothing to compare on the CPU.
-pub(super) fn without_lanes(op: &QuantOp) -> Option<String> {
-    (!is_vectorized(op)).then(|| "the CPU adapter rounds this with the reference's own codec".into())
-}
-
 /// The vector code of the CPU adapter; a run holds no value below 2^-48.
 fn on_lanes(op: &QuantOp, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
-    if let Some(reason) = without_lanes(op) {
-        return Verdict::Unsupported(reason);
-    }
     let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| flush48(*bits) == *bits).collect();
     for (row, chunk) in inputs.chunks(SLICE).enumerate() {
         if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {

@@ -3,7 +3,7 @@
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, Rounded, SIGN, quantize};
 use crate::error::{Error, Result};
 use crate::format::{
-    Direction, Float, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials, Subnormals, class, policy,
+    Direction, Float, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials, Subnormals, policy,
 };
 
 /// Differences told one by one.
@@ -117,7 +117,7 @@ fn code_of(op: &QuantOp, code: i64) -> Option<u32> {
 
 /// Whether a code is one of a format's NaNs.
 fn is_nan_code(op: &QuantOp, code: u32) -> bool {
-    let magnitude = if op.class == class::EXPONENT { code } else { code & ((1 << (op.width - 1)) - 1) };
+    let magnitude = if op.has(policy::OWN_SIGN) { code } else { code & ((1 << (op.width - 1)) - 1) };
     code != NO_CODE
         && match op.specials {
             NAN => magnitude > op.max_code,

@@ -147,16 +147,12 @@ fn every_code_is_its_own_value() {
                 Layout::Float(float) if float.exponent < 8 && (1 << float.mantissa > 1 || float.exponent > 1) => {
                     float.specials = specials
                 }
-                Layout::Float(_) | Layout::Integer { .. } | Layout::Logarithmic { .. } | Layout::Exponent => {}
+                Layout::Float(_) | Layout::Integer { .. } | Layout::Logarithmic { .. } | Layout::Coded(_) => {}
                 _ => continue,
             }
             let op = QuantOp::of(&quantizer);
             for code in (0..=op.max_code).step_by(if op.max_code > 1 << 16 { 1021 } else { 1 }) {
-                let bits = match quantizer.layout {
-                    Layout::Logarithmic { .. } => roundlaw::codec::logarithmic::decoded(code, &op),
-                    Layout::Exponent => 0x0040_0000.max(roundlaw::codec::decoded(code, &op, 0)),
-                    _ => roundlaw::codec::decoded(code, &op, 0),
-                };
+                let bits = roundlaw::codec::decoded(code, &op, 0);
                 assert_eq!(quantize(&op, bits, 0, 0), Rounded { bits, code, flags: 0 }, "{} {code:#x}", format.name);
                 codes += 1;
             }

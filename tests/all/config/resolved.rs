@@ -97,7 +97,11 @@ fn roundings() -> Vec<String> {
 /// Options of a layout, each with another text.
 fn every_option(layout: &Layout) -> Vec<String> {
     let mut options: Vec<String> = match layout {
-        Layout::Identity | Layout::Exponent => return Vec::new(),
+        Layout::Identity => return Vec::new(),
+        // These have the policies alone.
+        Layout::Coded(_) => {
+            return ["nan = \"propagate\"", "nan = \"satfinite\"", "subnormals = \"flush\""].map(String::from).to_vec();
+        }
         Layout::Float(float) => {
             let other = |specials: &Specials| *specials != float.specials;
             let mut options = vec![

@@ -75,7 +75,7 @@ const CLASSES: [Class; 5] = [
     },
     Class {
         name: "scales",
-        holds: |layout| matches!(layout, Layout::Exponent),
+        holds: |layout| matches!(layout, Layout::Coded(coding) if !coding.zero),
         columns: &[
             ("format", "name"),
             ("bits", "bits"),

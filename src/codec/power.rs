@@ -1,0 +1,29 @@
+//! Powers of two, neither zero nor sign: code c stands for 2^(c - 127). Twin of shaders/power.wgsl.
+
+use super::bits::{IMPLICIT, INFINITY, MAGNITUDE, SIGN, SMALLEST_POWER, pack, unpack};
+use super::grid::UP;
+use super::special::{beyond, overflowed};
+use super::{Coded, NAN, SATURATED};
+use crate::format::QuantOp;
+
+/// The bits of a code.
+pub(super) fn decoded(code: u32) -> u32 {
+    pack(1, code as i32 - 127)
+}
+
+/// The code of a value that is not NaN. Of what is negative there is no power of two.
+pub(super) fn encoded(op: &QuantOp, bits: u32) -> Coded {
+    let magnitude = bits & MAGNITUDE;
+    if bits > SIGN {
+        return Coded { code: 0, sign: 0, flags: NAN };
+    }
+    if magnitude == INFINITY {
+        return beyond(op, 0);
+    }
+    if magnitude < SMALLEST_POWER {
+        return Coded { code: 0, sign: 0, flags: SATURATED };
+    }
+    let (significand, exponent) = unpack(magnitude);
+    let code = (exponent + 150) as u32 + u32::from(op.rounding == UP && significand != IMPLICIT);
+    if code > op.max_code { overflowed(op, 0) } else { Coded { code, sign: 0, flags: 0 } }
+}
