@@ -87,7 +87,7 @@ pub enum Setting {
 }
 
 impl<T> OptionRow<T> {
-    /// A row that no other option limits.
+    /// A policy that no other option limits: what a row leaves out.
     pub(super) const FREE: OptionRow<T> = OptionRow {
         name: "",
         kind: Kind::Policy,
