@@ -10,6 +10,7 @@ mod digests;
 mod docs;
 mod draws;
 mod laws;
+mod library;
 mod montecarlo;
 mod normal_table;
 mod npy;
