@@ -51,7 +51,7 @@ pub use run::adapter::{Adapter, open as open_adapter};
 #[doc(inline)]
 pub use run::cohorts::{CohortRows, SweepOptions, sweep};
 #[doc(inline)]
-pub use run::provenance::Summary;
+pub use run::{provenance::Summary, rows::Origin};
 
 // What came of it.
 #[doc(inline)]

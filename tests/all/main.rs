@@ -12,6 +12,7 @@ mod docs;
 mod draws;
 mod faulty;
 mod laws;
+mod library;
 mod montecarlo;
 mod normal_table;
 mod npy;

@@ -170,3 +170,22 @@ fn what_a_killed_sweep_left_half_written_is_removed() {
     assert_eq!(place.rows(TINY, "out", &[]), rows);
     assert!(!place.path("out").join(&name).exists());
 }
+
+#[test]
+fn rows_are_kept_where_the_report_cannot_be_written() {
+    let place = Place::new();
+    let rows = place.rows(TINY, "out", &["--set", "sweep.seeds=1"]);
+    let report = place.path("out/report.html");
+    fs::remove_file(&report).unwrap();
+    fs::create_dir(&report).unwrap();
+    let again = place.sweep(TINY, "out", &["--set", "sweep.seeds=2"]);
+    let out = place.path("out").display().to_string();
+    refused(
+        &again,
+        1,
+        &[&format!("the rows are in {out}, but not the report: `roundlaw report {out}`"), "report.html: "],
+    );
+    assert_eq!(stored(&place.path("out")).len(), 2 * rows.len());
+    fs::remove_dir(&report).unwrap();
+    assert_eq!(run(&["report", &out]).status.code(), Some(0));
+}
