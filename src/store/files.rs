@@ -29,12 +29,10 @@ pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Resul
 }
 
 /// Records, all of one length, as CSV: fields that hold a separator, a quote or a line's end are quoted (RFC 4180).
-pub fn csv_text(records: impl IntoIterator<Item: IntoIterator<Item: AsRef<str>>>) -> String {
+pub fn csv_text(records: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for record in records {
-        let fields: Vec<_> = record.into_iter().collect();
-        let fields = fields.iter().map(|field| field.as_ref());
-        writer.write_record(fields.map(str::as_bytes)).expect("memory takes every record of one length");
+        writer.write_record(record).expect("memory takes every record of one length");
     }
     let bytes = writer.into_inner().expect("memory takes what is left in the writer");
     String::from_utf8(bytes).expect("fields are texts")

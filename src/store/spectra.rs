@@ -31,8 +31,8 @@ impl MeasuredSpectrum {
 
     /// The text of the file, its numbers as `number` has them.
     pub fn csv(&self, number: impl Fn(f64) -> String) -> String {
-        let lines = (1_u64..).zip(&self.eigenvalues).map(|(index, value)| [index.to_string(), number(*value)]);
-        csv_text(std::iter::once(COLUMNS.map(String::from)).chain(lines))
+        let lines = (1_u64..).zip(&self.eigenvalues).map(|(index, value)| vec![index.to_string(), number(*value)]);
+        csv_text(std::iter::once(COLUMNS.map(String::from).to_vec()).chain(lines))
     }
 }
 
