@@ -1,5 +1,7 @@
 //! What the options of a format allow one another.
 
+use strum::VariantArray as _;
+
 use super::option::is_power_of_two;
 use super::{Direction, Float, Layout, Quantizer};
 
@@ -26,8 +28,9 @@ pub(super) fn direction_limits(q: &Quantizer) -> Option<(bool, String)> {
     let direction = q.rounding.direction;
     let refused = |allowed: &str| Some((false, format!("another rounding: {allowed}")));
     match (direction, q.layout, dither_bits(q)) {
-        (_, Layout::Coded(coding), _) => {
-            let names: Vec<&str> = coding.directions.iter().map(|direction| direction.name()).collect();
+        (_, Layout::Coded(_), _) => {
+            let known = Direction::VARIANTS.iter().filter(|direction| knows(q, **direction));
+            let names: Vec<&str> = known.map(|direction| direction.name()).collect();
             Some((knows(q, direction), names.join(", ")))
         }
         (Direction::Dither, _, None) => refused("dither is for integers with a fixed step"),

@@ -127,6 +127,10 @@ pub fn run(
     let checked = plan.checked_seeds();
     for cohorts in cohorts.chunks(launch) {
         let states = adapter.execute(plan, cohorts)?;
+        if states.len() != cohorts.len() {
+            let (found, wanted) = (states.len(), cohorts.len());
+            return Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")));
+        }
         // Asked anew: a device that was lost has been opened again.
         let origin = adapter.origin();
         let evaluate = |(&cohort, states): (&Cohort, &Vec<_>)| {
