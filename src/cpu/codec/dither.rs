@@ -29,8 +29,7 @@ pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut C
             let u = (2.0 * f64::from(word >> op.random_shift) + 1.0) * unit;
             let q = (f64::from(f32::from_bits(magnitude)) * steps + u).floor();
             let limit = if sign != 0 { limits[1] } else { limits[0] };
-            // A NaN is not below anything.
-            let over = !(q <= limit);
+            let over = q > limit || magnitude > INFINITY;
             let is_lost = over && if magnitude > INFINITY { !satfinite } else { overflows };
             let part = if over { limit } else { q + 0.5 - u };
             let part = (part * step) as f32 * behind;

@@ -100,7 +100,7 @@ fn narrow<const DIRECTION: u32, const RARER: bool>(
     }
 }
 
-/// One element, scaled by 2^scale.
+/// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.
 #[inline(always)]
 pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
@@ -111,21 +111,21 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa as i32);
-    let significand = magnitude & FRACTION | IMPLICIT;
-    // Of 2^exponent below a step: the places that are rounded away.
+    // Places of the significand below the smallest step, and those that are rounded away.
     let fine = op.lsb_min + scale + 150 - exponent;
-    let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), 0);
+    let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), false);
     if RARER {
         let coarse = op.has(policy::ABRUPT) && fine > 23 - mantissa;
         // The smallest normal number is the only step below itself.
         shift = if coarse { fine + mantissa } else { shift };
         // Without mantissa bits the number of octaves is the code.
-        odd = if mantissa == 0 && !coarse { ((shift - fine) & 1) as u32 } else { 0 };
+        odd = !coarse && (shift - fine) & 1 != 0;
     }
-    let q = round_whole::<DIRECTION>(significand, shift as u32, sign != 0, odd, op, word);
-    // q <= 2^24 converts exactly; the exponent is added in integers.
-    let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
-    let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
+    // The significand with the exponent that makes it a number of steps; what is 2^-126 of one or less is all the same.
+    let y = f32::from_bits(magnitude & FRACTION | ((150 - shift.min(149)) as u32) << 23);
+    let q = whole::<DIRECTION, RARER>(op, y, sign != 0, odd, word);
+    let units = q.to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
+    let rounded = if q == 0.0 || magnitude == 0 { 0 } else { units };
     let mut max = op.max_bits;
     if RARER {
         // The one more code of two's complement is a power of two.
@@ -142,46 +142,43 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     };
     let not_a_number = magnitude > INFINITY;
     let saturates = RARER && op.has(policy::SATFINITE) && not_a_number;
-    let is_lost = not_a_number || !stops && op.has(policy::OVERFLOWS);
-    let element = Element::limited(
-        rounded,
-        if saturates { 0 } else { sign },
-        if saturates { op.max_bits } else { max },
-        is_lost && !saturates,
-    );
+    let is_lost = !saturates && (not_a_number || !stops && op.has(policy::OVERFLOWS));
+    let (sign, max) = if saturates { (0, op.max_bits) } else { (sign, max) };
     let underflowed = u32::from(rounded == 0 && magnitude != 0);
-    Element { underflowed, ..element }
+    Element { underflowed, ..Element::limited(rounded, sign, max, is_lost) }
 }
 
-/// `significand` / 2^shift as a whole number; `odd` is added where an even one is asked for.
+/// y as a whole number. Only whole numbers below 2^23 come to be: floats have at most 22 mantissa bits, and integers at most 16
+/// bits, so what is 2^23 or more saturates whatever becomes of it here.
 #[inline(always)]
-fn round_whole<const DIRECTION: u32>(
-    significand: u32,
-    shift: u32,
-    negative: bool,
-    odd: u32,
-    op: &QuantOp,
-    word: u32,
-) -> u32 {
-    let half = shift.min(25);
-    let (places, kept) = (shift.min(31), significand >> shift.min(31));
-    let inexact = u32::from(kept << places != significand);
-    match DIRECTION {
-        NEAREST_EVEN => {
-            let below = (1u32 << half >> 1).saturating_sub(1) + (((significand >> half) + odd) & u32::from(half > 0));
-            (significand + below) >> half
-        }
-        NEAREST_AWAY => (significand + (1u32 << half >> 1)) >> half,
-        UP => kept + if negative { 0 } else { inexact },
-        DOWN => kept + if negative { inexact } else { 0 },
-        STOCHASTIC => {
-            // 33 bits behind the point of q: as many as are random meet them, and the next one where it is asked for.
-            let fixed = (u64::from(significand) << 33) >> shift.min(63);
-            let cut = op.random_shift + 1;
-            let next = (fixed >> (cut - 1)) & u64::from(op.has(policy::ZERO_MEAN));
-            let sum = (fixed >> cut) + u64::from(word >> op.random_shift) + next;
-            (sum >> (33 - cut)) as u32
-        }
-        _ => kept,
-    }
+fn whole<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, y: f32, negative: bool, odd: bool, word: u32) -> f32 {
+    // Behind 2^23 there is no place for a fraction: the sum is rounded to a whole number, ties to even.
+    const NO_FRACTION: f32 = 8_388_608.0;
+    let even = (y + NO_FRACTION) - NO_FRACTION;
+    let below = if even > y { even - 1.0 } else { even };
+    let fraction = y - below; // exact
+    let up = match DIRECTION {
+        // An even code where the number of octaves is added to 0 or 1.
+        NEAREST_EVEN if RARER && op.mantissa == 0 && fraction == 0.5 => (below == 1.0) != odd,
+        NEAREST_EVEN => return even,
+        NEAREST_AWAY => fraction >= 0.5,
+        UP => !negative && fraction > 0.0,
+        DOWN => negative && fraction > 0.0,
+        STOCHASTIC => reaches(op, fraction, word),
+        _ => false,
+    };
+    below + if up { 1.0 } else { 0.0 }
+}
+
+/// Whether a fraction f of n random bits R has f 2^n >= 2^n - R, or f 2^(n+1) >= 2 (2^n - R) - 1 where half a unit joins the
+/// random bits. The right side, of up to 33 bits, is cut in two so that f32 holds all: where f 2^n is less than the upper part
+/// the difference is negative, else it is a multiple of the last bit of f 2^n and not larger.
+#[inline(always)]
+fn reaches(op: &QuantOp, fraction: f32, word: u32) -> bool {
+    let missing = !word >> op.random_shift; // 2^n - R - 1
+    let half = u32::from(op.has(policy::ZERO_MEAN));
+    let cut = 16 - half;
+    let (upper, lower) = (missing >> cut, ((missing & ((1 << cut) - 1)) << half) + 1);
+    let places = f32::from_bits((127 + 32 - op.random_shift + half) << 23);
+    fraction * places - upper as i32 as f32 * 65536.0 >= lower as i32 as f32
 }

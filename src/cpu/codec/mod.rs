@@ -45,7 +45,7 @@ impl Element {
         // A block's scale can take its elements beyond f32.
         let nan = over && is_lost || kept >= INFINITY;
         let bits = if kept == 0 || nan { 0 } else { sign | kept };
-        Element { bits, saturated: u32::from(over && !(over && is_lost)), underflowed: 0, nan: u32::from(nan) }
+        Element { bits, saturated: u32::from(over && !is_lost), underflowed: 0, nan: u32::from(nan) }
     }
 }
 

@@ -72,8 +72,8 @@ const KINDS: [Kind; 5] = [
         ],
     },
     Kind {
-        name: "scales",
-        holds: |layout| matches!(layout, Layout::Coded(coding) if !coding.zero),
+        name: "codes",
+        holds: |layout| matches!(layout, Layout::Coded(_)),
         columns: &[
             ("format", "name"),
             ("bits", "bits"),
