@@ -1,9 +1,9 @@
 //! Float and fixed grids, alone or with the powers of two of blocks.
 
-use super::block::{Lanes, scales};
-use super::{Element, Row, Words, each};
+use super::block::scales;
+use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, MAGNITUDE, SIGN};
-use crate::cpu::lanes::LANES;
+use crate::cpu::lanes::SLICE;
 use crate::format::{Direction, QuantOp, policy};
 use crate::site::Counts;
 
@@ -44,60 +44,38 @@ pub(super) fn is_rarer(op: &QuantOp) -> bool {
 
 /// Elements that share nothing.
 #[inline(always)]
-pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    for_direction!(op, plain, op, rows, words, counts)
+pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    for_direction!(op, plain, op, lanes, words, counts)
 }
 
 /// Elements of blocks that share a power of two. `used` exist, and `whole` is the largest magnitude of a vector that is one
 /// block.
 #[inline(always)]
-pub(super) fn block_rows(
+pub(super) fn block_lanes(
     op: &QuantOp,
-    rows: &mut [Row],
+    lanes: &mut [f32],
     (used, whole): (usize, u32),
     words: &Words,
     counts: &mut Counts,
 ) {
-    let scales = &scales(op, rows, used, whole, counts);
-    match op.block as usize >= LANES {
-        true => for_direction!(op, wide, op, rows, scales, words, counts),
-        false => for_direction!(op, narrow, op, rows, scales, words, counts),
-    }
+    let scales = &scales(op, lanes, used, whole, counts);
+    for_direction!(op, scaled, op, lanes, scales, words, counts)
 }
 
 #[inline(always)]
-fn plain<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    for (row, words) in rows.iter_mut().zip(words) {
-        each(op, row, words, counts, |_, value, word| round::<DIRECTION, RARER>(op, value, 0, word));
-    }
+fn plain<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    each(op, lanes, words, &ALIKE, counts, |value, word, _| round::<DIRECTION, RARER>(op, value, 0, word));
 }
 
-/// Blocks of 32 or more: what depends on the scale leaves the loop.
 #[inline(always)]
-fn wide<const DIRECTION: u32, const RARER: bool>(
+fn scaled<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
-    rows: &mut [Row],
-    scales: &Lanes<i32>,
+    lanes: &mut [f32],
+    scales: &[i32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
-    for ((row, words), scales) in rows.iter_mut().zip(words).zip(scales) {
-        let scale = scales[0];
-        each(op, row, words, counts, |_, value, word| round::<DIRECTION, RARER>(op, value, scale, word));
-    }
-}
-
-#[inline(always)]
-fn narrow<const DIRECTION: u32, const RARER: bool>(
-    op: &QuantOp,
-    rows: &mut [Row],
-    scales: &Lanes<i32>,
-    words: &Words,
-    counts: &mut Counts,
-) {
-    for ((row, words), scales) in rows.iter_mut().zip(words).zip(scales) {
-        each(op, row, words, counts, |l, value, word| round::<DIRECTION, RARER>(op, value, scales[l], word));
-    }
+    each(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION, RARER>(op, value, scale, word));
 }
 
 /// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.
@@ -115,37 +93,36 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     let fine = op.lsb_min + scale + 150 - exponent;
     let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), false);
     if RARER {
-        let coarse = op.has(policy::ABRUPT) && fine > 23 - mantissa;
+        let coarse = op.has(policy::ABRUPT) & (fine > 23 - mantissa);
         // The smallest normal number is the only step below itself.
         shift = if coarse { fine + mantissa } else { shift };
         // Without mantissa bits the number of octaves is the code.
-        odd = !coarse && (shift - fine) & 1 != 0;
+        odd = !coarse & ((shift - fine) & 1 != 0);
     }
     // The significand with the exponent that makes it a number of steps; what is 2^-126 of one or less is all the same.
     let y = f32::from_bits(magnitude & FRACTION | ((150 - shift.min(149)) as u32) << 23);
     let q = whole::<DIRECTION, RARER>(op, y, sign != 0, odd, word);
     let units = q.to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
-    let rounded = if q == 0.0 || magnitude == 0 { 0 } else { units };
+    let rounded = if (q == 0.0) | (magnitude == 0) { 0 } else { units };
     let mut max = op.max_bits;
     if RARER {
         // The one more code of two's complement is a power of two.
         let most = (op.max_bits & !FRACTION) + IMPLICIT;
-        max = if sign != 0 && op.min_code != op.max_code { most } else { max };
+        max = if (sign != 0) & (op.min_code != op.max_code) { most } else { max };
     }
     let max = max.wrapping_add_signed(scale << 23);
     // Directions toward zero stop at the largest value, but an infinity does not.
     let stops = match DIRECTION {
         TOWARD_ZERO => magnitude < INFINITY,
-        UP => sign != 0 && magnitude < INFINITY,
-        DOWN => sign == 0 && magnitude < INFINITY,
+        UP => (sign != 0) & (magnitude < INFINITY),
+        DOWN => (sign == 0) & (magnitude < INFINITY),
         _ => false,
     };
     let not_a_number = magnitude > INFINITY;
-    let saturates = RARER && op.has(policy::SATFINITE) && not_a_number;
-    let is_lost = !saturates && (not_a_number || !stops && op.has(policy::OVERFLOWS));
+    let saturates = RARER & op.has(policy::SATFINITE) & not_a_number;
+    let is_lost = !saturates & (not_a_number | (!stops & op.has(policy::OVERFLOWS)));
     let (sign, max) = if saturates { (0, op.max_bits) } else { (sign, max) };
-    let underflowed = u32::from(rounded == 0 && magnitude != 0);
-    Element { underflowed, ..Element::limited(rounded, sign, max, is_lost) }
+    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
 }
 
 /// y as a whole number. Only whole numbers below 2^23 come to be: floats have at most 22 mantissa bits, and integers at most 16
@@ -158,12 +135,16 @@ fn whole<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, y: f32, negative
     let below = if even > y { even - 1.0 } else { even };
     let fraction = y - below; // exact
     let up = match DIRECTION {
-        // An even code where the number of octaves is added to 0 or 1.
-        NEAREST_EVEN if RARER && op.mantissa == 0 && fraction == 0.5 => (below == 1.0) != odd,
-        NEAREST_EVEN => return even,
+        NEAREST_EVEN if RARER => {
+            // Without mantissa bits a tie goes from 0 or 1 to the number that makes the code even.
+            let tie = (op.mantissa == 0) & (fraction == 0.5);
+            let leaves = if odd { 0.0 } else { 1.0 };
+            (tie & (below == leaves)) | (!tie & (even > below))
+        }
+        NEAREST_EVEN => even > below,
         NEAREST_AWAY => fraction >= 0.5,
-        UP => !negative && fraction > 0.0,
-        DOWN => negative && fraction > 0.0,
+        UP => !negative & (fraction > 0.0),
+        DOWN => negative & (fraction > 0.0),
         STOCHASTIC => reaches(op, fraction, word),
         _ => false,
     };

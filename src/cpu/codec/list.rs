@@ -1,16 +1,17 @@
 //! Formats that are a list of numbers: roots of two, and every class without vector code of its own.
 //!
 //! The f32 line is cut into cells, 32 in an octave, of both signs. Numbers are so far apart that a cell holds at most one
-//! threshold, the magnitude from which on a value is rounded to the next number: two look-ups and a comparison round a value,
+//! threshold, the magnitude from which on a value is rounded to the next number: look-ups and a comparison round a value,
 //! without a search or a branch.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use super::{Element, Row, Words, each};
+use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE, SIGN};
 use crate::codec::decoded;
+use crate::cpu::lanes::SLICE;
 use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 
@@ -63,6 +64,8 @@ impl List {
         for sign in [0, SIGN] {
             let numbers = numbers(op, sign);
             let thresholds = thresholds(op, sign, &numbers);
+            let far = numbers.windows(2).any(|pair| pair[0].0 > 0 && pair[1].0 - pair[0].0 > 9 << 23);
+            assert!(!far, "numbers so far from one another need vector code of their own");
             let number = |k: usize| numbers[k.min(numbers.len() - 1)].0;
             list.max[usize::from(sign != 0)] = number(numbers.len() - 2);
             let mut k = 0;
@@ -71,7 +74,7 @@ impl List {
                 let below = |end: u32| move |threshold: &&u32| **threshold < end;
                 k += thresholds[k..].iter().take_while(below(start + 1)).count();
                 let within = thresholds[k..].iter().take_while(below(start + (1 << WITHIN))).count();
-                assert!(within <= 1, "a class whose numbers are so near to one another has vector code of its own");
+                assert!(within <= 1, "numbers so near to one another need vector code of their own");
                 list.threshold[cell] = if within == 1 { thresholds[k] } else { u32::MAX };
                 (list.low[cell], list.high[cell], list.next[cell]) = (number(k), number(k + 1), number(k + 2));
             }
@@ -122,66 +125,68 @@ fn numbers(op: &QuantOp, sign: u32) -> Vec<(u32, u32)> {
     numbers
 }
 
-/// The value of bits, those of infinity as 2^128: what is halfway below it is a number.
+/// The number, infinity as 2^128: what is halfway below it is one.
 #[inline(always)]
-fn wide(bits: u32) -> f64 {
-    if bits == 0 { 0.0 } else { f64::from_bits((u64::from(bits) << 29) + (896 << 52)) }
+fn wide(number: f32) -> f64 {
+    const BEYOND: f64 = 2.0 * (1u128 << 127) as f64;
+    f64::from(number).min(BEYOND)
 }
 
 /// The smallest magnitude above the middle of two, or from it on where it goes `up`.
 fn halfway(low: u32, high: u32, up: bool) -> u32 {
-    let middle = (wide(low) + wide(high)) / 2.0;
-    let is_above = |bits: &u32| wide(*bits) > middle || up && wide(*bits) == middle;
+    let value = |bits: u32| wide(f32::from_bits(bits));
+    let middle = (value(low) + value(high)) / 2.0;
+    let is_above = |bits: u32| value(bits) > middle || up && value(bits) == middle;
     // Bits are in the order of their values.
     let (mut below, mut above) = (low, high);
     while above - below > 1 {
         let between = below + (above - below) / 2;
-        if is_above(&between) { above = between } else { below = between }
+        if is_above(between) { above = between } else { below = between }
     }
     above
 }
 
 /// Rounds by the thresholds, or between two numbers by the random words.
 #[inline(always)]
-pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    let list = list_of(op);
+pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    let list = &*list_of(op);
     match op.rounding {
-        STOCHASTIC => randomly(op, &list, rows, words, counts),
-        _ => by_thresholds(op, &list, rows, words, counts),
+        STOCHASTIC => randomly(op, list, lanes, words, counts),
+        _ => by_thresholds(op, list, lanes, words, counts),
     }
 }
 
 #[inline(always)]
-fn by_thresholds(op: &QuantOp, list: &List, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    for (row, words) in rows.iter_mut().zip(words) {
-        each(op, row, words, counts, |_, value, _| {
-            let cell = (value.to_bits() >> WITHIN) as usize;
-            let reached = value.to_bits() & MAGNITUDE >= list.threshold[cell];
-            chosen(op, list.max, value, if reached { list.high[cell] } else { list.low[cell] })
-        });
-    }
+fn by_thresholds(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    each(op, lanes, words, &ALIKE, counts, |value, _, ()| {
+        let cell = (value.to_bits() >> WITHIN) as usize;
+        let (threshold, low, high) = (list.threshold[cell], list.low[cell], list.high[cell]);
+        let reached = value.to_bits() & MAGNITUDE >= threshold;
+        chosen(op, list.max, value, if reached { high } else { low })
+    });
 }
 
 #[inline(always)]
-fn randomly(op: &QuantOp, list: &List, rows: &mut [Row], words: &Words, counts: &mut Counts) {
+fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
     let shift = op.random_shift;
     // Of n random bits R 2^n - R are missing of 2^n, and where half a unit joins them 2 (2^n - R) - 1 of 2^(n+1).
     let twice = if op.has(policy::ZERO_MEAN) { 2.0 } else { 1.0 };
     let places = twice * f64::from_bits(u64::from(1023 + 32 - shift) << 52);
-    for (row, words) in rows.iter_mut().zip(words) {
-        each(op, row, words, counts, |_, value, word| {
-            let cell = (value.to_bits() >> WITHIN) as usize;
-            let magnitude = value.to_bits() & MAGNITUDE;
-            let reached = magnitude >= list.threshold[cell];
-            let (low, high) = (
-                if reached { list.high[cell] } else { list.low[cell] },
-                if reached { list.next[cell] } else { list.high[cell] },
-            );
-            let missing = twice * f64::from(!word >> shift) + 1.0;
-            let goes_up = reaches(magnitude, low, high, places, missing);
-            chosen(op, list.max, value, if goes_up { high } else { low })
-        });
+    let (mut low, mut high) = ([0.0; SLICE], [0.0; SLICE]);
+    for l in 0..lanes.len().min(SLICE) {
+        let cell = (lanes[l].to_bits() >> WITHIN) as usize;
+        let reached = lanes[l].to_bits() & MAGNITUDE >= list.threshold[cell];
+        let numbers = (list.low[cell], list.high[cell], list.next[cell]);
+        low[l] = f32::from_bits(if reached { numbers.1 } else { numbers.0 });
+        high[l] = f32::from_bits(if reached { numbers.2 } else { numbers.1 });
     }
+    let mut rounded = [0; SLICE];
+    for l in 0..lanes.len().min(SLICE) {
+        let missing = twice * f64::from(!words.as_flattened()[l] >> shift) + 1.0;
+        let goes_up = reaches(lanes[l].abs(), low[l], high[l], places, missing);
+        rounded[l] = if goes_up { high[l].to_bits() } else { low[l].to_bits() };
+    }
+    each(op, lanes, words, &rounded, counts, |value, _, rounded| chosen(op, list.max, value, rounded));
 }
 
 /// Whether the distance d of a magnitude from `low` is at least the part `missing` / `places` of the gap to `high`.
@@ -191,7 +196,7 @@ fn randomly(op: &QuantOp, list: &List, rows: &mut [Row], words: &Words, counts: 
 /// exact. Where d `places` is less than the first of them, the sign of the difference is right. Else the difference is at
 /// most d `places`, and a multiple of the last bit of either: at most 46 bits.
 #[inline(always)]
-fn reaches(magnitude: u32, low: u32, high: u32, places: f64, missing: f64) -> bool {
+fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bool {
     let (distance, gap) = (wide(magnitude) - wide(low), wide(high) - wide(low));
     let upper = f64::from_bits(gap.to_bits() >> 40 << 40);
     distance * places - missing * upper >= missing * (gap - upper)
@@ -209,9 +214,8 @@ fn chosen(op: &QuantOp, max: [u32; 2], value: f32, rounded: u32) -> Element {
         _ => false,
     };
     let not_a_number = magnitude > INFINITY;
-    let saturates = op.has(policy::SATFINITE) && not_a_number;
-    let is_lost = not_a_number || !(stops && magnitude < INFINITY) && op.has(policy::OVERFLOWS);
+    let saturates = op.has(policy::SATFINITE) & not_a_number;
+    let is_lost = !saturates & (not_a_number | (!(stops & (magnitude < INFINITY)) & op.has(policy::OVERFLOWS)));
     let (sign, max) = if saturates { (0, max[0]) } else { (sign, own) };
-    let underflowed = u32::from(rounded == 0 && magnitude != 0);
-    Element { underflowed, ..Element::limited(rounded, sign, max, is_lost && !saturates) }
+    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
 }
