@@ -1,6 +1,8 @@
 //! Products Z v of rounded values: the kernel, and somebody else's against exact sums and our bits.
 
 use super::{Device, Verdict};
+use crate::codec::SIGN;
+use crate::codec::bits::FRACTION;
 use crate::cpu;
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer};
@@ -16,7 +18,7 @@ pub fn run(quantizer: &Option<Quantizer>, device: &Device) -> Result<Verdict> {
     for columns in [1, 31, 200, 1025] {
         let number = |k: usize, tag: u32| {
             let word = mixed(k as u32 ^ tag);
-            word & (1 << 31 | 0x7f_ffff) | (120 + (word >> 23) % 8) << 23
+            word & (SIGN | FRACTION) | (120 + (word >> 23) % 8) << 23
         };
         let z: Vec<u32> = (0..ROWS * columns).map(|k| number(k, 0)).collect();
         let v: Vec<u32> = (0..columns).map(|k| number(k, 0x5bd1)).collect();

@@ -1,13 +1,10 @@
 //! Blocks: their largest magnitudes, and the powers of two that follow from them.
 
-use super::{Row, largest_of};
+use super::largest_of;
 use crate::codec::bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
-use crate::cpu::lanes::{LANES, SLICE};
+use crate::cpu::lanes::SLICE;
 use crate::format::{QuantOp, WHOLE, policy};
 use crate::site::Counts;
-
-/// A number for each lane of a slice.
-pub(super) type Lanes<T> = [[T; LANES]; SLICE / LANES];
 
 /// The largest magnitude of a vector that is one block, as bits. With an infinity or a NaN in it, it becomes zeros, and its
 /// elements count.
@@ -22,12 +19,12 @@ pub(super) fn whole(op: &QuantOp, values: &mut [f32], counts: &mut Counts) -> u3
 
 /// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one.
 #[inline(always)]
-pub(super) fn largest(op: &QuantOp, rows: &mut [Row], used: usize, whole: u32, counts: &mut Counts) -> Lanes<u32> {
-    let mut largest = [[whole; LANES]; SLICE / LANES];
+pub(super) fn largest(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [u32; SLICE] {
+    let mut largest = [whole; SLICE];
     if op.block != WHOLE {
         let size = op.block as usize;
-        let lanes = rows.as_flattened_mut().chunks_mut(size).zip(largest.as_flattened_mut().chunks_mut(size));
-        for (index, (values, largest)) in lanes.enumerate() {
+        let blocks = lanes.chunks_mut(size).zip(largest.chunks_mut(size));
+        for (index, (values, largest)) in blocks.enumerate() {
             largest.fill(settled(op, values, used.saturating_sub(index * size).min(size), counts));
         }
     }
@@ -56,10 +53,10 @@ fn settled(op: &QuantOp, values: &mut [f32], used: usize, counts: &mut Counts) -
 
 /// Exponents of the scales of the lanes.
 #[inline(always)]
-pub(super) fn scales(op: &QuantOp, rows: &mut [Row], used: usize, whole: u32, counts: &mut Counts) -> Lanes<i32> {
-    let largest = largest(op, rows, used, whole, counts);
-    let mut scales = [[0; LANES]; SLICE / LANES];
-    for (scale, largest) in scales.as_flattened_mut().iter_mut().zip(largest.as_flattened()) {
+pub(super) fn scales(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [i32; SLICE] {
+    let largest = largest(op, lanes, used, whole, counts);
+    let mut scales = [0; SLICE];
+    for (scale, largest) in scales.iter_mut().zip(&largest) {
         // The addend's carry out of the fraction is one more octave. No block's largest magnitude is subnormal, and the scale
         // of zeros does not matter.
         *scale = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);

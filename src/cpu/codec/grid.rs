@@ -1,9 +1,9 @@
 //! Float and fixed grids, alone or with the powers of two of blocks.
 
-use super::block::{Lanes, scales};
-use super::{Element, Row, Words, each};
+use super::block::scales;
+use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, MAGNITUDE, SIGN};
-use crate::cpu::lanes::LANES;
+use crate::cpu::lanes::SLICE;
 use crate::format::{Direction, QuantOp, policy};
 use crate::site::Counts;
 
@@ -44,63 +44,41 @@ pub(super) fn is_rarer(op: &QuantOp) -> bool {
 
 /// Elements that share nothing.
 #[inline(always)]
-pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    for_direction!(op, plain, op, rows, words, counts)
+pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    for_direction!(op, plain, op, lanes, words, counts)
 }
 
 /// Elements of blocks that share a power of two. `used` exist, and `whole` is the largest magnitude of a vector that is one
 /// block.
 #[inline(always)]
-pub(super) fn block_rows(
+pub(super) fn block_lanes(
     op: &QuantOp,
-    rows: &mut [Row],
+    lanes: &mut [f32],
     (used, whole): (usize, u32),
     words: &Words,
     counts: &mut Counts,
 ) {
-    let scales = &scales(op, rows, used, whole, counts);
-    match op.block as usize >= LANES {
-        true => for_direction!(op, wide, op, rows, scales, words, counts),
-        false => for_direction!(op, narrow, op, rows, scales, words, counts),
-    }
+    let scales = &scales(op, lanes, used, whole, counts);
+    for_direction!(op, scaled, op, lanes, scales, words, counts)
 }
 
 #[inline(always)]
-fn plain<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    for (row, words) in rows.iter_mut().zip(words) {
-        each(op, row, words, counts, |_, value, word| round::<DIRECTION, RARER>(op, value, 0, word));
-    }
+fn plain<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    each(op, lanes, words, &ALIKE, counts, |value, word, _| round::<DIRECTION, RARER>(op, value, 0, word));
 }
 
-/// Blocks of 32 or more: what depends on the scale leaves the loop.
 #[inline(always)]
-fn wide<const DIRECTION: u32, const RARER: bool>(
+fn scaled<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
-    rows: &mut [Row],
-    scales: &Lanes<i32>,
+    lanes: &mut [f32],
+    scales: &[i32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
-    for ((row, words), scales) in rows.iter_mut().zip(words).zip(scales) {
-        let scale = scales[0];
-        each(op, row, words, counts, |_, value, word| round::<DIRECTION, RARER>(op, value, scale, word));
-    }
+    each(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION, RARER>(op, value, scale, word));
 }
 
-#[inline(always)]
-fn narrow<const DIRECTION: u32, const RARER: bool>(
-    op: &QuantOp,
-    rows: &mut [Row],
-    scales: &Lanes<i32>,
-    words: &Words,
-    counts: &mut Counts,
-) {
-    for ((row, words), scales) in rows.iter_mut().zip(words).zip(scales) {
-        each(op, row, words, counts, |l, value, word| round::<DIRECTION, RARER>(op, value, scales[l], word));
-    }
-}
-
-/// One element, scaled by 2^scale.
+/// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.
 #[inline(always)]
 pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
@@ -111,77 +89,77 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa as i32);
-    let significand = magnitude & FRACTION | IMPLICIT;
-    // Of 2^exponent below a step: the places that are rounded away.
+    // Places of the significand below the smallest step, and those that are rounded away.
     let fine = op.lsb_min + scale + 150 - exponent;
-    let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), 0);
+    let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), false);
     if RARER {
-        let coarse = op.has(policy::ABRUPT) && fine > 23 - mantissa;
+        let coarse = op.has(policy::ABRUPT) & (fine > 23 - mantissa);
         // The smallest normal number is the only step below itself.
         shift = if coarse { fine + mantissa } else { shift };
         // Without mantissa bits the number of octaves is the code.
-        odd = if mantissa == 0 && !coarse { ((shift - fine) & 1) as u32 } else { 0 };
+        odd = !coarse & ((shift - fine) & 1 != 0);
     }
-    let q = round_whole::<DIRECTION>(significand, shift as u32, sign != 0, odd, op, word);
-    // q <= 2^24 converts exactly; the exponent is added in integers.
-    let units = (q as i32 as f32).to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
-    let rounded = if q == 0 || magnitude == 0 { 0 } else { units };
+    // The significand with the exponent that makes it a number of steps; what is 2^-126 of one or less is all the same.
+    let y = f32::from_bits(magnitude & FRACTION | ((150 - shift.min(149)) as u32) << 23);
+    let q = whole::<DIRECTION, RARER>(op, y, sign != 0, odd, word);
+    let units = q.to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
+    let rounded = if (q == 0.0) | (magnitude == 0) { 0 } else { units };
     let mut max = op.max_bits;
     if RARER {
         // The one more code of two's complement is a power of two.
         let most = (op.max_bits & !FRACTION) + IMPLICIT;
-        max = if sign != 0 && op.min_code != op.max_code { most } else { max };
+        max = if (sign != 0) & (op.min_code != op.max_code) { most } else { max };
     }
     let max = max.wrapping_add_signed(scale << 23);
     // Directions toward zero stop at the largest value, but an infinity does not.
     let stops = match DIRECTION {
         TOWARD_ZERO => magnitude < INFINITY,
-        UP => sign != 0 && magnitude < INFINITY,
-        DOWN => sign == 0 && magnitude < INFINITY,
+        UP => (sign != 0) & (magnitude < INFINITY),
+        DOWN => (sign == 0) & (magnitude < INFINITY),
         _ => false,
     };
     let not_a_number = magnitude > INFINITY;
-    let saturates = RARER && op.has(policy::SATFINITE) && not_a_number;
-    let is_lost = not_a_number || !stops && op.has(policy::OVERFLOWS);
-    let element = Element::limited(
-        rounded,
-        if saturates { 0 } else { sign },
-        if saturates { op.max_bits } else { max },
-        is_lost && !saturates,
-    );
-    let underflowed = u32::from(rounded == 0 && magnitude != 0);
-    Element { underflowed, ..element }
+    let saturates = RARER & op.has(policy::SATFINITE) & not_a_number;
+    let is_lost = !saturates & (not_a_number | (!stops & op.has(policy::OVERFLOWS)));
+    let (sign, max) = if saturates { (0, op.max_bits) } else { (sign, max) };
+    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
 }
 
-/// `significand` / 2^shift as a whole number; `odd` is added where an even one is asked for.
+/// y as a whole number. Only whole numbers below 2^23 come to be: floats have at most 22 mantissa bits, and integers at most 16
+/// bits, so what is 2^23 or more saturates whatever becomes of it here.
 #[inline(always)]
-fn round_whole<const DIRECTION: u32>(
-    significand: u32,
-    shift: u32,
-    negative: bool,
-    odd: u32,
-    op: &QuantOp,
-    word: u32,
-) -> u32 {
-    let half = shift.min(25);
-    let (places, kept) = (shift.min(31), significand >> shift.min(31));
-    let inexact = u32::from(kept << places != significand);
-    match DIRECTION {
-        NEAREST_EVEN => {
-            let below = (1u32 << half >> 1).saturating_sub(1) + (((significand >> half) + odd) & u32::from(half > 0));
-            (significand + below) >> half
+fn whole<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, y: f32, negative: bool, odd: bool, word: u32) -> f32 {
+    // Behind 2^23 there is no place for a fraction: the sum is rounded to a whole number, ties to even.
+    const NO_FRACTION: f32 = 8_388_608.0;
+    let even = (y + NO_FRACTION) - NO_FRACTION;
+    let below = if even > y { even - 1.0 } else { even };
+    let fraction = y - below; // exact
+    let up = match DIRECTION {
+        NEAREST_EVEN if RARER => {
+            // Without mantissa bits a tie goes from 0 or 1 to the number that makes the code even.
+            let tie = (op.mantissa == 0) & (fraction == 0.5);
+            let leaves = if odd { 0.0 } else { 1.0 };
+            (tie & (below == leaves)) | (!tie & (even > below))
         }
-        NEAREST_AWAY => (significand + (1u32 << half >> 1)) >> half,
-        UP => kept + if negative { 0 } else { inexact },
-        DOWN => kept + if negative { inexact } else { 0 },
-        STOCHASTIC => {
-            // 33 bits behind the point of q: as many as are random meet them, and the next one where it is asked for.
-            let fixed = (u64::from(significand) << 33) >> shift.min(63);
-            let cut = op.random_shift + 1;
-            let next = (fixed >> (cut - 1)) & u64::from(op.has(policy::ZERO_MEAN));
-            let sum = (fixed >> cut) + u64::from(word >> op.random_shift) + next;
-            (sum >> (33 - cut)) as u32
-        }
-        _ => kept,
-    }
+        NEAREST_EVEN => even > below,
+        NEAREST_AWAY => fraction >= 0.5,
+        UP => !negative & (fraction > 0.0),
+        DOWN => negative & (fraction > 0.0),
+        STOCHASTIC => reaches(op, fraction, word),
+        _ => false,
+    };
+    below + if up { 1.0 } else { 0.0 }
+}
+
+/// Whether a fraction f of n random bits R has f 2^n >= 2^n - R, or f 2^(n+1) >= 2 (2^n - R) - 1 where half a unit joins the
+/// random bits. The right side, of up to 33 bits, is cut in two so that f32 holds all: where f 2^n is less than the upper part
+/// the difference is negative, else it is a multiple of the last bit of f 2^n and not larger.
+#[inline(always)]
+fn reaches(op: &QuantOp, fraction: f32, word: u32) -> bool {
+    let missing = !word >> op.random_shift; // 2^n - R - 1
+    let half = u32::from(op.has(policy::ZERO_MEAN));
+    let cut = 16 - half;
+    let (upper, lower) = (missing >> cut, ((missing & ((1 << cut) - 1)) << half) + 1);
+    let places = f32::from_bits((127 + 32 - op.random_shift + half) << 23);
+    fraction * places - upper as i32 as f32 * 65536.0 >= lower as i32 as f32
 }

@@ -1,6 +1,6 @@
 //! Idealised noise laws.
 
-use super::{Row, Words};
+use super::Words;
 use crate::codec::SIGN;
 use crate::cpu::lanes::{flush48, round_significand};
 use crate::format::{Law, QuantOp};
@@ -8,18 +8,18 @@ use crate::random::normal::normal;
 
 /// u + e n for each lane.
 #[inline(always)]
-pub(super) fn additive(op: &QuantOp, rows: &mut [Row], words: &Words) {
+pub(super) fn additive(op: &QuantOp, lanes: &mut [f32], words: &Words) {
     let noise = f32::from_bits(op.factor);
-    for (value, word) in rows.as_flattened_mut().iter_mut().zip(words.as_flattened()) {
+    for (value, word) in lanes.iter_mut().zip(words.as_flattened()) {
         *value = flush48(round_significand(*value + noise * deviate(op, *word), op.significand));
     }
 }
 
 /// u (1 + e n) for each lane.
 #[inline(always)]
-pub(super) fn relative(op: &QuantOp, rows: &mut [Row], words: &Words) {
+pub(super) fn relative(op: &QuantOp, lanes: &mut [f32], words: &Words) {
     let noise = f32::from_bits(op.factor);
-    for (value, word) in rows.as_flattened_mut().iter_mut().zip(words.as_flattened()) {
+    for (value, word) in lanes.iter_mut().zip(words.as_flattened()) {
         *value = flush48(round_significand(*value * (1.0 + noise * deviate(op, *word)), op.significand));
     }
 }

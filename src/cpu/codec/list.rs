@@ -1,46 +1,36 @@
 //! Formats that are a list of numbers: roots of two, and every class without vector code of its own.
 //!
-//! For each direction that is not random, a list of thresholds says from which magnitude on a number is that of the next
-//! entry, so that rounding is a comparison with each: no search, no branch, no gather.
+//! The f32 line is cut into cells, 32 in an octave, of both signs. Numbers are so far apart that a cell holds at most one
+//! threshold, the magnitude from which on a value is rounded to the next number: look-ups and a comparison round a value,
+//! without a search or a branch.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use super::{Element, Row, Words, each};
+use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE, SIGN};
 use crate::codec::decoded;
-use crate::cpu::lanes::LANES;
+use crate::cpu::lanes::SLICE;
 use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 
-/// The most bits of a code: what is compared with every threshold is not asked of longer lists.
-const WIDEST: u32 = 8;
+/// Bits of an f32 that do not choose the cell.
+const WITHIN: u32 = 18;
+const CELLS: usize = 1 << (32 - WITHIN);
 /// Lists that a thread remembers.
 const REMEMBERED: usize = 16;
 
-/// From `threshold` on the magnitude is `step` larger, and the one above it `next` larger, all as bits.
-#[derive(Clone, Copy, PartialEq)]
-struct Entry {
-    threshold: i32,
-    step: u32,
-    next: u32,
-}
-
-/// The magnitudes of one sign.
-#[derive(PartialEq)]
-struct Side {
-    entries: Vec<Entry>,
-    /// The smallest magnitude above 0, and the largest, as bits.
-    first: u32,
-    max: u32,
-}
-
-/// A format in one direction.
+/// A format in one direction, cell by cell.
 struct List {
-    sides: [Side; 2],
-    /// Both sides are the same.
-    symmetric: bool,
+    /// The magnitude from which on a value is `high` and not `low`; of random roundings, the number `high` itself.
+    threshold: Box<[u32; CELLS]>,
+    low: Box<[u32; CELLS]>,
+    high: Box<[u32; CELLS]>,
+    /// What follows `high`.
+    next: Box<[u32; CELLS]>,
+    /// The largest magnitude of each sign.
+    max: [u32; 2],
 }
 
 thread_local! {
@@ -63,36 +53,52 @@ fn list_of(op: &QuantOp) -> Rc<List> {
     })
 }
 
+/// Zeros for every cell.
+fn cells() -> Box<[u32; CELLS]> {
+    vec![0; CELLS].into_boxed_slice().try_into().expect("so many were asked for")
+}
+
 impl List {
     fn new(op: &QuantOp) -> List {
-        assert!(op.width <= WIDEST, "a list has codes of at most {WIDEST} bits");
-        let sides = [0, SIGN].map(|sign| Side::new(op, sign));
-        let symmetric = sides[0] == sides[1];
-        List { sides, symmetric }
+        let mut list = List { threshold: cells(), low: cells(), high: cells(), next: cells(), max: [0; 2] };
+        for sign in [0, SIGN] {
+            let numbers = numbers(op, sign);
+            let thresholds = thresholds(op, sign, &numbers);
+            let far = numbers.windows(2).any(|pair| pair[0].0 > 0 && pair[1].0 - pair[0].0 > 9 << 23);
+            assert!(!far, "numbers so far from one another need vector code of their own");
+            let number = |k: usize| numbers[k.min(numbers.len() - 1)].0;
+            list.max[usize::from(sign != 0)] = number(numbers.len() - 2);
+            let mut k = 0;
+            for start in (0..=MAGNITUDE).step_by(1 << WITHIN) {
+                let cell = ((sign | start) >> WITHIN) as usize;
+                let below = |end: u32| move |threshold: &&u32| **threshold < end;
+                k += thresholds[k..].iter().take_while(below(start + 1)).count();
+                let within = thresholds[k..].iter().take_while(below(start + (1 << WITHIN))).count();
+                assert!(within <= 1, "numbers so near to one another need vector code of their own");
+                list.threshold[cell] = if within == 1 { thresholds[k] } else { u32::MAX };
+                (list.low[cell], list.high[cell], list.next[cell]) = (number(k), number(k + 1), number(k + 2));
+            }
+        }
+        list
     }
 }
 
-impl Side {
-    fn new(op: &QuantOp, sign: u32) -> Side {
-        let numbers = numbers(op, sign);
-        let away = op.rounding == UP && sign == 0 || op.rounding == DOWN && sign != 0;
-        let own = op.has(policy::OWN_SIGN);
-        let last = numbers.len() - 1;
-        let entries = (1..=last).map(|k| {
-            let (low, high, odd) = (numbers[k - 1].0, numbers[k].0, numbers[k - 1].1 % 2 == 1);
-            let threshold = match op.rounding {
-                // What lies behind the last number of a list is beyond it.
-                _ if own && k == last => high,
-                NEAREST_EVEN => halfway(low, high, odd),
-                NEAREST_AWAY => halfway(low, high, true),
-                UP | DOWN if away => low + 1,
-                _ => high,
-            };
-            let next = numbers.get(k + 1).map_or(high, |(next, _)| *next);
-            Entry { threshold: threshold as i32, step: high - low, next: next - high }
-        });
-        Side { entries: entries.collect(), first: numbers[1].0, max: numbers[last - 1].0 }
-    }
+/// From which magnitude on each number but the first is that of a value, as bits.
+fn thresholds(op: &QuantOp, sign: u32, numbers: &[(u32, u32)]) -> Vec<u32> {
+    let away = op.rounding == UP && sign == 0 || op.rounding == DOWN && sign != 0;
+    let last = numbers.len() - 1;
+    let threshold = |k: usize| {
+        let (low, high, odd) = (numbers[k - 1].0, numbers[k].0, numbers[k - 1].1 % 2 == 1);
+        match op.rounding {
+            // What lies behind the last number of a list is beyond it.
+            _ if op.has(policy::OWN_SIGN) && k == last => high,
+            NEAREST_EVEN => halfway(low, high, odd),
+            NEAREST_AWAY => halfway(low, high, true),
+            UP | DOWN if away => low + 1,
+            _ => high,
+        }
+    };
+    (1..=last).map(threshold).collect()
 }
 
 /// The magnitudes of a sign ascending from 0, as bits, with their codes; and behind them what is beyond.
@@ -119,43 +125,68 @@ fn numbers(op: &QuantOp, sign: u32) -> Vec<(u32, u32)> {
     numbers
 }
 
-/// The value of bits, those of infinity as 2^128: what is halfway below it is a number.
+/// The number, infinity as 2^128: what is halfway below it is one.
 #[inline(always)]
-fn wide(bits: u32) -> f64 {
-    if bits == 0 { 0.0 } else { f64::from_bits((u64::from(bits) << 29) + (896 << 52)) }
+fn wide(number: f32) -> f64 {
+    const BEYOND: f64 = 2.0 * (1u128 << 127) as f64;
+    f64::from(number).min(BEYOND)
 }
 
 /// The smallest magnitude above the middle of two, or from it on where it goes `up`.
 fn halfway(low: u32, high: u32, up: bool) -> u32 {
-    let middle = (wide(low) + wide(high)) / 2.0;
-    let is_above = |bits: &u32| wide(*bits) > middle || up && wide(*bits) == middle;
+    let value = |bits: u32| wide(f32::from_bits(bits));
+    let middle = (value(low) + value(high)) / 2.0;
+    let is_above = |bits: u32| value(bits) > middle || up && value(bits) == middle;
     // Bits are in the order of their values.
     let (mut below, mut above) = (low, high);
     while above - below > 1 {
         let between = below + (above - below) / 2;
-        if is_above(&between) { above = between } else { below = between }
+        if is_above(between) { above = between } else { below = between }
     }
     above
 }
 
 /// Rounds by the thresholds, or between two numbers by the random words.
 #[inline(always)]
-pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut Counts) {
-    let list = list_of(op);
+pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    let list = &*list_of(op);
+    match op.rounding {
+        STOCHASTIC => randomly(op, list, lanes, words, counts),
+        _ => by_thresholds(op, list, lanes, words, counts),
+    }
+}
+
+#[inline(always)]
+fn by_thresholds(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    each(op, lanes, words, &ALIKE, counts, |value, _, ()| {
+        let cell = (value.to_bits() >> WITHIN) as usize;
+        let (threshold, low, high) = (list.threshold[cell], list.low[cell], list.high[cell]);
+        let reached = value.to_bits() & MAGNITUDE >= threshold;
+        chosen(op, list.max, value, if reached { high } else { low })
+    });
+}
+
+#[inline(always)]
+fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
     let shift = op.random_shift;
-    // 2^n, and 2^(n+1) where half a unit joins the random bits: then those missing of it are 2 (2^n - R) - 1, not 2^n - R.
+    // Of n random bits R 2^n - R are missing of 2^n, and where half a unit joins them 2 (2^n - R) - 1 of 2^(n+1).
     let twice = if op.has(policy::ZERO_MEAN) { 2.0 } else { 1.0 };
     let places = twice * f64::from_bits(u64::from(1023 + 32 - shift) << 52);
-    for (row, words) in rows.iter_mut().zip(words) {
-        let found = list.find(row);
-        each(op, row, words, counts, |l, value, word| {
-            let (low, step) = (found.low[l], found.next[l]);
-            let missing = twice * f64::from(!word >> shift) + 1.0;
-            let magnitude = value.to_bits() & MAGNITUDE;
-            let goes_up = op.rounding == STOCHASTIC && reaches(magnitude, low, low + step, places, missing);
-            chosen(op, &list.sides, value, if goes_up { low + step } else { low })
-        });
+    let (mut low, mut high) = ([0.0; SLICE], [0.0; SLICE]);
+    for l in 0..lanes.len().min(SLICE) {
+        let cell = (lanes[l].to_bits() >> WITHIN) as usize;
+        let reached = lanes[l].to_bits() & MAGNITUDE >= list.threshold[cell];
+        let numbers = (list.low[cell], list.high[cell], list.next[cell]);
+        low[l] = f32::from_bits(if reached { numbers.1 } else { numbers.0 });
+        high[l] = f32::from_bits(if reached { numbers.2 } else { numbers.1 });
     }
+    let mut rounded = [0; SLICE];
+    for l in 0..lanes.len().min(SLICE) {
+        let missing = twice * f64::from(!words.as_flattened()[l] >> shift) + 1.0;
+        let goes_up = reaches(lanes[l].abs(), low[l], high[l], places, missing);
+        rounded[l] = if goes_up { high[l].to_bits() } else { low[l].to_bits() };
+    }
+    each(op, lanes, words, &rounded, counts, |value, _, rounded| chosen(op, list.max, value, rounded));
 }
 
 /// Whether the distance d of a magnitude from `low` is at least the part `missing` / `places` of the gap to `high`.
@@ -165,7 +196,7 @@ pub(super) fn rows(op: &QuantOp, rows: &mut [Row], words: &Words, counts: &mut C
 /// exact. Where d `places` is less than the first of them, the sign of the difference is right. Else the difference is at
 /// most d `places`, and a multiple of the last bit of either: at most 46 bits.
 #[inline(always)]
-fn reaches(magnitude: u32, low: u32, high: u32, places: f64, missing: f64) -> bool {
+fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bool {
     let (distance, gap) = (wide(magnitude) - wide(low), wide(high) - wide(low));
     let upper = f64::from_bits(gap.to_bits() >> 40 << 40);
     distance * places - missing * upper >= missing * (gap - upper)
@@ -173,9 +204,9 @@ fn reaches(magnitude: u32, low: u32, high: u32, places: f64, missing: f64) -> bo
 
 /// A magnitude of the list as the policies have it.
 #[inline(always)]
-fn chosen(op: &QuantOp, sides: &[Side; 2], value: f32, rounded: u32) -> Element {
+fn chosen(op: &QuantOp, max: [u32; 2], value: f32, rounded: u32) -> Element {
     let (magnitude, sign) = (value.to_bits() & MAGNITUDE, value.to_bits() & SIGN);
-    let max = if sign != 0 { sides[1].max } else { sides[0].max };
+    let own = if sign != 0 { max[1] } else { max[0] };
     let stops = match op.rounding {
         TOWARD_ZERO => true,
         UP => sign != 0,
@@ -183,49 +214,8 @@ fn chosen(op: &QuantOp, sides: &[Side; 2], value: f32, rounded: u32) -> Element 
         _ => false,
     };
     let not_a_number = magnitude > INFINITY;
-    let saturates = op.has(policy::SATFINITE) && not_a_number;
-    let is_lost = not_a_number || !(stops && magnitude < INFINITY) && op.has(policy::OVERFLOWS);
-    let (sign, max) = if saturates { (0, sides[0].max) } else { (sign, max) };
-    let underflowed = u32::from(rounded == 0 && magnitude != 0);
-    Element { underflowed, ..Element::limited(rounded, sign, max, is_lost && !saturates) }
-}
-
-/// Of each lane the number that its magnitude has by the thresholds, and by how much the one above it is larger.
-struct Found {
-    low: [u32; LANES],
-    next: [u32; LANES],
-}
-
-impl List {
-    /// Compares a row with every threshold.
-    #[inline(always)]
-    fn find(&self, row: &Row) -> Found {
-        let first = |value: f32| self.sides[usize::from(value.is_sign_negative())].first;
-        let mut found = Found { low: [0; LANES], next: row.map(first) };
-        if self.symmetric {
-            self.sides[0].add(&row.map(|value| (value.to_bits() & MAGNITUDE) as i32), &mut found);
-            return found;
-        }
-        for (side, sign) in self.sides.iter().zip([0, SIGN]) {
-            // A lane of the other sign has the magnitude 0, which is below every threshold.
-            let own =
-                |value: f32| if value.to_bits() & SIGN == sign { (value.to_bits() & MAGNITUDE) as i32 } else { 0 };
-            side.add(&row.map(own), &mut found);
-        }
-        found
-    }
-}
-
-impl Side {
-    #[inline(always)]
-    fn add(&self, keys: &[i32; LANES], found: &mut Found) {
-        for entry in &self.entries {
-            for l in 0..LANES {
-                let reached = keys[l] >= entry.threshold;
-                found.low[l] = found.low[l].wrapping_add(if reached { entry.step } else { 0 });
-                found.next[l] =
-                    found.next[l].wrapping_add(if reached { entry.next.wrapping_sub(entry.step) } else { 0 });
-            }
-        }
-    }
+    let saturates = op.has(policy::SATFINITE) & not_a_number;
+    let is_lost = !saturates & (not_a_number | (!(stops & (magnitude < INFINITY)) & op.has(policy::OVERFLOWS)));
+    let (sign, max) = if saturates { (0, max[0]) } else { (sign, own) };
+    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
 }

@@ -1,9 +1,9 @@
 //! The codec in vector code: what [`crate::codec`] says of one value, for slices of 128 lanes.
 //!
-//! Nothing here calls the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the bits
-//! they must both give. Where the scalar code counts codes, this one compares values: a grid is rounded through the
-//! exponent and an addition, steps and blocks with scales through f32 products, dither in f64, and whatever has a list of
-//! numbers by its thresholds.
+//! Nothing here rounds with the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the
+//! bits they must both give. Where the scalar code counts codes in whole numbers, this one compares values: grids are
+//! rounded by f32 additions, steps and two-level blocks between f32 products, dither in f64, and what is a list of numbers
+//! by its thresholds.
 //!
 //! A run holds +0 and magnitudes of at least 2^-48, so no value is subnormal.
 
@@ -23,37 +23,45 @@ use crate::format::{Direction, QuantOp, class};
 use crate::random::threefry4x32;
 use crate::site::Counts;
 
-/// Lanes of a vector that is rounded at once.
-type Row = [f32; LANES];
 /// A random word for each lane of a slice.
-type Words = [[u32; LANES]; 4];
+type Words = [[u32; LANES]; SLICE / LANES];
 
-/// What became of an element: its bits, and 1 for each of the things that are counted.
+/// What became of an element.
 struct Element {
     bits: u32,
-    saturated: u32,
-    underflowed: u32,
-    nan: u32,
+    /// What is counted of it: the sum over a slice of 128 has eight bits for each of the three.
+    counted: u32,
 }
 
+const SATURATED: u32 = 1;
+const UNDERFLOWED: u32 = 1 << 8;
+const NAN: u32 = 1 << 16;
+
 impl Element {
-    /// A rounded magnitude of a format whose largest is `max`; `is_lost`: what lies beyond that is no number.
+    /// `bits` unless what happened leaves no number. Selections and no branches: see [`each`].
     #[inline(always)]
-    fn limited(magnitude: u32, sign: u32, max: u32, is_lost: bool) -> Element {
+    fn new(bits: u32, saturated: bool, underflowed: bool, nan: bool) -> Element {
+        let mark = |happened: bool, mark: u32| if happened { mark } else { 0 };
+        let counted = mark(saturated, SATURATED) | mark(underflowed, UNDERFLOWED) | mark(nan, NAN);
+        Element { bits: if nan { 0 } else { bits }, counted }
+    }
+
+    /// The `magnitude` that a format with the largest magnitude `max` rounded something to; `is_lost`: what lies beyond the
+    /// largest is no number.
+    #[inline(always)]
+    fn limited(magnitude: u32, sign: u32, max: u32, is_lost: bool, underflowed: bool) -> Element {
         let over = magnitude > max;
         let kept = if over { max } else { magnitude };
         // A block's scale can take its elements beyond f32.
-        let nan = over && is_lost || kept >= INFINITY;
-        let bits = if kept == 0 || nan { 0 } else { sign | kept };
-        Element { bits, saturated: u32::from(over && !(over && is_lost)), underflowed: 0, nan: u32::from(nan) }
+        let nan = (over & is_lost) | (kept >= INFINITY);
+        Element::new(if kept == 0 { 0 } else { sign | kept }, over & !is_lost, underflowed, nan)
     }
 }
 
-/// Applies `op` to a vector padded to whole slices; elements from `len` on come out as +0. A shared draw is that of
+/// Applies `op` to a vector padded with zeros to whole slices; elements from `len` on come out as +0. A shared draw is that of
 /// coordinate 0.
 #[inline(always)]
 pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
-    values[len..].fill(0.0);
     let whole = block::whole(op, &mut values[..len], counts);
     let shared = if op.shared != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
     let draws = op.draws() && op.shared == 0;
@@ -101,45 +109,50 @@ pub fn apply_samples(
 /// of a vector that is one block. Compiled once for each instruction set.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
 fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: &Words, counts: &mut Counts) {
-    let rows = lanes.as_chunks_mut::<LANES>().0;
+    // A copy that nothing else can point to: what the loops read of it stays in registers.
+    let op = &op.clone();
     let dithers = op.rounding == Direction::Dither as u32;
     match op.class {
-        class::NONE => rows.as_flattened_mut().iter_mut().for_each(|value| *value = flush48(*value)),
-        class::ADDITIVE => law::additive(op, rows, words),
-        class::RELATIVE => law::relative(op, rows, words),
-        class::SCALAR | class::STEP if dithers => dither::rows(op, rows, words, counts),
-        class::SCALAR => grid::rows(op, rows, words, counts),
-        class::BLOCK => grid::block_rows(op, rows, (used, whole), words, counts),
-        class::STEP => scaled::step_rows(op, rows, words, counts),
-        class::TWO_LEVEL => scaled::block_rows(op, rows, (used, whole), words, counts),
-        class::EXPONENT => power::rows(op, &mut rows.as_flattened_mut()[..used], counts),
-        _ => list::rows(op, rows, words, counts),
+        class::NONE => lanes.iter_mut().for_each(|value| *value = flush48(*value)),
+        class::ADDITIVE => law::additive(op, lanes, words),
+        class::RELATIVE => law::relative(op, lanes, words),
+        class::SCALAR | class::STEP if dithers => dither::lanes(op, lanes, words, counts),
+        class::SCALAR => grid::lanes(op, lanes, words, counts),
+        class::BLOCK => grid::block_lanes(op, lanes, (used, whole), words, counts),
+        class::STEP => scaled::step_lanes(op, lanes, words, counts),
+        class::TWO_LEVEL => scaled::block_lanes(op, lanes, (used, whole), words, counts),
+        class::EXPONENT => power::lanes(op, &mut lanes[..used], counts),
+        _ => list::lanes(op, lanes, words, counts),
     }
 }
 
-/// One loop over the lanes of a row, which the compiler turns into vector code; what became of them is counted, and the
-/// floor applied.
+/// One loop over the lanes, each with its word and what `own` has for it; what became of them is counted, and the floor
+/// applied. The compiler turns it into vector code where `round` has neither branches nor `&&`, and where it does not know the
+/// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled.
 #[inline(always)]
-fn each(
+fn each<T: Copy>(
     op: &QuantOp,
-    row: &mut Row,
-    words: &[u32; LANES],
+    lanes: &mut [f32],
+    words: &Words,
+    own: &[T; SLICE],
     counts: &mut Counts,
-    round: impl Fn(usize, f32, u32) -> Element,
+    round: impl Fn(f32, u32, T) -> Element,
 ) {
-    let (mut saturated, mut underflowed, mut nan) = (0, 0, 0);
-    for (l, (value, word)) in row.iter_mut().zip(words).enumerate() {
-        let element = round(l, *value, *word);
+    // Results go to memory of its own, where no list's tables can lie.
+    let (mut rounded, mut counted) = ([0.0; SLICE], 0);
+    for l in 0..lanes.len().min(SLICE) {
+        let element = round(lanes[l], words.as_flattened()[l], own[l]);
         let bits = if element.bits == 0 { 0 } else { element.bits.wrapping_add_signed(-(op.unit << 23)) };
-        *value = flush48(f32::from_bits(bits));
-        saturated += element.saturated;
-        underflowed += element.underflowed;
-        nan += element.nan;
+        rounded[l] = flush48(f32::from_bits(bits));
+        counted += element.counted;
     }
-    counts.saturated += u64::from(saturated);
-    counts.underflowed += u64::from(underflowed);
-    counts.nan += u64::from(nan);
+    lanes.copy_from_slice(&rounded[..lanes.len()]);
+    let times = |mark: u32| u64::from((counted / mark) & 0xff);
+    *counts += Counts { saturated: times(SATURATED), underflowed: times(UNDERFLOWED), nan: times(NAN) };
 }
+
+/// What lanes have that need nothing of their own.
+const ALIKE: [(); SLICE] = [(); SLICE];
 
 /// The largest magnitude, as bits; a NaN's is larger than any number's.
 #[inline(always)]

@@ -8,10 +8,10 @@ use crate::site::Counts;
 /// Rounds up where the fraction, and else the whole number behind the exponent, is carried away. Values that a run may
 /// hold: none is subnormal.
 #[inline(always)]
-pub(super) fn rows(op: &QuantOp, values: &mut [f32], counts: &mut Counts) {
+pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], counts: &mut Counts) {
     let up = op.rounding == Direction::Up as u32;
     let largest = LARGEST & !FRACTION;
-    for value in values {
+    for value in lanes {
         let bits = value.to_bits();
         let magnitude = bits & MAGNITUDE;
         let power = (bits + if up { FRACTION } else { 0 }) & !FRACTION;

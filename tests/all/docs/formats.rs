@@ -74,8 +74,8 @@ const CLASSES: [Class; 5] = [
         ],
     },
     Class {
-        name: "scales",
-        holds: |layout| matches!(layout, Layout::Coded(coding) if !coding.zero),
+        name: "codes",
+        holds: |layout| matches!(layout, Layout::Coded(_)),
         columns: &[
             ("format", "name"),
             ("bits", "bits"),

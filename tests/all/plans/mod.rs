@@ -115,19 +115,22 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
     }
     let format = match c.below(14) {
         10 => format!(
-            "format = \"nvfp4\", block = {}, tensor_scale = {}",
+            "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}",
             c.pick(&["16", "16", "32", "\"vector\""]),
+            c.pick(&["propagate", "satfinite"]),
             c.pick(&["0.01", "0.0078125", "1e-4"])
         ),
         11 => format!(
-            "format = \"{}\", base_factor = {}, bias = {}",
+            "format = \"{}\", nan = \"{}\", base_factor = {}, bias = {}",
             c.pick(&["log8", "log6", "log4"]),
+            c.pick(&["propagate", "satfinite"]),
             c.pick(&[1, 3, 5, 8, 16]),
             c.pick(&[4, 20, 40])
         ),
         12 => format!(
-            "format = \"{}\", step = {}, range = \"{}\"",
+            "format = \"{}\", nan = \"{}\", step = {}, range = \"{}\"",
             c.pick(&["int8", "int5", "int11"]),
+            c.pick(&["propagate", "satfinite"]),
             c.pick(&["0.03", "0.001", "\"absmax\"", "0.125"]),
             c.pick(&["full", "symmetric"])
         ),
@@ -146,8 +149,9 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
         5 => format!("format = \"int8\", step = {}", c.pick(&["0.03125", "0.25", "0.0009765625"])),
         6 => format!("format = \"{}\", step = {}", c.pick(&["int4", "int2", "int16"]), c.pick(&["0.25", "0.0078125"])),
         _ => format!(
-            "format = \"{}\", block = {}, scale_mode = \"{}\"",
+            "format = \"{}\", nan = \"{}\", block = {}, scale_mode = \"{}\"",
             c.pick(&["mxfp8", "mxfp8-e5m2", "mxfp6-e3m2", "mxfp6-e2m3", "mxfp4", "mxint8", "bfp8", "bfp12"]),
+            c.pick(&["propagate", "propagate", "satfinite"]),
             c.pick(&["8", "16", "32", "64", "\"vector\""]),
             c.pick(&["floor", "rceil", "even", "ceil"])
         ),
