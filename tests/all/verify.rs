@@ -1,7 +1,7 @@
 //! Cases on the CPU, and other people's codecs and products.
 
 use roundlaw::codec::quantize;
-use roundlaw::format::{Direction, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
+use roundlaw::format::{Direction, FORMATS, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
 use roundlaw::verify::foreign::{self, ForeignCode};
 use roundlaw::verify::gemv;
 use roundlaw::verify::{Device, Level, Verdict, cases, run};
