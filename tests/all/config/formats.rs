@@ -301,7 +301,7 @@ fn a_format_without_a_zero_stands_at_no_site() {
         &[
             (
                 "{ format = \"e8m0\", rounding = \"nearest-even\" }",
-                &["weight.rounding = \"nearest-even\"", "down, up, toward-zero"],
+                &["weight.rounding = \"nearest-even\"", "toward-zero, up, down"],
             ),
             ("{ format = \"e8m0\", scale = 2 }", &["weight.scale", "format, rounding, overflow, nan, subnormals"]),
         ],
