@@ -6,20 +6,11 @@ use super::device::Context;
 use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::shapes::Shapes;
+use super::tally::{FEATURE_TALLY, TALLY, TALLY_NAN};
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::ProblemPoint;
 use crate::site::{Counts, PerSite, Site};
-use crate::twin::constants;
-
-constants! {
-    /// Words of a tally: saturated, underflowed, nan.
-    pub const TALLY: u32 = 3;
-    pub const TALLY_NAN: u32 = 2;
-    /// Words of the tally of a feature vector: the last says whether a nan stands behind any z.
-    pub const FEATURE_TALLY: u32 = 4;
-    pub const TALLY_NAN_BEHIND: u32 = 3;
-}
 
 /// Tallies on the device: [op][slot][sample], each of so many words.
 #[derive(Clone, Copy)]

@@ -1,6 +1,6 @@
 //! The host of shaders/feature.wgsl: every feature vector of a block.
 
-use super::counts::{FEATURE_TALLY, TALLY};
+use super::tally::{FEATURE_TALLY, TALLY};
 use super::kernels::FEATURE;
 use super::launch::Block;
 use super::operands::Operand;

@@ -20,10 +20,13 @@ mod probe;
 mod project;
 mod proof;
 mod quantize;
+mod run;
 mod samples;
 mod shapes;
 mod sketch;
 mod slice;
+mod tally;
+mod task;
 mod train;
 #[cfg(test)]
 mod twins;

@@ -1,9 +1,9 @@
 //! What a launch multiplies: operations on covariates and on the sketch, and the components of their results.
 
-use super::project::Product;
 use super::slice::{SLICE_OPS, SplitOp};
 use crate::format::{QuantOp, WHOLE};
 use crate::plan::ProblemPoint;
+use crate::twin::twin;
 
 /// What x or G becomes under an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,15 @@ impl Operand {
     /// Loop iterations for a slice in draw and sketch, with the last test of each loop.
     fn loops(&self) -> u64 {
         16 + 4 * u64::from(self.split.components)
+    }
+}
+
+twin! {
+    /// A component of x times a component of G, for so many rows.
+    pub struct Product {
+        pub x: u32,
+        pub g: u32,
+        pub rows: u32,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::kernels::PROJECT;
 use super::launch::Block;
+use super::operands::Product;
 use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
 use super::shapes::Columns;
 use crate::error::Result;
-use crate::twin::{constants, twin};
+use crate::twin::constants;
 
 params! {
     pub struct Params {
@@ -23,15 +24,6 @@ params! {
         /// Whether the panel is the first.
         pub is_first: u32,
         pub products_at: u32,
-    }
-}
-
-twin! {
-    /// A component of x times a component of G, for so many rows.
-    pub struct Product {
-        pub x: u32,
-        pub g: u32,
-        pub rows: u32,
     }
 }
 

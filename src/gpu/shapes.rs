@@ -1,12 +1,12 @@
 //! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
-use super::counts::{FEATURE_TALLY, TALLY};
+use super::tally::{FEATURE_TALLY, TALLY};
 use super::facts::needs;
 use super::kernels::model_size;
-use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
-use super::project::Product;
+use super::operands::{Operand, Operands, PairAt, Product, components_of, operands, slice_loops};
+
 use super::slice::{LANES, SLICE};
-use super::train::state_words;
+use super::train::state::state_words;
 use crate::error::{Error, Result};
 use crate::plan::{ProblemPoint, lcm};
 use crate::problem::Sketch;

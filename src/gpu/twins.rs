@@ -8,7 +8,7 @@ use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInne
 
 use super::facts::{Facts, module, needs};
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
-use super::{counts, draw, feature, probe, project, slice, train};
+use super::{draw, feature, operands, probe, project, slice, tally, train};
 use crate::codec;
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::format::{Direction, Law, QuantOp, Specials, WHOLE, class, policy};
@@ -27,7 +27,7 @@ fn structs() -> Vec<(&'static str, &'static [Member], usize)> {
         of::<QuantOp>(),
         of::<slice::SplitOp>(),
         of::<slice::Panel>(),
-        of::<project::Product>(),
+        of::<operands::Product>(),
         of::<feature::Feature>(),
         of::<train::Run>(),
         of::<StepSize>(),
@@ -43,7 +43,7 @@ macro_rules! named {
 
 /// Constants that shaders have by the same name, or by the one here.
 fn constants() -> Vec<(String, u32)> {
-    let own = [counts::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
+    let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
     let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
     all.extend(named![codec::SATURATED, codec::UNDERFLOWED, codec::NAN, codec::FLOOR, codec::DIVERGED, WHOLE, CHUNK]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
@@ -69,7 +69,7 @@ fn constants() -> Vec<(String, u32)> {
         ("ASK_WORDS", Question::Words.number()),
         ("OP_WORDS", words::<QuantOp>()),
         ("SPLIT_OP_WORDS", words::<slice::SplitOp>()),
-        ("PRODUCT_WORDS", words::<project::Product>()),
+        ("PRODUCT_WORDS", words::<operands::Product>()),
         ("FEATURE_WORDS", words::<feature::Feature>()),
         ("RUN_WORDS", words::<train::Run>()),
         ("NORMALS", 0),

@@ -8,8 +8,8 @@ use std::mem::offset_of;
 use wgpu::Buffer;
 
 use self::schedule::{Progress, advance, budget};
-pub use self::state::{RunState, state_words};
-use super::counts::FEATURE_TALLY;
+pub use self::state::RunState;
+use super::tally::FEATURE_TALLY;
 use super::kernels::TRAIN;
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};

@@ -1,6 +1,6 @@
 //! A run's state on the device: its layout, which shaders/update.wgsl names alike, and its decoding.
 
-use crate::gpu::counts::TALLY;
+use crate::gpu::tally::TALLY;
 use crate::gpu::slice::LANES;
 use crate::plan::Trajectory;
 use crate::site::{Counts, PerSite};
