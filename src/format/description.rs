@@ -121,5 +121,5 @@ fn largest(op: &QuantOp) -> u32 {
 }
 
 fn smallest(op: &QuantOp) -> u32 {
-    codec::magnitudes(op).find(|magnitude| *magnitude > 0).unwrap_or(0)
+    codec::magnitudes(op).filter(|magnitude| *magnitude > 0).min().unwrap_or(0)
 }
