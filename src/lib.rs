@@ -49,9 +49,9 @@ pub use plan::{Cell, Cohort, Plan, Shard};
 #[doc(inline)]
 pub use run::adapter::{Adapter, open as open_adapter};
 #[doc(inline)]
-pub use run::cohorts::{CohortRows, SweepOptions, sweep};
+pub use run::cohorts::{CohortRows, Summary, SweepOptions, sweep};
 #[doc(inline)]
-pub use run::{provenance::Summary, rows::Origin};
+pub use run::rows::Origin;
 
 // What came of it.
 #[doc(inline)]

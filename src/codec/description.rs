@@ -119,5 +119,5 @@ fn largest(op: &QuantOp) -> u32 {
 }
 
 fn smallest(op: &QuantOp) -> u32 {
-    magnitudes(op).find(|magnitude| *magnitude > 0).unwrap_or(0)
+    magnitudes(op).filter(|magnitude| *magnitude > 0).min().unwrap_or(0)
 }

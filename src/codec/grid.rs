@@ -3,15 +3,8 @@
 use super::bits::{MAGNITUDE, SIGN, pack, unpack};
 use super::special::{limit, overflowed, signed};
 use super::{Coded, Rounded, UNDERFLOWED};
-use crate::format::{Direction, QuantOp, policy};
-
-pub(super) const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
-pub(super) const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
-pub(super) const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
-pub(super) const UP: u32 = Direction::Up as u32;
-pub(super) const DOWN: u32 = Direction::Down as u32;
-pub(super) const STOCHASTIC: u32 = Direction::Stochastic as u32;
-pub(super) const DITHER: u32 = Direction::Dither as u32;
+use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, UP};
+use crate::format::{QuantOp, policy};
 
 /// The code of a finite value, scaled by 2^scale.
 pub(super) fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {

@@ -4,9 +4,9 @@
 use std::sync::LazyLock;
 
 use super::bits::{FRACTION, IMPLICIT, MAGNITUDE, SIGN, unpack};
-use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, UP};
 use super::special::overflowed;
 use super::{Coded, UNDERFLOWED};
+use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, UP};
 use crate::format::{MAX_BASE_FACTOR, QuantOp, policy};
 
 /// For n = 1 to [`MAX_BASE_FACTOR`] the significands, of 24 bits, of 2^(0/n), ..., 2^((n-1)/n), one list after the other.

@@ -17,7 +17,7 @@ pub use description::{any_float, description};
 pub use scale::{block_scale, scale_byte};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
 
-use crate::format::{Direction, QuantOp, class, policy};
+use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;
 use product::{multiply, rescaled};
 use special::{admitted, beyond, encoded_nan, not_a_number, signed};
@@ -83,7 +83,7 @@ fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     if flags & NAN != 0 {
         return not_a_number(op, sign);
     }
-    if op.rounding == Direction::Dither as u32 && flags & SATURATED == 0 {
+    if op.rounding == direction::DITHER && flags & SATURATED == 0 {
         return grid::without_dither(op, sign, code, scale, word);
     }
     // Two's complement has one zero.

@@ -1,10 +1,10 @@
 //! Powers of two, neither zero nor sign: code c stands for 2^(c - 127). Twin of shaders/power.wgsl.
 
 use super::bits::{IMPLICIT, INFINITY, MAGNITUDE, SIGN, SMALLEST_POWER, pack, unpack};
-use super::grid::UP;
 use super::special::{beyond, overflowed};
 use super::{Coded, NAN, SATURATED};
 use crate::format::QuantOp;
+use crate::format::direction::UP;
 
 /// The bits of a code.
 pub(super) fn decoded(code: u32) -> u32 {

@@ -1,8 +1,8 @@
 //! What is not a number, what lies beyond the largest one, and the signs of codes. Twin of shaders/special.wgsl.
 
 use super::bits::{INFINITY, LARGEST, MAGNITUDE, QUIET, SIGN, SMALLEST_NORMAL};
-use super::grid::{DOWN, TOWARD_ZERO, UP};
 use super::{Coded, INFINITE, NAN, Rounded, SATURATED};
+use crate::format::direction::{DOWN, TOWARD_ZERO, UP};
 use crate::format::{NO_CODE, QuantOp, Specials, policy};
 
 const IEEE: u32 = Specials::Ieee as u32;

@@ -18,7 +18,7 @@ use std::sync::LazyLock;
 
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
 pub use layout::{Coding, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
-pub use op::{QuantOp, class, policy};
+pub use op::{QuantOp, class, direction, policy};
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
 pub use quantizer::Quantizer;

@@ -24,6 +24,19 @@ pub mod class {
     pub const RELATIVE: u32 = 8;
 }
 
+/// [`Direction`] as [`QuantOp::rounding`] has it.
+pub mod direction {
+    use super::Direction;
+
+    pub const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
+    pub const STOCHASTIC: u32 = Direction::Stochastic as u32;
+    pub const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
+    pub const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
+    pub const UP: u32 = Direction::Up as u32;
+    pub const DOWN: u32 = Direction::Down as u32;
+    pub const DITHER: u32 = Direction::Dither as u32;
+}
+
 /// Bits of [`QuantOp::policy`].
 pub mod policy {
     /// Values beyond the largest one become an infinity or NaN.

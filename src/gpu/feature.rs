@@ -1,12 +1,12 @@
 //! The host of shaders/feature.wgsl: every feature vector of a block.
 
-use super::tally::{FEATURE_TALLY, TALLY};
 use super::kernels::FEATURE;
 use super::launch::Block;
 use super::operands::Operand;
 use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
+use super::tally::{FEATURE_TALLY, TALLY};
 use crate::error::Result;
 use crate::format::{QuantOp, policy};
 use crate::plan;

@@ -11,7 +11,7 @@ use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size}
 use super::{draw, feature, operands, probe, project, slice, tally, train};
 use crate::codec;
 use crate::config::{MAX_BATCH, MAX_MODEL};
-use crate::format::{Direction, Law, QuantOp, Specials, WHOLE, class, policy};
+use crate::format::{Law, QuantOp, Specials, WHOLE, class, direction, policy};
 use crate::plan::StepSize;
 use crate::random::Purpose;
 use crate::random::normal::TABLE;
@@ -48,14 +48,9 @@ fn constants() -> Vec<(String, u32)> {
     all.extend(named![codec::SATURATED, codec::UNDERFLOWED, codec::NAN, codec::FLOOR, codec::DIVERGED, WHOLE, CHUNK]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
     all.extend(named![policy::INTEGER, policy::ABRUPT]);
+    all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
+    all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
-        ("NEAREST_EVEN", Direction::NearestEven as u32),
-        ("STOCHASTIC", Direction::Stochastic as u32),
-        ("NEAREST_AWAY", Direction::NearestAway as u32),
-        ("TOWARD_ZERO", Direction::TowardZero as u32),
-        ("UP", Direction::Up as u32),
-        ("DOWN", Direction::Down as u32),
-        ("DITHER", Direction::Dither as u32),
         ("NAN_CODE", Specials::Nan as u32),
         ("IEEE", Specials::Ieee as u32),
         ("LAW_TWO_POINT", Law::TwoPoint as u32),

@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::adapter::Adapter;
 use super::check::{self, Mismatch};
-use super::provenance::Summary;
 use super::rows;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
@@ -45,6 +44,24 @@ pub struct CohortRows {
     pub runs: u64,
     /// The reference redid these runs and found the same bits; else their seed index was not drawn for the check.
     pub checked: bool,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Summary {
+    pub runs: u64,
+    /// Runs among them that the reference redid and found the same, bit for bit.
+    pub checked: u64,
+    /// Seconds of wall-clock time.
+    pub seconds: f64,
+}
+
+impl Summary {
+    /// Counts a cohort.
+    pub fn add(&mut self, done: &CohortRows) {
+        self.runs += done.runs;
+        self.checked += if done.checked { done.runs } else { 0 };
+    }
 }
 
 /// Runs a plan on an adapter, without a directory: `each` gets the rows of one cohort after another, by seed index,

@@ -2,29 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cohorts::CohortRows;
+use super::cohorts::Summary;
 use super::rows::Origin;
 use crate::config::resolved::to_toml;
 use crate::hash::fnv1a64;
 use crate::plan::{Plan, Shard};
-
-/// What a sweep did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Summary {
-    pub runs: u64,
-    /// Runs among them that the reference redid and found the same, bit for bit.
-    pub checked: u64,
-    /// Seconds of wall-clock time.
-    pub seconds: f64,
-}
-
-impl Summary {
-    /// Counts a cohort.
-    pub fn add(&mut self, done: &CohortRows) {
-        self.runs += done.runs;
-        self.checked += if done.checked { done.runs } else { 0 };
-    }
-}
 
 /// Provenance of one session of a shard, from its first run on; sessions keep their own keys.
 pub fn session(plan: &Plan, origin: &Origin, shard: Shard, first: u64, summary: &Summary) -> Map<String, Value> {

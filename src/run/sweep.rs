@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use super::adapter::Adapter;
 use super::check;
-use super::cohorts::{self, CohortRows};
+use super::cohorts::{self, CohortRows, Summary};
 use super::progress::Progress;
-use super::provenance::{self, Summary};
+use super::provenance;
 use super::rows::{self, Origin};
 use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};

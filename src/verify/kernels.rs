@@ -4,7 +4,7 @@ use super::{Device, Level, Verdict};
 use crate::config::Config;
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::format::{FORMATS, Layout};
+use crate::format::{FORMATS, Format, Layout};
 use crate::gpu::Tuning;
 use crate::plan::{Plan, Shard};
 use crate::reference;
@@ -28,7 +28,7 @@ const KERNELS: [(&str, &[&str]); 4] = [
     ("train", &["feature_grad", "label", "parameter", "activation", "gradient", "weight"]),
 ];
 
-/// One format of each class; the full level tries all.
+/// A format of each class that has several, beside every one of a class of its own; the full level tries all.
 const QUICK: [&str; 8] = ["e4m3", "bf16", "int8", "log8", "mxfp4", "mxint8", "nvfp4", "bfp8"];
 
 impl KernelCase {
@@ -36,7 +36,8 @@ impl KernelCase {
     pub fn all(level: Level) -> Vec<KernelCase> {
         let mut cases = vec![KernelCase::Known(level), KernelCase::plan("project", "none", "")];
         let formats = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
-        let formats = formats.filter(|format| level == Level::Full || QUICK.contains(&format.name));
+        let is_quick = |format: &Format| QUICK.contains(&format.name) || matches!(format.layout, Layout::Coded(_));
+        let formats = formats.filter(|format| level == Level::Full || is_quick(format));
         let mut texts: Vec<(String, String)> = formats
             .map(|format| {
                 let option = match format.layout {

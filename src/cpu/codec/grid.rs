@@ -4,23 +4,17 @@ use super::block::scales;
 use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
-use crate::format::{Direction, QuantOp, policy};
+use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
+use crate::format::{QuantOp, policy};
 use crate::site::Counts;
-
-pub(super) const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
-pub(super) const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
-pub(super) const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
-pub(super) const UP: u32 = Direction::Up as u32;
-pub(super) const DOWN: u32 = Direction::Down as u32;
-pub(super) const STOCHASTIC: u32 = Direction::Stochastic as u32;
 
 /// Calls `$loop::<DIRECTION, RARER>($arguments)` for the direction of `$op`, and for whether it has one of the rarer
 /// policies: a choice inside the loop would keep it from becoming vector code.
 macro_rules! for_direction {
     ($op:expr, $loop:ident, $($argument:expr),*) => {
         match ($op.rounding, $crate::cpu::codec::grid::is_rarer($op)) {
-            ($crate::cpu::codec::grid::NEAREST_EVEN, false) => $loop::<{ NEAREST_EVEN }, false>($($argument),*),
-            ($crate::cpu::codec::grid::NEAREST_EVEN, true) => $loop::<{ NEAREST_EVEN }, true>($($argument),*),
+            ($crate::format::direction::NEAREST_EVEN, false) => $loop::<{ NEAREST_EVEN }, false>($($argument),*),
+            ($crate::format::direction::NEAREST_EVEN, true) => $loop::<{ NEAREST_EVEN }, true>($($argument),*),
             (NEAREST_AWAY, false) => $loop::<{ NEAREST_AWAY }, false>($($argument),*),
             (NEAREST_AWAY, true) => $loop::<{ NEAREST_AWAY }, true>($($argument),*),
             (UP, false) => $loop::<{ UP }, false>($($argument),*),

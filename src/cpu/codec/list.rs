@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE, SIGN};
 use crate::codec::decoded;
 use crate::cpu::lanes::SLICE;
+use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 

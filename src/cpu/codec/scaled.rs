@@ -2,11 +2,12 @@
 //! grid, and multiplied back.
 
 use super::block::largest;
-use super::grid::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP, for_direction, round};
+use super::grid::{for_direction, round};
 use super::{Element, NAN, SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
 use crate::format::QuantOp;
+use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::site::Counts;
 
 /// What a lane is multiplied with: before the grid, and behind it by the scale of its block.

@@ -9,12 +9,12 @@ use wgpu::Buffer;
 
 use self::schedule::{Progress, advance, budget};
 pub use self::state::RunState;
-use super::tally::FEATURE_TALLY;
 use super::kernels::TRAIN;
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
+use super::tally::FEATURE_TALLY;
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::{StepSize, TrainOps, Trajectory};

@@ -1,7 +1,7 @@
 //! A run's state on the device: its layout, which shaders/update.wgsl names alike, and its decoding.
 
-use crate::gpu::tally::TALLY;
 use crate::gpu::slice::LANES;
+use crate::gpu::tally::TALLY;
 use crate::plan::Trajectory;
 use crate::site::{Counts, PerSite};
 use crate::twin::constants;
