@@ -82,8 +82,8 @@ impl<'a> Shared<'a> {
         let slots = u64::from(shapes.slots);
         for (item, op) in (0..).zip(&shapes.sketch_ops) {
             let counted = op.split.op.is_counted() && shapes.sketched;
-            let pieces = [(&stream.sketch_counts, item * slots * words, slots * words)];
-            let read = if counted { context.read(&pieces)? } else { Vec::new() };
+            let ranges = [(&stream.sketch_counts, item * slots * words, slots * words)];
+            let read = if counted { context.read(&ranges)? } else { Vec::new() };
             sketch.push(read.chunks(words as usize).map(|words| running(words, TALLY, point.model as usize)).collect());
         }
         let zero = vec![(Counts::default(), Counts::default()); shapes.slots as usize];

@@ -127,9 +127,9 @@ impl Context {
         Ok(())
     }
 
-    /// Waits for everything submitted and reads pieces (buffer, first word, words), one after the other.
-    pub fn read(&self, pieces: &[(&Buffer, u64, u64)]) -> Result<Vec<u32>> {
-        let size: u64 = pieces.iter().map(|(_, _, words)| words * 4).sum();
+    /// Waits for everything submitted and reads ranges (buffer, first word, words), one after the other.
+    pub fn read(&self, ranges: &[(&Buffer, u64, u64)]) -> Result<Vec<u32>> {
+        let size: u64 = ranges.iter().map(|(_, _, words)| words * 4).sum();
         if size == 0 {
             return Ok(Vec::new());
         }
@@ -141,7 +141,7 @@ impl Context {
         });
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let mut at = 0;
-        for &(buffer, first, words) in pieces {
+        for &(buffer, first, words) in ranges {
             encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
             at += words * 4;
         }

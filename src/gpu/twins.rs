@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInner};
 
-use super::facts::{Facts, module, needs};
+use super::facts::{Facts, Needs, module, needs};
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
 use super::{draw, feature, operands, probe, project, slice, tally, train};
 use crate::codec;
@@ -205,4 +205,8 @@ fn what_kernels_ask_for_is_read_from_their_text() {
     // WebGPU promises every device as much.
     assert!(all.iter().all(|needs| needs.invocations <= 256 && needs.buffers <= 8), "{all:?}");
     assert!(all[0].workgroup_bytes <= 16 << 10 && all[1].workgroup_bytes <= 32 << 10, "{all:?}");
+    let told = |needs: Needs| format!("{},{:03}", needs.workgroup_bytes / 1000, needs.workgroup_bytes % 1000);
+    let page = include_str!("../../docs/adapters.md").replace('\n', " ");
+    let sentence = format!("M > 1024 needs {} bytes of workgroup memory, smaller M {}.", told(all[1]), told(all[0]));
+    assert!(page.contains(&sentence), "docs/adapters.md does not say: {sentence}");
 }

@@ -187,8 +187,8 @@ impl<'a> Training<'a> {
         let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
         let mut states = Vec::with_capacity(due.len());
         for due in due.chunks(per_read as usize) {
-            let pieces: Vec<_> = due.iter().map(|&index| (&self.state, shapes.state_at[index], words(index))).collect();
-            let read = context.read(&pieces)?;
+            let ranges: Vec<_> = due.iter().map(|&index| (&self.state, shapes.state_at[index], words(index))).collect();
+            let read = context.read(&ranges)?;
             let mut rest = read.as_slice();
             for &index in due {
                 let (own, others) = rest.split_at(words(index) as usize);

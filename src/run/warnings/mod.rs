@@ -203,12 +203,12 @@ fn optimum_work(plan: &Plan, point: &ProblemPoint) -> Option<f64> {
 
 /// The optimum of seed index 0 stands for the expected one.
 fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
-    let judge = optimum_work(plan, point).and_then(|_| CohortRisk::of_optimum(plan, point));
-    let Some(judge) = judge else { return Vec::new() };
+    let risk = optimum_work(plan, point).and_then(|_| CohortRisk::of_optimum(plan, point));
+    let Some(risk) = risk else { return Vec::new() };
     let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
-        let largest = judge.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
+        let largest = risk.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
         for (name, site, range) in limited(plan) {
             if largest > range.max {
                 warnings.push(format!(

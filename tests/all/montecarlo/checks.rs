@@ -28,7 +28,7 @@ fn z(case: &Case, isotropic: f64) -> f64 {
         };
         let training = Training { steps: &steps, batch: case.batch as u32, average: case.average };
         let exact = expected(&problem, &training);
-        let risk = judge::exact(&draws, &world, &v, model);
+        let risk = risk::exact(&draws, &world, &v, model);
         let noise_on_v = (isotropic - draws.tail / model as f64) * draw::dot(&v, &v);
         risk.reducible + noise_on_v - (exact.excess + exact.approximation + draws.tail_label)
     };

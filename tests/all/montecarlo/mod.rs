@@ -8,7 +8,7 @@
 mod checks;
 mod config;
 mod draw;
-mod judge;
+mod risk;
 mod random;
 mod rounder;
 mod train;
@@ -175,9 +175,9 @@ impl Case {
         let world = draws.world(self, rounders, random);
         let v = train::train(self, draws, &world, rounders, random);
         if self.rows.is_some() {
-            return vec![judge::held_out(&world, &v)];
+            return vec![risk::held_out(&world, &v)];
         }
-        let risk = judge::exact(draws, &world, &v, self.model);
+        let risk = risk::exact(draws, &world, &v, self.model);
         let mut results = vec![risk.reducible, risk.excess];
         if self.test_samples > 0 {
             let known = self.noise * self.noise + risk.reducible - risk.excess;
