@@ -8,8 +8,8 @@
 mod checks;
 mod config;
 mod draw;
-mod risk;
 mod random;
+mod risk;
 mod rounder;
 mod train;
 
