@@ -12,9 +12,9 @@ use crate::site::Counts;
 /// policies: a choice inside the loop would keep it from becoming vector code.
 macro_rules! for_direction {
     ($op:expr, $loop:ident, $($argument:expr),*) => {
-        match ($op.rounding, $crate::cpu::codec::grid::is_rarer($op)) {
-            ($crate::format::direction::NEAREST_EVEN, false) => $loop::<{ NEAREST_EVEN }, false>($($argument),*),
-            ($crate::format::direction::NEAREST_EVEN, true) => $loop::<{ NEAREST_EVEN }, true>($($argument),*),
+        match ($op.rounding, is_rarer($op)) {
+            (NEAREST_EVEN, false) => $loop::<{ NEAREST_EVEN }, false>($($argument),*),
+            (NEAREST_EVEN, true) => $loop::<{ NEAREST_EVEN }, true>($($argument),*),
             (NEAREST_AWAY, false) => $loop::<{ NEAREST_AWAY }, false>($($argument),*),
             (NEAREST_AWAY, true) => $loop::<{ NEAREST_AWAY }, true>($($argument),*),
             (UP, false) => $loop::<{ UP }, false>($($argument),*),

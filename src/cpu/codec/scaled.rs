@@ -2,7 +2,7 @@
 //! grid, and multiplied back.
 
 use super::block::largest;
-use super::grid::{for_direction, round};
+use super::grid::{for_direction, is_rarer, round};
 use super::{Element, NAN, SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
