@@ -26,7 +26,7 @@ pub const SATURATED: u32 = 1;
 pub const UNDERFLOWED: u32 = 2;
 pub const NAN: u32 = 4;
 /// With [`NAN`], between encoding and decoding: an infinity.
-const INFINITE: u32 = 8;
+pub(crate) const INFINITE: u32 = 8;
 
 /// An element of a block that its scale says is NaN.
 const NAN_BLOCK: Rounded = Rounded { bits: QUIET, code: 0, flags: NAN };

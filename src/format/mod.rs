@@ -22,7 +22,7 @@ pub use op::{QuantOp, class, direction, policy};
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
 pub use quantizer::Quantizer;
-pub use rounding::{Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
+pub use rounding::{BLOCK_SIZES, Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
 pub use spec::{Range, Spec};
 pub use splitting::Splitting;
 

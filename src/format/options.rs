@@ -6,8 +6,8 @@ use super::limits::{
 };
 use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
-    Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials,
-    Subnormals, WHOLE, format, names,
+    BLOCK_SIZES, Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing,
+    Specials, Subnormals, WHOLE, format, names,
 };
 use crate::words::words;
 
@@ -159,7 +159,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         unset: Unset::Layout,
         applies: |q| q.layout.block().is_some(),
         read: |q, value| {
-            let known = [8, 16, 32, 64].into_iter().find(|known| value.as_integer() == Some((*known).into()));
+            let known = BLOCK_SIZES.into_iter().find(|known| value.as_integer() == Some((*known).into()));
             let size = known.or((value.as_str() == Some("vector")).then_some(WHOLE));
             q.sharing.as_mut().is_some_and(|sharing| set(&mut sharing.size, size))
         },

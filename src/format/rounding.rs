@@ -150,11 +150,14 @@ impl ScaleMode {
 /// How elements share scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sharing {
-    /// Elements that share a scale: 8, 16, 32, 64 or [`WHOLE`].
+    /// Elements that share a scale: one of [`BLOCK_SIZES`], or [`WHOLE`].
     pub size: u32,
     /// Of power-of-two scales.
     pub mode: ScaleMode,
 }
+
+/// The sizes of blocks, ascending, but [`WHOLE`].
+pub const BLOCK_SIZES: [u32; 4] = [8, 16, 32, 64];
 
 /// The size of a block that is a whole vector.
 pub const WHOLE: u32 = u32::MAX;

@@ -1,7 +1,7 @@
 //! Every kernel composed in every variant, read by naga without any adapter: it is valid WGSL, and what it shares with
 //! the host (structs, constants) is the same on both sides.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInner};
@@ -10,11 +10,12 @@ use super::facts::{Facts, Needs, module, needs};
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
 use super::{draw, feature, operands, probe, project, slice, tally, train};
 use crate::codec;
+use crate::codec::bits;
 use crate::config::{MAX_BATCH, MAX_MODEL};
-use crate::format::{Law, QuantOp, Specials, WHOLE, class, direction, policy};
+use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, direction, policy};
 use crate::plan::StepSize;
-use crate::random::Purpose;
-use crate::random::normal::TABLE;
+use crate::random::normal::{self, TABLE};
+use crate::random::{self, Purpose};
 use crate::reference::verify::{CHUNK, Question};
 use crate::twin::{Member, Twin, words};
 
@@ -45,9 +46,19 @@ macro_rules! named {
 fn constants() -> Vec<(String, u32)> {
     let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
     let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
-    all.extend(named![codec::SATURATED, codec::UNDERFLOWED, codec::NAN, codec::FLOOR, codec::DIVERGED, WHOLE, CHUNK]);
+    all.extend(named![
+        codec::SATURATED,
+        codec::UNDERFLOWED,
+        codec::NAN,
+        codec::INFINITE,
+        codec::FLOOR,
+        codec::DIVERGED
+    ]);
+    all.extend(named![bits::SIGN, bits::MAGNITUDE, bits::FRACTION, bits::IMPLICIT, bits::ONE, bits::INFINITY]);
+    all.extend(named![bits::QUIET, bits::LARGEST, bits::SMALLEST_NORMAL, bits::SMALLEST_POWER, NO_CODE, WHOLE, CHUNK]);
+    all.extend(named![random::PARITY, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
-    all.extend(named![policy::INTEGER, policy::ABRUPT]);
+    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
@@ -70,12 +81,28 @@ fn constants() -> Vec<(String, u32)> {
         ("NORMALS", 0),
         ("ROOTS", TABLE.len() as u32),
         ("BATCH", MAX_BATCH),
+        ("SMALLEST_BLOCK", BLOCK_SIZES[0]),
     ]);
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
     let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE]);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
     all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).collect()
 }
+
+/// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
+/// workgroups from its text.
+const SHADERS_OWN: &[&str] = &[
+    "STRICT",
+    "EVERY_CLASS",
+    "GROUPS",
+    "SIDE",
+    "SLICE_QUADS",
+    "THREADS",
+    "UNIT",
+    "COUNTERS",
+    "COUNTER_WORDS",
+    "NAN_WORDS",
+];
 
 /// Every kernel in every variant, once per text.
 fn modules() -> Vec<(Kernel, Variant, String, Module)> {
@@ -164,13 +191,16 @@ fn structs_have_the_members_of_their_twins() {
 #[test]
 fn constants_have_the_values_of_their_twins() {
     let constants = constants();
-    let mut found = HashSet::new();
+    let (mut found, mut alone) = (HashSet::new(), BTreeSet::new());
     for (kernel, variant, _, module) in modules() {
         let of_variant = ("MODEL".to_string(), variant.model);
         for (_, constant) in module.constants.iter() {
             let Some(name) = &constant.name else { continue };
             let twin = constants.iter().chain([&of_variant]).find(|(twin, _)| twin == name);
-            let Some((_, value)) = twin else { continue };
+            let Some((_, value)) = twin else {
+                alone.extend((!SHADERS_OWN.contains(&name.as_str())).then(|| format!("{} of {}", name, kernel.name)));
+                continue;
+            };
             let own = &module.global_expressions[constant.init];
             assert!(
                 matches!(own, Expression::Literal(Literal::U32(own)) if own == value),
@@ -180,6 +210,7 @@ fn constants_have_the_values_of_their_twins() {
             found.insert(name.clone());
         }
     }
+    assert!(alone.is_empty(), "constants of shaders without a twin here: {alone:?}");
     for (name, _) in constants {
         assert!(found.contains(&name), "no shader has a constant {name}");
     }

@@ -11,7 +11,7 @@ mod words;
 pub use words::{Words, user_purpose};
 
 /// Threefish's key-schedule parity constant, in its 32-bit form.
-const PARITY: u32 = 0x1BD1_1BDA;
+pub(crate) const PARITY: u32 = 0x1BD1_1BDA;
 
 /// One round. Even rounds pair (x0, x1) and (x2, x3); odd rounds pair (x0, x3) and (x2, x1).
 macro_rules! mix {

@@ -9,8 +9,8 @@
 pub use super::normal_table::TABLE;
 
 /// log2 of the number of segments per octave.
-const SEGMENT_BITS: u32 = 5;
-const SLOPE_BITS: u32 = 14;
+pub(crate) const SEGMENT_BITS: u32 = 5;
+pub(crate) const SLOPE_BITS: u32 = 14;
 /// The unit of [`normal_units`], 2^-19.
 const UNIT: f32 = 1.0 / 524_288.0;
 

@@ -5,14 +5,13 @@ use super::{Device, Verdict};
 use crate::codec::bits::FRACTION;
 use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, flush48};
 use crate::error::Result;
-use crate::format::{QuantOp, Quantizer, Sharing, WHOLE};
+use crate::format::{BLOCK_SIZES, QuantOp, Quantizer, Sharing, WHOLE};
 use crate::reference::quantize::Job;
 use crate::reference::verify::mixed;
 
 /// Elements of a row: no multiple of any block's size, so that the last ones are shorter.
 const COLUMNS: usize = 203;
 const ROWS: u32 = 96;
-const SIZES: [u32; 5] = [8, 16, 32, 64, WHOLE];
 
 /// Runs the case of one format, scale mode and rounding.
 pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
@@ -20,8 +19,9 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
     let mut count = 0;
     let Some(sharing) = quantizer.sharing else { return Ok(Verdict::Unsupported("nothing is shared".into())) };
     // A size that the format fixes itself is the only one.
-    for size in if sharing.size == WHOLE { &SIZES[4..] } else { &SIZES } {
-        let quantizer = Quantizer { sharing: Some(Sharing { size: *size, ..sharing }), ..*quantizer };
+    let sizes = if sharing.size == WHOLE { &[][..] } else { &BLOCK_SIZES };
+    for size in sizes.iter().copied().chain([WHOLE]) {
+        let quantizer = Quantizer { sharing: Some(Sharing { size, ..sharing }), ..*quantizer };
         let op = QuantOp::of(&quantizer);
         let verdict = match device {
             Device::Cpu => on_lanes(&op, &input, &quantizer),
@@ -47,7 +47,7 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
             }
         };
         if let Some(mut lines) = verdict {
-            lines.insert(0, format!("blocks of {}", crate::format::block_name(*size)));
+            lines.insert(0, format!("blocks of {}", crate::format::block_name(size)));
             return Ok(Verdict::Fail(lines));
         }
         count += input.len() as u64;
