@@ -91,18 +91,7 @@ fn constants() -> Vec<(String, u32)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &[&str] = &[
-    "STRICT",
-    "EVERY_CLASS",
-    "GROUPS",
-    "SIDE",
-    "SLICE_QUADS",
-    "THREADS",
-    "UNIT",
-    "COUNTERS",
-    "COUNTER_WORDS",
-    "NAN_WORDS",
-];
+const SHADERS_OWN: &[&str] = &["STRICT", "EVERY_CLASS", "SCALARS", "GROUPS", "SIDE", "SLICE_QUADS", "THREADS", "UNIT"];
 
 /// Every kernel in every variant, once per text.
 fn modules() -> Vec<(Kernel, Variant, String, Module)> {
