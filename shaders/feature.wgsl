@@ -29,16 +29,6 @@ struct Feature {
     op: QuantOp,
 }
 
-const FEATURE_WORDS: u32 = 8u + 2u * OP_WORDS;
-
-fn load_feature(at: u32) -> Feature {
-    return Feature(
-        params.words[at], params.words[at + 1u], params.words[at + 2u], bitcast<f32>(params.words[at + 3u]),
-        bitcast<f32>(params.words[at + 4u]), params.words[at + 5u], params.words[at + 6u], params.words[at + 7u],
-        load_op(at + 8u), load_op(at + 8u + OP_WORDS),
-    );
-}
-
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> p: array<f32>; // [product][slot][sample][row]
 @group(0) @binding(3) var<storage, read> data_counts: array<u32>; // [op][slot][sample][TALLY]

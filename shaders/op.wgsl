@@ -1,4 +1,7 @@
 // A site's operation, as words of the parameters. Twin of src/format/op.rs.
+//
+// Of a struct that stands in `words`, here and in other files, src/gpu/loaders.rs adds the number of words and what
+// reads one: of QuantOp `const QUANT_OP_WORDS: u32` and `fn load_quant_op(at: u32) -> QuantOp`.
 // needs: common
 
 const CLASS_NONE: u32 = 0u;
@@ -29,8 +32,6 @@ const DITHER: u32 = 6u;
 const NAN_CODE: u32 = 1u;
 const IEEE: u32 = 2u;
 
-const OP_WORDS: u32 = 20u;
-
 struct QuantOp {
     kind: u32, // `class` of the Rust twin, a reserved word here
     rounding: u32,
@@ -52,16 +53,6 @@ struct QuantOp {
     purpose: u32,
     one_draw: u32, // `shared`
     random_shift: u32,
-}
-
-fn load_op(at: u32) -> QuantOp {
-    return QuantOp(
-        params.words[at], params.words[at + 1u], i32(params.words[at + 2u]), bitcast<i32>(params.words[at + 3u]),
-        params.words[at + 4u], params.words[at + 5u], params.words[at + 6u], params.words[at + 7u],
-        params.words[at + 8u], params.words[at + 9u], bitcast<i32>(params.words[at + 10u]), params.words[at + 11u],
-        params.words[at + 12u], params.words[at + 13u], params.words[at + 14u], params.words[at + 15u],
-        bitcast<i32>(params.words[at + 16u]), params.words[at + 17u], params.words[at + 18u], params.words[at + 19u],
-    );
 }
 
 fn has(op: QuantOp, bit: u32) -> bool {

@@ -24,12 +24,6 @@ struct Product {
     rows: u32,
 }
 
-const PRODUCT_WORDS: u32 = 3u;
-
-fn load_product(at: u32) -> Product {
-    return Product(params.words[at], params.words[at + 1u], params.words[at + 2u]);
-}
-
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [component][slot][sample][panel]
 @group(0) @binding(3) var<storage, read> g: array<vec4<f32>>; // [component][slot][row][column]

@@ -5,7 +5,6 @@
 
 const SLICE: u32 = 128u;
 const SLICE_OPS: u32 = 32u; // operations of a dispatch, at most
-const SPLIT_OP_WORDS: u32 = OP_WORDS + 2u;
 const GROUPS: u32 = SLICE / SMALLEST_BLOCK;
 
 struct Panel {
@@ -31,10 +30,6 @@ struct SplitOp {
     op: QuantOp,
     components: u32,
     bits: u32, // significant ones, of each component
-}
-
-fn load_split_op(at: u32) -> SplitOp {
-    return SplitOp(load_op(at), params.words[at + OP_WORDS], params.words[at + OP_WORDS + 1u]);
 }
 
 // The vector of a workgroup.

@@ -39,17 +39,6 @@ struct Run {
     state_words: u32, // of a slot
 }
 
-const RUN_WORDS: u32 = 15u;
-
-fn load_run(at: u32) -> Run {
-    return Run(
-        params.words[at], params.words[at + 1u], params.words[at + 2u], params.words[at + 3u], params.words[at + 4u],
-        params.words[at + 5u], StepSize(bitcast<f32>(params.words[at + 6u]), params.words[at + 7u]),
-        params.words[at + 8u], params.words[at + 9u], params.words[at + 10u], params.words[at + 11u],
-        params.words[at + 12u], params.words[at + 13u], params.words[at + 14u],
-    );
-}
-
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> z: array<f32>; // per feature [slot][sample][M]
 @group(0) @binding(3) var<storage, read> labels: array<f32>; // [slot][sample]
@@ -145,7 +134,7 @@ fn write_f32(at: u32, x: f32) {
 }
 
 fn run_op(site: u32) -> QuantOp {
-    return load_op(run.ops_at + site * OP_WORDS);
+    return load_quant_op(run.ops_at + site * QUANT_OP_WORDS);
 }
 
 // One element through an operation; `largest` is that of its block.

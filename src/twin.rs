@@ -83,6 +83,21 @@ macro_rules! constants {
 
 pub(crate) use {constants, member, members, twin};
 
+/// A shared struct, whichever it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared {
+    pub name: &'static str,
+    pub members: &'static [Member],
+    /// In bytes.
+    pub size: usize,
+}
+
+impl Shared {
+    pub const fn of<T: Twin>() -> Shared {
+        Shared { name: T::NAME, members: T::MEMBERS, size: size_of::<T>() }
+    }
+}
+
 /// Words of a shared struct.
 pub const fn words<T: Twin>() -> u32 {
     (size_of::<T>() / 4) as u32

@@ -1,5 +1,6 @@
 //! The list of kernels, and the composer that joins their WGSL files.
 
+use super::loaders::loaders;
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::twin::{Member, Twin};
 
@@ -89,10 +90,15 @@ fn files(kernel: &Kernel) -> Vec<(&'static str, &'static str)> {
     files
 }
 
+/// What all variants of a kernel have in common: its files, with the loaders of their structs.
+fn body(kernel: &Kernel) -> String {
+    let of_file = |(name, text)| format!("\n// {name}.wgsl\n{text}{}", loaders(text));
+    files(kernel).into_iter().map(of_file).collect()
+}
+
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {
-    let texts = KERNELS.iter().flat_map(files).flat_map(|(_, text)| text.bytes());
-    crate::hash::fnv1a64(texts)
+    crate::hash::fnv1a64(KERNELS.iter().flat_map(|kernel| body(kernel).into_bytes()))
 }
 
 /// Sizes of models for which pipelines of train and feature are built, ascending: the weights of the one and the
@@ -127,7 +133,7 @@ impl Variant {
 /// The WGSL of a kernel. It starts with those constants of the variant that occur, so that variants between which a
 /// kernel does not choose have the same text.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
-    let files = files(kernel);
+    let body = body(kernel);
     let constants = [
         ("STRICT", format!("bool = {}", variant.strict)),
         ("EVERY_CLASS", format!("bool = {}", variant.every_class)),
@@ -136,12 +142,9 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     ];
     let mut text = String::new();
     for (name, value) in constants {
-        if files.iter().any(|(_, part)| part.contains(name)) {
+        if body.contains(name) {
             text.push_str(&format!("const {name}: {value};\n"));
         }
     }
-    for (name, part) in files {
-        text.push_str(&format!("\n// {name}.wgsl\n{part}"));
-    }
-    text
+    text + &body
 }

@@ -13,6 +13,7 @@ mod gemv;
 pub mod kernels;
 mod known;
 mod launch;
+mod loaders;
 mod operands;
 mod params;
 mod pipeline;

@@ -8,32 +8,20 @@ use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInne
 
 use super::facts::{Facts, Needs, module, needs};
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
-use super::{draw, feature, operands, probe, project, slice, tally, train};
+use super::loaders::{self, IN_WORDS};
+use super::{draw, probe, project, slice, tally, train};
 use crate::codec;
 use crate::codec::bits;
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, direction, policy};
-use crate::plan::StepSize;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
 use crate::reference::verify::{CHUNK, Question};
-use crate::twin::{Member, Twin, words};
+use crate::twin::{Member, Shared};
 
 /// Structs that several kernels share, or that stand in `words`.
-fn structs() -> Vec<(&'static str, &'static [Member], usize)> {
-    fn of<T: Twin>() -> (&'static str, &'static [Member], usize) {
-        (T::NAME, T::MEMBERS, size_of::<T>())
-    }
-    vec![
-        of::<QuantOp>(),
-        of::<slice::SplitOp>(),
-        of::<slice::Panel>(),
-        of::<operands::Product>(),
-        of::<feature::Feature>(),
-        of::<train::Run>(),
-        of::<StepSize>(),
-        of::<probe::Found>(),
-    ]
+fn structs() -> Vec<Shared> {
+    [IN_WORDS, &[Shared::of::<slice::Panel>(), Shared::of::<probe::Found>()]].concat()
 }
 
 macro_rules! named {
@@ -73,11 +61,6 @@ fn constants() -> Vec<(String, u32)> {
         ("ASK_CODEC", Question::Codec(QuantOp::none()).number()),
         ("ASK_NORMAL", Question::Normal.number()),
         ("ASK_WORDS", Question::Words.number()),
-        ("OP_WORDS", words::<QuantOp>()),
-        ("SPLIT_OP_WORDS", words::<slice::SplitOp>()),
-        ("PRODUCT_WORDS", words::<operands::Product>()),
-        ("FEATURE_WORDS", words::<feature::Feature>()),
-        ("RUN_WORDS", words::<train::Run>()),
         ("NORMALS", 0),
         ("ROOTS", TABLE.len() as u32),
         ("BATCH", MAX_BATCH),
@@ -86,7 +69,8 @@ fn constants() -> Vec<(String, u32)> {
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
     let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE]);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
-    all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).collect()
+    let words = IN_WORDS.iter().map(|shared| (loaders::constant(shared.name), (shared.size / 4) as u32));
+    all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words).collect()
 }
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
@@ -159,9 +143,9 @@ fn structs_have_the_members_of_their_twins() {
                 // An array without a length counts as one element.
                 assert_eq!(*span, last.offset + 4, "{place}");
                 assert_eq!(last.offset as usize, kernel.span, "{place}: where words start");
-            } else if let Some((_, host, size)) = structs.iter().find(|(twin, ..)| twin == name) {
-                assert_eq!(difference(&module, members, host), None, "{place}");
-                assert_eq!(*span as usize, *size, "{place}");
+            } else if let Some(twin) = structs.iter().find(|twin| twin.name == name) {
+                assert_eq!(difference(&module, members, twin.members), None, "{place}");
+                assert_eq!(*span as usize, twin.size, "{place}");
                 found.insert(name.clone());
             } else {
                 let loads = |name: &Option<String>| name.as_ref().is_some_and(|name| name.starts_with("load_"));
@@ -172,7 +156,7 @@ fn structs_have_the_members_of_their_twins() {
             }
         }
     }
-    for (name, ..) in structs {
+    for Shared { name, .. } in structs {
         assert!(found.contains(name), "no shader has a struct {name}");
     }
 }
