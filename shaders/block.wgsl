@@ -61,7 +61,7 @@ fn groups_of(op: QuantOp, len: u32) -> u32 {
     return (len - 1u) / op.block + 1u;
 }
 
-// Whether blocks lie inside a slice of 128 elements.
+// Whether blocks lie inside a slice.
 fn is_within_slice(op: QuantOp) -> bool {
     return shares(op) && op.block != WHOLE;
 }

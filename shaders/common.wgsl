@@ -7,6 +7,9 @@
 const NORMALS: u32 = 0u;
 // Invocations that share the elements of a vector: element j belongs to lane j mod LANES.
 const LANES: u32 = 32u;
+// Four elements of each lane: one counter per lane gives the words of a slice, and the projection's sums are slice by
+// slice.
+const SLICE: u32 = 128u;
 
 // WGSL lets a compiler fuse a*b + c and re-associate sums. A value that went through this XOR is one it knows
 // nothing about, so the operation before it is rounded on its own.
@@ -31,6 +34,12 @@ fn guarded4(x: vec4<f32>) -> vec4<f32> {
         return opaque4(x);
     }
     return x;
+}
+
+// Counter of an element's random word, which is component `element % SLICE / LANES` of its four: neighbouring lanes
+// have neighbouring counters.
+fn counter_of(element: u32) -> u32 {
+    return LANES * (element / SLICE) + element % LANES;
 }
 
 fn random_words(seed_index: u32, counter: u32, second: u32, purpose: u32) -> vec4<u32> {

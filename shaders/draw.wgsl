@@ -34,7 +34,7 @@ fn covariates(vector: Vector, at: u32, lane: u32) -> vec4<u32> {
     let first = params.panel.first + at;
     var words = vec4<u32>(0u);
     if params.uploads == 0u {
-        words = random_words(vector.seed_index, slice_counter(first, lane), vector.second, PURPOSE_COVARIATE);
+        words = random_words(vector.seed_index, counter_of(first + lane), vector.second, PURPOSE_COVARIATE);
     }
     var x = vec4<u32>(0u);
     for (var j = 0u; j < 4u; j++) {

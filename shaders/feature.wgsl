@@ -102,7 +102,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         bits = flush48(bitcast<u32>(opaque(bitcast<f32>(bits) * about.scale)));
         if about.tail != 0.0 {
             if k % 4u == 0u {
-                words = random_words(seed_index, 8u * k + lane, absolute, PURPOSE_TAIL);
+                words = random_words(seed_index, counter_of(j), absolute, PURPOSE_TAIL);
             }
             let noise = opaque(about.tail * normal_draw(words[k % 4u]));
             bits = flush48(bitcast<u32>(opaque(opaque(bitcast<f32>(bits)) + noise)));
@@ -120,7 +120,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var k = 0u; k * LANES + lane < model; k++) {
             let j = LANES * k + lane;
             if k % 4u == 0u {
-                words = vector_words(op, seed_index, 8u * k + lane, absolute);
+                words = vector_words(op, seed_index, counter_of(j), absolute);
             }
             let value = apply_one(op, bitcast<u32>(z[z_at + j]), block_maximum(op, j), words[k % 4u]);
             total += tally(value.flags);

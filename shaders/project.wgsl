@@ -31,7 +31,7 @@ struct Product {
 
 const SIDE: u32 = 8u; // threads of a workgroup along rows, and along samples
 const TILE: u32 = 4u; // rows, and samples, of a thread
-const SLICE_QUADS: u32 = 32u; // of 128 columns
+const SLICE_QUADS: u32 = SLICE / 4u;
 
 fn add_quad(sums: vec4<f32>, x: vec4<f32>, g0: vec4<f32>, g1: vec4<f32>, g2: vec4<f32>, g3: vec4<f32>) -> vec4<f32> {
     var s = sums;

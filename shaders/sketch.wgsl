@@ -22,9 +22,7 @@ fn entries(vector: Vector, first: u32, lane: u32) -> vec4<u32> {
     let row = vector.second;
     var words = vec4<u32>(0u);
     if params.uploads == 0u {
-        words = words_of_pass(
-            vector.seed_index, slice_counter(first, lane), row, PURPOSE_SKETCH, params.pass_word,
-        );
+        words = words_of_pass(vector.seed_index, counter_of(first + lane), row, PURPOSE_SKETCH, params.pass_word);
     }
     var g = vec4<u32>(0u);
     for (var j = 0u; j < 4u; j++) {

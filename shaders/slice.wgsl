@@ -3,7 +3,6 @@
 // `components`, where results go, and `counts`: tallies [op][slot][vector], then largest magnitudes [slot][vector].
 // needs: op, site, block
 
-const SLICE: u32 = 128u;
 const SLICE_OPS: u32 = 32u; // operations of a dispatch, at most
 const GROUPS: u32 = SLICE / SMALLEST_BLOCK;
 
@@ -55,11 +54,6 @@ fn start_slices(lane: u32) {
     workgroupBarrier();
 }
 
-// Counter of this lane's words for the slice that starts at a column.
-fn slice_counter(column: u32, lane: u32) -> u32 {
-    return column / 4u + lane;
-}
-
 // One slice, which starts `at` columns into the panel: x[j] are the bits of this lane's element 32 j + lane. `whole` is
 // the largest magnitude of the vector.
 fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) {
@@ -77,7 +71,7 @@ fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) 
         }
         // One draw serves all rows of the sketch.
         let second = select(vector.second, 0u, op.one_draw != 0u);
-        let words = vector_words(op, vector.seed_index, slice_counter(column, lane), second);
+        let words = vector_words(op, vector.seed_index, counter_of(column + lane), second);
         var total = vec3<u32>(0u);
         for (var j = 0u; j < 4u; j++) {
             let within = LANES * j + lane;

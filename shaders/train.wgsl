@@ -21,7 +21,7 @@ var<private> words: vec4<u32>;
 // Word of element 32 k + lane of an M-vector of this update.
 fn element_word(op: QuantOp, k: u32) -> u32 {
     if draws(op) && k % 4u == 0u {
-        words = vector_words(op, seed_index, LANES * (k / 4u) + lane, update);
+        words = vector_words(op, seed_index, counter_of(LANES * k + lane), update);
     }
     return words[k % 4u];
 }

@@ -166,9 +166,8 @@ fn scalar_word(op: QuantOp, b: u32) -> u32 {
 
 // The word of element j of z_b as Z^T r reads it.
 fn gradient_word(op: QuantOp, j: u32, b: u32) -> u32 {
-    let within = j % 128u;
-    let words = vector_words(op, seed_index, 32u * (j / 128u) + within % 32u, sample + b);
-    return words[within / 32u];
+    let words = vector_words(op, seed_index, counter_of(j), sample + b);
+    return words[j % SLICE / LANES];
 }
 
 // z_bj as Z^T r reads it; `largest` is that of its block along the batch.
