@@ -1,6 +1,8 @@
 // Standard normal draws in integer arithmetic, one word each. Twin of src/random/normal.rs; the caller
 // loads the entry at normal_index(word) from its own binding of the table.
 
+// The bits of a word that are its tail probability; the other one is the sign.
+const TAIL_BITS: u32 = 0x7fffffffu;
 // log2 of the number of segments per octave.
 const SEGMENT_BITS: u32 = 5u;
 const SLOPE_BITS: u32 = 14u;
@@ -9,7 +11,7 @@ const UNIT: f32 = 1.0 / 524288.0;
 
 // u + 32 with its leading one shifted to bit 31, and the number of places it moved.
 fn normalized(word: u32) -> vec2<u32> {
-    let v = (word & 0x7fffffffu) + (1u << SEGMENT_BITS);
+    let v = (word & TAIL_BITS) + (1u << SEGMENT_BITS);
     let zeros = countLeadingZeros(v);
     return vec2<u32>(v << zeros, zeros);
 }

@@ -67,7 +67,7 @@ fn apply_one(op: QuantOp, bits: u32, largest: u32, word: u32) -> Stored {
 
 // The flags of one element as counts: saturated, underflowed, nan.
 fn tally(flags: u32) -> vec3<u32> {
-    return vec3<u32>(flags & 1u, (flags >> 1u) & 1u, (flags >> 2u) & 1u);
+    return min(vec3<u32>(flags) & vec3<u32>(SATURATED, UNDERFLOWED, NAN), vec3<u32>(1u));
 }
 
 // Words of a tally, and which of them counts what is not a number. That of a feature vector has one more: whether such

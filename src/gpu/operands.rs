@@ -5,6 +5,13 @@ use crate::format::{QuantOp, WHOLE};
 use crate::plan::ProblemPoint;
 use crate::twin::twin;
 
+/// Loops of draw for a slice but for its operations, and those for them: a test counts the shader's. Iterations of a
+/// loop include its last test, which some devices count towards their limit.
+pub const SLICE_LOOPS: usize = 5;
+pub const OPERATION_LOOPS: usize = 5;
+/// Iterations of a loop over the four elements that a lane has of a slice.
+const FOUR: u64 = 4 + 1;
+
 /// What x or G becomes under an operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operand {
@@ -21,9 +28,10 @@ impl Operand {
         self.split.op.shares() && self.split.op.block == WHOLE
     }
 
-    /// Loop iterations for a slice in draw and sketch, with the last test of each loop.
+    /// Loop iterations for a slice in draw and sketch: operations, offers to blocks, clearing, elements, components.
     fn loops(&self) -> u64 {
-        16 + 4 * u64::from(self.split.components)
+        let loops: [u64; OPERATION_LOOPS] = [1, FOUR, 2, FOUR, 4 * (1 + u64::from(self.split.components))];
+        loops.iter().sum()
     }
 }
 
@@ -87,9 +95,13 @@ pub fn operands(point: &ProblemPoint) -> Operands {
     all
 }
 
-/// Loop iterations of a slice, operations included; a dispatch has at most [`SLICE_OPS`].
-pub fn slice_loops(ops: &[Operand]) -> u64 {
-    18 + ops.chunks(SLICE_OPS as usize).map(|ops| ops.iter().map(Operand::loops).sum()).max().unwrap_or(0)
+/// Loop iterations of a slice in draw: slices, covariates, their largest magnitude, components of w*, products with
+/// each; then operations, of which a dispatch has at most [`SLICE_OPS`].
+pub fn slice_loops(ops: &[Operand], target_components: u32) -> u64 {
+    let targets = u64::from(target_components);
+    let loops: [u64; SLICE_LOOPS] = [1, FOUR, FOUR, 1 + targets, FOUR * targets];
+    let of_ops = ops.chunks(SLICE_OPS as usize).map(|ops| 1 + ops.iter().map(Operand::loops).sum::<u64>());
+    loops.iter().sum::<u64>() + of_ops.max().unwrap_or(1)
 }
 
 /// Chunks of at most [`SLICE_OPS`] operations: (index of the first, the chunk).

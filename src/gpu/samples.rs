@@ -73,7 +73,7 @@ impl<'a> Samples<'a> {
 
     /// Columns per dispatch, so that no invocation loops too long.
     pub fn columns(&self, limit: u64, ops: &[Operand]) -> u64 {
-        limit.min((self.launch.tuning.loops / slice_loops(ops)).max(1) * u64::from(SLICE))
+        limit.min((self.launch.tuning.loops / slice_loops(ops, 0)).max(1) * u64::from(SLICE))
     }
 
     /// Runs a kernel in the launch's variant.

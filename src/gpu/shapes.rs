@@ -117,7 +117,7 @@ impl Shapes {
         let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
-        let slice = slice_loops(&data_ops) + 6 * u64::from(point.problem.target_components());
+        let slice = slice_loops(&data_ops, point.problem.target_components());
         let short = (tuning.loops / slice).max(1) * u64::from(SLICE);
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short);
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);

@@ -1,7 +1,13 @@
 //! What draw and sketch have in common: a panel of columns, and the operations on it. Twin of shaders/slice.wgsl.
 
+use crate::cpu::lanes;
 use crate::format::QuantOp;
+use crate::reference;
 use crate::twin::{constants, members, twin};
+
+// The reference and the fast CPU code have their own.
+const _: () = assert!(SLICE as usize == reference::project::SLICE && SLICE as usize == lanes::SLICE);
+const _: () = assert!(LANES as usize == lanes::LANES);
 
 constants! {
     /// Invocations that share the elements of a vector.

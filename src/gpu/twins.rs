@@ -4,11 +4,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgpu::naga::{Expression, Literal, Module, ScalarKind, StructMember, TypeInner};
+use wgpu::naga::{Block, Expression, Literal, Module, ScalarKind, Statement, StructMember, TypeInner};
 
 use super::facts::{Facts, Needs, module, needs};
-use super::kernels::{KERNELS, Kernel, MODEL_SIZES, Variant, compose, model_size};
+use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
 use super::loaders::{self, IN_WORDS};
+use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
+use super::train::schedule::{OTHER_LOOPS, UNIT_LOOPS};
 use super::{draw, probe, project, slice, tally, train};
 use crate::codec;
 use crate::codec::bits;
@@ -31,7 +33,7 @@ macro_rules! named {
 }
 
 /// Constants that shaders have by the same name, or by the one here.
-fn constants() -> Vec<(String, u32)> {
+fn constants() -> Vec<(String, Literal)> {
     let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
     let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
     all.extend(named![
@@ -44,7 +46,7 @@ fn constants() -> Vec<(String, u32)> {
     ]);
     all.extend(named![bits::SIGN, bits::MAGNITUDE, bits::FRACTION, bits::IMPLICIT, bits::ONE, bits::INFINITY]);
     all.extend(named![bits::QUIET, bits::LARGEST, bits::SMALLEST_NORMAL, bits::SMALLEST_POWER, NO_CODE, WHOLE, CHUNK]);
-    all.extend(named![random::PARITY, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
+    all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
     all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
@@ -70,12 +72,14 @@ fn constants() -> Vec<(String, u32)> {
     let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE]);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
     let words = IN_WORDS.iter().map(|shared| (loaders::constant(shared.name), (shared.size / 4) as u32));
-    all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words).collect()
+    let all = all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words);
+    let all = all.map(|(name, value)| (name, Literal::U32(value)));
+    all.chain([("UNIT".into(), Literal::F32(normal::UNIT))]).collect()
 }
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &[&str] = &["STRICT", "EVERY_CLASS", "SCALARS", "GROUPS", "SIDE", "SLICE_QUADS", "THREADS", "UNIT"];
+const SHADERS_OWN: &[&str] = &["STRICT", "EVERY_CLASS", "SCALARS", "GROUPS", "SIDE", "SLICE_QUADS", "THREADS"];
 
 /// Every kernel in every variant, once per text.
 fn modules() -> Vec<(Kernel, Variant, String, Module)> {
@@ -164,28 +168,68 @@ fn structs_have_the_members_of_their_twins() {
 #[test]
 fn constants_have_the_values_of_their_twins() {
     let constants = constants();
-    let (mut found, mut alone) = (HashSet::new(), BTreeSet::new());
+    let (mut found, mut alone, mut own) = (HashSet::new(), BTreeSet::new(), BTreeSet::new());
     for (kernel, variant, _, module) in modules() {
-        let of_variant = ("MODEL".to_string(), variant.model);
+        let of_variant = ("MODEL".to_string(), Literal::U32(variant.model));
         for (_, constant) in module.constants.iter() {
             let Some(name) = &constant.name else { continue };
             let twin = constants.iter().chain([&of_variant]).find(|(twin, _)| twin == name);
             let Some((_, value)) = twin else {
-                alone.extend((!SHADERS_OWN.contains(&name.as_str())).then(|| format!("{} of {}", name, kernel.name)));
+                match SHADERS_OWN.contains(&name.as_str()) {
+                    true => own.insert(name.clone()),
+                    false => alone.insert(format!("{name} of {}", kernel.name)),
+                };
                 continue;
             };
-            let own = &module.global_expressions[constant.init];
-            assert!(
-                matches!(own, Expression::Literal(Literal::U32(own)) if own == value),
-                "shader {}: {name} is {own:?}, on the host {value}",
-                kernel.name
-            );
+            let init = &module.global_expressions[constant.init];
+            let is_same = matches!(init, Expression::Literal(init) if init == value);
+            assert!(is_same, "shader {}: {name} is {init:?}, on the host {value:?}", kernel.name);
             found.insert(name.clone());
         }
     }
     assert!(alone.is_empty(), "constants of shaders without a twin here: {alone:?}");
+    assert_eq!(own, SHADERS_OWN.iter().map(|name| name.to_string()).collect(), "constants without a twin");
     for (name, _) in constants {
         assert!(found.contains(&name), "no shader has a constant {name}");
+    }
+}
+
+/// Loops of a statement, those of what it calls included, once for each call: as where a compiler inlines all.
+fn loops_of(module: &Module, statement: &Statement) -> usize {
+    match statement {
+        Statement::Loop { body, continuing, .. } => 1 + loops(module, body) + loops(module, continuing),
+        Statement::Block(body) => loops(module, body),
+        Statement::If { accept, reject, .. } => loops(module, accept) + loops(module, reject),
+        Statement::Switch { cases, .. } => cases.iter().map(|case| loops(module, &case.body)).sum(),
+        Statement::Call { function, .. } => loops(module, &module.functions[*function].body),
+        _ => 0,
+    }
+}
+
+fn loops(module: &Module, body: &Block) -> usize {
+    body.iter().map(|statement| loops_of(module, statement)).sum()
+}
+
+/// Some drivers end an invocation's loops after so many iterations: the host counts them, so it must know every loop.
+#[test]
+fn the_host_knows_every_loop_of_long_kernels() {
+    for (kernel, _, _, module) in modules() {
+        let main = &module.entry_points[0].function.body;
+        let of_function = |name: &str| {
+            let function = module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name));
+            function.map(|(_, function)| loops(&module, &function.body))
+        };
+        // The long loop, of units or of slices, and those in it.
+        let longest = main.iter().map(|statement| loops_of(&module, statement)).max();
+        if kernel.name == TRAIN.name {
+            assert_eq!(longest, Some(1 + UNIT_LOOPS), "{} in the loop of units", kernel.name);
+            assert_eq!(loops(&module, main), 1 + UNIT_LOOPS + OTHER_LOOPS, "{}", kernel.name);
+        } else if let Some(of_operations) = of_function("quantize_slice") {
+            // The sketch has no components of w*.
+            let own = if kernel.name == SKETCH.name { SLICE_LOOPS - 2 } else { SLICE_LOOPS };
+            assert_eq!(of_operations, OPERATION_LOOPS, "{} in the operations of a slice", kernel.name);
+            assert_eq!(longest, Some(own + OPERATION_LOOPS), "{} in the loop of slices", kernel.name);
+        }
     }
 }
 

@@ -8,16 +8,18 @@
 
 pub use super::normal_table::TABLE;
 
+/// The bits of a word that are its tail probability; the other one is the sign.
+pub(crate) const TAIL_BITS: u32 = 0x7fff_ffff;
 /// log2 of the number of segments per octave.
 pub(crate) const SEGMENT_BITS: u32 = 5;
 pub(crate) const SLOPE_BITS: u32 = 14;
 /// The unit of [`normal_units`], 2^-19.
-const UNIT: f32 = 1.0 / 524_288.0;
+pub(crate) const UNIT: f32 = 1.0 / 524_288.0;
 
 /// u + 32 with its leading one shifted to bit 31, and the number of places it moved.
 #[inline(always)]
 fn normalized(word: u32) -> (u32, u32) {
-    let v = (word & 0x7fff_ffff) + (1 << SEGMENT_BITS);
+    let v = (word & TAIL_BITS) + (1 << SEGMENT_BITS);
     let zeros = v.leading_zeros();
     (v << zeros, zeros)
 }

@@ -1,6 +1,6 @@
 //! The host of shaders/train.wgsl and shaders/update.wgsl: dispatches of runs, and their states.
 
-mod schedule;
+pub mod schedule;
 pub mod state;
 
 use std::mem::offset_of;

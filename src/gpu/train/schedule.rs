@@ -1,15 +1,20 @@
 //! Which units of work a dispatch of train does: as many as keep an invocation's loops, and the dispatch, short.
 
 use crate::config::MAX_MODEL;
+use crate::format::BLOCK_SIZES;
 use crate::gpu::slice::LANES;
+use crate::gpu::train::state::COUNTERS;
 use crate::plan::Trajectory;
 
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
 const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
-/// All loops of all units, 17, and one more. A compiler that masks lanes instead of jumping runs each of them once
-/// even where its branch is not taken: llvmpipe does, and counts it towards its limit, as it does a loop's last test.
-const IDLE: u64 = 18;
+/// Loops of all units, and those outside of the loop of units: a test counts the shader's.
+pub const UNIT_LOOPS: usize = 17;
+pub const OTHER_LOOPS: usize = 6;
+/// A compiler that masks lanes instead of jumping runs each loop once even where its branch is not taken: llvmpipe
+/// does, and counts it towards its limit, as it does a loop's last test.
+const IDLE: u64 = UNIT_LOOPS as u64 + 1;
 
 /// Where a run stands: the same for every cohort of the launch, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,8 +47,8 @@ struct Loops {
 fn loops_of(t: &Trajectory) -> Loops {
     let batch = u64::from(t.batch);
     let (rounds, batch_rounds) = (u64::from(t.model).div_ceil(LANES.into()), batch.div_ceil(LANES.into()));
-    // A set of largest magnitudes has one for 8 elements; 32 lanes clear it.
-    let clear = 1 + rounds.max(batch_rounds) / 8;
+    // A set of largest magnitudes has one for each of the smallest blocks; 32 lanes clear it.
+    let clear = 1 + rounds.max(batch_rounds) / u64::from(BLOCK_SIZES[0]);
     Loops {
         parameter: 3 * rounds + clear,
         dot: 1 + IDLE + rounds,
@@ -74,11 +79,13 @@ impl Loops {
     }
 }
 
-/// Loop iterations of a dispatch outside of its units: copies from and to the state, clearing the largest magnitudes
-/// of the larger variant, counters.
+/// Loop iterations of a dispatch outside of its units: clearing the largest magnitudes of the larger variant, copies
+/// from and to the state, counters.
 fn overhead(t: &Trajectory) -> u64 {
-    let copies = 2 * u64::from(t.model).div_ceil(LANES.into()) + 2 * u64::from(t.batch).div_ceil(LANES.into());
-    copies + u64::from(3 * MAX_MODEL / 8 / LANES) + 32
+    let (rounds, batch_rounds) = (t.model.div_ceil(LANES), t.batch.div_ceil(LANES));
+    let clear = (3 * MAX_MODEL / BLOCK_SIZES[0]).div_ceil(LANES);
+    let loops: [u32; OTHER_LOOPS] = [clear, rounds, batch_rounds, rounds, batch_rounds, COUNTERS];
+    loops.map(|iterations| u64::from(iterations) + 1).iter().sum()
 }
 
 /// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
