@@ -33,7 +33,7 @@ const NAN_CODE: u32 = 1u;
 const IEEE: u32 = 2u;
 
 struct QuantOp {
-    kind: u32, // `class` of the Rust twin, a reserved word here
+    kind: u32, // one of CLASS_...
     rounding: u32,
     mantissa: i32,
     lsb_min: i32,
@@ -51,7 +51,7 @@ struct QuantOp {
     significand: u32,
     unit: i32,
     purpose: u32,
-    one_draw: u32, // `shared`
+    one_draw: u32, // serves the whole vector, or the whole batch
     random_shift: u32,
 }
 

@@ -39,34 +39,18 @@ macro_rules! twin {
         #[repr(C)]
         #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
         pub struct $name { $($(#[$on])* pub $member: $kind,)* }
-        $crate::twin::members!($name { $($member: $kind,)* });
-    };
-}
-
-/// Lists the members of a struct defined elsewhere, all of them or it does not compile; `=>` says what WGSL calls one
-/// whose name is reserved there.
-macro_rules! members {
-    ($name:ident { $($member:ident: $kind:ty $(=> $own:ident: $own_kind:ty)?,)* }) => {
         impl $crate::twin::Twin for $name {
             const NAME: &'static str = stringify!($name);
-            const MEMBERS: &'static [$crate::twin::Member] =
-                &[$($crate::twin::member!($name, $member: $kind $(=> $own: $own_kind)?)),*];
+            const MEMBERS: &'static [$crate::twin::Member] = &[$($crate::twin::member!($name, $member: $kind)),*];
         }
-        const _: fn($name) = |value| {
-            let $name { $($member),* } = value;
-            $(let _: $kind = $member;)*
-        };
     };
 }
 
 macro_rules! member {
     ($name:ident, $member:ident: $kind:ty) => {
-        $crate::twin::member!($name, $member: $kind => $member: $kind)
-    };
-    ($name:ident, $member:ident: $kind:ty => $own:ident: $own_kind:ty) => {
         $crate::twin::Member {
-            name: stringify!($own),
-            kind: <$own_kind as $crate::twin::Twin>::NAME,
+            name: stringify!($member),
+            kind: <$kind as $crate::twin::Twin>::NAME,
             offset: std::mem::offset_of!($name, $member),
         }
     };
@@ -81,7 +65,7 @@ macro_rules! constants {
     };
 }
 
-pub(crate) use {constants, member, members, twin};
+pub(crate) use {constants, member, twin};
 
 /// A shared struct, whichever it is.
 #[derive(Clone, Copy, Debug)]

@@ -15,10 +15,10 @@ pub(super) fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let (significand, exponent) = unpack(magnitude);
     // value = significand 2^exponent; q counts steps of 2^(exponent + shift).
     let fine = op.lsb_min + scale - exponent;
-    let coarse = op.has(policy::ABRUPT) && fine > 23 - op.mantissa as i32;
+    let coarse = op.has(policy::ABRUPT) && fine > 23 - op.mantissa;
     let shift = match coarse {
-        true => fine + op.mantissa as i32,
-        false => fine.max(23 - op.mantissa as i32).max(0),
+        true => fine + op.mantissa,
+        false => fine.max(23 - op.mantissa).max(0),
     };
     let steps = if coarse { 0 } else { (exponent + shift - scale - op.lsb_min) as u32 };
     // Without mantissa bits codes that are even have steps that are.

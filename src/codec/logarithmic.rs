@@ -25,14 +25,14 @@ pub(super) fn decoded(code: u32, op: &QuantOp) -> u32 {
     if code == 0 {
         return 0;
     }
-    let (place, n) = (code as i32 - op.lsb_min, op.mantissa as i32);
+    let (place, n) = (code as i32 - op.lsb_min, op.mantissa);
     let (octave, j) = (place.div_euclid(n), place.rem_euclid(n) as u32);
-    (((octave + 127) as u32) << 23) | (root(j, op.mantissa) & FRACTION)
+    (((octave + 127) as u32) << 23) | (root(j, n as u32) & FRACTION)
 }
 
 /// The code of a finite value; a random rounding goes up with the probability of the distance on the line of numbers.
 pub(super) fn encoded(op: &QuantOp, bits: u32, word: u32) -> Coded {
-    let (magnitude, sign, n) = (bits & MAGNITUDE, bits & SIGN, op.mantissa);
+    let (magnitude, sign, n) = (bits & MAGNITUDE, bits & SIGN, op.mantissa as u32);
     if magnitude == 0 {
         return Coded { code: 0, sign, flags: 0 };
     }

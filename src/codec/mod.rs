@@ -54,13 +54,13 @@ struct Coded {
 /// One element; `largest` is the largest magnitude of its block, as bits.
 pub fn quantize(op: &QuantOp, bits: u32, largest: u32, word: u32) -> Rounded {
     let (bits, largest) = (admitted(op, bits), admitted(op, largest));
-    if op.class == class::NONE {
+    if op.kind == class::NONE {
         return Rounded { bits, code: bits, flags: 0 };
     }
     if op.shares() && largest >= INFINITY {
         return NAN_BLOCK;
     }
-    match op.class {
+    match op.kind {
         class::BLOCK => rounded(op, bits, block_scale(largest, op), word),
         class::STEP => {
             let inner = rounded(op, multiply(bits, op.factor), 0, word);
@@ -97,7 +97,7 @@ fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
 /// The code of one value, scaled by 2^scale; `word` decides a random rounding.
 fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
-    match op.class {
+    match op.kind {
         _ if magnitude > INFINITY => encoded_nan(op, sign),
         class::EXPONENT => power::encoded(op, bits),
         _ if magnitude == INFINITY => beyond(op, sign),
@@ -108,7 +108,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 
 /// The bits of a code, scaled by 2^scale: of one without sign, or of one that carries its own.
 pub fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
-    match op.class {
+    match op.kind {
         class::EXPONENT => power::decoded(code),
         class::LOGARITHMIC => logarithmic::decoded(code, op),
         _ => grid::decoded(code, op, scale),

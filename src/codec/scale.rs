@@ -15,7 +15,7 @@ pub fn block_scale(largest: u32, op: &QuantOp) -> i32 {
 /// The byte of a block's shared scale: E8M0, or E4M3 of a two-level format.
 pub fn scale_byte(largest: u32, op: &QuantOp) -> u32 {
     let largest = admitted(op, largest);
-    match (op.class, largest) {
+    match (op.kind, largest) {
         (class::TWO_LEVEL, INFINITY..) => 0x7f,
         (class::TWO_LEVEL, _) => tensor_block_scale(largest, op),
         (_, INFINITY..) => 0xff,

@@ -50,7 +50,7 @@ pub fn apply(op: &QuantOp, values: &mut [f32], word: impl Fn(usize) -> u32) -> C
     for (index, chunk) in values.chunks_mut(block).enumerate() {
         let largest = chunk.iter().map(|v| v.to_bits() & MAGNITUDE).max().unwrap_or(0);
         for (k, value) in chunk.iter_mut().enumerate() {
-            let place = if op.shared != 0 { 0 } else { index * block + k };
+            let place = if op.one_draw != 0 { 0 } else { index * block + k };
             let word = if op.draws() { word(place) } else { 0 };
             let (bits, flags) = apply_one(op, value.to_bits(), largest, word);
             *value = f32::from_bits(bits);
@@ -64,7 +64,7 @@ pub fn apply(op: &QuantOp, values: &mut [f32], word: impl Fn(usize) -> u32) -> C
 pub fn apply_one(op: &QuantOp, bits: u32, largest: u32, word: u32) -> (u32, u32) {
     let value = f32::from_bits(bits);
     let scaled = || f32::from_bits(op.factor) * deviate(op, word);
-    match op.class {
+    match op.kind {
         class::NONE => (flush48(bits), 0),
         class::ADDITIVE => (flush48(round_significand((value + scaled()).to_bits(), op.significand)), 0),
         class::RELATIVE => (flush48(round_significand((value * (1.0 + scaled())).to_bits(), op.significand)), 0),

@@ -84,7 +84,7 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
         draw::sketch_row(&point.problem.sketch, draw, key, j, dim, row);
         if op.is_set() {
             // A shared draw serves the whole of G.
-            draw::quantize_row(op, row, dim, key, if op.shared != 0 { 0 } else { j }, counts);
+            draw::quantize_row(op, row, dim, key, if op.one_draw != 0 { 0 } else { j }, counts);
         }
     });
     (sketch, rows)

@@ -99,12 +99,12 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     let TrainOps { label, parameter, activation, gradient, weight, feature_grad } = &trajectory.ops;
     let t = run.update as u32;
 
-    if parameter.class != class::NONE {
+    if parameter.kind != class::NONE {
         run.read.copy_from_slice(&run.v);
         let counts = &mut run.counts[Site::Parameter];
         apply_vector(parameter, &mut run.read, model, key, t, counts);
     }
-    let read: &[f32] = if parameter.class == class::NONE { &run.v } else { &run.read };
+    let read: &[f32] = if parameter.kind == class::NONE { &run.v } else { &run.read };
     for (a, z) in run.activations.iter_mut().zip(batch.z) {
         *a = dot(&z[..used], &read[..used], &mut run.lanes);
     }
@@ -120,7 +120,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
     site(gradient, Site::Gradient, &mut run.activations, &mut run.counts);
 
     let c = trajectory.step.at(t);
-    if feature_grad.class == class::NONE {
+    if feature_grad.kind == class::NONE {
         advance(&run.v[..used], &mut run.next[..used], batch.gradient_z, &run.activations, c);
     } else {
         let counts = &mut run.counts[Site::FeatureGrad];
@@ -128,7 +128,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
         let rounded: Vec<&[f32]> = run.gradient_z.chunks(batch.gradient_z[0].len()).collect();
         advance(&run.v[..used], &mut run.next[..used], &rounded, &run.activations, c);
     }
-    if weight.class == class::NONE {
+    if weight.kind == class::NONE {
         for v in &mut run.next[..used] {
             *v = flush48(*v);
         }

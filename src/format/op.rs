@@ -1,9 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{Coding, Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Subnormals};
 use crate::site::Site;
+use crate::twin::twin;
 
 /// What the codec does at a site.
 pub mod class {
@@ -55,51 +54,52 @@ pub mod policy {
     pub const OWN_SIGN: u32 = 64;
 }
 
-/// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
-pub struct QuantOp {
-    /// One of [`class`].
-    pub class: u32,
-    /// `Direction as u32` of a format, `Law as u32` of a noise.
-    pub rounding: u32,
-    /// Stored significand bits below the leading one; 23 for a fixed grid. Of roots of two: the base factor.
-    pub mantissa: u32,
-    /// Exponent of the smallest step: every value is a multiple of 2^lsb_min (2^(lsb_min + s) in a block of scale s).
-    /// Of roots of two: the code of 1.
-    pub lsb_min: i32,
-    /// f32 bits of the largest magnitude (before a block's scale).
-    pub max_bits: u32,
-    /// Codes of the largest magnitude, without sign, of a positive and of a negative number.
-    pub max_code: u32,
-    pub min_code: u32,
-    /// Bits of a code with its sign.
-    pub width: u32,
-    /// `Specials as u32`.
-    pub specials: u32,
-    /// Bits of [`policy`].
-    pub policy: u32,
-    /// A block of largest exponent E gets the scale 2^(E - emax).
-    pub emax: i32,
-    /// Elements that share a scale, or [`super::WHOLE`].
-    pub block: u32,
-    /// Added to the significand of a block's largest magnitude before the exponent is read.
-    pub scale_add: u32,
-    /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest magnitude
-    /// to its scale in a two-level format.
-    pub factor: u32,
-    /// f32 bits: the step, or the scale of the tensor.
-    pub step: u32,
-    /// The result has at most this many significant bits; that of a law is rounded to them.
-    pub significand: u32,
-    /// The result is divided by 2^unit: integer codes, not values, go through the projection.
-    pub unit: i32,
-    /// Purpose word of the site's random words.
-    pub purpose: u32,
-    /// One draw serves the whole vector, or the whole batch.
-    pub shared: u32,
-    /// Places by which a random word is shifted down: it keeps its top bits.
-    pub random_shift: u32,
+twin! {
+    /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.
+    #[derive(Eq, Hash)]
+    pub struct QuantOp {
+        /// One of [`class`].
+        pub kind: u32,
+        /// `Direction as u32` of a format, `Law as u32` of a noise.
+        pub rounding: u32,
+        /// Stored significand bits below the leading one; 23 for a fixed grid. Of roots of two: the base factor.
+        pub mantissa: i32,
+        /// Exponent of the smallest step: every value is a multiple of 2^lsb_min (2^(lsb_min + s) in a block of scale
+        /// s). Of roots of two: the code of 1.
+        pub lsb_min: i32,
+        /// f32 bits of the largest magnitude (before a block's scale).
+        pub max_bits: u32,
+        /// Codes of the largest magnitude, without sign, of a positive and of a negative number.
+        pub max_code: u32,
+        pub min_code: u32,
+        /// Bits of a code with its sign.
+        pub width: u32,
+        /// `Specials as u32`.
+        pub specials: u32,
+        /// Bits of [`policy`].
+        pub policy: u32,
+        /// A block of largest exponent E gets the scale 2^(E - emax).
+        pub emax: i32,
+        /// Elements that share a scale, or [`super::WHOLE`].
+        pub block: u32,
+        /// Added to the significand of a block's largest magnitude before the exponent is read.
+        pub scale_add: u32,
+        /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest
+        /// magnitude to its scale in a two-level format.
+        pub factor: u32,
+        /// f32 bits: the step, or the scale of the tensor.
+        pub step: u32,
+        /// The result has at most this many significant bits; that of a law is rounded to them.
+        pub significand: u32,
+        /// The result is divided by 2^unit: integer codes, not values, go through the projection.
+        pub unit: i32,
+        /// Purpose word of the site's random words.
+        pub purpose: u32,
+        /// One draw serves the whole vector, or the whole batch.
+        pub one_draw: u32,
+        /// Places by which a random word is shifted down: it keeps its top bits.
+        pub random_shift: u32,
+    }
 }
 
 impl QuantOp {
@@ -109,7 +109,7 @@ impl QuantOp {
     /// The operation of a site no recipe sets.
     pub const fn none() -> QuantOp {
         QuantOp {
-            class: class::NONE,
+            kind: class::NONE,
             rounding: 0,
             mantissa: 0,
             lsb_min: 0,
@@ -127,7 +127,7 @@ impl QuantOp {
             significand: 24,
             unit: 0,
             purpose: 0,
-            shared: 0,
+            one_draw: 0,
             random_shift: 0,
         }
     }
@@ -139,7 +139,7 @@ impl QuantOp {
         match spec {
             None => none,
             Some(Spec::Noise { noise, eps, law, shared }) => QuantOp {
-                class: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
+                kind: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
                 rounding: *law as u32,
                 factor: (eps.sqrt() as f32).to_bits(),
                 significand: match site {
@@ -147,13 +147,13 @@ impl QuantOp {
                     Site::Sketch => grids.1,
                     _ => 24,
                 },
-                shared: u32::from(*shared || *noise == Noise::Multiplicative && !site.is_scalar()),
+                one_draw: u32::from(*shared || *noise == Noise::Multiplicative && !site.is_scalar()),
                 ..none
             },
             Some(Spec::Format(quantizer)) => {
                 let op = QuantOp { purpose, ..QuantOp::of(quantizer) };
                 // A power-of-two step at the covariates leaves the codes to the projection.
-                let codes = op.class == class::SCALAR && op.policy & policy::INTEGER != 0 && site == Site::Data;
+                let codes = op.kind == class::SCALAR && op.policy & policy::INTEGER != 0 && site == Site::Data;
                 QuantOp { unit: if codes { op.lsb_min } else { 0 }, ..op }
             }
         }
@@ -176,7 +176,7 @@ impl QuantOp {
             ..QuantOp::none()
         };
         let op = laid_out(op, quantizer);
-        let dithered = rounding.direction == Direction::Dither && op.class == class::SCALAR;
+        let dithered = rounding.direction == Direction::Dither && op.kind == class::SCALAR;
         // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
         let beyond = u32::from(op.min_code != op.max_code);
         QuantOp { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
@@ -187,33 +187,33 @@ impl QuantOp {
     pub fn with_tensor_scale(self, encode: f32, decode: f32) -> QuantOp {
         // A power of two times the four bits of E4M3 and those of an element.
         let exact = decode.to_bits() << 9 == 0;
-        let significand = if exact { self.mantissa + 1 + 4 } else { 24 };
+        let significand = if exact { self.mantissa as u32 + 1 + 4 } else { 24 };
         QuantOp { factor: (encode * (1.0 / 6.0)).to_bits(), step: decode.to_bits(), significand, ..self }
     }
 
     pub fn is_set(&self) -> bool {
-        self.class != class::NONE
+        self.kind != class::NONE
     }
 
     /// Formats have counters, laws do not.
     pub fn is_counted(&self) -> bool {
-        !matches!(self.class, class::NONE | class::ADDITIVE | class::RELATIVE)
+        !matches!(self.kind, class::NONE | class::ADDITIVE | class::RELATIVE)
     }
 
     /// Whether the codec rounds to a grid, or does not round to a format at all.
     pub fn is_grid(&self) -> bool {
-        !self.is_counted() || matches!(self.class, class::SCALAR | class::BLOCK)
+        !self.is_counted() || matches!(self.kind, class::SCALAR | class::BLOCK)
     }
 
     /// Whether elements share a scale along the vector.
     pub fn shares(&self) -> bool {
-        self.class == class::BLOCK || self.class == class::TWO_LEVEL
+        self.kind == class::BLOCK || self.kind == class::TWO_LEVEL
     }
 
     /// Whether elements need random words.
     pub fn draws(&self) -> bool {
         let random = self.rounding == Direction::Stochastic as u32 || self.rounding == Direction::Dither as u32;
-        matches!(self.class, class::ADDITIVE | class::RELATIVE) || self.is_counted() && random
+        matches!(self.kind, class::ADDITIVE | class::RELATIVE) || self.is_counted() && random
     }
 
     /// Whether that bit of [`policy`] is set.
@@ -223,7 +223,7 @@ impl QuantOp {
 
     /// Significant bits of a result at `data` or `sketch`, where an unset site leaves `natural` bits.
     pub fn precision(&self, natural: u32) -> u32 {
-        if self.class == class::NONE { natural } else { self.significand }
+        if self.kind == class::NONE { natural } else { self.significand }
     }
 }
 
@@ -231,10 +231,10 @@ impl QuantOp {
 fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let scale = libm::ilogb(quantizer.scale);
     match quantizer.layout {
-        Layout::Identity => QuantOp { class: class::NONE, ..op },
-        Layout::Coded(Coding { class, limits: (max_code, min_code), specials, .. }) => {
+        Layout::Identity => QuantOp { kind: class::NONE, ..op },
+        Layout::Coded(Coding { class: kind, limits: (max_code, min_code), specials, .. }) => {
             let (specials, policy) = (specials as u32, op.policy | policy::OWN_SIGN);
-            QuantOp { class, max_code, min_code, specials, policy, ..op }
+            QuantOp { kind, max_code, min_code, specials, policy, ..op }
         }
         Layout::Float(float) => minifloat(op, &float, scale),
         Layout::Integer { bits, full } => match quantizer.sharing {
@@ -243,14 +243,22 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
             None => {
                 let step = quantizer.scale as f32;
                 let (factor, step) = ((1.0 / step).to_bits(), step.to_bits());
-                QuantOp { class: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
+                QuantOp { kind: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
             }
         },
         Layout::Logarithmic { bits, base_factor, bias } => {
             let max_code = (1 << (bits - 1)) - 1;
             let one = bias - scale * base_factor as i32;
-            let (class, significand) = (class::LOGARITHMIC, if base_factor == 1 { 1 } else { 24 });
-            QuantOp { class, mantissa: base_factor, lsb_min: one, max_code, min_code: max_code, significand, ..op }
+            let (kind, significand) = (class::LOGARITHMIC, if base_factor == 1 { 1 } else { 24 });
+            QuantOp {
+                kind,
+                mantissa: base_factor as i32,
+                lsb_min: one,
+                max_code,
+                min_code: max_code,
+                significand,
+                ..op
+            }
         }
         Layout::Block { element, unit, emax, .. } => match *element {
             Layout::Float(float) => shared(minifloat(op, &float, 0), quantizer, Some(emax)),
@@ -267,8 +275,8 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
 fn minifloat(op: QuantOp, float: &Float, scale: i32) -> QuantOp {
     let max_code = float.max_code();
     QuantOp {
-        class: class::SCALAR,
-        mantissa: float.mantissa,
+        kind: class::SCALAR,
+        mantissa: float.mantissa as i32,
         lsb_min: float.lsb() + scale,
         max_bits: (libm::ldexp(float.max(), scale) as f32).to_bits(),
         max_code,
@@ -283,7 +291,7 @@ fn minifloat(op: QuantOp, float: &Float, scale: i32) -> QuantOp {
 fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
     let max_code = (1u32 << (bits - 1)) - 1;
     QuantOp {
-        class: class::SCALAR,
+        kind: class::SCALAR,
         mantissa: 23,
         lsb_min: unit,
         max_bits: (libm::ldexp(max_code.into(), unit) as f32).to_bits(),
@@ -300,11 +308,11 @@ fn shared(op: QuantOp, quantizer: &Quantizer, emax: Option<i32>) -> QuantOp {
     let Some(sharing) = quantizer.sharing else { return op };
     let emax = emax.unwrap_or((op.max_bits >> 23) as i32 - 127);
     let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
-    QuantOp { class: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
+    QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
 }
 
 /// The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
 fn two_level(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
-    QuantOp { class: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
+    QuantOp { kind: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
 }

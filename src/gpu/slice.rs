@@ -3,7 +3,7 @@
 use crate::cpu::lanes;
 use crate::format::QuantOp;
 use crate::reference;
-use crate::twin::{constants, members, twin};
+use crate::twin::{constants, twin};
 
 // The reference and the fast CPU code have their own.
 const _: () = assert!(SLICE as usize == reference::project::SLICE && SLICE as usize == lanes::SLICE);
@@ -17,30 +17,6 @@ constants! {
     /// Operations of one dispatch, at most: their tallies lie in workgroup memory.
     pub const SLICE_OPS: u32 = 32;
 }
-
-members!(QuantOp {
-    class: u32 => kind: u32,
-    rounding: u32,
-    // A small number, which the codec's shaders compare with exponents.
-    mantissa: u32 => mantissa: i32,
-    lsb_min: i32,
-    max_bits: u32,
-    max_code: u32,
-    min_code: u32,
-    width: u32,
-    specials: u32,
-    policy: u32,
-    emax: i32,
-    block: u32,
-    scale_add: u32,
-    factor: u32,
-    step: u32,
-    significand: u32,
-    unit: i32,
-    purpose: u32,
-    shared: u32 => one_draw: u32,
-    random_shift: u32,
-});
 
 twin! {
     /// An operation, and the components that its results are cut into.

@@ -175,7 +175,7 @@ pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: 
     let unset = |site: Site| QuantOp::new(None, site, grids);
     let sketched = point.problem.is_sketched();
     // One factor for all of x multiplies the projections: the covariates stay as they are.
-    let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
+    let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     let draw = point.draw_of(model);
     let splitting = match sketched {
         true => Splitting::new(data.precision(grids.0), sketch.precision(grids.1)),

@@ -17,7 +17,7 @@ pub fn sketch(
 ) -> (Vec<Vec<f32>>, Vec<Counts>) {
     let row = |j: u32| {
         let mut values: Vec<f32> = (0..dim).map(|i| sketch_entry(kind, stream, draw.pass, j, i)).collect();
-        let second = if op.shared != 0 { 0 } else { j };
+        let second = if op.one_draw != 0 { 0 } else { j };
         let counts = apply(op, &mut values, |i| stream.word(i as u32, second, op.purpose));
         (values, counts)
     };

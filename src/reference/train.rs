@@ -133,8 +133,8 @@ impl State {
         }
         for j in 0..self.v.len() {
             let mut column: Vec<f32> = self.batch.iter().map(|sample| sample.gradient_z[j]).collect();
-            let coordinate = if op.shared != 0 { 0 } else { j as u32 };
-            let own = QuantOp { shared: 0, ..*op };
+            let coordinate = if op.one_draw != 0 { 0 } else { j as u32 };
+            let own = QuantOp { one_draw: 0, ..*op };
             self.counts[Site::FeatureGrad] +=
                 apply(&own, &mut column, |b| stream.word(coordinate, samples[b], op.purpose));
             for (sample, z) in self.batch.iter_mut().zip(column) {

@@ -17,7 +17,7 @@ pub struct ExactTest {
 /// Variance of a law; `None` for a number format.
 fn variance(op: &QuantOp) -> Option<f64> {
     let e = f64::from(f32::from_bits(op.factor));
-    match op.class {
+    match op.kind {
         class::NONE => Some(0.0),
         class::ADDITIVE | class::RELATIVE => Some(e * e),
         _ => None,
@@ -46,8 +46,8 @@ impl ExactTest {
         let data = &point.pairs[feature.pair].data;
         let (noise, rounded) = (variance(data)?, variance(&feature.op)?);
         let factor = variance(&feature.factor)?;
-        let relative = if data.class == class::RELATIVE { noise } else { factor };
-        let additive = if data.class == class::ADDITIVE { noise } else { 0.0 };
+        let relative = if data.kind == class::RELATIVE { noise } else { factor };
+        let additive = if data.kind == class::ADDITIVE { noise } else { 0.0 };
         let tail = f64::from(feature.tail) * f64::from(feature.tail);
         let u = self.back(feature, v);
         let length = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
@@ -57,7 +57,7 @@ impl ExactTest {
             explained += lambda * u * u;
         }
         let spread = relative * explained + additive * length(&u) + tail * length(v);
-        let noise = match (feature.op.class, feature.op.shared != 0) {
+        let noise = match (feature.op.kind, feature.op.one_draw != 0) {
             (class::NONE, _) => 0.0,
             (class::ADDITIVE, _) => rounded * length(v),
             (_, true) => rounded * (explained + spread),

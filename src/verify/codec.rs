@@ -46,7 +46,7 @@ pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdi
 
 /// Every value of the format, the points halfway, both f32 neighbours of each, the edges of f32, and random bits.
 pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
-    let step = if op.class == class::STEP { f32::from_bits(op.step) } else { 1.0 };
+    let step = if op.kind == class::STEP { f32::from_bits(op.step) } else { 1.0 };
     let value = |code: u32| (f32::from_bits(codec::decoded(code, op, 0) & MAGNITUDE) * step).to_bits();
     // Where codes have a sign of their own none follows the last.
     let last = if op.has(policy::OWN_SIGN) { op.max_code } else { op.max_code.max(op.min_code) + 1 };

@@ -12,7 +12,7 @@ use crate::site::Counts;
 /// y + u < 1: u leaves 2^-17 of room and y at least 2^-41 of that, which is far above the last bit of a number below 1.
 #[inline(always)]
 pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    let is_step = op.class == class::STEP;
+    let is_step = op.kind == class::STEP;
     let (before, behind) = match is_step {
         true => (f32::from_bits(op.factor), f32::from_bits(op.step)),
         false => (1.0, 1.0),

@@ -82,7 +82,7 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
 ) -> Element {
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
-    let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa as i32);
+    let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa);
     // Places of the significand below the smallest step, and those that are rounded away.
     let fine = op.lsb_min + scale + 150 - exponent;
     let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), false);

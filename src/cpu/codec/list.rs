@@ -103,7 +103,7 @@ fn thresholds(op: &QuantOp, sign: u32, numbers: &[(u32, u32)]) -> Vec<u32> {
 
 /// The magnitudes of a sign ascending from 0, as bits, with their codes; and behind them what is beyond.
 fn numbers(op: &QuantOp, sign: u32) -> Vec<(u32, u32)> {
-    if op.class == class::LOGARITHMIC {
+    if op.kind == class::LOGARITHMIC {
         // 2^((c - b)/n), from libm and not from the table of roots that the scalar codec reads.
         let power = |code: u32| {
             let octaves = f64::from(code as i32 - op.lsb_min) / f64::from(op.mantissa);

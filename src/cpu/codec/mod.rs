@@ -63,8 +63,8 @@ impl Element {
 #[inline(always)]
 pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
     let whole = block::whole(op, &mut values[..len], counts);
-    let shared = if op.shared != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
-    let draws = op.draws() && op.shared == 0;
+    let shared = if op.one_draw != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
+    let draws = op.draws() && op.one_draw == 0;
     for (slice, lanes) in values.chunks_mut(SLICE).enumerate().take(len.div_ceil(SLICE)) {
         let words = if draws { words(key, slice, second, op.purpose) } else { [[shared; LANES]; 4] };
         let used = (len - slice * SLICE).min(SLICE);
@@ -84,7 +84,7 @@ pub fn apply_samples(
     first: u32,
     counts: &mut Counts,
 ) {
-    if op.class == class::NONE {
+    if op.kind == class::NONE {
         values.iter_mut().for_each(|value| *value = flush48(*value));
         return;
     }
@@ -94,7 +94,7 @@ pub fn apply_samples(
         if op.draws() {
             let from = first.wrapping_add((slice * SLICE) as u32);
             for (l, word) in words.as_flattened_mut().iter_mut().enumerate().take(chunk.len()) {
-                let sample = if op.shared != 0 { first } else { from.wrapping_add(l as u32) };
+                let sample = if op.one_draw != 0 { first } else { from.wrapping_add(l as u32) };
                 *word = word_of(key, coordinate, sample, op.purpose);
             }
         }
@@ -112,7 +112,7 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
     // A copy that nothing else can point to: what the loops read of it stays in registers.
     let op = &op.clone();
     let dithers = op.rounding == Direction::Dither as u32;
-    match op.class {
+    match op.kind {
         class::NONE => lanes.iter_mut().for_each(|value| *value = flush48(*value)),
         class::ADDITIVE => law::additive(op, lanes, words),
         class::RELATIVE => law::relative(op, lanes, words),
