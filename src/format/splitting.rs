@@ -6,7 +6,7 @@ pub struct Splitting {
     /// Significant bits of each component of x and of G, the largest component first.
     pub x: Vec<u32>,
     pub g: Vec<u32>,
-    /// Pieces (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
+    /// Components (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
     pub products: Vec<(usize, usize)>,
 }
 

@@ -1,7 +1,7 @@
 //! Shared scales: their exponents by definition, their elements by the list of their values.
 
 use roundlaw::codec::{NAN, block_scale, scale_byte};
-use roundlaw::format::{Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
+use roundlaw::format::{Element, Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
 use roundlaw::reference::quantize::{Job, Quantized, operation};
 use strum::VariantArray as _;
 
@@ -74,9 +74,9 @@ fn elements_are_rounded_to_their_list_times_the_scale() {
     };
     for (name, emax, _) in MX {
         let quantizer = quantizer(name);
-        let Layout::Block { element, unit, .. } = quantizer.layout else { panic!() };
-        let scale = if let Layout::Integer { .. } = element { libm::ldexp(1.0, unit) } else { 1.0 };
-        let list = magnitudes(&Quantizer { layout: *element, scale, ..quantizer });
+        let Layout::Block { element, .. } = quantizer.layout else { panic!() };
+        let scale = if let Element::Integer { unit, .. } = element { libm::ldexp(1.0, unit) } else { 1.0 };
+        let list = magnitudes(&Quantizer { layout: element.layout(), scale, ..quantizer });
         for size in [8, 16, 32, 64, WHOLE] {
             let input: Vec<f32> = (0..200).map(numbers).collect();
             let done = run(&shared(name, size, ScaleMode::Floor), &input);
