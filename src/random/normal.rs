@@ -7,6 +7,7 @@
 //! better than 1e-6, and all odd ones vanish exactly.
 
 pub use super::normal_table::TABLE;
+use crate::format::binary32::MAGNITUDE;
 
 /// log2 of the number of segments per octave.
 pub(crate) const SEGMENT_BITS: u32 = 5;
@@ -17,7 +18,7 @@ const UNIT: f32 = 1.0 / 524_288.0;
 /// u + 32 with its leading one shifted to bit 31, and the number of places it moved.
 #[inline(always)]
 fn normalized(word: u32) -> (u32, u32) {
-    let v = (word & 0x7fff_ffff) + (1 << SEGMENT_BITS);
+    let v = (word & MAGNITUDE) + (1 << SEGMENT_BITS);
     let zeros = v.leading_zeros();
     (v << zeros, zeros)
 }

@@ -33,16 +33,17 @@ struct Element {
     counted: u32,
 }
 
-const SATURATED: u32 = 1;
-const UNDERFLOWED: u32 = 1 << 8;
-const NAN: u32 = 1 << 16;
+/// One of a kind in [`Element::counted`].
+const ONE_SATURATED: u32 = 1;
+const ONE_UNDERFLOWED: u32 = 1 << 8;
+const ONE_NAN: u32 = 1 << 16;
 
 impl Element {
     /// `bits` unless what happened leaves no number. Selections and no branches: see [`each`].
     #[inline(always)]
     fn new(bits: u32, saturated: bool, underflowed: bool, nan: bool) -> Element {
         let mark = |happened: bool, mark: u32| if happened { mark } else { 0 };
-        let counted = mark(saturated, SATURATED) | mark(underflowed, UNDERFLOWED) | mark(nan, NAN);
+        let counted = mark(saturated, ONE_SATURATED) | mark(underflowed, ONE_UNDERFLOWED) | mark(nan, ONE_NAN);
         Element { bits: if nan { 0 } else { bits }, counted }
     }
 
@@ -148,7 +149,7 @@ fn each<T: Copy>(
     }
     lanes.copy_from_slice(&rounded[..lanes.len()]);
     let times = |mark: u32| u64::from((counted / mark) & 0xff);
-    *counts += Counts { saturated: times(SATURATED), underflowed: times(UNDERFLOWED), nan: times(NAN) };
+    *counts += Counts { saturated: times(ONE_SATURATED), underflowed: times(ONE_UNDERFLOWED), nan: times(ONE_NAN) };
 }
 
 /// What lanes have that need nothing of their own.
