@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::magnitudes;
 use crate::format::{
-    FORMAT_OPTIONS, FORMATS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
+    Element, FORMAT_OPTIONS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
     block_name, format as format_of, usual,
 };
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.
-pub fn description(format: &Format) -> Map<String, Value> {
-    let quantizer = Quantizer::new(find(format));
+pub fn description(format: &'static Format) -> Map<String, Value> {
+    let quantizer = Quantizer::new(format);
     let op = QuantOp::of(&quantizer);
     let mut map = Map::new();
     let mut add = |key: &str, value: Value| drop(map.insert(key.to_string(), value));
@@ -50,7 +50,7 @@ pub fn description(format: &Format) -> Map<String, Value> {
         }
     }
     // What belongs to the layout is told above.
-    map.extend(defaults(quantizer.format, |row| row.unset == Unset::Usual));
+    map.extend(defaults(format, |row| row.unset == Unset::Usual));
     map.insert("source".into(), json!(format.source));
     map
 }
@@ -82,11 +82,6 @@ fn defaults(format: &'static Format, told: fn(&OptionRow<Quantizer>) -> bool) ->
     options.map(default).collect()
 }
 
-/// The row itself: a quantizer keeps a reference to it.
-fn find(format: &Format) -> &'static Format {
-    format_of(format.name).unwrap_or(&FORMATS[0])
-}
-
 /// Codes without sign: one, or the first and the last.
 fn codes(exist: bool, codes: &[u32]) -> Value {
     let text = codes.iter().map(|code| format!("{code:#x}")).collect::<Vec<_>>();
@@ -106,11 +101,10 @@ fn layout(layout: &Layout) -> String {
             let place = if base_factor == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{base_factor}") };
             format!("sign, {} bits c: 2^({place}), and 0 for c = 0", bits - 1)
         }
-        Layout::Block { element, unit, .. } => match *element {
-            Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times 2^{unit}"),
-            other => self::layout(&other),
-        },
-        Layout::TwoLevel { element, .. } => self::layout(element),
+        Layout::Block { element: Element::Integer { bits, unit }, .. } => {
+            format!("two's complement of {bits} bits, symmetric, times 2^{unit}")
+        }
+        Layout::Block { .. } | Layout::TwoLevel { .. } => self::layout(&layout.element()),
     }
 }
 

@@ -49,6 +49,14 @@ pub fn round_significand(value: f32, significand: u32) -> f32 {
     f32::from_bits((bits.wrapping_add(half) >> shift) << shift)
 }
 
+/// The component of `rest` on `significand` bits; `rest` keeps the exact remainder.
+#[inline(always)]
+pub fn component(rest: &mut f32, significand: u32) -> f32 {
+    let component = flush48(round_significand(*rest, significand));
+    *rest -= component;
+    component
+}
+
 /// Sum of 32 lanes by halving.
 #[inline(always)]
 pub fn tree(mut lanes: [f32; LANES]) -> f32 {

@@ -9,7 +9,6 @@ pub mod train;
 
 use rayon::prelude::*;
 
-use crate::codec::component;
 use crate::format::QuantOp;
 use crate::plan::Snapshot;
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
@@ -17,7 +16,7 @@ use crate::problem;
 use crate::random::Stream;
 use crate::site::{Counts, Site};
 use draw::{CohortSource, Samples};
-use lanes::{SLICE, flush48};
+use lanes::{SLICE, component, flush48};
 use project::Panels;
 use train::{Batch, Run};
 

@@ -4,7 +4,7 @@ use multiversion::multiversion;
 
 use super::codec::{apply_samples, apply_vector};
 use super::lanes::{LANES, SLICE, flush48};
-use crate::codec::DIVERGED;
+use crate::codec::{DIVERGED, MAGNITUDE};
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
 use crate::plan::{TrainOps, Trajectory};
@@ -138,7 +138,7 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
 
     let mut largest = 0;
     for v in &run.next[..used] {
-        largest = largest.max(v.to_bits() & 0x7fff_ffff);
+        largest = largest.max(v.to_bits() & MAGNITUDE);
     }
     if largest >= DIVERGED || run.not_numbers() > run.nan {
         run.diverged_at = Some(run.update);

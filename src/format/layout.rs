@@ -1,7 +1,7 @@
 //! How a format lays out its values.
 
-use super::Direction;
 use super::binary32::FRACTION;
+use super::{Direction, Sharing};
 
 /// What stands for the code of a value that the format has none for.
 pub const NO_CODE: u32 = u32::MAX;
@@ -30,18 +30,38 @@ pub enum Layout {
         bias: i32,
     },
     /// `size` consecutive elements share a power of two, by default the floor of the block's largest exponent less
-    /// `emax`. `unit` is the exponent of an integer element's step.
+    /// `emax`.
     Block {
-        element: &'static Layout,
-        unit: i32,
+        element: Element,
         emax: i32,
         size: u32,
     },
-    /// `size` consecutive elements share an E4M3 scale, and all of the tensor an f32.
+    /// `size` consecutive elements share a scale, a number of [`super::BLOCK_SCALE`], and all of the tensor an f32.
     TwoLevel {
-        element: &'static Layout,
+        element: Float,
         size: u32,
     },
+}
+
+/// What shares a power of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    Float(Float),
+    /// Symmetric two's complement times 2^unit.
+    Integer {
+        bits: u32,
+        unit: i32,
+    },
+}
+
+impl Element {
+    /// Its layout alone, an integer's without its unit.
+    pub const fn layout(self) -> Layout {
+        match self {
+            Element::Float(float) => Layout::Float(float),
+            Element::Integer { bits, .. } => Layout::Integer { bits, full: false },
+        }
+    }
 }
 
 /// A class of formats whose codes `src/codec/` gives and reads in a file of their own: all else follows from the numbers
@@ -141,14 +161,15 @@ impl Layout {
             Layout::Float(float) => 1 + float.exponent + float.mantissa,
             Layout::Coded(coding) => coding.width,
             Layout::Integer { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
-            Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => element.width(),
+            Layout::Block { .. } | Layout::TwoLevel { .. } => self.element().width(),
         }
     }
 
     /// The layout of what has a code: that of an element where elements share a scale.
     pub fn element(&self) -> Layout {
         match *self {
-            Layout::Block { element, .. } | Layout::TwoLevel { element, .. } => *element,
+            Layout::Block { element, .. } => element.layout(),
+            Layout::TwoLevel { element, .. } => Layout::Float(element),
             other => other,
         }
     }
@@ -175,10 +196,10 @@ impl Layout {
         }
     }
 
-    /// Elements that share a scale, unless a recipe says otherwise.
-    pub fn block(&self) -> Option<u32> {
+    /// How elements share a scale, unless a recipe says otherwise.
+    pub fn sharing(&self) -> Option<Sharing> {
         match *self {
-            Layout::Block { size, .. } | Layout::TwoLevel { size, .. } => Some(size),
+            Layout::Block { size, .. } | Layout::TwoLevel { size, .. } => Some(Sharing::of(size)),
             _ => None,
         }
     }

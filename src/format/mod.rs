@@ -17,7 +17,7 @@ mod splitting;
 use std::sync::LazyLock;
 
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
-pub use layout::{Coding, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
+pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
 pub use op::{QuantOp, class, direction, policy};
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
@@ -54,15 +54,17 @@ impl Format {
 }
 
 /// With the bias of IEEE 754 and subnormal numbers.
-const fn float(exponent: u32, mantissa: u32, specials: Specials) -> Layout {
-    Layout::Float(Float { exponent, mantissa, bias: (1 << (exponent - 1)) - 1, specials, gradual: true })
+const fn float(exponent: u32, mantissa: u32, specials: Specials) -> Float {
+    Float { exponent, mantissa, bias: (1 << (exponent - 1)) - 1, specials, gradual: true }
 }
 
-const E4M3: Layout = float(4, 3, Specials::Nan);
-const E5M2: Layout = float(5, 2, Specials::Ieee);
-const E3M2: Layout = float(3, 2, Specials::None);
-const E2M3: Layout = float(2, 3, Specials::None);
-const E2M1: Layout = float(2, 1, Specials::None);
+const E4M3: Float = float(4, 3, Specials::Nan);
+const E5M2: Float = float(5, 2, Specials::Ieee);
+const E3M2: Float = float(3, 2, Specials::None);
+const E2M3: Float = float(2, 3, Specials::None);
+const E2M1: Float = float(2, 1, Specials::None);
+/// The scales of blocks in a two-level format.
+pub const BLOCK_SCALE: Float = E4M3;
 /// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere.
 const E8M0: Layout = Layout::Coded(Coding {
     class: class::EXPONENT,
@@ -73,7 +75,6 @@ const E8M0: Layout = Layout::Coded(Coding {
     directions: &[Direction::Down, Direction::Up, Direction::TowardZero],
     text: "8 exponent bits, bias 127",
 });
-const INT8: Layout = Layout::Integer { bits: 8, full: false };
 
 const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
     Format { name, layout, overflow: Overflow::Saturate, source }
@@ -83,8 +84,8 @@ const fn ieee(name: &'static str, layout: Layout, source: &'static str) -> Forma
     Format { name, layout, overflow: Overflow::Ieee, source }
 }
 
-const fn mx(element: &'static Layout, emax: i32) -> Layout {
-    Layout::Block { element, unit: 0, emax, size: 32 }
+const fn mx(element: Float, emax: i32) -> Layout {
+    Layout::Block { element: Element::Float(element), emax, size: 32 }
 }
 
 const fn integer(name: &'static str, bits: u32) -> Format {
@@ -97,22 +98,22 @@ const fn logarithmic(name: &'static str, bits: u32, base_factor: u32) -> Format 
 }
 
 /// `bits` bits with the sign; the largest element of a block keeps them all (block floating point).
-const fn shared_exponent(name: &'static str, element: &'static Layout, bits: i32) -> Format {
-    let layout = Layout::Block { element, unit: 2 - bits, emax: 0, size: 16 };
+const fn shared_exponent(name: &'static str, bits: u32) -> Format {
+    let layout = Layout::Block { element: Element::Integer { bits, unit: 2 - bits as i32 }, emax: 0, size: 16 };
     saturating(name, layout, "block floating point: one exponent for a block, symmetric two's complement mantissas")
 }
 
 /// All formats with a row, in the order `--help` and error messages list them.
 pub const FORMATS: &[Format] = &[
     saturating("fp32", Layout::Identity, "IEEE 754-2019, binary32"),
-    ieee("tf32", float(8, 10, Specials::Ieee), "binary32 with 10 mantissa bits"),
-    ieee("bf16", float(8, 7, Specials::Ieee), "the upper half of binary32"),
-    ieee("f16", float(5, 10, Specials::Ieee), "IEEE 754-2019, binary16"),
-    saturating("e5m2", E5M2, "OCP 8-bit Floating Point Specification 1.0, E5M2"),
-    saturating("e4m3", E4M3, "OCP 8-bit Floating Point Specification 1.0, E4M3"),
-    saturating("e3m2", E3M2, "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
-    saturating("e2m3", E2M3, "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
-    saturating("e2m1", E2M1, "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),
+    ieee("tf32", Layout::Float(float(8, 10, Specials::Ieee)), "binary32 with 10 mantissa bits"),
+    ieee("bf16", Layout::Float(float(8, 7, Specials::Ieee)), "the upper half of binary32"),
+    ieee("f16", Layout::Float(float(5, 10, Specials::Ieee)), "IEEE 754-2019, binary16"),
+    saturating("e5m2", Layout::Float(E5M2), "OCP 8-bit Floating Point Specification 1.0, E5M2"),
+    saturating("e4m3", Layout::Float(E4M3), "OCP 8-bit Floating Point Specification 1.0, E4M3"),
+    saturating("e3m2", Layout::Float(E3M2), "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
+    saturating("e2m3", Layout::Float(E2M3), "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
+    saturating("e2m1", Layout::Float(E2M1), "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),
     saturating("e8m0", E8M0, "OCP Microscaling Formats Specification 1.0, E8M0 scale"),
     integer("int16", 16),
     integer("int15", 15),
@@ -132,26 +133,22 @@ pub const FORMATS: &[Format] = &[
     logarithmic("log8", 8, 8),
     logarithmic("log6", 6, 4),
     logarithmic("log4", 4, 1),
-    saturating("mxfp8", mx(&E4M3, 8), "OCP Microscaling Formats Specification 1.0, MXFP8 with E4M3 elements"),
-    saturating("mxfp8-e5m2", mx(&E5M2, 15), "OCP Microscaling Formats Specification 1.0, MXFP8 with E5M2 elements"),
-    saturating("mxfp6-e3m2", mx(&E3M2, 4), "OCP Microscaling Formats Specification 1.0, MXFP6 with E3M2 elements"),
-    saturating("mxfp6-e2m3", mx(&E2M3, 2), "OCP Microscaling Formats Specification 1.0, MXFP6 with E2M3 elements"),
-    saturating("mxfp4", mx(&E2M1, 2), "OCP Microscaling Formats Specification 1.0, MXFP4"),
+    saturating("mxfp8", mx(E4M3, 8), "OCP Microscaling Formats Specification 1.0, MXFP8 with E4M3 elements"),
+    saturating("mxfp8-e5m2", mx(E5M2, 15), "OCP Microscaling Formats Specification 1.0, MXFP8 with E5M2 elements"),
+    saturating("mxfp6-e3m2", mx(E3M2, 4), "OCP Microscaling Formats Specification 1.0, MXFP6 with E3M2 elements"),
+    saturating("mxfp6-e2m3", mx(E2M3, 2), "OCP Microscaling Formats Specification 1.0, MXFP6 with E2M3 elements"),
+    saturating("mxfp4", mx(E2M1, 2), "OCP Microscaling Formats Specification 1.0, MXFP4"),
     saturating(
         "mxint8",
-        Layout::Block { element: &INT8, unit: -6, emax: 0, size: 32 },
+        Layout::Block { element: Element::Integer { bits: 8, unit: -6 }, emax: 0, size: 32 },
         "OCP Microscaling Formats Specification 1.0, MXINT8, symmetric",
     ),
-    saturating(
-        "nvfp4",
-        Layout::TwoLevel { element: &E2M1, size: 16 },
-        "NVIDIA Transformer Engine, NVFP4 block scaling",
-    ),
-    shared_exponent("bfp16", &Layout::Integer { bits: 16, full: false }, 16),
-    shared_exponent("bfp12", &Layout::Integer { bits: 12, full: false }, 12),
-    shared_exponent("bfp8", &INT8, 8),
-    shared_exponent("bfp6", &Layout::Integer { bits: 6, full: false }, 6),
-    shared_exponent("bfp4", &Layout::Integer { bits: 4, full: false }, 4),
+    saturating("nvfp4", Layout::TwoLevel { element: E2M1, size: 16 }, "NVIDIA Transformer Engine, NVFP4 block scaling"),
+    shared_exponent("bfp16", 16),
+    shared_exponent("bfp12", 12),
+    shared_exponent("bfp8", 8),
+    shared_exponent("bfp6", 6),
+    shared_exponent("bfp4", 4),
 ];
 
 /// Every `eXmY` without a row, 1 <= X <= 8 and 0 <= Y <= 22, as IEEE 754 would define it for those widths.
@@ -163,7 +160,8 @@ static OTHERS: LazyLock<Vec<Format>> = LazyLock::new(|| {
         if FORMATS.iter().all(|format| format.name != name) {
             // Leaked once: a format's name lives as long as the table.
             let name: &'static str = Box::leak(name.into_boxed_str());
-            formats.push(ieee(name, float(exponent, mantissa, Specials::Ieee), "the rules of IEEE 754-2019, 3.4"));
+            let layout = Layout::Float(float(exponent, mantissa, Specials::Ieee));
+            formats.push(ieee(name, layout, "the rules of IEEE 754-2019, 3.4"));
         }
     }
     formats

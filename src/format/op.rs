@@ -1,6 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
-use super::{Coding, Direction, Float, Layout, Nan, Noise, Overflow, Quantizer, Spec, Subnormals};
+use super::{
+    BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Subnormals,
+};
 use crate::site::Site;
 use crate::twin::twin;
 
@@ -103,9 +105,6 @@ twin! {
 }
 
 impl QuantOp {
-    /// Words of an operation in a shader's parameters.
-    pub const WORDS: u32 = (size_of::<QuantOp>() / 4) as u32;
-
     /// The operation of a site no recipe sets.
     pub const fn none() -> QuantOp {
         QuantOp {
@@ -183,12 +182,13 @@ impl QuantOp {
     }
 
     /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of
-    /// largest magnitude A gets the E4M3 number nearest fl(A m), m = fl(S fl(1/6)).
+    /// largest magnitude A gets the [`BLOCK_SCALE`] nearest fl(A m), m = fl(S fl(1/L)) for the largest element L.
     pub fn with_tensor_scale(self, encode: f32, decode: f32) -> QuantOp {
-        // A power of two times the four bits of E4M3 and those of an element.
+        // A power of two times the bits of a block's scale and those of an element.
         let exact = decode.to_bits() << 9 == 0;
-        let significand = if exact { self.mantissa as u32 + 1 + 4 } else { 24 };
-        QuantOp { factor: (encode * (1.0 / 6.0)).to_bits(), step: decode.to_bits(), significand, ..self }
+        let significand = if exact { self.mantissa as u32 + 1 + BLOCK_SCALE.mantissa + 1 } else { 24 };
+        let factor = (encode * (1.0 / f32::from_bits(self.max_bits))).to_bits();
+        QuantOp { factor, step: decode.to_bits(), significand, ..self }
     }
 
     pub fn is_set(&self) -> bool {
@@ -238,7 +238,11 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
         }
         Layout::Float(float) => minifloat(op, &float, scale),
         Layout::Integer { bits, full } => match quantizer.sharing {
-            Some(_) => shared(integer(op, bits, full, 0), quantizer, None),
+            Some(sharing) => {
+                // The largest code has the emax.
+                let op = integer(op, bits, full, 0);
+                shared(op, sharing, libm::ilogbf(f32::from_bits(op.max_bits)))
+            }
             None if quantizer.is_power_of_two() => integer(op, bits, full, scale),
             None => {
                 let step = quantizer.scale as f32;
@@ -260,15 +264,20 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
                 ..op
             }
         }
-        Layout::Block { element, unit, emax, .. } => match *element {
-            Layout::Float(float) => shared(minifloat(op, &float, 0), quantizer, Some(emax)),
-            Layout::Integer { bits, full } => shared(integer(op, bits, full, unit), quantizer, Some(emax)),
-            _ => op,
-        },
-        Layout::TwoLevel { element, .. } => match *element {
-            Layout::Float(float) => two_level(minifloat(op, &float, 0), quantizer),
-            _ => op,
-        },
+        Layout::Block { element, emax, size } => {
+            let grid = match element {
+                Element::Float(float) => minifloat(op, &float, 0),
+                Element::Integer { bits, unit } => integer(op, bits, false, unit),
+            };
+            shared(grid, quantizer.sharing.unwrap_or(Sharing::of(size)), emax)
+        }
+        Layout::TwoLevel { element, size } => {
+            let block = quantizer.sharing.unwrap_or(Sharing::of(size)).size;
+            let op = QuantOp { kind: class::TWO_LEVEL, block, ..minifloat(op, &element, 0) };
+            // The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
+            let g = quantizer.tensor_scale;
+            op.with_tensor_scale((1.0 / g).min(f32::MAX), g)
+        }
     }
 }
 
@@ -303,16 +312,8 @@ fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
     }
 }
 
-/// A grid whose blocks share a power of two; without an `emax` it is that of the largest code.
-fn shared(op: QuantOp, quantizer: &Quantizer, emax: Option<i32>) -> QuantOp {
-    let Some(sharing) = quantizer.sharing else { return op };
-    let emax = emax.unwrap_or((op.max_bits >> 23) as i32 - 127);
+/// A grid whose blocks share a power of two.
+fn shared(op: QuantOp, sharing: Sharing, emax: i32) -> QuantOp {
     let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
     QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
-}
-
-/// The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
-fn two_level(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
-    let (g, block) = (quantizer.tensor_scale, quantizer.sharing.map_or(16, |sharing| sharing.size));
-    QuantOp { kind: class::TWO_LEVEL, block, ..op }.with_tensor_scale((1.0 / g).min(f32::MAX), g)
 }

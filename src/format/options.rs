@@ -157,7 +157,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         help: "Elements that share a scale: 8, 16, 32, 64, vector",
         allowed: Allowed::Text("8, 16, 32, 64, `\"vector\"`"),
         unset: Unset::Layout,
-        applies: |q| q.layout.block().is_some(),
+        applies: |q| q.layout.sharing().is_some(),
         read: |q, value| {
             let known = BLOCK_SIZES.into_iter().find(|known| value.as_integer() == Some((*known).into()));
             let size = known.or((value.as_str() == Some("vector")).then_some(WHOLE));

@@ -1,7 +1,7 @@
 //! A format with its options.
 
 use super::option::is_power_of_two;
-use super::{Format, Layout, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals};
+use super::{Format, Layout, Nan, Overflow, Rounding, Sharing, Subnormals};
 
 /// A format with every option.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,7 +15,8 @@ pub struct Quantizer {
     pub overflow: Overflow,
     pub nan: Nan,
     pub subnormals: Subnormals,
-    /// Of block formats, and of integers whose step follows from the largest magnitude.
+    /// Of integers whose step follows from the largest magnitude, and of block formats, which without it have that of
+    /// their layout.
     pub sharing: Option<Sharing>,
     /// The f32 that multiplies all of a two-level format.
     pub tensor_scale: f32,
@@ -24,7 +25,6 @@ pub struct Quantizer {
 impl Quantizer {
     /// With the defaults of the format; integers get the step 1.
     pub fn new(format: &'static Format) -> Quantizer {
-        let sharing = format.layout.block().map(|size| Sharing { size, mode: ScaleMode::Floor });
         Quantizer {
             format,
             layout: format.layout,
@@ -33,7 +33,7 @@ impl Quantizer {
             overflow: format.overflow,
             nan: Nan::Propagate,
             subnormals: Subnormals::Honour,
-            sharing,
+            sharing: format.layout.sharing(),
             tensor_scale: 1.0,
         }
     }

@@ -156,6 +156,13 @@ pub struct Sharing {
     pub mode: ScaleMode,
 }
 
+impl Sharing {
+    /// That of blocks of so many elements, with the default mode.
+    pub const fn of(size: u32) -> Sharing {
+        Sharing { size, mode: ScaleMode::Floor }
+    }
+}
+
 /// The sizes of blocks, ascending, but [`WHOLE`].
 pub const BLOCK_SIZES: [u32; 4] = [8, 16, 32, 64];
 

@@ -6,7 +6,7 @@ pub struct Splitting {
     /// Significant bits of each component of x and of G, the largest component first.
     pub x: Vec<u32>,
     pub g: Vec<u32>,
-    /// Pieces (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
+    /// Components (of x, of G) that are multiplied, the largest product first. What is left out is below the last bit.
     pub products: Vec<(usize, usize)>,
 }
 
@@ -30,5 +30,43 @@ impl Splitting {
         };
         let products = (0..x.len()).flat_map(|i| (0..g.len()).map(move |j| (i, j))).collect();
         Splitting { x, g, products }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Splitting;
+    use crate::codec::{component, round_significand};
+
+    /// A number from 1 to 2 of at most so many significant bits.
+    fn operand(word: u32, significand: u32) -> f32 {
+        f32::from_bits(round_significand(0x3f80_0000 | word >> 9, significand))
+    }
+
+    fn components(mut rest: f32, bits: &[u32]) -> Vec<f64> {
+        let components = bits.iter().map(|&bits| component(&mut rest, bits).into()).collect();
+        assert_eq!(rest, 0.0, "a remainder behind {bits:?}");
+        components
+    }
+
+    #[test]
+    fn products_of_components_are_exact_and_add_up_to_the_product() {
+        for (x_bits, g_bits) in (1..=24).flat_map(|x| (1..=24).map(move |g| (x, g))) {
+            let splitting = Splitting::new(x_bits, g_bits);
+            let left_out = if x_bits > 16 && g_bits > 16 { 2f64.powi(-24) } else { 0.0 };
+            for k in 0..200u32 {
+                let word = |tag: u32| (2 * k + tag + 1).wrapping_mul(2_654_435_761);
+                let (x, g) = (operand(word(0), x_bits), operand(word(1), g_bits));
+                let (xs, gs) = (components(x, &splitting.x), components(g, &splitting.g));
+                let mut sum = 0.0;
+                for &(i, j) in &splitting.products {
+                    let product = xs[i] * gs[j];
+                    assert_eq!(f64::from(product as f32), product, "{x_bits} by {g_bits} bits: {x} {g}");
+                    sum += product;
+                }
+                let product = f64::from(x) * f64::from(g);
+                assert!((sum - product).abs() <= left_out * product, "{x_bits} by {g_bits} bits: {x} {g}");
+            }
+        }
     }
 }

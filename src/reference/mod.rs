@@ -1,6 +1,7 @@
-//! The scalar reference: sequential and written to be read against the shaders, kernel by kernel. It shares with
-//! the fast CPU code the format table, the counter layout, the generator's rounds and the table of normals, which
-//! known answers pin; the codec, the sums and the update are its own.
+//! The scalar reference: sequential and written to be read against the shaders, kernel by kernel. The codec, the
+//! splitting of x and G, the sums and the update are its own. What plan and problem hand to every adapter (the words of an
+//! operation, scales, w*, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
+//! docs/checking.md has the list, and what proves it.
 
 pub mod draw;
 pub mod feature;

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use crate::codec::{LARGEST, MAGNITUDE, Rounded, quantize, scale_byte};
-use crate::format::{Layout, QuantOp, Quantizer};
+use crate::format::{BLOCK_SCALE, Layout, QuantOp, Quantizer};
 use crate::random::{Purpose, Stream};
 
 /// The largest tensor, in elements.
@@ -60,7 +60,8 @@ impl Job<'_> {
 }
 
 /// The operation of a format on a tensor: a two-level format whose `tensor_scale` is not given takes it from the
-/// largest finite magnitude A, S = fl(2688/A), g = fl(1/S) (NVIDIA Transformer Engine, NVFP4 quantization).
+/// largest finite magnitude A, S = fl(L/A), g = fl(1/S) for the largest block scale times the largest element L (NVIDIA
+/// Transformer Engine, NVFP4 quantization).
 pub fn operation(quantizer: &Quantizer, given: bool, input: &[u32]) -> QuantOp {
     let op = QuantOp::of(quantizer);
     let Layout::TwoLevel { .. } = quantizer.layout else { return op };
@@ -69,7 +70,7 @@ pub fn operation(quantizer: &Quantizer, given: bool, input: &[u32]) -> QuantOp {
     }
     let finite = input.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST);
     let largest = f32::from_bits(finite.max().unwrap_or(0));
-    let scale = (2688.0 / largest).min(f32::MAX);
+    let scale = (BLOCK_SCALE.max() as f32 * f32::from_bits(op.max_bits) / largest).min(f32::MAX);
     let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)
 }

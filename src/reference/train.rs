@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use super::gemv::dot;
-use crate::codec::{DIVERGED, apply, flush48};
+use crate::codec::{DIVERGED, MAGNITUDE, apply, flush48};
 use crate::format::QuantOp;
 use crate::plan::Trajectory;
 use crate::random::Stream;
@@ -111,7 +111,7 @@ impl State {
         self.apply(Site::Weight, &ops.weight, &mut next, by_update, stream);
 
         // A value that a format made infinite or NaN stands as +0: the update that read it is not applied.
-        if self.not_numbers() > self.nan || next.iter().any(|v| v.to_bits() & 0x7fff_ffff >= DIVERGED) {
+        if self.not_numbers() > self.nan || next.iter().any(|v| v.to_bits() & MAGNITUDE >= DIVERGED) {
             self.diverged_at = Some(self.update);
             return;
         }

@@ -2,8 +2,8 @@
 //!
 //! Nothing here rounds with the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the
 //! bits they must both give. Where the scalar code counts codes in whole numbers, this one compares values: grids are
-//! rounded by f32 additions, steps and two-level blocks between f32 products, dither in f64, and what is a list of numbers
-//! by its thresholds.
+//! rounded by f32 additions, steps and two-level blocks between f32 products, dither in f64, and roots of two by their
+//! thresholds.
 //!
 //! A run holds +0 and magnitudes of at least 2^-48, so no value is subnormal.
 
@@ -11,7 +11,7 @@ mod block;
 mod dither;
 mod grid;
 mod law;
-mod list;
+mod logarithmic;
 mod power;
 mod scaled;
 
@@ -33,16 +33,17 @@ struct Element {
     counted: u32,
 }
 
-const SATURATED: u32 = 1;
-const UNDERFLOWED: u32 = 1 << 8;
-const NAN: u32 = 1 << 16;
+/// One of a kind in [`Element::counted`].
+const ONE_SATURATED: u32 = 1;
+const ONE_UNDERFLOWED: u32 = 1 << 8;
+const ONE_NAN: u32 = 1 << 16;
 
 impl Element {
     /// `bits` unless what happened leaves no number. Selections and no branches: see [`each`].
     #[inline(always)]
     fn new(bits: u32, saturated: bool, underflowed: bool, nan: bool) -> Element {
         let mark = |happened: bool, mark: u32| if happened { mark } else { 0 };
-        let counted = mark(saturated, SATURATED) | mark(underflowed, UNDERFLOWED) | mark(nan, NAN);
+        let counted = mark(saturated, ONE_SATURATED) | mark(underflowed, ONE_UNDERFLOWED) | mark(nan, ONE_NAN);
         Element { bits: if nan { 0 } else { bits }, counted }
     }
 
@@ -117,12 +118,12 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
         class::ADDITIVE => law::additive(op, lanes, words),
         class::RELATIVE => law::relative(op, lanes, words),
         class::SCALAR | class::STEP if dithers => dither::lanes(op, lanes, words, counts),
-        class::SCALAR => grid::lanes(op, lanes, words, counts),
         class::BLOCK => grid::block_lanes(op, lanes, (used, whole), words, counts),
         class::STEP => scaled::step_lanes(op, lanes, words, counts),
         class::TWO_LEVEL => scaled::block_lanes(op, lanes, (used, whole), words, counts),
         class::EXPONENT => power::lanes(op, &mut lanes[..used], counts),
-        _ => list::lanes(op, lanes, words, counts),
+        class::LOGARITHMIC => logarithmic::lanes(op, lanes, words, counts),
+        _ => grid::lanes(op, lanes, words, counts),
     }
 }
 
@@ -138,7 +139,7 @@ fn each<T: Copy>(
     counts: &mut Counts,
     round: impl Fn(f32, u32, T) -> Element,
 ) {
-    // Results go to memory of its own, where no list's tables can lie.
+    // Results go to memory of its own, where no look-up's tables can lie.
     let (mut rounded, mut counted) = ([0.0; SLICE], 0);
     for l in 0..lanes.len().min(SLICE) {
         let element = round(lanes[l], words.as_flattened()[l], own[l]);
@@ -148,7 +149,7 @@ fn each<T: Copy>(
     }
     lanes.copy_from_slice(&rounded[..lanes.len()]);
     let times = |mark: u32| u64::from((counted / mark) & 0xff);
-    *counts += Counts { saturated: times(SATURATED), underflowed: times(UNDERFLOWED), nan: times(NAN) };
+    *counts += Counts { saturated: times(ONE_SATURATED), underflowed: times(ONE_UNDERFLOWED), nan: times(ONE_NAN) };
 }
 
 /// What lanes have that need nothing of their own.

@@ -3,7 +3,7 @@
 
 use super::block::largest;
 use super::grid::{for_direction, is_rarer, round};
-use super::{Element, NAN, SATURATED, Words, each};
+use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
 use crate::format::QuantOp;
@@ -66,8 +66,8 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
     each(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
         let element = round::<DIRECTION, RARER>(op, value * before, 0, word);
         let bits = (f32::from_bits(element.bits) * block * step).to_bits();
-        let nan = (element.counted >= NAN) | (bits & MAGNITUDE >= INFINITY);
-        let underflowed = (element.bits == 0) & (element.counted < NAN) & (value != 0.0);
-        Element::new(bits, element.counted & SATURATED != 0, underflowed, nan)
+        let nan = (element.counted >= ONE_NAN) | (bits & MAGNITUDE >= INFINITY);
+        let underflowed = (element.bits == 0) & (element.counted < ONE_NAN) & (value != 0.0);
+        Element::new(bits, element.counted & ONE_SATURATED != 0, underflowed, nan)
     });
 }

@@ -1,7 +1,7 @@
 //! Shared scales: their exponents by definition, their elements by the list of their values.
 
-use roundlaw::codec::{NAN, block_scale, scale_byte};
-use roundlaw::format::{Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
+use roundlaw::codec::{NAN, Rounded, SATURATED, block_scale, scale_byte};
+use roundlaw::format::{Element, Float, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, Specials, WHOLE};
 use roundlaw::reference::quantize::{Job, Quantized, operation};
 use strum::VariantArray as _;
 
@@ -74,9 +74,9 @@ fn elements_are_rounded_to_their_list_times_the_scale() {
     };
     for (name, emax, _) in MX {
         let quantizer = quantizer(name);
-        let Layout::Block { element, unit, .. } = quantizer.layout else { panic!() };
-        let scale = if let Layout::Integer { .. } = element { libm::ldexp(1.0, unit) } else { 1.0 };
-        let list = magnitudes(&Quantizer { layout: *element, scale, ..quantizer });
+        let Layout::Block { element, .. } = quantizer.layout else { panic!() };
+        let scale = if let Element::Integer { unit, .. } = element { libm::ldexp(1.0, unit) } else { 1.0 };
+        let list = magnitudes(&Quantizer { layout: element.layout(), scale, ..quantizer });
         for size in [8, 16, 32, 64, WHOLE] {
             let input: Vec<f32> = (0..200).map(numbers).collect();
             let done = run(&shared(name, size, ScaleMode::Floor), &input);
@@ -114,9 +114,14 @@ fn known_blocks() {
     assert_eq!((tiny.scales[0], values(&tiny)[1].to_bits()), (0, 0x0001_0000));
     // Rounding to 2 saturates in the symmetric MXINT8.
     assert_eq!(values(&run(&quantizer("mxint8"), &[1.999, 0.01])), [127.0 / 64.0, 1.0 / 64.0]);
-    // A scale above the largest f32.
-    let lost = run(&shared("mxint8", 32, ScaleMode::Ceil), &[f32::MAX]);
-    assert_eq!(lost.scales[0], 0xfe);
+    // The largest f32 calls for 2^128, and gets the largest scale there is.
+    let limited = run(&shared("mxint8", 32, ScaleMode::Ceil), &[f32::MAX]);
+    assert_eq!((limited.scales[0], limited.elements[0].flags), (0xfe, SATURATED));
+    assert_eq!(values(&limited), [127.0 / 64.0 * 2f32.powi(127)]);
+    // 2^120 times the element 256 is beyond f32.
+    let lost = run(&shared("mxfp8", 32, ScaleMode::Ceil), &[f32::MAX]);
+    let infinite = Rounded { bits: f32::INFINITY.to_bits(), code: 0x78, flags: NAN };
+    assert_eq!((lost.scales[0], lost.elements[0]), (120 + 127, infinite));
     assert_eq!(values(&run(&quantizer("bfp4"), &[1.0, 0.3, -0.9])), [1.0, 0.25, -1.0]);
 }
 
@@ -135,11 +140,14 @@ fn one_nan_or_infinity_spoils_the_block_or_is_clamped() {
             assert!(done.elements[..32].iter().all(|e| (value(*e) - 1.0).abs() < 0.2), "{name}");
             let clamped = run(&Quantizer { nan: Nan::Satfinite, ..quantizer }, &input);
             assert_ne!(clamped.scales[1], nan, "{name}");
-            let largest = value(clamped.elements[40]);
-            assert!(
-                largest.abs() > 1e38 && (largest < 0.0) == special.is_sign_negative() || name == "nvfp4",
-                "{name}: {largest:e}"
-            );
+            let (scale, largest) = (clamped.scales[1], value(clamped.elements[40]));
+            assert_eq!(largest < 0.0, special.is_sign_negative(), "{name}: {largest:e}");
+            match name {
+                // The tensor's scale is that of its largest finite magnitude, 1.
+                "nvfp4" => assert_eq!((scale, largest.abs()), (0x7e, 2688.0 * (1.0 / 2688.0))),
+                _ => assert!(largest.abs() > 1e38, "{name}: {largest:e}"),
+            }
+            assert_eq!(clamped.elements[40].flags & NAN, 0, "{name}");
         }
     }
 }

@@ -1,18 +1,17 @@
-//! Formats that are a list of numbers: roots of two, and every class without vector code of its own.
+//! Grids of the roots of two, by look-ups.
 //!
-//! The f32 line is cut into cells, 32 in an octave, of both signs. Numbers are so far apart that a cell holds at most one
-//! threshold, the magnitude from which on a value is rounded to the next number: look-ups and a comparison round a value,
-//! without a search or a branch.
+//! The f32 line is cut into cells, 32 in an octave, of both signs. An octave has at most [`MAX_BASE_FACTOR`] numbers, the
+//! nearest of them 2^(1/16) apart, more than the widest cell: a cell holds at most one threshold, the magnitude from which on
+//! a value is rounded to the next number. So look-ups and a comparison round a value, without a search or a branch.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE, SIGN};
-use crate::codec::decoded;
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use crate::format::{QuantOp, class, policy};
+use crate::format::{QuantOp, policy};
 use crate::site::Counts;
 
 /// Bits of an f32 that do not choose the cell.
@@ -29,8 +28,8 @@ struct List {
     high: Box<[u32; CELLS]>,
     /// What follows `high`.
     next: Box<[u32; CELLS]>,
-    /// The largest magnitude of each sign.
-    max: [u32; 2],
+    /// The largest magnitude.
+    max: u32,
 }
 
 thread_local! {
@@ -60,22 +59,19 @@ fn cells() -> Box<[u32; CELLS]> {
 
 impl List {
     fn new(op: &QuantOp) -> List {
-        let mut list = List { threshold: cells(), low: cells(), high: cells(), next: cells(), max: [0; 2] };
+        let numbers: Vec<u32> = (0..=op.max_code + 1).map(|code| number(op, code)).collect();
+        let (last, max) = (numbers.len() - 1, number(op, op.max_code));
+        let number = |code: usize| numbers[code.min(last)];
+        let mut list = List { threshold: cells(), low: cells(), high: cells(), next: cells(), max };
         for sign in [0, SIGN] {
-            let numbers = numbers(op, sign);
             let thresholds = thresholds(op, sign, &numbers);
-            let far = numbers.windows(2).any(|pair| pair[0].0 > 0 && pair[1].0 - pair[0].0 > 9 << 23);
-            assert!(!far, "numbers so far from one another need vector code of their own");
-            let number = |k: usize| numbers[k.min(numbers.len() - 1)].0;
-            list.max[usize::from(sign != 0)] = number(numbers.len() - 2);
             let mut k = 0;
             for start in (0..=MAGNITUDE).step_by(1 << WITHIN) {
                 let cell = ((sign | start) >> WITHIN) as usize;
                 let below = |end: u32| move |threshold: &&u32| **threshold < end;
                 k += thresholds[k..].iter().take_while(below(start + 1)).count();
-                let within = thresholds[k..].iter().take_while(below(start + (1 << WITHIN))).count();
-                assert!(within <= 1, "numbers so near to one another need vector code of their own");
-                list.threshold[cell] = if within == 1 { thresholds[k] } else { u32::MAX };
+                let within = thresholds.get(k).filter(below(start + (1 << WITHIN)));
+                list.threshold[cell] = within.copied().unwrap_or(u32::MAX);
                 (list.low[cell], list.high[cell], list.next[cell]) = (number(k), number(k + 1), number(k + 2));
             }
         }
@@ -84,45 +80,26 @@ impl List {
 }
 
 /// From which magnitude on each number but the first is that of a value, as bits.
-fn thresholds(op: &QuantOp, sign: u32, numbers: &[(u32, u32)]) -> Vec<u32> {
+fn thresholds(op: &QuantOp, sign: u32, numbers: &[u32]) -> Vec<u32> {
     let away = op.rounding == UP && sign == 0 || op.rounding == DOWN && sign != 0;
-    let last = numbers.len() - 1;
-    let threshold = |k: usize| {
-        let (low, high, odd) = (numbers[k - 1].0, numbers[k].0, numbers[k - 1].1 % 2 == 1);
-        match op.rounding {
-            // What lies behind the last number of a list is beyond it.
-            _ if op.has(policy::OWN_SIGN) && k == last => high,
-            NEAREST_EVEN => halfway(low, high, odd),
-            NEAREST_AWAY => halfway(low, high, true),
-            UP | DOWN if away => low + 1,
-            _ => high,
-        }
+    let threshold = |(code, pair): (usize, &[u32])| match op.rounding {
+        NEAREST_EVEN => halfway(pair[0], pair[1], code % 2 == 1),
+        NEAREST_AWAY => halfway(pair[0], pair[1], true),
+        UP | DOWN if away => pair[0] + 1,
+        _ => pair[1],
     };
-    (1..=last).map(threshold).collect()
+    numbers.windows(2).enumerate().map(threshold).collect()
 }
 
-/// The magnitudes of a sign ascending from 0, as bits, with their codes; and behind them what is beyond.
-fn numbers(op: &QuantOp, sign: u32) -> Vec<(u32, u32)> {
-    if op.kind == class::LOGARITHMIC {
-        // 2^((c - b)/n), from libm and not from the table of roots that the scalar codec reads.
-        let power = |code: u32| {
-            let octaves = f64::from(code as i32 - op.lsb_min) / f64::from(op.mantissa);
-            let octave = octaves.floor();
-            let root = (libm::exp2(octaves - octave) as f32).to_bits();
-            (root.wrapping_add_signed((octave as i32) << 23), code)
-        };
-        return std::iter::once((0, 0)).chain((1..=op.max_code + 1).map(power)).collect();
+/// The magnitude 2^((c - b)/n) of a code c, as bits, and 0 of 0; from libm and not from the table of roots that the scalar
+/// codec reads. Behind the largest code it is the number from which on a value is beyond.
+fn number(op: &QuantOp, code: u32) -> u32 {
+    if code == 0 {
+        return 0;
     }
-    let codes = (0..1 << op.width).map(|code| (decoded(code, op, 0), code));
-    let mut numbers: Vec<(u32, u32)> = codes
-        .filter(|(bits, _)| bits & MAGNITUDE < INFINITY && (bits & SIGN == sign || bits & MAGNITUDE == 0))
-        .collect();
-    numbers.iter_mut().for_each(|(bits, _)| *bits &= MAGNITUDE);
-    numbers.sort_unstable();
-    numbers.dedup_by_key(|(bits, _)| *bits);
-    let beyond = numbers.last().map_or(0, |(bits, _)| bits + 1);
-    numbers.push((beyond, 0));
-    numbers
+    let octaves = f64::from(code as i32 - op.lsb_min) / f64::from(op.mantissa);
+    let octave = octaves.floor();
+    (libm::exp2(octaves - octave) as f32).to_bits().wrapping_add_signed((octave as i32) << 23)
 }
 
 /// The number, infinity as 2^128: what is halfway below it is one.
@@ -191,8 +168,8 @@ fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts:
 
 /// Whether the distance d of a magnitude from `low` is at least the part `missing` / `places` of the gap to `high`.
 ///
-/// All is exact in f64. Numbers of 24 bits that follow one another in a list are less than 2^9 apart, or one of them is 0:
-/// the gap has at most 33 bits, 13 in its `upper` part and 20 behind. `missing` has at most 33, so both of its products are
+/// All is exact in f64. Numbers of 24 bits that follow one another are at most a factor of 2 apart, or one of them is 0:
+/// the gap has at most 24 bits, 13 in its `upper` part and 11 behind. `missing` has at most 33, so both of its products are
 /// exact. Where d `places` is less than the first of them, the sign of the difference is right. Else the difference is at
 /// most d `places`, and a multiple of the last bit of either: at most 46 bits.
 #[inline(always)]
@@ -204,9 +181,8 @@ fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bo
 
 /// A magnitude of the list as the policies have it.
 #[inline(always)]
-fn chosen(op: &QuantOp, max: [u32; 2], value: f32, rounded: u32) -> Element {
+fn chosen(op: &QuantOp, max: u32, value: f32, rounded: u32) -> Element {
     let (magnitude, sign) = (value.to_bits() & MAGNITUDE, value.to_bits() & SIGN);
-    let own = if sign != 0 { max[1] } else { max[0] };
     let stops = match op.rounding {
         TOWARD_ZERO => true,
         UP => sign != 0,
@@ -216,6 +192,70 @@ fn chosen(op: &QuantOp, max: [u32; 2], value: f32, rounded: u32) -> Element {
     let not_a_number = magnitude > INFINITY;
     let saturates = op.has(policy::SATFINITE) & not_a_number;
     let is_lost = !saturates & (not_a_number | (!(stops & (magnitude < INFINITY)) & op.has(policy::OVERFLOWS)));
-    let (sign, max) = if saturates { (0, max[0]) } else { (sign, own) };
-    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
+    Element::limited(rounded, if saturates { 0 } else { sign }, max, is_lost, (rounded == 0) & (magnitude != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray as _;
+
+    use super::*;
+    use crate::codec::{apply_one, tally};
+    use crate::format::{Direction, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, format};
+
+    /// Ties, numbers, thresholds and their neighbours of both signs, infinities, NaN, and what lies anywhere.
+    fn inputs(op: &QuantOp) -> Vec<u32> {
+        let numbers: Vec<u32> = (0..=op.max_code + 1).map(|code| number(op, code)).collect();
+        let halfway = numbers.windows(2).map(|pair| halfway(pair[0], pair[1], true));
+        let near = |bits: u32| [bits.saturating_sub(1), bits, bits + 1, bits + 2];
+        let told = numbers.iter().copied().chain(halfway).flat_map(near);
+        let anywhere = (0..2000u32).map(|k| k.wrapping_mul(2_654_435_761) & MAGNITUDE);
+        // A run holds no magnitudes below its floor.
+        let held = told.chain(anywhere).filter(|bits| *bits == 0 || *bits >= crate::codec::FLOOR);
+        held.chain([INFINITY, INFINITY + 1]).flat_map(|bits| [bits, if bits == 0 { 0 } else { bits | SIGN }]).collect()
+    }
+
+    /// Values and counters of every input, in vector code and by the scalar codec.
+    fn assert_same(quantizer: &Quantizer) {
+        let op = QuantOp::of(quantizer);
+        for (index, inputs) in inputs(&op).chunks(SLICE).enumerate() {
+            let mut words: Words = Default::default();
+            for (l, word) in words.as_flattened_mut().iter_mut().enumerate() {
+                *word = ((index * SLICE + l) as u32).wrapping_mul(0x9e37_79b9);
+            }
+            let (mut wanted, mut tallied) = (Vec::new(), Counts::default());
+            for (bits, word) in inputs.iter().zip(words.as_flattened()) {
+                let (bits, flags) = apply_one(&op, *bits, 0, *word);
+                tallied += tally(flags);
+                wanted.push(bits);
+            }
+            let (mut values, mut counts) =
+                (inputs.iter().map(|bits| f32::from_bits(*bits)).collect::<Vec<_>>(), Counts::default());
+            lanes(&op, &mut values, &words, &mut counts);
+            for ((value, wanted), input) in values.iter().zip(&wanted).zip(inputs) {
+                assert_eq!(value.to_bits(), *wanted, "{quantizer:?} of {input:#010x}");
+            }
+            assert_eq!(counts, tallied, "{quantizer:?}");
+        }
+    }
+
+    #[test]
+    fn every_base_factor_rounds_as_the_scalar_codec_does() {
+        let log8 = Quantizer::new(format("log8").expect("a row of the table"));
+        let random = |zero_mean: bool| Rounding { zero_mean, ..Rounding::new(Direction::Stochastic) };
+        let fixed = Direction::VARIANTS.iter().filter(|direction| !direction.is_random());
+        let roundings: Vec<Rounding> =
+            fixed.map(|direction| Rounding::new(*direction)).chain([false, true].map(random)).collect();
+        for base_factor in 1..=MAX_BASE_FACTOR {
+            // Around 1, and so that the number behind the largest is 2^128.
+            for bias in [64, 128 - 128 * base_factor as i32] {
+                let layout = Layout::Logarithmic { bits: 8, base_factor, bias };
+                for rounding in &roundings {
+                    for (overflow, nan) in [(Overflow::Saturate, Nan::Propagate), (Overflow::Ieee, Nan::Satfinite)] {
+                        assert_same(&Quantizer { layout, rounding: *rounding, overflow, nan, ..log8 });
+                    }
+                }
+            }
+        }
+    }
 }
