@@ -73,6 +73,7 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     let least = needs(MODEL_SIZES[0]);
     let asked = [
         ("invocations of a workgroup", limits.max_compute_invocations_per_workgroup.into(), least.invocations.into()),
+        ("invocations of a workgroup along x", limits.max_compute_workgroup_size_x.into(), least.along_x.into()),
         ("storage buffers of a stage", limits.max_storage_buffers_per_shader_stage.into(), least.buffers.into()),
         ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size.into(), least.workgroup_bytes),
     ];
@@ -121,6 +122,7 @@ impl Gpu {
             binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min((1 << 31) - 4),
             total,
             workgroup: limits.max_compute_workgroup_storage_size.into(),
+            groups: limits.max_compute_workgroups_per_dimension.into(),
         };
         let context = Context::new(device, queue);
         let own = adapter.get_info();
