@@ -75,14 +75,14 @@ pub struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    pub fn new(launch: &Launch<'a>, stream: &Samples) -> Result<Shared<'a>> {
+    pub fn new(launch: &Launch<'a>, samples: &Samples) -> Result<Shared<'a>> {
         let Launch { context, shapes, point, .. } = *launch;
         let mut sketch = Vec::new();
         let words = u64::from(TALLY) * u64::from(point.model);
         let slots = u64::from(shapes.slots);
         for (item, op) in (0..).zip(&shapes.sketch_ops) {
             let counted = op.split.op.is_counted() && shapes.sketched;
-            let ranges = [(&stream.sketch_counts, item * slots * words, slots * words)];
+            let ranges = [(&samples.sketch_counts, item * slots * words, slots * words)];
             let read = if counted { context.read(&ranges)? } else { Vec::new() };
             sketch.push(read.chunks(words as usize).map(|words| running(words, TALLY, point.model as usize)).collect());
         }
@@ -95,19 +95,19 @@ impl<'a> Shared<'a> {
     }
 
     /// Reads the counts of a block.
-    pub fn start_block(&mut self, context: &Context, stream: &Samples, block: Block) -> Result<()> {
+    pub fn start_block(&mut self, context: &Context, samples: &Samples, block: Block) -> Result<()> {
         self.block = block;
         if self.counted {
             let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.split.op).collect();
             let features: Vec<QuantOp> = self.point.features.iter().map(|feature| feature.op).collect();
             let n = block.samples as usize;
             self.data =
-                Prefix::read(context, self.shapes, &data, Tallies { buffer: &stream.data_counts, words: TALLY }, n)?;
+                Prefix::read(context, self.shapes, &data, Tallies { buffer: &samples.data_counts, words: TALLY }, n)?;
             self.feature = Prefix::read(
                 context,
                 self.shapes,
                 &features,
-                Tallies { buffer: &stream.feature_counts, words: FEATURE_TALLY },
+                Tallies { buffer: &samples.feature_counts, words: FEATURE_TALLY },
                 n,
             )?;
         }

@@ -62,7 +62,7 @@ impl Context {
         }
     }
 
-    /// A zeroed buffer of that many words (at least one).
+    /// A zeroed buffer of that many words (at least four, an element of the widest type that a kernel binds).
     pub fn buffer(&self, label: &str, words: u64) -> Buffer {
         self.device.create_buffer(&BufferDescriptor {
             label: Some(label),
@@ -106,7 +106,7 @@ impl Context {
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
-        dispatch.assert_fits(&pipeline.facts);
+        dispatch.assert_fits(&pipeline.facts, self.device.limits().max_compute_workgroups_per_dimension);
         let params = self.filled(dispatch.kernel.name, &dispatch.params.words);
         let buffers = dispatch.buffers.iter().map(|bound| bound.buffer);
         let bound = [&params, &self.tables].into_iter().chain(buffers).zip(0..);

@@ -59,8 +59,9 @@ impl Facts {
 /// The most that any kernel asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Needs {
-    /// Invocations of a workgroup.
+    /// Invocations of a workgroup, and along x.
     pub invocations: u32,
+    pub along_x: u32,
     /// Storage buffers of a stage.
     pub buffers: u32,
     /// Bytes of workgroup memory.
@@ -74,6 +75,7 @@ static NEEDS: LazyLock<[Needs; 2]> = LazyLock::new(|| {
         let all = KERNELS.iter().map(|kernel| Facts::of(kernel, &compose(kernel, variant)));
         all.fold(Needs::default(), |most, facts| Needs {
             invocations: most.invocations.max(facts.workgroup_size.iter().product()),
+            along_x: most.along_x.max(facts.workgroup_size[0]),
             buffers: most.buffers.max(facts.bindings.len() as u32),
             workgroup_bytes: most.workgroup_bytes.max(facts.workgroup_bytes),
         })

@@ -1,8 +1,10 @@
-//! The known-answer blocks: small sweeps that every pipeline must repeat bit for bit before it is trusted.
+//! The known-answer blocks: small sweeps that pipelines must repeat bit for bit before they are trusted. All pipelines
+//! repeat the first two; those of every class of format, which a plan takes that needs one, repeat the third too.
+
+use std::sync::LazyLock;
 
 use super::shapes::Tuning;
 use crate::config::Config;
-use crate::error::Result;
 use crate::plan::{Cohort, Plan, Shard, Snapshot};
 use crate::problem::Input;
 use crate::problem::Sketch;
@@ -10,8 +12,8 @@ use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
 use crate::reference;
 
-/// Every class of format, at every site, both roundings, batches of 1 and 3, an odd M, averages past one group, and
-/// a step at which runs diverge.
+/// Floats, blocks with a power of two as scale, steps that are one and additive noise, each at every site, to nearest
+/// and stochastic; batches of 1 and 3, an odd M, averages past one group, and a step at which runs diverge.
 /// Scales of very different size make another order of additions visible.
 const CONFIG: &str = r#"
 [problem]
@@ -74,8 +76,8 @@ seed = 20261
 "#;
 
 /// What the first block leaves out: sketch and covariates of 24 bits, split into components, a target in components, noise that
-/// several elements share, features that the gradient reads otherwise, formats that overflow to infinity, and blocks of
-/// other sizes, whole vectors among them.
+/// several elements share, features that the gradient reads otherwise, formats that overflow to infinity, the other
+/// directions of rounding, and blocks of other sizes, whole vectors among them.
 const COMPONENTS: &str = r#"
 [problem]
 dim = 150
@@ -114,7 +116,9 @@ data = { format = "mxfp6-e2m3", block = "vector", scale_mode = "rceil", rounding
 sketch = { format = "int6", step = 0.125, rounding = "down" }
 feature = { format = "e3m2", scale = 0.015625, rounding = "up" }
 feature_grad = { format = "mxint8", scale_mode = "ceil", rounding = "toward-zero" }
+label = { format = "int8", step = 0.25, rounding = "dither" }
 parameter = { format = "bfp8", block = 8, scale_mode = "even", rounding = "stochastic", bits = 8, variant = "b" }
+activation = { format = "int8", step = 0.125, rounding = "dither", bits = 8 }
 weight = { format = "tf32", rounding = "stochastic", bits = 16 }
 [[recipe]]
 name = "long blocks"
@@ -175,39 +179,58 @@ seeds = 2
 seed = 20263
 "#;
 
-/// A plan, its cohorts, and sizes that make panels and dispatches meet inside samples and batches.
+/// A plan, its cohorts, sizes that make panels and dispatches meet inside samples and batches, and the answers.
 pub struct Known {
     pub plan: Plan,
     pub cohorts: Vec<Cohort>,
     pub tuning: Tuning,
+    /// Rows of each cohort, by the reference.
+    pub answers: Vec<Vec<Snapshot>>,
 }
 
-/// What every pipeline must repeat.
-pub fn blocks() -> Result<Vec<Known>> {
-    Ok(vec![block(Config::parse(CONFIG, &[])?, 201)?, block(components()?, 30)?])
+static BLOCKS: [LazyLock<Known>; 3] = [
+    LazyLock::new(|| known(config(CONFIG), 201)),
+    LazyLock::new(|| known(components(), 30)),
+    LazyLock::new(|| known(config(CLASSES), 66)),
+];
+
+/// What pipelines must repeat, those of every class of format or of grids and laws alone.
+pub fn blocks(every_class: bool) -> &'static [LazyLock<Known>] {
+    if every_class { &BLOCKS } else { &BLOCKS[..2] }
 }
 
-/// What the pipelines of every class of format must repeat besides.
-pub fn every_class() -> Result<Vec<Known>> {
-    Ok(vec![block(Config::parse(CLASSES, &[])?, 66)?])
-}
-
-fn block(config: Config, samples: u64) -> Result<Known> {
-    let plan = Plan::new(config)?.with_block(samples)?;
+fn known(config: Config, samples: u64) -> Known {
+    let plan = Plan::new(config).and_then(|plan| plan.with_block(samples)).expect("the known-answer blocks are plans");
     let cohorts = plan.cohorts(Shard::WHOLE);
-    Ok(Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() } })
+    let answers = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() }, answers }
+}
+
+fn config(text: &str) -> Config {
+    Config::parse(text, &[]).expect("the known-answer blocks are configs")
 }
 
 /// The second block, one of its sketches a full f32 one as a file would hold it.
-fn components() -> Result<Config> {
-    let mut config = Config::parse(COMPONENTS, &[])?;
+fn components() -> Config {
+    let mut config = config(COMPONENTS);
     let stream = Stream::new(config.sweep.seed, 0);
     let entry = |i: u32| normal(stream.word(i, 0, Purpose::Sketch as u32)) * 0.157;
     config.problems[1].sketch = Sketch::File(Input::of("known answers", vec![40, 150], (0..6000).map(entry).collect()));
-    Ok(config)
+    config
 }
 
-/// The answers, by the reference.
-pub fn answers(block: &Known) -> Vec<Vec<Snapshot>> {
-    block.cohorts.iter().map(|&cohort| reference::cohort(&block.plan, cohort, None)).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_has_runs_that_end_and_only_the_third_needs_pipelines_of_every_class() {
+        for (index, block) in blocks(true).iter().enumerate() {
+            let ended = |rows: &Vec<Snapshot>| rows.iter().any(|row| row.diverged_at.is_none());
+            assert!(block.answers.iter().all(ended), "block {index}");
+            let every_class = block.plan.points.iter().any(|point| point.has_every_class());
+            assert_eq!(every_class, index == 2, "block {index}");
+        }
+        assert_eq!(blocks(false).len(), 2);
+    }
 }

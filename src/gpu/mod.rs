@@ -34,22 +34,18 @@ mod twins;
 mod upload;
 mod verify;
 
-use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan, Snapshot};
+use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
 use device::Context;
 use facts::needs;
 use kernels::{MODEL_SIZES, Variant, model_size};
 use launch::Launch;
-use proof::Proved;
+use proof::Proofs;
 use shapes::Limits;
 
 /// An open device with its pipelines.
@@ -59,10 +55,7 @@ pub struct Gpu {
     limits: Limits,
     /// The fingerprint as probed, and with the mark of the strict shaders.
     fingerprints: [String; 2],
-    /// The strict shaders, where every accumulator is opaque, are in use.
-    strict: AtomicBool,
-    /// What gave the known answers.
-    proved: Mutex<HashSet<Proved>>,
+    proofs: Proofs,
 }
 
 fn no_adapter(reason: String) -> Error {
@@ -74,6 +67,7 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     let least = needs(MODEL_SIZES[0]);
     let asked = [
         ("invocations of a workgroup", limits.max_compute_invocations_per_workgroup.into(), least.invocations.into()),
+        ("invocations of a workgroup along x", limits.max_compute_workgroup_size_x.into(), least.along_x.into()),
         ("storage buffers of a stage", limits.max_storage_buffers_per_shader_stage.into(), least.buffers.into()),
         ("bytes of workgroup memory", limits.max_compute_workgroup_storage_size.into(), least.workgroup_bytes),
     ];
@@ -81,12 +75,9 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     Some(format!("it has {has} {what}, needed are {needed}"))
 }
 
-/// Which pipelines a run takes.
-#[derive(Clone, Copy, Debug)]
-struct Choice {
-    strict: bool,
-    /// Those for models at least as large.
-    least: u32,
+/// The pipelines that the runs of a point take.
+fn pipelines(point: &ProblemPoint, strict: bool) -> Variant {
+    Variant { strict, every_class: point.has_every_class(), model: model_size(point.model) }
 }
 
 impl Gpu {
@@ -122,6 +113,7 @@ impl Gpu {
             binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min((1 << 31) - 4),
             total,
             workgroup: limits.max_compute_workgroup_storage_size.into(),
+            groups: limits.max_compute_workgroups_per_dimension.into(),
         };
         let context = Context::new(device, queue);
         let own = adapter.get_info();
@@ -129,7 +121,7 @@ impl Gpu {
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+strict"];
-        Ok(Gpu { info, context, limits, fingerprints, strict: AtomicBool::new(false), proved: Mutex::default() })
+        Ok(Gpu { info, context, limits, fingerprints, proofs: Proofs::default() })
     }
 
     /// How the adapter's arithmetic was found to behave; "+strict" when the strict shaders are in use.
@@ -155,21 +147,25 @@ impl Gpu {
 
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
     pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<Snapshot>>> {
-        for point in &plan.points {
-            self.prove(Proved { every_class: point.has_every_class(), model: model_size(point.model) })?;
-        }
-        self.run(plan, cohorts, tuning, Choice { strict: self.is_strict(), least: 0 })
+        let needed: Vec<Variant> = plan.points.iter().map(|point| pipelines(point, false)).collect();
+        let strict = self.prove(&needed)?;
+        self.run(plan, cohorts, tuning, |point| pipelines(point, strict))
     }
 
-    fn run(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning, choice: Choice) -> Result<Vec<Vec<Snapshot>>> {
+    fn run(
+        &self,
+        plan: &Plan,
+        cohorts: &[Cohort],
+        tuning: Tuning,
+        variant: impl Fn(&ProblemPoint) -> Variant,
+    ) -> Result<Vec<Vec<Snapshot>>> {
         let mut rows = vec![Vec::new(); cohorts.len()];
         for (index, point) in plan.points.iter().enumerate() {
             let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
             if mine.is_empty() {
                 continue;
             }
-            let model = model_size(point.model.max(choice.least));
-            let variant = Variant { strict: choice.strict, every_class: point.has_every_class(), model };
+            let variant = variant(point);
             let most = shapes::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
             for together in mine.chunks(most as usize) {
                 let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
@@ -185,12 +181,12 @@ impl Gpu {
     }
 
     fn is_strict(&self) -> bool {
-        self.strict.load(Ordering::Relaxed)
+        self.proofs.is_strict()
     }
 
     /// Switches to the strict shaders, where every accumulator is opaque, or back.
     pub fn use_strict(&self, on: bool) {
-        self.strict.store(on, Ordering::Relaxed);
+        self.proofs.use_strict(on);
     }
 
     /// The variant of the kernels that hold the whole codec.

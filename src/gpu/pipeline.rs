@@ -107,10 +107,16 @@ pub struct Dispatch<'a> {
 }
 
 impl Dispatch<'_> {
-    /// Panics where the host calls the kernel with what it does not take.
-    pub fn assert_fits(&self, facts: &Facts) {
+    /// Panics where the host calls the kernel with what it does not take, or with more than `most` workgroups along an
+    /// axis.
+    pub fn assert_fits(&self, facts: &Facts, most: u32) {
         let name = self.kernel.name;
         assert!(self.params.members == self.kernel.params, "kernel {name} has other parameters");
+        assert!(
+            self.groups.iter().all(|&n| n <= most),
+            "kernel {name}: {:?} workgroups, allowed are {most}",
+            self.groups
+        );
         let own = &facts.bindings[COMMON_BINDINGS..];
         assert_eq!(self.buffers.len(), own.len(), "kernel {name} and the number of its buffers");
         for (bound, fact) in self.buffers.iter().zip(own) {

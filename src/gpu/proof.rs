@@ -1,24 +1,56 @@
 //! The proof of pipelines: what computes a sweep gave the known answers before.
 
-use std::sync::PoisonError;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::facts::needs;
-use super::kernels::MODEL_SIZES;
+use super::kernels::{MODEL_SIZES, Variant};
 use super::known::{self, Known};
-use super::{Choice, Gpu, no_adapter};
+use super::{Gpu, no_adapter};
 use crate::error::Result;
-use crate::plan::Snapshot;
 
-/// Rows of each cohort of a known-answer block.
-type Answers = Vec<Vec<Snapshot>>;
+/// Which pipelines gave the known answers, and which are in use.
+#[derive(Default)]
+pub struct Proofs {
+    /// The strict shaders, where every accumulator is opaque, are in use.
+    strict: AtomicBool,
+    proved: Mutex<HashSet<Variant>>,
+}
 
-/// Pipelines that are proved together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Proved {
-    /// Those of every class of format, not of grids and laws alone.
-    pub every_class: bool,
-    /// One of [`MODEL_SIZES`].
-    pub model: u32,
+impl Proofs {
+    pub fn is_strict(&self) -> bool {
+        self.strict.load(Ordering::Relaxed)
+    }
+
+    pub fn use_strict(&self, on: bool) {
+        self.strict.store(on, Ordering::Relaxed);
+    }
+
+    /// Proves each of these pipelines once, in the mode in use or, where one of them fails plain and all hold strict, in
+    /// the strict one, which is in use from then on. Gives whether that is strict. `failure` says what is wrong with
+    /// pipelines.
+    fn settle(&self, pipelines: &[Variant], failure: impl Fn(Variant) -> Result<Option<String>>) -> Result<bool> {
+        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut first_failure = |strict| {
+            for variant in pipelines.iter().map(|variant| Variant { strict, ..*variant }) {
+                if !proved.contains(&variant) {
+                    if let Some(reason) = failure(variant)? {
+                        return Ok(Some(reason));
+                    }
+                    proved.insert(variant);
+                }
+            }
+            Ok(None)
+        };
+        let strict = self.is_strict();
+        let Some(reason) = first_failure(strict)? else { return Ok(strict) };
+        if strict || first_failure(true)?.is_some() {
+            return Err(no_adapter(reason));
+        }
+        self.use_strict(true);
+        Ok(true)
+    }
 }
 
 impl Gpu {
@@ -26,54 +58,30 @@ impl Gpu {
     /// bits with the reference. Where the plain shaders fail and the strict ones hold, the latter are used from then
     /// on. The other pipelines are proved alike when a plan first needs them.
     pub fn self_test(&self) -> Result<()> {
-        self.prove(Proved { every_class: false, model: MODEL_SIZES[0] })
+        self.prove(&[Variant { strict: false, every_class: false, model: MODEL_SIZES[0] }]).map(|_| ())
     }
 
     /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
     pub fn self_test_all(&self) -> Result<()> {
-        let fits = |model: &u32| needs(*model).workgroup_bytes <= self.limits.workgroup;
-        for model in MODEL_SIZES.into_iter().filter(fits) {
-            self.prove(Proved { every_class: false, model })?;
-            self.prove(Proved { every_class: true, model })?;
-        }
-        Ok(())
+        let fits = |variant: &Variant| needs(variant.model).workgroup_bytes <= self.limits.workgroup;
+        let plain: Vec<Variant> = Variant::all().filter(|variant| !variant.strict).filter(fits).collect();
+        self.prove(&plain).map(|_| ())
     }
 
-    /// Proves pipelines once; [`crate::error::Error::NoAdapter`] names the first difference.
-    pub(super) fn prove(&self, pipelines: Proved) -> Result<()> {
-        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
-        if proved.contains(&pipelines) {
-            return Ok(());
-        }
-        let blocks = if pipelines.every_class { known::every_class()? } else { known::blocks()? };
-        let answers: Vec<_> = blocks.iter().map(known::answers).collect();
-        let mut first = None;
-        let before = self.is_strict();
-        for strict in [before, true] {
-            match self.first_difference(&blocks, &answers, Choice { strict, least: pipelines.model })? {
-                None => {
-                    // What was proved of the plain shaders says nothing of the others.
-                    if strict != before {
-                        proved.clear();
-                    }
-                    proved.insert(pipelines);
-                    self.use_strict(strict);
-                    return Ok(());
-                }
-                Some(place) => first = first.or(Some(place)),
-            }
-        }
-        Err(no_adapter(format!(
-            "adapter {} ({}) does not give the bits of the reference: {}",
-            self.info.index,
-            self.info.name,
-            first.unwrap_or_default()
-        )))
+    /// Proves pipelines together, and gives whether the strict ones of them are to be used;
+    /// [`crate::error::Error::NoAdapter`] names the first difference.
+    pub(super) fn prove(&self, pipelines: &[Variant]) -> Result<bool> {
+        self.proofs.settle(pipelines, |variant| {
+            let place = self.first_difference(variant)?;
+            let (index, name) = (self.info.index, &self.info.name);
+            Ok(place.map(|place| format!("adapter {index} ({name}) does not give the bits of the reference: {place}")))
+        })
     }
 
-    fn first_difference(&self, blocks: &[Known], answers: &[Answers], choice: Choice) -> Result<Option<String>> {
-        for (Known { plan, cohorts, tuning }, answers) in blocks.iter().zip(answers) {
-            let found = self.run(plan, cohorts, *tuning, choice)?;
+    fn first_difference(&self, variant: Variant) -> Result<Option<String>> {
+        for block in known::blocks(variant.every_class) {
+            let Known { plan, cohorts, tuning, answers } = &**block;
+            let found = self.run(plan, cohorts, *tuning, |_| variant)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
                 if let Some(place) = plan.difference(*cohort, expected, found) {
                     return Ok(Some(place));
@@ -81,5 +89,52 @@ impl Gpu {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const GRIDS: Variant = Variant { strict: false, every_class: false, model: MODEL_SIZES[0] };
+    const EVERY_CLASS: Variant = Variant { every_class: true, ..GRIDS };
+
+    fn strict(variant: Variant) -> Variant {
+        Variant { strict: true, ..variant }
+    }
+
+    #[test]
+    fn where_one_pipeline_needs_the_strict_shaders_all_are_proved_strict() {
+        let tried = RefCell::new(Vec::new());
+        let failure = |variant: Variant| {
+            tried.borrow_mut().push(variant);
+            Ok((variant == EVERY_CLASS).then(|| "a bit".to_string()))
+        };
+        let proofs = Proofs::default();
+        assert!(!proofs.settle(&[GRIDS], failure).expect("the plain ones hold"));
+        assert!(proofs.settle(&[GRIDS, EVERY_CLASS], failure).expect("the strict ones hold"));
+        assert!(proofs.is_strict());
+        assert_eq!(tried.take(), [GRIDS, EVERY_CLASS, strict(GRIDS), strict(EVERY_CLASS)]);
+        assert!(proofs.settle(&[EVERY_CLASS, GRIDS], failure).expect("they held"));
+        proofs.use_strict(false);
+        assert!(!proofs.settle(&[GRIDS], failure).expect("it held"));
+        assert_eq!(tried.take(), [], "what is proved is not tried again");
+    }
+
+    #[test]
+    fn what_fails_strict_too_is_refused_with_its_first_failure() {
+        let tried = RefCell::new(Vec::new());
+        let failure = |variant: Variant| {
+            tried.borrow_mut().push(variant);
+            Ok(Some(if variant.strict { "strict" } else { "plain" }.to_string()))
+        };
+        let proofs = Proofs::default();
+        let error = proofs.settle(&[GRIDS], failure).expect_err("none holds").to_string();
+        assert!(error.contains("plain") && !proofs.is_strict(), "{error}");
+        proofs.use_strict(true);
+        proofs.settle(&[GRIDS], failure).expect_err("none holds");
+        assert_eq!(tried.take(), [GRIDS, strict(GRIDS), strict(GRIDS)]);
     }
 }

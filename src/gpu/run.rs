@@ -17,25 +17,25 @@ impl Launch<'_> {
         let (sender, uploads) = sync_channel(1);
         std::thread::scope(|scope| {
             if self.point.uploads {
-                scope.spawn(move || upload::produce(self, &sender));
+                upload::start(scope, self, sender)?;
             }
             self.train(&Samples::new(self, uploads)?)
         })
     }
 
-    fn train(&self, stream: &Samples) -> Result<Vec<Vec<Snapshot>>> {
+    fn train(&self, samples: &Samples) -> Result<Vec<Vec<Snapshot>>> {
         let Launch { context, point, .. } = *self;
         let mut training = Training::new(self);
-        let mut shared = Shared::new(self, stream)?;
+        let mut shared = Shared::new(self, samples)?;
         let mut rows = vec![Vec::new(); self.seeds.len()];
         for block in self.blocks() {
-            stream.block(block)?;
-            shared.start_block(context, stream, block)?;
+            samples.block(block)?;
+            shared.start_block(context, samples, block)?;
             for seen in due_samples(point, block) {
-                training.run_to(stream, block.first, seen)?;
+                training.run_to(samples, block.first, seen)?;
                 collect(&training, &shared, point, seen, &mut rows)?;
             }
-            training.run_to(stream, block.first, block.first + block.samples)?;
+            training.run_to(samples, block.first, block.first + block.samples)?;
             if shared.counted {
                 shared.end_block(&training.diverged()?);
             }

@@ -12,7 +12,7 @@ use super::params::Parameters;
 use super::pipeline::{Bound, Dispatch};
 use super::slice::SLICE;
 use super::task::Task;
-use super::upload::Panel;
+use super::upload::Upload;
 use crate::error::{Error, Result};
 use crate::problem;
 use crate::random::Stream;
@@ -20,7 +20,7 @@ use crate::random::Stream;
 /// A launch and its buffers. What each kernel takes of them stands in the file of its name.
 pub struct Samples<'a> {
     pub launch: &'a Launch<'a>,
-    uploads: Receiver<Panel>,
+    uploads: Receiver<Upload>,
     /// The last dispatch before the last upload.
     in_flight: RefCell<Option<SubmissionIndex>>,
     pub scales: Buffer,
@@ -38,7 +38,7 @@ pub struct Samples<'a> {
 
 impl<'a> Samples<'a> {
     /// Allocates, and draws the sketch of every slot.
-    pub fn new(launch: &'a Launch<'a>, uploads: Receiver<Panel>) -> Result<Samples<'a>> {
+    pub fn new(launch: &'a Launch<'a>, uploads: Receiver<Upload>) -> Result<Samples<'a>> {
         let Launch { context, shapes, plan, point, seeds, .. } = *launch;
         let (seed, problem) = (plan.config.sweep.seed, &point.problem);
         let mut scales = vec![0.0; problem.dim as usize];
@@ -110,10 +110,10 @@ impl<'a> Samples<'a> {
         if let Some(earlier) = self.in_flight.replace(self.launch.context.submitted()) {
             self.launch.context.wait_for(earlier)?;
         }
-        let panel = self.uploads.recv().map_err(|_| Error::Other("the host stopped drawing covariates".into()))?;
-        self.launch.context.write(&self.uploaded, bytemuck::cast_slice(&panel.x));
-        if !panel.labels.is_empty() {
-            self.launch.context.write(&self.labels, bytemuck::cast_slice(&panel.labels));
+        let upload = self.uploads.recv().map_err(|_| Error::Other("the host stopped drawing covariates".into()))?;
+        self.launch.context.write(&self.uploaded, bytemuck::cast_slice(&upload.x));
+        if !upload.labels.is_empty() {
+            self.launch.context.write(&self.labels, bytemuck::cast_slice(&upload.labels));
         }
         Ok(())
     }

@@ -13,7 +13,6 @@ use crate::problem::Sketch;
 
 /// Columns of the projection that lie on the device at a time, at most.
 const PANEL: u64 = 16_384;
-const MAX_GROUPS: u64 = 65_535;
 /// Multiply-adds of one projection, and normals of one draw, at most: about 100 ms on a slow GPU.
 const PROJECT_WORK: u64 = 40_000_000_000;
 const DRAW_WORK: u64 = 4_000_000_000;
@@ -29,6 +28,8 @@ pub struct Limits {
     pub total: u64,
     /// Bytes of workgroup memory.
     pub workgroup: u64,
+    /// Workgroups of a dispatch along an axis.
+    pub groups: u64,
 }
 
 /// Sizes that change the speed, never the results.
@@ -246,8 +247,9 @@ impl Shapes {
         if slots > 1 && work > 2 * PROJECT_WORK {
             return false;
         }
-        let groups = [samples, slots * self.products.len() as u64, self.z_at.len() as u64, self.state_at.len() as u64];
-        largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= MAX_GROUPS)
+        let products = slots * (self.products.len() as u64).max(1);
+        let groups = [samples, self.rows, products, self.z_at.len() as u64, self.state_at.len() as u64];
+        largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= limits.groups)
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a> Training<'a> {
 
     /// Takes every run to its last whole batch within the first `seen` samples. The block on the device starts at
     /// sample `first`.
-    pub fn run_to(&mut self, stream: &Samples, first: u64, seen: u64) -> Result<()> {
+    pub fn run_to(&mut self, samples: &Samples, first: u64, seen: u64) -> Result<()> {
         let Launch { shapes, point, tuning, .. } = *self.launch;
         let loops = budget(tuning.loops, point.trajectories.len() as u64 * u64::from(shapes.slots));
         loop {
@@ -130,7 +130,7 @@ impl<'a> Training<'a> {
                 first_sample: first as u32,
                 average: u32::from(self.launch.plan.average),
             };
-            self.dispatch(stream, &runs, &tail.behind(params))?;
+            self.dispatch(samples, &runs, &tail.behind(params))?;
         }
     }
 
@@ -155,23 +155,23 @@ impl<'a> Training<'a> {
         }
     }
 
-    fn dispatch(&self, stream: &Samples, runs: &[Run], params: &Parameters) -> Result<()> {
+    fn dispatch(&self, samples: &Samples, runs: &[Run], params: &Parameters) -> Result<()> {
         let shapes = self.launch.shapes;
         let (cells, slots) = (shapes.cells(), u64::from(shapes.slots));
         let most = |of: &dyn Fn(&Run) -> u64| runs.iter().map(of).max().unwrap_or(0);
         let z_end = |run: &Run| u64::from(run.z_at.max(run.gradient_z_at)) + cells * u64::from(run.model);
         let state_end = |run: &Run| u64::from(run.state_at) + slots * u64::from(run.state_words);
         let buffers = [
-            Bound::new(&stream.z, most(&z_end)),
-            Bound::new(&stream.labels, cells),
+            Bound::new(&samples.z, most(&z_end)),
+            Bound::new(&samples.labels, cells),
             Bound::new(
-                &stream.feature_counts,
+                &samples.feature_counts,
                 most(&|run| u64::from(1 + run.feature)) * u64::from(FEATURE_TALLY) * cells,
             ),
             Bound::new(&self.state, most(&state_end)),
             Bound::new(&self.status, most(&|run| u64::from(1 + run.index)) * slots),
         ];
-        stream.dispatch(&TRAIN, params, &buffers, [runs.len() as u32, shapes.slots, 1])
+        samples.dispatch(&TRAIN, params, &buffers, [runs.len() as u32, shapes.slots, 1])
     }
 
     /// Update at which each run diverged, [run][slot].
