@@ -145,7 +145,7 @@ fn codecs(c: &mut Criterion) {
 /// What a recipe's text asks for at the weights.
 fn operation(text: &str) -> QuantOp {
     let plan = plan(32, &format!("weight = {{ {text} }}"));
-    QuantOp::new(plan.config.recipes[0].sites[Site::Weight].as_ref(), Site::Weight, (16, 8))
+    QuantOp::new(plan.config().recipes()[0].sites[Site::Weight].as_ref(), Site::Weight, (16, 8))
 }
 
 criterion_group! {

@@ -31,7 +31,7 @@ const MAX_ROWS: u64 = 1 << 24;
 /// One point of problem x M x N x B x step size x recipe.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cell {
-    /// Index into [`Config::problems`].
+    /// Number of the problem point: in the product over the `[problem]` keys, the last fastest.
     pub problem: usize,
     /// M, the number of features.
     pub model: u32,
@@ -41,7 +41,7 @@ pub struct Cell {
     pub batch: u32,
     /// gamma, at update 0.
     pub step_size: f64,
-    /// Index into [`Config::recipes`].
+    /// Number of the recipe, in the order of [`Config::recipe_names`].
     pub recipe: usize,
 }
 
@@ -59,7 +59,7 @@ pub struct SketchDraw {
 pub struct Pair {
     pub data: QuantOp,
     pub sketch: QuantOp,
-    /// Index into [`ProblemPoint::sketches`].
+    /// Index into [`ProblemPoint::sketches`]; 0 without a sketch.
     pub draw: usize,
     pub splitting: Splitting,
 }
@@ -129,10 +129,7 @@ impl ProblemPoint {
     pub fn clean(&self) -> ProblemPoint {
         let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
         let mut clean = ProblemPoint { pairs, features, trajectories, ..self.clone() };
-        let mut models: Vec<u32> = self.trajectories.iter().map(|trajectory| trajectory.model).collect();
-        models.sort_unstable();
-        models.dedup();
-        for model in models {
+        for model in self.models() {
             let unset =
                 [Site::Data, Site::Sketch, Site::Feature].map(|site| QuantOp::new(None, site, self.problem.grids()));
             let feature = feature(&mut clean, model, unset);
@@ -145,17 +142,17 @@ impl ProblemPoint {
 /// All runs of one problem point and one seed index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cohort {
-    /// The problem point: index into [`Config::problems`].
+    /// Number of the problem point, as [`Cell::problem`].
     pub point: usize,
+    /// Number of the repetition, from 0.
     pub seed_index: u32,
 }
 
 /// What a config comes to: the grid of its cells, and per problem point what one seed index of it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    pub config: Config,
-    /// The grid; a cell is the place in it.
-    pub cells: Vec<Cell>,
+    pub(crate) config: Config,
+    pub(crate) cells: Vec<Cell>,
     #[doc(hidden)]
     pub points: Vec<ProblemPoint>,
     /// The average of the iterates is wanted.
@@ -182,11 +179,12 @@ impl Plan {
     /// "#;
     /// let plan = Plan::new(Config::parse(text, &[])?)?;
     /// // M x N x recipe, the recipe fastest; each of them with every seed.
-    /// assert_eq!((plan.cells.len(), plan.runs()), (8, 32));
-    /// assert_eq!((plan.cells[3].model, plan.cells[3].samples, plan.cells[3].recipe), (8, 256, 1));
+    /// assert_eq!((plan.cells().len(), plan.runs()), (8, 32));
+    /// let cell = plan.cells()[3];
+    /// assert_eq!((cell.model, cell.samples, cell.recipe), (8, 256, 1));
     /// assert_eq!(plan.run_id(2, 3), 2 * 8 + 3);
     /// // A cohort is all of one seed; a shard has some of the seeds.
-    /// assert_eq!(plan.cohorts(Shard { index: 1, of: 2 }).len(), 2);
+    /// assert_eq!(plan.cohorts(Shard::new(1, 2)?).len(), 2);
     /// # Ok::<(), roundlaw::Error>(())
     /// ```
     pub fn new(config: Config) -> Result<Plan> {
@@ -203,7 +201,19 @@ impl Plan {
         Ok(Plan { config, cells, points, average })
     }
 
+    /// What is planned.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The grid: the product of problem points, M, N, B, step sizes and recipes, the last fastest. The number of a cell is
+    /// its place.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
     /// The same plan with blocks of about `samples`; results do not depend on it.
+    #[doc(hidden)]
     pub fn with_block(mut self, samples: u64) -> Result<Plan> {
         let unit = lcm_of(&self.config.train.batches)?;
         for point in &mut self.points {

@@ -155,9 +155,22 @@ fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u6
 }
 
 impl ProblemPoint {
-    /// Index into [`ProblemPoint::sketches`] of the draw that model size `model` reads: its own, else the shared one.
-    pub fn draw_of(&self, model: u32) -> usize {
-        self.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0)
+    /// Index into [`ProblemPoint::sketches`] of the draw that model size `model` reads: its own, or the shared one of
+    /// nested sizes. `None` without a sketch, and for a size that no draw serves.
+    pub fn draw_of(&self, model: u32) -> Option<usize> {
+        let serves = |draw: &SketchDraw| match draw.pass {
+            0 => (1..=draw.rows).contains(&model),
+            own => own == model,
+        };
+        self.sketches.iter().position(serves)
+    }
+
+    /// The model sizes M of the plan, ascending.
+    pub fn models(&self) -> Vec<u32> {
+        let mut models: Vec<u32> = self.trajectories.iter().map(|trajectory| trajectory.model).collect();
+        models.sort_unstable();
+        models.dedup();
+        models
     }
 
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.
@@ -176,7 +189,7 @@ pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: 
     let sketched = point.problem.is_sketched();
     // One factor for all of x multiplies the projections: the covariates stay as they are.
     let (data, factor) = if data.shared != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
-    let draw = point.draw_of(model);
+    let draw = point.draw_of(model).unwrap_or_default();
     let splitting = match sketched {
         true => Splitting::new(data.precision(grids.0), sketch.precision(grids.1)),
         false => Splitting::whole(),

@@ -46,7 +46,11 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
         let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
         Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
     };
-    if let Some(difference) = sketch_difference(plan, cohort).or_else(|| test_difference(plan, cohort)) {
+    let before = match sketch_difference(plan, cohort) {
+        None => test_difference(plan, cohort)?,
+        found => found,
+    };
+    if let Some(difference) = before {
         return mismatch(first_cell(plan, cohort), 0, None, difference);
     }
     let expected = reference::cohort(plan, cohort, None);
@@ -84,12 +88,12 @@ fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
 }
 
 /// The samples that a risk is measured on, against the scalar draws.
-fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+fn test_difference(plan: &Plan, cohort: Cohort) -> Result<Option<Difference>> {
     let covariates = plan.points[cohort.point].problem.covariates();
     if plan.config.train.quantized_test.is_none() && covariates.is_none() {
-        return None;
+        return Ok(None);
     }
-    CohortRisk::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)
+    Ok(CohortRisk::new(plan, cohort)?.test_difference(plan.config.sweep.seed, cohort.seed_index))
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone

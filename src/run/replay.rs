@@ -31,8 +31,9 @@ pub struct Step {
     pub update: u64,
     /// Samples consumed.
     pub seen: u64,
-    /// Exact risks of v; `None` where the truth is not known.
+    /// Exact risks of v, in squared units of y; `None` where the truth is not known.
     pub excess: Option<f64>,
+    /// `excess` and the risk of the best weights.
     pub reducible: Option<f64>,
     /// Mean squared error on the held-out rows of a file.
     pub held_out: Option<f64>,
@@ -72,7 +73,7 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let trajectory = place.trajectory(plan);
     let states = reference::cohort(plan, place.cohort, Some(place.trajectory));
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin);
+    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
         let state = states.iter().find(|state| state.seen == row.seen)?;
@@ -116,22 +117,24 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
     let rows: Vec<u64> = (1..=samples / batch).map(|t| t * batch).collect();
     let mut dense = plan.clone();
     dense.points[place.cohort.point].trajectories = vec![Trajectory { rows, samples, ..trajectory.clone() }];
-    let risk = CohortRisk::new(plan, place.cohort);
+    let risk = CohortRisk::new(plan, place.cohort)?;
     let mut told = Ok(());
     reference::each(&dense, place.cohort, None, |state| {
         if told.is_err() {
             return;
         }
         let v = rows::weights(&state, trajectory, Output::Last);
-        let exact = risk.risk(&v);
-        told = each(Step {
-            update: state.seen / batch - 1,
-            seen: state.seen,
-            excess: exact.map(|risk| risk.excess),
-            reducible: exact.map(|risk| risk.reducible),
-            held_out: risk.held_out(&v).map(|measured| measured.mean),
-            diverged: state.diverged_at.is_some(),
+        let step = risk.risk(&v).and_then(|exact| {
+            Ok(Step {
+                update: state.seen / batch - 1,
+                seen: state.seen,
+                excess: exact.map(|risk| risk.excess),
+                reducible: exact.map(|risk| risk.reducible),
+                held_out: risk.held_out(&v)?.map(|measured| measured.mean),
+                diverged: state.diverged_at.is_some(),
+            })
         });
+        told = step.and_then(&mut each);
     });
     told
 }

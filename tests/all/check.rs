@@ -174,7 +174,7 @@ fn a_row_too_few_or_too_many() {
                 let adapter = if passing { adapter.once() } else { adapter };
                 let mismatch = checked(&plan, &adapter).unwrap_or_else(|| panic!("{place}, {runs:?}: not found"));
                 assert_eq!((mismatch.difference.place.as_str(), mismatch.seen), (place, 512), "{runs:?}");
-                let batch = plan.cells[mismatch.cell as usize].batch;
+                let batch = plan.cells()[mismatch.cell as usize].batch;
                 let update = (!passing).then_some(512 / u64::from(batch) - 1);
                 assert_eq!(mismatch.first_update, update, "{place}, {runs:?}");
                 is_of(&mismatch, runs, &plan);

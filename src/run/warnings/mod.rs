@@ -208,7 +208,8 @@ fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
-        let largest = risk.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
+        let Ok(Some(optimum)) = risk.optimum(model as usize) else { continue };
+        let largest = optimum.iter().fold(0.0f64, |max, v| max.max(v.abs()));
         for (name, site, range) in limited(plan) {
             if largest > range.max {
                 warnings.push(format!(
