@@ -134,7 +134,7 @@ impl QuantOp {
 
     /// The operation of `spec` at `site`; `grids` are the significant bits of a covariate and of the sketch.
     pub fn new(spec: Option<&Spec>, site: Site, grids: (u32, u32)) -> QuantOp {
-        let purpose = crate::random::site_purpose(site as u32);
+        let purpose = crate::random::site_purpose(site);
         let none = QuantOp { purpose, ..QuantOp::none() };
         match spec {
             None => none,

@@ -28,6 +28,7 @@ pub(super) fn union_due(train: &Train, batch: u32, cells: &[(u64, u64)]) -> Vec<
 
 impl Plan {
     /// Samples after which the run of N = `samples` that a trajectory serves has rows, ascending.
+    #[doc(hidden)]
     pub fn rows_due(&self, trajectory: &Trajectory, samples: u64) -> Vec<u64> {
         rows_due(&self.config.train, trajectory.batch, samples)
     }
