@@ -61,6 +61,24 @@ impl Site {
     }
 }
 
+/// Significant bits of covariates and sketch before any quantizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grids {
+    pub data: u32,
+    pub sketch: u32,
+}
+
+impl Grids {
+    /// Those of a value at a site: 24, an f32's, at every other.
+    pub fn at(self, site: Site) -> u32 {
+        match site {
+            Site::Data => self.data,
+            Site::Sketch => self.sketch,
+            _ => 24,
+        }
+    }
+}
+
 /// What tells how many values each site of a run sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RunSize {

@@ -1,6 +1,6 @@
 //! What the updates of a run have in common: the operations of its sites, and the step size.
 
-use super::Cell;
+use super::grid::Cell;
 use crate::config::{Config, Schedule};
 use crate::error::{Error, Result};
 use crate::format::QuantOp;

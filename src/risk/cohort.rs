@@ -46,7 +46,8 @@ pub struct Risks {
 /// let optimum = risk.optimum(4)?.expect("the truth is known");
 /// let best = risk.risk(&optimum)?.expect("the truth is known");
 /// assert!(best.excess < 1e-12 && best.excess < trained.excess && trained.excess < zero.excess);
-/// assert_eq!(risk.risk(&[0.0; 5]).unwrap_err().to_string(), "weights of model size 5: allowed are those of the plan, 4, 8");
+/// let error = risk.risk(&[0.0; 5]).unwrap_err();
+/// assert_eq!(error.to_string(), "weights of model size 5: allowed are those of the plan, 4, 8");
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub struct CohortRisk<'a> {

@@ -67,9 +67,8 @@ impl<'a> Truth<'a> {
     /// the point serves, and without a sketch for any but D.
     pub fn moments(&self, model: u32) -> Option<Moments> {
         let (problem, lambda, m) = (&self.point.problem, &self.eigenvalues.lambda, model as usize);
-        let (tau, explained_by_tail) = self.point.tail;
         let explained: f64 = lambda.iter().zip(&self.target).map(|(lambda, w)| lambda * w * w).sum();
-        let (energy, noise) = (explained + explained_by_tail, problem.noise * problem.noise);
+        let (energy, noise) = (explained + self.point.tail.label, problem.noise * problem.noise);
         if !problem.is_sketched() {
             if m != lambda.len() {
                 return None;
@@ -87,7 +86,7 @@ impl<'a> Truth<'a> {
                 sigma[j * m + k] = lower[j * m + k] / norm;
                 sigma[k * m + j] = sigma[j * m + k];
             }
-            sigma[j * m + j] += tau / f64::from(model);
+            sigma[j * m + j] += self.point.tail.features / f64::from(model);
         }
         Some(Moments { sigma, b: b.iter().map(|b| b / norm.sqrt()).collect(), energy, noise })
     }

@@ -58,7 +58,7 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
     let Snapshot { trajectory, seen, .. } = expected[index];
     let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);
     let cells = &plan.points[cohort.point].trajectories[trajectory].cells;
-    let cell = cells.iter().find(|&&(_, n)| n >= seen).map_or(0, |&(cell, _)| cell);
+    let cell = cells.iter().find(|prefix| prefix.samples >= seen).map_or(0, |prefix| prefix.cell);
     match locate(plan, cohort, trajectory, (previous, seen), adapter)? {
         Some((update, first)) => mismatch(cell, seen, Some(update), first),
         None => mismatch(cell, seen, None, difference),
@@ -68,7 +68,7 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
 /// Stands for the cohort where a difference belongs to no cell.
 fn first_cell(plan: &Plan, cohort: Cohort) -> u64 {
     let cells = plan.points[cohort.point].trajectories.iter().flat_map(|trajectory| &trajectory.cells);
-    cells.map(|&(cell, _)| cell).min().unwrap_or(0)
+    cells.map(|prefix| prefix.cell).min().unwrap_or(0)
 }
 
 /// The clean sketches that the risks are computed from, against the scalar draws.

@@ -112,8 +112,8 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
     memory::fits(plan, 1)?;
     let trajectory = place.trajectory(plan);
     let batch = u64::from(trajectory.batch);
-    let own = trajectory.cells.iter().find(|&&(cell, _)| cell == place.cell);
-    let samples = own.map_or(trajectory.samples, |&(_, samples)| samples);
+    let own = trajectory.cells.iter().find(|prefix| prefix.cell == place.cell);
+    let samples = own.map_or(trajectory.samples, |prefix| prefix.samples);
     let rows: Vec<u64> = (1..=samples / batch).map(|t| t * batch).collect();
     let mut dense = plan.clone();
     dense.points[place.cohort.point].trajectories = vec![Trajectory { rows, samples, ..trajectory.clone() }];
@@ -157,7 +157,7 @@ impl Place {
         let point = plan.cells[cell as usize].problem;
         let mut trajectories = plan.points[point].trajectories.iter();
         let trajectory = trajectories
-            .position(|trajectory| trajectory.cells.iter().any(|&(id, _)| id == cell))
+            .position(|trajectory| trajectory.cells.iter().any(|prefix| prefix.cell == cell))
             .ok_or_else(|| Error::Other(format!("run {run_id} has no trajectory")))?;
         Ok(Place { cohort: Cohort { point, seed_index }, cell, trajectory })
     }

@@ -4,7 +4,7 @@ use crate::config::Output;
 use crate::error::Result;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Snapshot, Trajectory, spec_at};
+use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at};
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
@@ -28,7 +28,7 @@ pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
-        for &(cell, samples) in &trajectory.cells {
+        for &Prefix { cell, samples } in &trajectory.cells {
             let due = plan.rows_due(trajectory, samples);
             for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
                 for &output in &plan.config.train.outputs {
@@ -46,7 +46,7 @@ pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin
 
 /// Rows that one seed index of a trajectory comes to.
 pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
-    let of_cells = trajectory.cells.iter().map(|&(_, samples)| plan.rows_due(trajectory, samples).len());
+    let of_cells = trajectory.cells.iter().map(|prefix| plan.rows_due(trajectory, prefix.samples).len());
     of_cells.sum::<usize>() * plan.config.train.outputs.len()
 }
 

@@ -85,7 +85,7 @@ fn from_update(runs: Runs, update: u64, damage: impl Fn(&mut Snapshot) + Send + 
 /// Asserts that the mismatch is one of the runs that the fault met.
 #[track_caller]
 fn is_of(mismatch: &Mismatch, runs: Runs, plan: &Plan) {
-    let owns = |t: &&Trajectory| t.cells.iter().any(|&(cell, _)| cell == mismatch.cell);
+    let owns = |t: &&Trajectory| t.cells.iter().any(|prefix| prefix.cell == mismatch.cell);
     let trajectory = plan.points[0].trajectories.iter().find(owns).unwrap();
     assert!(runs.has(trajectory), "{runs:?}: {mismatch:?}");
     assert_eq!(mismatch.run_id, plan.run_id(COHORT.seed_index, mismatch.cell));

@@ -2,11 +2,11 @@
 
 use roundlaw::config::Config;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, Target, eigenvalues};
+use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
 use roundlaw::risk::{CohortRisk, Evaluator, Truth};
 
-const OPEN: (f64, f64) = (0.0, 0.0);
+const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
 
 fn problem(dim: u32, exponent: f64, sketch: Sketch) -> Problem {
     let spectrum = Spectrum::Power { exponent };
@@ -123,7 +123,7 @@ fn the_moments_of_a_cohort_are_those_of_its_risk() {
             // S itself gives Sigma, less what a closed tail adds to its diagonal.
             let Some(sketch) = truth.sketch(trajectory.model) else { continue };
             let weighted: Vec<f64> = sketch[..40].iter().zip(&truth.eigenvalues.lambda).map(|(s, l)| s * l).collect();
-            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.0 / m as f64;
+            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.features / m as f64;
             assert!((moments.sigma[0] - own).abs() < 1e-12 * own, "{problem}, M = {m}");
         }
         assert!(truth.moments(18).is_none() && truth.sketch(18).is_none(), "no such model size");
@@ -198,12 +198,13 @@ fn a_size_without_a_draw_has_no_moments() {
 #[test]
 fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
     let closed = Problem { tail: Tail::Closed, ..gaussian(200, 2.0) };
-    let (tau, tau_y) = roundlaw::problem::tail(&closed);
+    let tail = roundlaw::problem::tail(&closed);
+    let TailVariance { features: tau, label: tau_y } = tail;
     // zeta(2) less its first 200 terms.
     let expected = std::f64::consts::PI.powi(2) / 6.0 - (1..=200).map(|i| 1.0 / f64::from(i * i)).sum::<f64>();
     assert!((tau - expected).abs() < 1e-13 && tau == tau_y, "{tau} and {expected}");
     let (setting, w, g) = (eigenvalues(&closed), wide(values(200, 1)), values(30 * 200, 3));
-    let evaluator = Evaluator::new(&closed, (tau, tau_y), &setting, &w, &g, 30);
+    let evaluator = Evaluator::new(&closed, tail, &setting, &w, &g, 30);
     for m in [1, 12, 30] {
         let v = wide(values(m, 2));
         let noise = tau / m as f64 * v.iter().map(|v| v * v).sum::<f64>() + tau_y;
@@ -216,7 +217,7 @@ fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
 fn tails_of_every_spectrum_are_what_more_terms_add() {
     let of = |dim: u32, spectrum: Spectrum| {
         let problem = Problem { spectrum, tail: Tail::Closed, ..gaussian(dim, 2.0) };
-        (roundlaw::problem::tail(&problem).0, eigenvalues(&problem).lambda.iter().sum::<f64>())
+        (roundlaw::problem::tail(&problem).features, eigenvalues(&problem).lambda.iter().sum::<f64>())
     };
     let spectra: [fn() -> Spectrum; 4] = [
         || Spectrum::Power { exponent: 1.5 },
