@@ -21,9 +21,9 @@ pub enum Site {
     Label,
     /// The weights v as the activations read them, M an update.
     Parameter,
-    /// The predictions <z, v>, one a sample.
+    /// The predictions `<z, v>`, one a sample.
     Activation,
-    /// The residuals y - <z, v>, one a sample: the gradients of the loss in the predictions but for the sign.
+    /// The residuals `y - <z, v>`, one a sample: the gradients of the loss in the predictions but for the sign.
     Gradient,
     /// The stored weights v, M an update.
     Weight,

@@ -5,7 +5,7 @@ use crate::problem::{Eigenvalues, Problem, TailVariance, sketch_norm};
 /// Exact risks of one weight vector, in the units of y^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Risk {
-    /// Above the least risk of this sketch and model size: E (<z, v> - <z, v*>)^2 over clean features z.
+    /// Above the least risk of this sketch and model size: `E (<z, v> - <z, v*>)^2` over clean features z.
     pub excess: f64,
     /// excess + approximation: all of the risk but the noise of the labels.
     pub reducible: f64,

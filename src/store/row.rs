@@ -68,14 +68,14 @@ pub struct Row {
     pub reducible: Option<f64>,
     /// Risk of the best weights above sigma^2, in squared units of y.
     pub approximation: Option<f64>,
-    /// Mean of (y - <z, v>)^2 over the test samples, z quantized as in training, less sigma^2 and `approximation`; in
+    /// Mean of `(y - <z, v>)^2` over the test samples, z quantized as in training, less sigma^2 and `approximation`; in
     /// squared units of y.
     pub quantized_test: Option<f64>,
     /// Its standard error over the test samples.
     pub quantized_test_se: Option<f64>,
     /// The exact value that `quantized_test` estimates, where the recipe's laws have one.
     pub quantized_test_exact: Option<f64>,
-    /// Mean of (y - <z, v>)^2 over the held-out rows of a file, z not quantized; in squared units of y.
+    /// Mean of `(y - <z, v>)^2` over the held-out rows of a file, z not quantized; in squared units of y.
     pub held_out: Option<f64>,
     /// Its standard error over the held-out rows; `None` for a single one.
     pub held_out_se: Option<f64>,
