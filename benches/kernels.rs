@@ -12,7 +12,7 @@ use roundlaw::format::QuantOp;
 use roundlaw::plan::Plan;
 use roundlaw::random::Stream;
 use roundlaw::random::normal::normal;
-use roundlaw::site::{Counts, Site};
+use roundlaw::site::{Counts, Grids, Site};
 
 const DIM: usize = 2000;
 const PADDED: usize = 2048;
@@ -145,7 +145,7 @@ fn codecs(c: &mut Criterion) {
 /// What a recipe's text asks for at the weights.
 fn operation(text: &str) -> QuantOp {
     let plan = plan(32, &format!("weight = {{ {text} }}"));
-    QuantOp::new(plan.config.recipes[0].sites[Site::Weight].as_ref(), Site::Weight, (16, 8))
+    QuantOp::new(plan.config().recipes()[0].sites[Site::Weight].as_ref(), Site::Weight, Grids { data: 16, sketch: 8 })
 }
 
 criterion_group! {

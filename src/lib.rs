@@ -43,7 +43,7 @@ pub use tensor::{QuantizeOptions, Tensor, quantize};
 #[doc(inline)]
 pub use config::Config;
 #[doc(inline)]
-pub use plan::{Cell, Cohort, Plan, Shard};
+pub use plan::{Cell, Cohort, Plan, Shard, Snapshot};
 
 // Running it.
 #[doc(inline)]
@@ -57,7 +57,7 @@ pub use run::rows::Origin;
 #[doc(inline)]
 pub use run::replay::{Replayed, Step, replay, trace};
 #[doc(inline)]
-pub use site::{Counts, Site};
+pub use site::{Counts, PerSite, Site};
 #[doc(inline)]
 pub use store::row::Row;
 #[doc(inline)]
@@ -65,7 +65,7 @@ pub use store::{Rows, rows};
 
 // The exact risk of any weights.
 #[doc(inline)]
-pub use risk::{CohortRisk, Risk};
+pub use risk::{CohortRisk, Measured, Risk};
 
 // Random words, for distributions of one's own.
 #[doc(inline)]
@@ -117,4 +117,5 @@ pub mod theory;
 mod twin;
 #[doc(hidden)]
 pub mod verify;
+#[doc(hidden)]
 pub mod words;

@@ -9,14 +9,23 @@ use strum::VariantArray as _;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Site {
+    /// The covariates x, D a sample.
     Data,
+    /// The sketch S, M x D, once a run.
     Sketch,
+    /// The features z = S x, M a sample, as the activations read them.
     Feature,
+    /// The features as the gradient of the weights reads them, M a sample.
     FeatureGrad,
+    /// The label y, one a sample.
     Label,
+    /// The weights v as the activations read them, M an update.
     Parameter,
+    /// The predictions `<z, v>`, one a sample.
     Activation,
+    /// The residuals `y - <z, v>`, one a sample: the gradients of the loss in the predictions but for the sign.
     Gradient,
+    /// The stored weights v, M an update.
     Weight,
 }
 
@@ -24,6 +33,7 @@ pub enum Site {
 pub const SITES: usize = Site::VARIANTS.len();
 
 impl Site {
+    /// Every site, in column order.
     pub const ALL: [Site; SITES] = *Site::VARIANTS.as_array().expect("SITES is their number");
 
     /// The config key and the column prefix.
@@ -37,6 +47,7 @@ impl Site {
     }
 
     /// Values that a run puts through the site's quantizer.
+    #[doc(hidden)]
     pub fn values(self, run: &RunSize) -> u128 {
         let RunSize { dim, model, batch, samples } = *run;
         let (dim, model, batch, samples) = (u128::from(dim), u128::from(model), u128::from(batch), u128::from(samples));
@@ -46,6 +57,24 @@ impl Site {
             Site::Feature | Site::FeatureGrad => model * samples,
             Site::Label | Site::Activation | Site::Gradient => samples,
             Site::Parameter | Site::Weight => model * (samples / batch.max(1)),
+        }
+    }
+}
+
+/// Significant bits of covariates and sketch before any quantizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grids {
+    pub data: u32,
+    pub sketch: u32,
+}
+
+impl Grids {
+    /// Those of a value at a site: 24, an f32's, at every other.
+    pub fn at(self, site: Site) -> u32 {
+        match site {
+            Site::Data => self.data,
+            Site::Sketch => self.sketch,
+            _ => 24,
         }
     }
 }
@@ -67,19 +96,22 @@ impl RunSize {
     }
 }
 
-/// One value for each site.
+/// One value for each site, indexed by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PerSite<T>([T; SITES]);
 
 impl<T> PerSite<T> {
+    /// That of each site in turn.
     pub fn from_fn(value: impl FnMut(Site) -> T) -> Self {
         PerSite(Site::ALL.map(value))
     }
 
+    /// Each site with its value, in column order.
     pub fn iter(&self) -> impl Iterator<Item = (Site, &T)> {
         Site::ALL.into_iter().zip(&self.0)
     }
 
+    /// The same, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Site, &mut T)> {
         Site::ALL.into_iter().zip(&mut self.0)
     }
@@ -112,8 +144,10 @@ pub struct Counts {
 
 impl Counts {
     /// Share of saturated values above which a recipe is warned of, in `plan` and in the report.
+    #[doc(hidden)]
     pub const HEAVY: f64 = 0.01;
 
+    #[doc(hidden)]
     pub const COUNTERS: [Counter; 3] = [
         Counter { name: "saturated", of: |counts| &mut counts.saturated },
         Counter { name: "underflowed", of: |counts| &mut counts.underflowed },

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::config::{Check, Config};
 use crate::cpu::memory;
-use crate::error::exit;
+use crate::error::{Error, Result, exit};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 use crate::store::paths;
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(check) = &args.check {
         config.sweep.check = Check::parse(check)?;
     }
-    let shard = Shard::parse(&args.shard, config.sweep.seeds)?;
+    let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
     for warning in warnings::warnings(&plan) {
@@ -63,6 +63,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         paths::report(&args.out).display()
     );
     Ok(())
+}
+
+/// The part of the sweep to run; of no more parts than there are seeds, so that none is empty.
+fn shard(text: &str, seeds: u32) -> Result<Shard> {
+    let shard = Shard::parse(text).map_err(|error| Error::Input(format!("--{error}")))?;
+    match shard.of() <= seeds {
+        true => Ok(shard),
+        false => Err(Error::Input(format!("--shard {text}: allowed is i/n with n <= sweep.seeds = {seeds}"))),
+    }
 }
 
 /// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.

@@ -35,14 +35,14 @@ const MAX_TEXT: u64 = 1 << 24;
 const MAX_MESSAGE: usize = 1200;
 const MAX_NAME: usize = 200;
 
-/// A whole config, lists expanded, every value checked. Its keys are those of docs/config.md.
+/// A whole config, lists expanded, every value checked. Its keys are those of docs/config.md, and a text with them is the
+/// only way to one: what holds a config need not check it again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// One per point of the product over the `[problem]` keys, last key fastest.
-    pub problems: Vec<Problem>,
-    pub train: Train,
-    pub recipes: Vec<Recipe>,
-    pub sweep: Sweep,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) train: Train,
+    pub(crate) recipes: Vec<Recipe>,
+    pub(crate) sweep: Sweep,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -173,7 +173,8 @@ impl Config {
     ///     recipe = [{ name = "fp32" }, { name = "mxfp4 features", feature = "mxfp4" }]
     /// "#;
     /// let config = Config::parse(text, &["sweep.seeds=3".into()])?;
-    /// assert_eq!((config.recipes.len(), config.sweep.seeds), (2, 3));
+    /// assert_eq!(config.recipe_names().collect::<Vec<_>>(), ["fp32", "mxfp4 features"]);
+    /// assert_eq!(config.seeds(), 3);
     ///
     /// let error = Config::parse(text, &["train.modell=8".into()]).unwrap_err();
     /// assert!(error.to_string().starts_with("train.modell is no known key: allowed are"), "{error}");
@@ -181,6 +182,37 @@ impl Config {
     /// ```
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
         Config::parse_in(Path::new(""), text, overrides)
+    }
+
+    /// Names of the recipes, in the order of the config.
+    pub fn recipe_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.recipes.iter().map(|recipe| recipe.name.as_str())
+    }
+
+    /// Repetitions of every run: `sweep.seeds`, at least 1.
+    pub fn seeds(&self) -> u32 {
+        self.sweep.seeds
+    }
+
+    /// One per point of the product over the `[problem]` keys, last key fastest.
+    #[doc(hidden)]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    #[doc(hidden)]
+    pub fn train(&self) -> &Train {
+        &self.train
+    }
+
+    #[doc(hidden)]
+    pub fn recipes(&self) -> &[Recipe] {
+        &self.recipes
+    }
+
+    #[doc(hidden)]
+    pub fn sweep(&self) -> &Sweep {
+        &self.sweep
     }
 
     /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).

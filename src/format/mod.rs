@@ -31,8 +31,10 @@ pub use splitting::Splitting;
 pub struct Format {
     /// The name in a config.
     pub name: &'static str,
+    #[doc(hidden)]
     pub layout: Layout,
     /// Unless the config says otherwise.
+    #[doc(hidden)]
     pub overflow: Overflow,
     /// The specification that defines it.
     pub source: &'static str,
@@ -40,6 +42,7 @@ pub struct Format {
 
 impl Format {
     /// How it rounds unless the config says otherwise.
+    #[doc(hidden)]
     pub fn rounding(&self) -> Rounding {
         match self.layout {
             Layout::Coded(coding) => Rounding::new(coding.directions[0]),

@@ -3,7 +3,7 @@
 use super::{
     BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Subnormals,
 };
-use crate::site::Site;
+use crate::site::{Grids, Site};
 use crate::twin::twin;
 
 /// What the codec does at a site.
@@ -131,9 +131,9 @@ impl QuantOp {
         }
     }
 
-    /// The operation of `spec` at `site`; `grids` are the significant bits of a covariate and of the sketch.
-    pub fn new(spec: Option<&Spec>, site: Site, grids: (u32, u32)) -> QuantOp {
-        let purpose = crate::random::site_purpose(site as u32);
+    /// The operation of `spec` at `site`; `grids` are those of its problem.
+    pub fn new(spec: Option<&Spec>, site: Site, grids: Grids) -> QuantOp {
+        let purpose = crate::random::site_purpose(site);
         let none = QuantOp { purpose, ..QuantOp::none() };
         match spec {
             None => none,
@@ -141,11 +141,7 @@ impl QuantOp {
                 kind: if *noise == Noise::Additive { class::ADDITIVE } else { class::RELATIVE },
                 rounding: *law as u32,
                 factor: (eps.sqrt() as f32).to_bits(),
-                significand: match site {
-                    Site::Data => grids.0,
-                    Site::Sketch => grids.1,
-                    _ => 24,
-                },
+                significand: grids.at(site),
                 one_draw: u32::from(*shared || *noise == Noise::Multiplicative && !site.is_scalar()),
                 ..none
             },

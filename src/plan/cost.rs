@@ -9,13 +9,15 @@ pub struct Cost {
     pub draws: f64,
     pub projections: f64,
     pub steps: f64,
-    /// Core-seconds on the `cpu` adapter, from the rates in docs/benchmarks.md.
+    /// Core-seconds on the `cpu` adapter, roughly.
     pub seconds_per_seed: f64,
     /// Core-seconds of the scalar reference.
     pub reference_seconds_per_seed: f64,
 }
 
-/// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference.
+/// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference. Cautious
+/// figures of an earlier measurement: docs/benchmarks.md has about half of them for draws and products, and 0.29 to 4.7
+/// for element-steps. They stay as they are, since by them `check = "auto"` decides how many seed indices are checked.
 const FAST: [f64; 3] = [1.3, 0.02, 1.5];
 const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
 

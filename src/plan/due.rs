@@ -1,6 +1,6 @@
 //! After which samples rows are due: decided here alone, for the cells and for the trajectories that serve them.
 
-use super::{Plan, Trajectory};
+use super::{Plan, Prefix, Trajectory};
 use crate::config::{Checkpoints, Train};
 
 /// Samples after which a run of N = `samples` in batches of `batch` has rows, ascending: at the checkpoints before its
@@ -19,8 +19,8 @@ pub(super) fn rows_due(train: &Train, batch: u32, samples: u64) -> Vec<u64> {
 }
 
 /// The rows of a trajectory are those of its cells, each once.
-pub(super) fn union_due(train: &Train, batch: u32, cells: &[(u64, u64)]) -> Vec<u64> {
-    let mut due: Vec<u64> = cells.iter().flat_map(|&(_, samples)| rows_due(train, batch, samples)).collect();
+pub(super) fn union_due(train: &Train, batch: u32, cells: &[Prefix]) -> Vec<u64> {
+    let mut due: Vec<u64> = cells.iter().flat_map(|prefix| rows_due(train, batch, prefix.samples)).collect();
     due.sort_unstable();
     due.dedup();
     due
@@ -28,6 +28,7 @@ pub(super) fn union_due(train: &Train, batch: u32, cells: &[(u64, u64)]) -> Vec<
 
 impl Plan {
     /// Samples after which the run of N = `samples` that a trajectory serves has rows, ascending.
+    #[doc(hidden)]
     pub fn rows_due(&self, trajectory: &Trajectory, samples: u64) -> Vec<u64> {
         rows_due(&self.config.train, trajectory.batch, samples)
     }

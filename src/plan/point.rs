@@ -1,163 +1,108 @@
-//! What the cells of one problem point share, and the trajectories that they come to.
+//! What one problem point needs per seed index, as data.
 
-use std::collections::HashMap;
+use super::step::{StepSize, TrainOps};
+use crate::format::{QuantOp, Splitting};
+use crate::problem::{Problem, TailVariance};
 
-use super::due::union_due;
-use super::{Cell, Feature, Pair, ProblemPoint, SketchDraw, StepSize, TrainOps, Trajectory, models};
-use crate::codec::flush48;
-use crate::config::{Config, Draws, Recipe, Schedule};
-use crate::error::{Error, Result};
-use crate::format::{QuantOp, Spec, Splitting};
-use crate::problem::{Problem, Sketch, Tail};
-use crate::problem::{sketch_norm, tail};
-use crate::site::Site;
-
-/// The last closed tail: its sums take a moment, and points that differ in noise and sketch are neighbours.
-#[derive(Default)]
-pub(super) struct Tails<'a>(Option<(&'a Problem, (f64, f64))>);
-
-impl<'a> Tails<'a> {
-    pub(super) fn of(&mut self, problem: &'a Problem) -> (f64, f64) {
-        if problem.tail == Tail::Open {
-            return (0.0, 0.0);
-        }
-        let same = |have: &Problem| {
-            (have.dim, &have.spectrum, &have.target) == (problem.dim, &problem.spectrum, &problem.target)
-        };
-        match self.0 {
-            Some((have, sums)) if same(have) => sums,
-            _ => {
-                let sums = tail(problem);
-                self.0 = Some((problem, sums));
-                sums
-            }
-        }
-    }
+/// One draw of the sketch: nested sizes share one, else each M has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SketchDraw {
+    /// Pass word of its random words: 0 where sizes are nested, else M.
+    pub pass: u32,
+    /// The largest M that reads it.
+    pub rows: u32,
 }
 
-/// The point of the cells `first ..`, which are all of its; `tail` is that of its problem.
-pub(super) fn point(config: &Config, first: u64, cells: &[Cell], block: u64, tail: (f64, f64)) -> Result<ProblemPoint> {
-    let problem = config.problems[cells[0].problem].clone();
-    let samples = config.train.samples.iter().copied().max().unwrap_or(1);
-    let models = models(config, &problem);
-    let model = models.iter().copied().max().unwrap_or(1);
-    let sketches = match problem.sketch {
-        Sketch::None => Vec::new(),
-        Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
-        _ => vec![SketchDraw { pass: 0, rows: model }],
-    };
-    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
-    let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
-    let mut point =
-        ProblemPoint { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
-    let mut known = Known::default();
-    for (id, cell) in (first..).zip(cells) {
-        add_cell(config, &mut point, &mut known, id, cell)?;
-    }
-    for trajectory in &mut point.trajectories {
-        trajectory.cells.sort_by_key(|&(_, n)| n);
-        trajectory.samples = trajectory.cells.last().map_or(0, |&(_, n)| n);
-        trajectory.rows = union_due(&config.train, trajectory.batch, &trajectory.cells);
-    }
-    Ok(point)
+/// Quantized covariates and quantized sketch: one projection serves all runs that share both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    pub data: QuantOp,
+    pub sketch: QuantOp,
+    /// Index into [`ProblemPoint::sketches`]; 0 without a sketch.
+    pub draw: usize,
+    pub splitting: Splitting,
 }
 
-/// The place of a pair. Models are the slowest key, so pairs of one draw are neighbours.
-fn find_pair(pairs: &mut Vec<Pair>, pair: Pair) -> usize {
-    let own = pairs.iter().rev().take_while(|have| have.draw == pair.draw).position(|have| *have == pair);
-    match own {
-        Some(behind) => pairs.len() - 1 - behind,
-        None => {
-            pairs.push(pair);
-            pairs.len() - 1
-        }
-    }
+/// Features of one (pair, M, feature format): z_j = Q(fl(fl(p_j f) scale) + tail n_j).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Feature {
+    pub pair: usize,
+    pub model: u32,
+    /// The factor f that multiplicative noise on x brings, one per sample: it commutes with the sketch.
+    pub factor: QuantOp,
+    pub op: QuantOp,
+    /// f32(1/sqrt M), times the step of integer data; f32(sqrt(rows/M)) for a sketch from a file.
+    pub scale: f32,
+    /// f32(sqrt(tau/M)), the deviation of the closed tail; 0 for an open one.
+    pub tail: f32,
 }
 
-/// What a point has so far, by what tells it apart: grids of many cells are planned in a moment.
-#[derive(Default)]
-struct Known {
-    /// By (M, recipe): the features that activations and Z^T r read.
-    features: HashMap<(u32, usize), (usize, usize)>,
-    /// By pair, M, factor and format; scale and tail follow from these.
-    places: HashMap<(usize, u32, QuantOp, QuantOp), usize>,
-    /// By M, B, recipe, step, stage and, where N shapes the schedule, N.
-    trajectories: HashMap<(u32, u32, usize, u32, u32, u64), usize>,
+/// One SGD run as it is executed; with a constant schedule it serves the cells of every N.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    pub model: u32,
+    pub batch: u32,
+    pub recipe: usize,
+    /// Index into [`ProblemPoint::features`]: z as the activations read it.
+    pub feature: usize,
+    /// z as Z^T r reads it: the same, or the unrounded features that `feature_grad` rounds.
+    pub gradient_feature: usize,
+    pub ops: TrainOps,
+    pub step: StepSize,
+    /// Samples of the longest cell.
+    pub samples: u64,
+    /// Numbers of samples at which a row is due, ascending.
+    pub rows: Vec<u64>,
+    /// The cells that it serves, ascending in N.
+    pub cells: Vec<Prefix>,
 }
 
-impl Known {
-    fn place(&mut self, point: &mut ProblemPoint, feature: Feature) -> usize {
-        let key = (feature.pair, feature.model, feature.factor, feature.op);
-        *self.places.entry(key).or_insert_with(|| {
-            point.features.push(feature);
-            point.features.len() - 1
-        })
-    }
-
-    fn features(&mut self, config: &Config, point: &mut ProblemPoint, cell: &Cell) -> Result<(usize, usize)> {
-        if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
-            return Ok(*known);
-        }
-        let op = |site: Site| op(config, point, cell, site);
-        let (ops, grids) = ([Site::Data, Site::Sketch, Site::Feature].map(op), point.problem.grids());
-        let (data, gradient_is_set) = (op(Site::Data), op(Site::FeatureGrad).is_set());
-        let feature = feature(point, cell.model, ops);
-        if feature.scale < libm::ldexp(1.0, -48) as f32 {
-            return Err(Error::Input(format!(
-                "recipe {:?}, data.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
-                config.recipes[cell.recipe].name,
-                libm::ldexp(1.0, data.unit),
-                cell.model
-            )));
-        }
-        // What feature_grad rounds are the features before any rounding of their own.
-        let plain = Feature { op: QuantOp::new(None, Site::Feature, grids), ..feature };
-        let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
-        self.features.insert((cell.model, cell.recipe), places);
-        Ok(places)
-    }
+/// A cell of a trajectory: the run of its first samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// Number of the cell.
+    pub cell: u64,
+    /// N of the cell.
+    pub samples: u64,
 }
 
-/// The format of a recipe at a site that the problem has: without a sketch there is none to round.
-pub fn spec_at<'a>(recipe: &'a Recipe, problem: &Problem, site: Site) -> Option<&'a Spec> {
-    let is_there = site != Site::Sketch || problem.is_sketched();
-    recipe.sites[site].as_ref().filter(|_| is_there)
-}
-
-fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {
-    QuantOp::new(spec_at(&config.recipes[cell.recipe], &point.problem, site), site, point.problem.grids())
-}
-
-fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
-    let (feature, gradient_feature) = known.features(config, point, cell)?;
-    let step = StepSize::new(config, cell)?;
-    // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
-    let shaping = if config.train.schedule == Schedule::Constant { 0 } else { cell.samples };
-    let key = (cell.model, cell.batch, cell.recipe, step.first.to_bits(), step.stage, shaping);
-    let slot = *known.trajectories.entry(key).or_insert_with(|| {
-        let ops = TrainOps::new(|site| op(config, point, cell, site));
-        point.trajectories.push(Trajectory {
-            model: cell.model,
-            batch: cell.batch,
-            recipe: cell.recipe,
-            feature,
-            gradient_feature,
-            ops,
-            step,
-            samples: 0,
-            rows: Vec::new(),
-            cells: Vec::new(),
-        });
-        point.trajectories.len() - 1
-    });
-    point.trajectories[slot].cells.push((id, cell.samples));
-    Ok(())
+/// What one problem point needs per seed index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProblemPoint {
+    pub problem: Problem,
+    pub tail: TailVariance,
+    /// A GPU gets its covariates from the host: from a file, or drawn there.
+    pub uploads: bool,
+    /// Largest M.
+    pub model: u32,
+    /// Largest N.
+    pub samples: u64,
+    /// Samples per block: a multiple of every batch.
+    pub block: u64,
+    /// Empty without a sketch.
+    pub sketches: Vec<SketchDraw>,
+    pub pairs: Vec<Pair>,
+    pub features: Vec<Feature>,
+    pub trajectories: Vec<Trajectory>,
 }
 
 impl ProblemPoint {
-    /// Index into [`ProblemPoint::sketches`] of the draw that model size `model` reads: its own, else the shared one.
-    pub fn draw_of(&self, model: u32) -> usize {
-        self.sketches.iter().position(|draw| draw.pass == model).unwrap_or(0)
+    /// Index into [`ProblemPoint::sketches`] of the draw that model size `model` reads: its own, or the shared one of
+    /// nested sizes. `None` without a sketch, and for a size that no draw serves.
+    pub fn draw_of(&self, model: u32) -> Option<usize> {
+        let serves = |draw: &SketchDraw| match draw.pass {
+            0 => (1..=draw.rows).contains(&model),
+            own => own == model,
+        };
+        self.sketches.iter().position(serves)
+    }
+
+    /// The model sizes M of the plan, ascending.
+    pub fn models(&self) -> Vec<u32> {
+        let mut models: Vec<u32> = self.trajectories.iter().map(|trajectory| trajectory.model).collect();
+        models.sort_unstable();
+        models.dedup();
+        models
     }
 
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.
@@ -167,23 +112,9 @@ impl ProblemPoint {
         let runs = self.trajectories.iter().flat_map(|trajectory| trajectory.ops.by_site().map(|(_, op)| op));
         pairs.chain(features).chain(runs).any(|op| !op.is_grid())
     }
-}
 
-/// The features of one model size under the operations at data, sketch and feature.
-pub(super) fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3]) -> Feature {
-    let grids = point.problem.grids();
-    let unset = |site: Site| QuantOp::new(None, site, grids);
-    let sketched = point.problem.is_sketched();
-    // One factor for all of x multiplies the projections: the covariates stay as they are.
-    let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
-    let draw = point.draw_of(model);
-    let splitting = match sketched {
-        true => Splitting::new(data.precision(grids.0), sketch.precision(grids.1)),
-        false => Splitting::whole(),
-    };
-    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });
-    let unit = libm::ldexp(1.0, data.unit);
-    let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
-    let tail = f32::from_bits(flush48(((point.tail.0 / f64::from(model)).sqrt() as f32).to_bits()));
-    Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail }
+    /// Rows that a pair projects on: as many features as its largest model has.
+    pub fn rows(&self, pair: usize) -> u32 {
+        self.sketches.get(self.pairs[pair].draw).map_or(self.model, |draw| draw.rows)
+    }
 }

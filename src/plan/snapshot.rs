@@ -10,15 +10,19 @@ use crate::site::{Counts, PerSite, Site};
 /// The state of one trajectory after `seen` samples: what every adapter hands over, and what it is compared by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
+    /// Number of the trajectory in its problem point.
     pub trajectory: usize,
+    /// Samples consumed.
     pub seen: u64,
-    /// f32 bits of v.
+    /// f32 bits of v, M of them.
     pub v: Vec<u32>,
     /// f32 bits of the folded average: hi, then lo; empty when no average is kept.
     pub hi: Vec<u32>,
+    /// f32 bits of what the additions to `hi` have lost.
     pub lo: Vec<u32>,
+    /// The update, from 0, that was not applied because the run diverged.
     pub diverged_at: Option<u64>,
-
+    /// What each site's quantizer did, from sample 0 on.
     pub counts: PerSite<Counts>,
 }
 
@@ -53,6 +57,7 @@ pub fn first_difference(expected: &[Snapshot], actual: &[Snapshot]) -> Option<(u
 
 impl Plan {
     /// [`first_difference`] in words: the run and the row, then what differs.
+    #[doc(hidden)]
     pub fn difference(&self, cohort: Cohort, expected: &[Snapshot], actual: &[Snapshot]) -> Option<String> {
         let (index, difference) = first_difference(expected, actual)?;
         let (point, Snapshot { trajectory, seen, .. }) = (&self.points[cohort.point], &expected[index]);
@@ -87,6 +92,7 @@ impl Snapshot {
 
     /// The first difference from another state of the trajectory, this one being expected: bits, then divergence, then
     /// counters.
+    #[doc(hidden)]
     pub fn difference(&self, actual: &Snapshot) -> Option<Difference> {
         for (name, expected, actual) in
             [("v", &self.v, &actual.v), ("average hi", &self.hi, &actual.hi), ("average lo", &self.lo, &actual.lo)]

@@ -1,6 +1,6 @@
 //! What the updates of a run have in common: the operations of its sites, and the step size.
 
-use super::Cell;
+use super::grid::Cell;
 use crate::config::{Config, Schedule};
 use crate::error::{Error, Result};
 use crate::format::QuantOp;
@@ -77,7 +77,7 @@ impl StepSize {
         Ok(StepSize { first: step as f32, stage })
     }
 
-    /// c_t = fl(gamma_t / B) of update t: halving is exact.
+    /// c_t = fl(gamma_t / B) of an update t of the cell: halving is exact, for no step of it is below 2^-48.
     #[inline(always)]
     pub fn at(&self, t: u32) -> f32 {
         f32::from_bits(self.first.to_bits() - ((t / self.stage) << 23))

@@ -11,11 +11,12 @@ use std::sync::Arc;
 pub use covariates::Covariates;
 pub use input::Input;
 pub use sketch::{sketch_entry, sketch_norm};
-pub use spectrum::{Eigenvalues, eigenvalues, label_deviation, leading_eigenvalues, tail};
+pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
 pub use target::{target, total};
 
 use self::target::largest_deviation;
 use crate::error::{Error, Result};
+use crate::site::Grids;
 
 /// One problem point.
 #[derive(Clone, Debug, PartialEq)]
@@ -164,23 +165,25 @@ impl Problem {
     }
 
     /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
-    pub fn grids(&self) -> (u32, u32) {
-        let x = if self.covariates().is_some() { 24 } else { 16 };
-        (x, if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 })
+    pub fn grids(&self) -> Grids {
+        Grids {
+            data: if self.covariates().is_some() { 24 } else { 16 },
+            sketch: if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 },
+        }
     }
 }
 
 /// Refuses a problem whose numbers leave the range of the arithmetic; noise and sketch do not matter.
 pub fn check(problem: &Problem) -> Result<()> {
-    let (beyond, explained) = tail(problem);
-    if !beyond.is_finite() || !explained.is_finite() {
+    let TailVariance { features, label } = tail(problem);
+    if !features.is_finite() || !label.is_finite() {
         return Err(Error::Input(
             "problem.tail = \"closed\" needs a tail with a finite sum: allowed are power and logarithmic spectra of exponent \
              above 1, exponential ones of rate above 0, and source targets of exponent above 1"
                 .into(),
         ));
     }
-    let deviation = beyond.max(explained).sqrt();
+    let deviation = features.max(label).sqrt();
     if deviation > libm::ldexp(1.0, 20) {
         return Err(Error::Input(format!(
             "problem.tail = \"closed\": with this spectrum and target the tail has the standard deviation {deviation:e}, allowed \

@@ -82,24 +82,33 @@ fn round37(value: f64) -> f64 {
     f64::from_bits((bits + half) >> 16 << 16)
 }
 
-/// Sum of the eigenvalues beyond D, and of lambda_i E w_i^2 beyond D: 0 for an open tail.
-pub fn tail(problem: &Problem) -> (f64, f64) {
+/// What the coordinates beyond D add: 0 for an open tail.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TailVariance {
+    /// tau, the sum of their eigenvalues: over M it is the variance in every feature.
+    pub features: f64,
+    /// tau_y, the sum of their lambda_i E w_i^2: the variance in the label.
+    pub label: f64,
+}
+
+/// The closed tail's share of features and label.
+pub fn tail(problem: &Problem) -> TailVariance {
     if problem.tail == Tail::Open {
-        return (0.0, 0.0);
+        return TailVariance::default();
     }
     let d = f64::from(problem.dim);
-    let eigenvalues = match &problem.spectrum {
+    let features = match &problem.spectrum {
         Spectrum::Power { exponent } => power_tail(d, *exponent),
         Spectrum::Exponential { rate } => libm::exp(-rate * d) / -libm::expm1(-rate),
         Spectrum::Logarithmic { exponent } => logarithmic_tail(d, *exponent),
         Spectrum::File(_) | Spectrum::Covariates(_) => f64::INFINITY,
     };
-    let explained = match &problem.target {
-        Target::Gaussian | Target::Ones => eigenvalues,
+    let label = match &problem.target {
+        Target::Gaussian | Target::Ones => features,
         Target::Source { exponent } => power_tail(d, *exponent),
         Target::File(_) | Target::Labels(_) => 0.0,
     };
-    (eigenvalues, explained)
+    TailVariance { features, label }
 }
 
 /// sum_{i > d} i^-a: a hundred terms, then Euler and Maclaurin's formula (DLMF 25.11.43).
@@ -127,11 +136,11 @@ fn logarithmic_tail(d: f64, e: f64) -> f64 {
 }
 
 /// Standard deviation of the label's noise; `tail` as [`tail`] gives it.
-pub fn label_deviation(problem: &Problem, tail: (f64, f64)) -> f32 {
+pub fn label_deviation(problem: &Problem, tail: TailVariance) -> f32 {
     match problem.tail {
         Tail::Open => problem.noise as f32,
         Tail::Closed => {
-            let deviation = (problem.noise * problem.noise + tail.1).sqrt() as f32;
+            let deviation = (problem.noise * problem.noise + tail.label).sqrt() as f32;
             f32::from_bits(flush48(deviation.to_bits()))
         }
     }

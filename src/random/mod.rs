@@ -10,6 +10,8 @@ mod words;
 
 pub use words::{Words, user_purpose};
 
+use crate::site::Site;
+
 /// Threefish's key-schedule parity constant, in its 32-bit form.
 pub(crate) const PARITY: u32 = 0x1BD1_1BDA;
 
@@ -88,9 +90,9 @@ pub enum Purpose {
 /// Index of the first test sample: training samples stay below it.
 pub const FIRST_TEST: u32 = 1 << 31;
 
-/// Purpose of the stochastic-rounding words of rounding site number `site`.
-pub const fn site_purpose(site: u32) -> u32 {
-    8 + site
+/// Purpose of the stochastic-rounding words of a site; coordinate: element, second word: sample, update or row.
+pub const fn site_purpose(site: Site) -> u32 {
+    8 + site as u32
 }
 
 /// All random words of one seed. [`Words`] walks them one after another.

@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::random::{Purpose, site_purpose};
-    use crate::site::SITES;
+    use crate::site::Site;
 
     const STREAM: Stream = Stream::new(0x0123_4567_89ab_cdef, 5);
 
@@ -193,7 +193,8 @@ mod tests {
             Purpose::Element,
         ];
         let highest = own.map(|purpose| purpose as u32).into_iter().max();
-        assert!(highest < Some(site_purpose(0)) && site_purpose(SITES as u32) <= user_purpose(0));
+        let sites = Site::ALL.map(site_purpose);
+        assert!(highest < sites.into_iter().min() && sites.into_iter().max() < Some(user_purpose(0)));
         assert_eq!((user_purpose(0), user_purpose(u16::MAX)), (0x1_0000, 0x1_ffff));
     }
 

@@ -36,7 +36,7 @@ impl ExactTest {
             lambda: truth.eigenvalues.lambda.clone(),
             target: truth.target.clone(),
             sketches: (0..point.pairs.len()).map(sketch).collect(),
-            explained_by_tail: point.tail.1,
+            explained_by_tail: point.tail.label,
         }
     }
 

@@ -4,6 +4,7 @@ use super::closed_form::ExactTest;
 use super::evaluator::{Evaluator, Risk};
 use super::test_set::{Measured, TestSet};
 use super::truth::Truth;
+use crate::error::{Error, Result};
 use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Trajectory};
 use crate::random::Stream;
 
@@ -36,18 +37,23 @@ pub struct Risks {
 ///     sweep = { seeds = 2 }
 /// "#;
 /// let plan = Plan::new(Config::parse(text, &[])?)?;
-/// let risk = CohortRisk::new(&plan, Cohort { point: 0, seed_index: 1 });
+/// let risk = CohortRisk::new(&plan, Cohort { point: 0, seed_index: 1 })?;
 /// // Any weights of a model size of the plan: the ones that a run ends with, nothing learned, and the best there are.
 /// let run = replay(&plan, plan.run_id(1, 0))?.remove(0);
-/// let trained = risk.risk(&run.weights).expect("the truth is known");
+/// let trained = risk.risk(&run.weights)?.expect("the truth is known");
 /// assert_eq!(Some(trained.excess), run.row.excess);
-/// let zero = risk.risk(&[0.0; 4]).expect("the truth is known");
-/// let best = risk.risk(&risk.optimum(4)).expect("the truth is known");
+/// let zero = risk.risk(&[0.0; 4])?.expect("the truth is known");
+/// let optimum = risk.optimum(4)?.expect("the truth is known");
+/// let best = risk.risk(&optimum)?.expect("the truth is known");
 /// assert!(best.excess < 1e-12 && best.excess < trained.excess && trained.excess < zero.excess);
+/// let error = risk.risk(&[0.0; 5]).unwrap_err();
+/// assert_eq!(error.to_string(), "weights of model size 5: allowed are those of the plan, 4, 8");
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub struct CohortRisk<'a> {
     point: &'a ProblemPoint,
+    /// The model sizes of the plan, ascending.
+    models: Vec<u32>,
     /// Per draw of the sketch, one without a sketch; empty where the truth is not known.
     evaluators: Vec<Evaluator>,
     quantized: Option<(TestSet, ExactTest)>,
@@ -56,34 +62,59 @@ pub struct CohortRisk<'a> {
 }
 
 impl CohortRisk<'_> {
-    /// Draws the cohort's sketch, target and test samples.
-    pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> CohortRisk<'a> {
-        let (point, seed) = (&plan.points[cohort.point], plan.config.sweep.seed);
+    /// Draws the cohort's sketch, target and test samples. Any seed index will do: more seeds only append runs.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a problem point that the plan lacks.
+    pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> Result<CohortRisk<'a>> {
+        let (points, seed) = (&plan.points, plan.config.sweep.seed);
+        let point = points.get(cohort.point).ok_or_else(|| {
+            let last = points.len().saturating_sub(1);
+            Error::Input(format!(
+                "a cohort of problem point {}: allowed are those of the plan, 0 to {last}",
+                cohort.point
+            ))
+        })?;
         let Some(truth) = Truth::of(plan, cohort) else {
             let held_out = point.problem.covariates().map(|covariates| {
                 let clean = point.clean();
                 (TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32), clean)
             });
-            return CohortRisk { point, evaluators: Vec::new(), quantized: None, held_out };
+            return Ok(CohortRisk { point, models: point.models(), evaluators: Vec::new(), quantized: None, held_out });
         };
         let quantized = plan
             .config
             .train
             .quantized_test
             .map(|samples| (TestSet::new(seed, point, cohort.seed_index, samples), ExactTest::new(&truth)));
-        CohortRisk { quantized, ..CohortRisk::exact(&truth) }
+        Ok(CohortRisk { quantized, ..CohortRisk::exact(&truth) })
     }
 
-    /// Exact risk of the weights `v` of model size `v.len()`; `None` where the truth is not known.
-    pub fn risk(&self, v: &[f64]) -> Option<Risk> {
-        Some(self.evaluator(v.len())?.risk(v))
+    /// Exact risk of the weights `v` of model size M = `v.len()`; `None` with covariates from a file, whose truth is not
+    /// known.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a model size that the plan lacks.
+    pub fn risk(&self, v: &[f64]) -> Result<Option<Risk>> {
+        Ok(self.evaluator(v.len())?.map(|evaluator| evaluator.risk(v)))
+    }
+
+    /// The minimiser of the risk for model size `model`; `None` with covariates from a file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a model size that the plan lacks.
+    pub fn optimum(&self, model: usize) -> Result<Option<Vec<f64>>> {
+        Ok(self.evaluator(model)?.map(|evaluator| evaluator.optimum(model)))
     }
 
     /// Mean squared error of the weights `v` on the held-out rows of a file; `None` where there are none.
-    pub fn held_out(&self, v: &[f64]) -> Option<Measured> {
-        let (set, clean) = self.held_out.as_ref()?;
-        let own = clean.features.iter().position(|feature| feature.model as usize == v.len())?;
-        set.measure(own, v)
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a model size that the plan lacks.
+    pub fn held_out(&self, v: &[f64]) -> Result<Option<Measured>> {
+        // Features of the clean point stand in the order of the model sizes.
+        let feature = self.size(v.len())?;
+        Ok(self.held_out.as_ref().and_then(|(set, _)| set.measure(feature, v)))
     }
 
     /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
@@ -101,16 +132,23 @@ impl CohortRisk<'_> {
             true => point.sketches.iter().map(|draw| evaluator(&truth.draw(draw), draw.rows)).collect(),
             false => vec![evaluator(&[], point.model)],
         };
-        CohortRisk { point, evaluators, quantized: None, held_out: None }
+        CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None }
     }
 
-    fn evaluator(&self, model: usize) -> Option<&Evaluator> {
-        self.evaluators.get(self.point.draw_of(model as u32))
+    /// The place of a model size among those of the plan.
+    fn size(&self, model: usize) -> Result<usize> {
+        self.models.iter().position(|&own| own as usize == model).ok_or_else(|| {
+            let models: Vec<String> = self.models.iter().map(u32::to_string).collect();
+            let allowed = models.join(", ");
+            Error::Input(format!("weights of model size {model}: allowed are those of the plan, {allowed}"))
+        })
     }
 
-    /// The minimiser of the risk for model size `model`.
-    pub fn optimum(&self, model: usize) -> Vec<f64> {
-        self.evaluator(model).map(|evaluator| evaluator.optimum(model)).unwrap_or_default()
+    fn evaluator(&self, model: usize) -> Result<Option<&Evaluator>> {
+        let model = self.models[self.size(model)?];
+        // Without a sketch every size, D alone, has the one evaluator.
+        let draw = if self.point.problem.is_sketched() { self.point.draw_of(model) } else { Some(0) };
+        Ok(draw.and_then(|draw| self.evaluators.get(draw)))
     }
 
     /// The first value of the test samples that differs from the scalar reference.
@@ -123,14 +161,18 @@ impl CohortRisk<'_> {
 
     /// Every risk of the weights `v` that a trajectory came to.
     #[doc(hidden)]
-    pub fn risks(&self, trajectory: &Trajectory, v: &[f64]) -> Risks {
-        let held_out = self.held_out(v);
+    pub fn risks(&self, trajectory: &Trajectory, v: &[f64]) -> Result<Risks> {
+        if v.len() != trajectory.model as usize {
+            let (found, model) = (v.len(), trajectory.model);
+            return Err(Error::Input(format!("weights of model size {found} of a run of model size {model}")));
+        }
+        let held_out = self.held_out(v)?;
         let mut risks = Risks {
             held_out: held_out.map(|measured| measured.mean),
             held_out_se: held_out.and_then(|measured| measured.error),
             ..Risks::default()
         };
-        let Some(risk) = self.risk(v) else { return risks };
+        let Some(risk) = self.risk(v)? else { return Ok(risks) };
         risks.excess = Some(risk.excess);
         risks.reducible = Some(risk.reducible);
         risks.approximation = Some(risk.approximation);
@@ -142,6 +184,6 @@ impl CohortRisk<'_> {
             let feature = &self.point.features[trajectory.feature];
             risks.quantized_test_exact = exact.risk(self.point, feature, v).map(|exact| exact - risk.approximation);
         }
-        risks
+        Ok(risks)
     }
 }

@@ -1,11 +1,11 @@
 //! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
 
-use crate::problem::{Eigenvalues, Problem, sketch_norm};
+use crate::problem::{Eigenvalues, Problem, TailVariance, sketch_norm};
 
 /// Exact risks of one weight vector, in the units of y^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Risk {
-    /// Above the least risk of this sketch and model size: E (<z, v> - <z, v*>)^2 over clean features z.
+    /// Above the least risk of this sketch and model size: `E (<z, v> - <z, v*>)^2` over clean features z.
     pub excess: f64,
     /// excess + approximation: all of the risk but the noise of the labels.
     pub reducible: f64,
@@ -33,7 +33,7 @@ impl Evaluator {
     /// [`crate::problem::tail`] gives it.
     pub fn new(
         problem: &Problem,
-        (tau, tau_y): (f64, f64),
+        tail: TailVariance,
         eigenvalues: &Eigenvalues,
         target: &[f64],
         sketch: &[f32],
@@ -43,7 +43,7 @@ impl Evaluator {
         for (lambda, w) in eigenvalues.lambda.iter().zip(target) {
             total += lambda * w * w;
         }
-        total += tau_y;
+        total += tail.label;
         let size = model as usize;
         if !problem.is_sketched() {
             let factor: Vec<f64> = eigenvalues.lambda.iter().map(|l| l.sqrt()).collect();
@@ -51,9 +51,9 @@ impl Evaluator {
             return Evaluator { factor, y, model: size, total, norm: None };
         }
         let (mut factor, mut y) = gram(&eigenvalues.lambda, target, sketch, size);
-        if tau > 0.0 {
+        if tail.features > 0.0 {
             // The tail has variance tau/M in a feature that is the sketch's over the root of the norm.
-            let unscaled = tau * sketch_norm(problem, model) / f64::from(model);
+            let unscaled = tail.features * sketch_norm(problem, model) / f64::from(model);
             (0..size).for_each(|j| factor[j * size + j] += unscaled);
         }
         cholesky(&mut factor, &mut y, size);

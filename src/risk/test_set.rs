@@ -14,8 +14,9 @@ pub struct TestSet {
 /// Mean squared error over a test set, and its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measured {
+    /// The mean, in squared units of y.
     pub mean: f64,
-    /// `None` with a single sample.
+    /// Its standard error; `None` with a single sample.
     pub error: Option<f64>,
 }
 

@@ -31,9 +31,10 @@ pub struct Moments {
 }
 
 impl<'a> Truth<'a> {
-    /// Draws w* of a cohort; `None` with covariates from a file, whose truth nobody knows.
+    /// Draws w* of a cohort; `None` with covariates from a file, whose truth nobody knows, and for a point that the plan
+    /// lacks.
     pub fn of(plan: &'a Plan, cohort: Cohort) -> Option<Truth<'a>> {
-        Truth::new(&plan.points[cohort.point], Stream::new(plan.config.sweep.seed, cohort.seed_index))
+        Truth::new(plan.points.get(cohort.point)?, Stream::new(plan.config.sweep.seed, cohort.seed_index))
     }
 
     /// The same for a point and the stream of one seed index.
@@ -53,41 +54,39 @@ impl<'a> Truth<'a> {
     }
 
     /// S of model size `model` as the runs have it, row-major M x D; `None` without a sketch, where S = I, and for sizes
-    /// beyond the point's.
+    /// that no draw of the point serves.
     pub fn sketch(&self, model: u32) -> Option<Vec<f64>> {
-        let draw = self.point.sketches.get(self.point.draw_of(model))?;
+        let draw = &self.point.sketches[self.point.draw_of(model)?];
         let root = sketch_norm(&self.point.problem, model).sqrt();
         let unscaled = self.draw(draw);
         let own = unscaled.get(..model as usize * self.target.len())?;
         Some(own.iter().map(|g| f64::from(*g) / root).collect())
     }
 
-    /// The moments of model size `model`, in f64 up to the rounding of its sums; `None` for sizes beyond the point's.
+    /// The moments of model size `model`, in f64 up to the rounding of its sums; `None` for sizes that no draw of
+    /// the point serves, and without a sketch for any but D.
     pub fn moments(&self, model: u32) -> Option<Moments> {
-        if model == 0 || model > self.point.model {
-            return None;
-        }
         let (problem, lambda, m) = (&self.point.problem, &self.eigenvalues.lambda, model as usize);
-        let (tau, explained_by_tail) = self.point.tail;
         let explained: f64 = lambda.iter().zip(&self.target).map(|(lambda, w)| lambda * w * w).sum();
-        let (energy, noise) = (explained + explained_by_tail, problem.noise * problem.noise);
-        let mut sigma = vec![0.0; m * m];
-        let Some(draw) = self.point.sketches.get(self.point.draw_of(model)) else {
+        let (energy, noise) = (explained + self.point.tail.label, problem.noise * problem.noise);
+        if !problem.is_sketched() {
+            if m != lambda.len() {
+                return None;
+            }
+            let mut sigma = vec![0.0; m * m];
             (0..m).for_each(|j| sigma[j * m + j] = lambda[j]);
-            let b = lambda.iter().zip(&self.target).take(m).map(|(lambda, w)| lambda * w).collect();
+            let b = lambda.iter().zip(&self.target).map(|(lambda, w)| lambda * w).collect();
             return Some(Moments { sigma, b, energy, noise });
-        };
-        if model > draw.rows {
-            return None;
         }
+        let draw = &self.point.sketches[self.point.draw_of(model)?];
         let (lower, b) = gram(lambda, &self.target, &self.draw(draw), m);
-        let norm = sketch_norm(problem, model);
+        let (norm, mut sigma) = (sketch_norm(problem, model), vec![0.0; m * m]);
         for j in 0..m {
             for k in 0..=j {
                 sigma[j * m + k] = lower[j * m + k] / norm;
                 sigma[k * m + j] = sigma[j * m + k];
             }
-            sigma[j * m + j] += tau / f64::from(model);
+            sigma[j * m + j] += self.point.tail.features / f64::from(model);
         }
         Some(Moments { sigma, b: b.iter().map(|b| b / norm.sqrt()).collect(), energy, noise })
     }

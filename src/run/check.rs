@@ -46,7 +46,11 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
         let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
         Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
     };
-    if let Some(difference) = sketch_difference(plan, cohort).or_else(|| test_difference(plan, cohort)) {
+    let before = match sketch_difference(plan, cohort) {
+        None => test_difference(plan, cohort)?,
+        found => found,
+    };
+    if let Some(difference) = before {
         return mismatch(first_cell(plan, cohort), 0, None, difference);
     }
     let expected = reference::cohort(plan, cohort, None);
@@ -54,7 +58,7 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
     let Snapshot { trajectory, seen, .. } = expected[index];
     let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);
     let cells = &plan.points[cohort.point].trajectories[trajectory].cells;
-    let cell = cells.iter().find(|&&(_, n)| n >= seen).map_or(0, |&(cell, _)| cell);
+    let cell = cells.iter().find(|prefix| prefix.samples >= seen).map_or(0, |prefix| prefix.cell);
     match locate(plan, cohort, trajectory, (previous, seen), adapter)? {
         Some((update, first)) => mismatch(cell, seen, Some(update), first),
         None => mismatch(cell, seen, None, difference),
@@ -64,7 +68,7 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
 /// Stands for the cohort where a difference belongs to no cell.
 fn first_cell(plan: &Plan, cohort: Cohort) -> u64 {
     let cells = plan.points[cohort.point].trajectories.iter().flat_map(|trajectory| &trajectory.cells);
-    cells.map(|&(cell, _)| cell).min().unwrap_or(0)
+    cells.map(|prefix| prefix.cell).min().unwrap_or(0)
 }
 
 /// The clean sketches that the risks are computed from, against the scalar draws.
@@ -84,12 +88,12 @@ fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
 }
 
 /// The samples that a risk is measured on, against the scalar draws.
-fn test_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
+fn test_difference(plan: &Plan, cohort: Cohort) -> Result<Option<Difference>> {
     let covariates = plan.points[cohort.point].problem.covariates();
     if plan.config.train.quantized_test.is_none() && covariates.is_none() {
-        return None;
+        return Ok(None);
     }
-    CohortRisk::new(plan, cohort).test_difference(plan.config.sweep.seed, cohort.seed_index)
+    Ok(CohortRisk::new(plan, cohort)?.test_difference(plan.config.sweep.seed, cohort.seed_index))
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone

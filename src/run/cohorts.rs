@@ -37,6 +37,7 @@ impl Default for SweepOptions {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CohortRows {
+    /// Of which problem point and seed index.
     pub cohort: Cohort,
     /// Ascending in (run_id, seen, output).
     pub rows: Vec<Row>,
@@ -49,6 +50,7 @@ pub struct CohortRows {
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
+    /// Runs handed over.
     pub runs: u64,
     /// Runs among them that the reference redid and found the same, bit for bit.
     pub checked: u64,
@@ -155,7 +157,7 @@ pub fn run(
             if checked && let Some(mismatch) = check::cohort(plan, cohort, states, adapter)? {
                 return Err(refuse(&mismatch));
             }
-            let rows = rows::rows(plan, cohort, states, checked, &origin);
+            let rows = rows::rows(plan, cohort, states, checked, &origin)?;
             Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
         };
         let evaluated: Vec<Result<CohortRows>> = cohorts.par_iter().zip(&states).map(evaluate).collect();

@@ -26,5 +26,5 @@ pub fn session(plan: &Plan, origin: &Origin, shard: Shard, first: u64, summary: 
         "seconds": summary.seconds,
         "threads": rayon::current_num_threads(),
     });
-    Map::from_iter([(format!("shard {} of {} from run {first}", shard.index, shard.of), own)])
+    Map::from_iter([(format!("shard {} of {} from run {first}", shard.index(), shard.of()), own)])
 }

@@ -31,8 +31,9 @@ pub struct Step {
     pub update: u64,
     /// Samples consumed.
     pub seen: u64,
-    /// Exact risks of v; `None` where the truth is not known.
+    /// Exact risks of v, in squared units of y; `None` where the truth is not known.
     pub excess: Option<f64>,
+    /// `excess` and the risk of the best weights.
     pub reducible: Option<f64>,
     /// Mean squared error on the held-out rows of a file.
     pub held_out: Option<f64>,
@@ -72,7 +73,7 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let trajectory = place.trajectory(plan);
     let states = reference::cohort(plan, place.cohort, Some(place.trajectory));
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin);
+    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
         let state = states.iter().find(|state| state.seen == row.seen)?;
@@ -111,27 +112,29 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
     memory::fits(plan, 1)?;
     let trajectory = place.trajectory(plan);
     let batch = u64::from(trajectory.batch);
-    let own = trajectory.cells.iter().find(|&&(cell, _)| cell == place.cell);
-    let samples = own.map_or(trajectory.samples, |&(_, samples)| samples);
+    let own = trajectory.cells.iter().find(|prefix| prefix.cell == place.cell);
+    let samples = own.map_or(trajectory.samples, |prefix| prefix.samples);
     let rows: Vec<u64> = (1..=samples / batch).map(|t| t * batch).collect();
     let mut dense = plan.clone();
     dense.points[place.cohort.point].trajectories = vec![Trajectory { rows, samples, ..trajectory.clone() }];
-    let risk = CohortRisk::new(plan, place.cohort);
+    let risk = CohortRisk::new(plan, place.cohort)?;
     let mut told = Ok(());
     reference::each(&dense, place.cohort, None, |state| {
         if told.is_err() {
             return;
         }
         let v = rows::weights(&state, trajectory, Output::Last);
-        let exact = risk.risk(&v);
-        told = each(Step {
-            update: state.seen / batch - 1,
-            seen: state.seen,
-            excess: exact.map(|risk| risk.excess),
-            reducible: exact.map(|risk| risk.reducible),
-            held_out: risk.held_out(&v).map(|measured| measured.mean),
-            diverged: state.diverged_at.is_some(),
+        let step = risk.risk(&v).and_then(|exact| {
+            Ok(Step {
+                update: state.seen / batch - 1,
+                seen: state.seen,
+                excess: exact.map(|risk| risk.excess),
+                reducible: exact.map(|risk| risk.reducible),
+                held_out: risk.held_out(&v)?.map(|measured| measured.mean),
+                diverged: state.diverged_at.is_some(),
+            })
         });
+        told = step.and_then(&mut each);
     });
     told
 }
@@ -154,7 +157,7 @@ impl Place {
         let point = plan.cells[cell as usize].problem;
         let mut trajectories = plan.points[point].trajectories.iter();
         let trajectory = trajectories
-            .position(|trajectory| trajectory.cells.iter().any(|&(id, _)| id == cell))
+            .position(|trajectory| trajectory.cells.iter().any(|prefix| prefix.cell == cell))
             .ok_or_else(|| Error::Other(format!("run {run_id} has no trajectory")))?;
         Ok(Place { cohort: Cohort { point, seed_index }, cell, trajectory })
     }

@@ -1,9 +1,10 @@
 //! From the raw state of a trajectory to the rows of its runs. One routine for every adapter and for replay.
 
 use crate::config::Output;
+use crate::error::Result;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Snapshot, Trajectory, spec_at};
+use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at};
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
@@ -11,25 +12,28 @@ use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
+    /// Where the run was computed.
     pub adapter: String,
+    /// Its driver; for `cpu` architecture and system.
     pub driver: String,
     /// PCI bus id, empty where there is none.
     pub pci: String,
+    /// How its arithmetic behaves.
     pub fingerprint: String,
 }
 
-/// Rows of a cohort, by (run_id, seen, output).
-pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin: &Origin) -> Vec<Row> {
-    let risk = CohortRisk::new(plan, cohort);
+/// Rows of a cohort, by (run_id, seen, output). [`crate::Error::Input`] for states that are not of the cohort's runs.
+pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin: &Origin) -> Result<Vec<Row>> {
+    let risk = CohortRisk::new(plan, cohort)?;
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
-        for &(cell, samples) in &trajectory.cells {
+        for &Prefix { cell, samples } in &trajectory.cells {
             let due = plan.rows_due(trajectory, samples);
             for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
                 for &output in &plan.config.train.outputs {
                     let mut row = settings(plan, cohort, cell, origin);
-                    fill(&mut row, state, trajectory, output, &risk);
+                    fill(&mut row, state, trajectory, output, &risk)?;
                     row.checked = if checked { EXACT } else { UNSAMPLED }.into();
                     rows.push(row);
                 }
@@ -37,12 +41,12 @@ pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin
         }
     }
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    rows
+    Ok(rows)
 }
 
 /// Rows that one seed index of a trajectory comes to.
 pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
-    let of_cells = trajectory.cells.iter().map(|&(_, samples)| plan.rows_due(trajectory, samples).len());
+    let of_cells = trajectory.cells.iter().map(|prefix| plan.rows_due(trajectory, prefix.samples).len());
     of_cells.sum::<usize>() * plan.config.train.outputs.len()
 }
 
@@ -82,7 +86,7 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     }
 }
 
-fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output, risk: &CohortRisk) {
+fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output, risk: &CohortRisk) -> Result<()> {
     row.seen = state.seen;
     row.output = output.name().into();
     row.diverged_at = state.diverged_at;
@@ -95,8 +99,9 @@ fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output
     };
     row.v_digest = format!("{:016x}", fnv1a64(words.iter().flat_map(|word| word.to_le_bytes())));
     if state.diverged_at.is_none() {
-        put(row, risk.risks(trajectory, &weights(state, trajectory, output)));
+        put(row, risk.risks(trajectory, &weights(state, trajectory, output))?);
     }
+    Ok(())
 }
 
 fn put(row: &mut Row, risks: Risks) {

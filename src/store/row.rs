@@ -13,56 +13,87 @@ pub const SCHEMA_VERSION: u32 = 2;
 pub const EXACT: &str = "exact";
 pub const UNSAMPLED: &str = "unsampled";
 
-/// One row of a part. Risks are `None` where they do not exist (after a divergence), never NaN.
+/// One row of a part, the columns of docs/rows.md. Risks are `None` where they do not exist (after a divergence), never
+/// NaN.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Row {
+    /// `seed_index` times the number of cells, plus `cell`.
     pub run_id: u64,
+    /// Number of the cell: recipe fastest, then step size, B, N, M, problem point.
     pub cell: u64,
+    /// Number of the repetition, from 0.
     pub seed_index: u32,
     /// Samples consumed when the row was taken.
     pub seen: u64,
     /// `last` or `average`.
     pub output: String,
+    /// D.
     pub dim: u32,
+    /// `power`, `exponential`, `logarithmic`, `file NAME HASH`, or `covariates NAME HASH` and its options.
     pub spectrum: String,
+    /// Exponent of the spectrum, or rate of an exponential one; `None` for files.
     pub spectrum_exponent: Option<f64>,
+    /// `gaussian`, `ones`, `source`, `file NAME HASH`, or `labels NAME HASH` with covariates.
     pub target: String,
+    /// Exponent of `source`.
     pub target_exponent: Option<f64>,
+    /// Standard deviation sigma of the label noise, in units of y; 0 with covariates.
     pub noise: f64,
+    /// `gaussian`, `gaussian nested=false`, `none` or `file NAME HASH`.
     pub sketch_kind: String,
+    /// `ambient`: samples are drawn as x.
     pub sampling: String,
+    /// `open` or `closed`.
     pub tail: String,
+    /// M; D without a sketch.
     pub model: u32,
+    /// N of the run.
     pub samples: u64,
+    /// B, samples per update.
     pub batch: u32,
+    /// gamma of update 0.
     pub step_size: f64,
+    /// `constant` or `geometric`.
     pub schedule: String,
+    /// Name of the recipe.
     pub recipe: String,
-    /// Canonical text of the format at each site; `None` where the site is unset.
+    /// Format or law at each site and its options, as `int8 step=0.0625`; `None` where the site is unset.
     pub formats: PerSite<Option<String>>,
-    /// `None` where the site is unset or a law.
+    /// Its rounding, as `stochastic bits=8 variant=b`; `None` where the site is unset or a law.
     pub roundings: PerSite<Option<String>>,
+    /// Risk above the best weights of this sketch, in squared units of y; `None` after a divergence, and with
+    /// covariates.
     pub excess: Option<f64>,
+    /// `excess` + `approximation`, in squared units of y.
     pub reducible: Option<f64>,
+    /// Risk of the best weights above sigma^2, in squared units of y.
     pub approximation: Option<f64>,
+    /// Mean of `(y - <z, v>)^2` over the test samples, z quantized as in training, less sigma^2 and `approximation`; in
+    /// squared units of y.
     pub quantized_test: Option<f64>,
+    /// Its standard error over the test samples.
     pub quantized_test_se: Option<f64>,
     /// The exact value that `quantized_test` estimates, where the recipe's laws have one.
     pub quantized_test_exact: Option<f64>,
-    /// Mean squared error on the held-out rows of a file, and its standard error.
+    /// Mean of `(y - <z, v>)^2` over the held-out rows of a file, z not quantized; in squared units of y.
     pub held_out: Option<f64>,
+    /// Its standard error over the held-out rows; `None` for a single one.
     pub held_out_se: Option<f64>,
-    /// Update at which the run diverged, if it had by `seen`.
+    /// Update, from 0, that was not applied because the run diverged, if it had by `seen`.
     pub diverged_at: Option<u64>,
-    /// `None` where the site is unset or a law.
+    /// What rounding did at each site, from sample 0 to `seen`; `None` where the site is unset or a law.
     pub counts: PerSite<Option<Counts>>,
     /// FNV-1a 64 of the words of v (`last`) or of hi and lo (`average`), 16 hex digits.
     pub v_digest: String,
+    /// Version of the arithmetic.
     pub stream_version: u32,
     /// [`EXACT`] when the reference redid this run bit for bit, else [`UNSAMPLED`].
     pub checked: String,
+    /// Where the run was computed.
     pub adapter: String,
+    /// Its driver; for `cpu` architecture and system.
     pub driver: String,
+    /// How its arithmetic behaves.
     pub fingerprint: String,
 }
 

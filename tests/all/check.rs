@@ -85,7 +85,7 @@ fn from_update(runs: Runs, update: u64, damage: impl Fn(&mut Snapshot) + Send + 
 /// Asserts that the mismatch is one of the runs that the fault met.
 #[track_caller]
 fn is_of(mismatch: &Mismatch, runs: Runs, plan: &Plan) {
-    let owns = |t: &&Trajectory| t.cells.iter().any(|&(cell, _)| cell == mismatch.cell);
+    let owns = |t: &&Trajectory| t.cells.iter().any(|prefix| prefix.cell == mismatch.cell);
     let trajectory = plan.points[0].trajectories.iter().find(owns).unwrap();
     assert!(runs.has(trajectory), "{runs:?}: {mismatch:?}");
     assert_eq!(mismatch.run_id, plan.run_id(COHORT.seed_index, mismatch.cell));
@@ -174,7 +174,7 @@ fn a_row_too_few_or_too_many() {
                 let adapter = if passing { adapter.once() } else { adapter };
                 let mismatch = checked(&plan, &adapter).unwrap_or_else(|| panic!("{place}, {runs:?}: not found"));
                 assert_eq!((mismatch.difference.place.as_str(), mismatch.seen), (place, 512), "{runs:?}");
-                let batch = plan.cells[mismatch.cell as usize].batch;
+                let batch = plan.cells()[mismatch.cell as usize].batch;
                 let update = (!passing).then_some(512 / u64::from(batch) - 1);
                 assert_eq!(mismatch.first_update, update, "{place}, {runs:?}");
                 is_of(&mismatch, runs, &plan);

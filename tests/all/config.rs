@@ -48,7 +48,7 @@ const QUICKSTART: &str = include_str!("../../configs/quickstart.toml");
 
 fn read(text: &str, set: &[&str]) -> Result<Config, Error> {
     let set: Vec<String> = set.iter().map(|item| item.to_string()).collect();
-    Ok(Plan::new(Config::parse(text, &set)?)?.config)
+    Ok(Plan::new(Config::parse(text, &set)?)?.config().clone())
 }
 
 fn plain(set: &[&str]) -> Config {
@@ -125,5 +125,5 @@ impl Place {
 
 fn load(path: &Path, set: &[&str]) -> Result<Config, Error> {
     let set: Vec<String> = set.iter().map(|item| item.to_string()).collect();
-    Ok(Plan::new(Config::load(path, &set)?)?.config)
+    Ok(Plan::new(Config::load(path, &set)?)?.config().clone())
 }

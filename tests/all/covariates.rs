@@ -64,7 +64,7 @@ impl Place {
     fn read(&self, options: &str) -> Result<Arc<Covariates>, String> {
         fs::write(self.path("config.toml"), self.config(options)).unwrap();
         let config = Config::load(&self.path("config.toml"), &[]).map_err(|e| e.to_string())?;
-        Ok(config.problems[0].covariates().unwrap().clone())
+        Ok(config.problems()[0].covariates().unwrap().clone())
     }
 
     fn covariates(&self, options: &str) -> Arc<Covariates> {
@@ -215,7 +215,7 @@ fn the_held_out_column_is_the_mean_squared_error_by_hand() {
     let rows = stored(&place, "out");
     // 2 M x 2 N x 2 B x 2 recipes, 3 seeds, 2 outputs.
     assert_eq!(rows.len(), 16 * 3 * 2);
-    let sketch = Config::load(&place.path("config.toml"), &[]).unwrap().problems[0].sketch.clone();
+    let sketch = Config::load(&place.path("config.toml"), &[]).unwrap().problems()[0].sketch.clone();
     for row in rows.iter().step_by(7) {
         assert!(row.excess.is_none() && row.reducible.is_none() && row.approximation.is_none());
         let (v, stream) = (replayed(&place, row), Stream::new(5, row.seed_index));

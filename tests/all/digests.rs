@@ -21,7 +21,7 @@ fn plan(name: &str) -> Plan {
 fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
     let cohorts = plan.cohorts(shard);
     let raw = Cpu.execute(plan, &cohorts).unwrap();
-    let evaluate = |(cohort, raw): (&_, &Vec<_>)| rows::rows(plan, *cohort, raw, false, &Origin::default());
+    let evaluate = |(cohort, raw): (&_, &Vec<_>)| rows::rows(plan, *cohort, raw, false, &Origin::default()).unwrap();
     cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
 }
 
@@ -61,7 +61,7 @@ fn block_lengths_leave_no_trace() {
 #[test]
 fn shards_leave_no_trace() {
     for n in [2, 3] {
-        let all: Vec<Row> = (0..n).flat_map(|i| rows(&plan("smoke"), Shard { index: i, of: n })).collect();
+        let all: Vec<Row> = (0..n).flat_map(|i| rows(&plan("smoke"), Shard::new(i, n).unwrap())).collect();
         assert_eq!(digest(&all), expected(SMOKE), "{n} shards");
     }
 }

@@ -47,7 +47,7 @@ fn arrays() -> tempfile::TempDir {
 fn read(dir: &Path, config: &Table) -> Result<Config, Error> {
     let path = dir.join("config.toml");
     fs::write(&path, toml::to_string(config).unwrap()).unwrap();
-    Ok(Plan::new(Config::load(&path, &[])?)?.config)
+    Ok(Plan::new(Config::load(&path, &[])?)?.config().clone())
 }
 
 #[test]

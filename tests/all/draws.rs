@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use roundlaw::random::normal::{TABLE, normal, normal_units};
 use roundlaw::random::{Purpose, Stream, site_purpose};
+use roundlaw::site::Site;
 
 const SIGN: u32 = 1 << 31;
 const UNIT: f64 = 1.0 / 524_288.0;
@@ -145,8 +146,13 @@ fn draws_are_independent_across_everything_that_addresses_them() {
     let stream = Stream::new(17, 0);
     let purpose = Purpose::Covariate as u32;
     let words = covariates(stream, purpose, 0);
-    let others =
-        [Purpose::LabelNoise as u32, Purpose::Sketch as u32, Purpose::Target as u32, site_purpose(0), site_purpose(5)];
+    let others = [
+        Purpose::LabelNoise as u32,
+        Purpose::Sketch as u32,
+        Purpose::Target as u32,
+        site_purpose(Site::Data),
+        site_purpose(Site::Parameter),
+    ];
     for other in others {
         assert_independent(&words, &covariates(stream, other, 0), &format!("purpose {other}"));
     }
@@ -195,7 +201,16 @@ fn no_two_addresses_share_a_word() {
     // as 2^18 random 64-bit pairs would collide with probability 2e-9.
     let (a, b) = (Stream::new(1, 0), Stream::new(2, 0));
     let mut seen = HashSet::new();
-    let purposes = [0, 1, 2, 3, site_purpose(0), site_purpose(1), site_purpose(2), site_purpose(5)];
+    let purposes = [
+        0,
+        1,
+        2,
+        3,
+        site_purpose(Site::Data),
+        site_purpose(Site::Sketch),
+        site_purpose(Site::Feature),
+        site_purpose(Site::Parameter),
+    ];
     let seconds = [0, 1, 2, 3, 127, 128, 1 << 20, (1 << 31) - 1];
     let coordinates = (0..2048).chain((1 << 24) - 2048..1 << 24);
     for coordinate in coordinates {

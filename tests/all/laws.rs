@@ -22,8 +22,9 @@ fn plan(site: Site, noise: &str, law: &str, shared: bool) -> Plan {
 }
 
 fn op(site: Site, noise: &str, law: &str, shared: bool) -> QuantOp {
-    let config = plan(site, noise, law, shared).config;
-    QuantOp::new(config.recipes[0].sites[site].as_ref(), site, config.problems[0].grids())
+    let plan = plan(site, noise, law, shared);
+    let config = plan.config();
+    QuantOp::new(config.recipes()[0].sites[site].as_ref(), site, config.problems()[0].grids())
 }
 
 /// Word `k` of a generator that is not the program's (the finalizer of SplitMix64 on a counter).
@@ -108,7 +109,7 @@ fn a_sketch_has_one_factor() {
     let point = &plan.points[0];
     let mut seen = [false; 2];
     for seed_index in 0..20 {
-        let stream = Stream::new(plan.config.sweep.seed, seed_index);
+        let stream = Stream::new(plan.config().sweep().seed, seed_index);
         let clean = cpu::clean_sketch(point, &point.sketches[0], &stream);
         let read = cpu::quantized_sketch(point, 0, &stream);
         assert_eq!((clean.len(), read.len()), (80, 80));

@@ -60,7 +60,7 @@ fn shards_share_a_sweep_out() {
     let mut all = Vec::new();
     for index in 0..2 {
         let mut options = SweepOptions::default();
-        options.shard = Shard { index, of: 2 };
+        options.shard = Shard::new(index, 2).unwrap();
         all.extend(swept(&plan, &options));
     }
     let whole = swept(&plan, &SweepOptions::default());

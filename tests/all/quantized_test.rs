@@ -35,7 +35,7 @@ fn plan() -> Plan {
 
 /// Per seed: the row of each recipe and |v|^2.
 fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
-    (0..plan.config.sweep.seeds)
+    (0..plan.config().sweep().seeds)
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
@@ -44,7 +44,7 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };
             let norms = [norm(0), norm(1)];
-            rows::rows(plan, cohort, &raw, false, &Origin::default()).into_iter().zip(norms).collect()
+            rows::rows(plan, cohort, &raw, false, &Origin::default()).unwrap().into_iter().zip(norms).collect()
         })
         .collect()
 }
@@ -77,7 +77,7 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
 #[test]
 fn the_test_samples_are_those_of_the_reference() {
     let plan = plan();
-    let (seed, point) = (plan.config.sweep.seed, &plan.points[0]);
+    let (seed, point) = (plan.config().sweep().seed, &plan.points[0]);
     let set = TestSet::new(seed, point, 5, 100);
     assert!(set.difference(seed, point, 5).is_none());
     // Another seed's test set is another one: the comparison can fail.

@@ -2,11 +2,11 @@
 
 use roundlaw::config::Config;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, Target, eigenvalues};
+use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
 use roundlaw::risk::{CohortRisk, Evaluator, Truth};
 
-const OPEN: (f64, f64) = (0.0, 0.0);
+const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
 
 fn problem(dim: u32, exponent: f64, sketch: Sketch) -> Problem {
     let spectrum = Spectrum::Power { exponent };
@@ -107,38 +107,104 @@ fn the_moments_of_a_cohort_are_those_of_its_risk() {
         );
         let plan = Plan::new(Config::parse(&text, &[]).unwrap_or_else(|error| panic!("{error}: {text}"))).unwrap();
         let cohort = Cohort { point: 0, seed_index: 2 };
-        let (truth, risk) = (Truth::of(&plan, cohort).unwrap(), CohortRisk::new(&plan, cohort));
+        let (truth, risk) = (Truth::of(&plan, cohort).unwrap(), CohortRisk::new(&plan, cohort).unwrap());
         for trajectory in &plan.points[0].trajectories {
             let m = trajectory.model as usize;
             let moments = truth.moments(trajectory.model).unwrap();
             assert_eq!((moments.noise, moments.sigma.len(), moments.b.len()), (0.09, m * m, m));
-            let optimum = risk.optimum(m);
+            let optimum = risk.optimum(m).unwrap().unwrap();
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
             for (row, b) in moments.sigma.chunks(m).zip(&moments.b) {
                 assert!((dot(row, &optimum) - b).abs() < 1e-9 * moments.energy, "{problem}, M = {m}");
             }
             let missed = moments.energy - dot(&moments.b, &optimum);
-            let expected = risk.risk(&optimum).unwrap().approximation;
+            let expected = risk.risk(&optimum).unwrap().unwrap().approximation;
             assert!((missed - expected).abs() < 1e-9 * moments.energy, "{problem}, M = {m}: {missed} and {expected}");
             // S itself gives Sigma, less what a closed tail adds to its diagonal.
             let Some(sketch) = truth.sketch(trajectory.model) else { continue };
             let weighted: Vec<f64> = sketch[..40].iter().zip(&truth.eigenvalues.lambda).map(|(s, l)| s * l).collect();
-            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.0 / m as f64;
+            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.features / m as f64;
             assert!((moments.sigma[0] - own).abs() < 1e-12 * own, "{problem}, M = {m}");
         }
         assert!(truth.moments(18).is_none() && truth.sketch(18).is_none(), "no such model size");
     }
 }
 
+const SIZES: [(&str, &[u32]); 3] = [
+    ("dim = 9\nsketch = { kind = \"gaussian\", nested = true }", &[3, 7]),
+    ("dim = 9\nsketch = { kind = \"gaussian\", nested = false }", &[7, 3]),
+    ("dim = 9\nsketch = { kind = \"none\" }", &[]),
+];
+
+fn plan_of(problem: &str, models: &[u32]) -> Plan {
+    let model = if models.is_empty() { String::new() } else { format!("model = {models:?}\n") };
+    let text = format!(
+        "[problem]\n{problem}\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\n{model}samples = 8\n\
+         [[recipe]]\nname = \"a\"\n[sweep]\nseeds = 3\n"
+    );
+    Plan::new(Config::parse(&text, &[]).unwrap_or_else(|error| panic!("{error}: {text}"))).unwrap()
+}
+
+/// Each size by the direct form under its own S, which for separate draws is another one; other sizes are refused.
+#[test]
+fn the_risk_is_that_of_the_size_and_of_no_other() {
+    for (problem, models) in SIZES {
+        let plan = plan_of(problem, models);
+        let cohort = Cohort { point: 0, seed_index: 1 };
+        let (truth, risk) = (Truth::of(&plan, cohort).unwrap(), CohortRisk::new(&plan, cohort).unwrap());
+        let lambda = &truth.eigenvalues.lambda;
+        let sizes = if models.is_empty() { &[9] } else { models };
+        for &model in sizes {
+            let v = wide(values(model as usize, 2));
+            let s = truth.sketch(model);
+            assert_eq!(s.is_none(), models.is_empty(), "S is there with a sketch");
+            let seen =
+                |i: usize| s.as_ref().map_or(v[i], |s| v.iter().enumerate().map(|(j, v)| s[j * 9 + i] * v).sum());
+            let expected: f64 = (0..9).map(|i| lambda[i] * (seen(i) - truth.target[i]).powi(2)).sum();
+            let found = risk.risk(&v).unwrap().unwrap().reducible;
+            assert!((found - expected).abs() <= 1e-9 * expected, "{problem}, M = {model}: {found} and {expected}");
+            assert_eq!(risk.held_out(&v).unwrap(), None, "no rows are held out");
+        }
+        for size in [0, 1, 5, 8, 10, 1 << 32 | 3] {
+            let allowed = if models.is_empty() { "9" } else { "3, 7" };
+            let message = format!("weights of model size {size}: allowed are those of the plan, {allowed}");
+            assert_eq!(risk.optimum(size).unwrap_err().to_string(), message);
+            if size <= 10 {
+                let v = vec![0.0; size];
+                assert_eq!(risk.risk(&v).unwrap_err().to_string(), message);
+                assert_eq!(risk.held_out(&v).unwrap_err().to_string(), message);
+            }
+        }
+        let error = CohortRisk::new(&plan, Cohort { point: 1, seed_index: 0 }).err().unwrap().to_string();
+        assert_eq!(error, "a cohort of problem point 1: allowed are those of the plan, 0 to 0");
+    }
+}
+
+#[test]
+fn a_size_without_a_draw_has_no_moments() {
+    let sizes = |(problem, models): (&str, &[u32])| {
+        let plan = plan_of(problem, models);
+        let truth = Truth::of(&plan, Cohort { point: 0, seed_index: 0 }).unwrap();
+        let has = |model: &u32| (truth.moments(*model).is_some(), truth.sketch(*model).is_some());
+        [0, 1, 3, 5, 7, 8, 9].iter().filter(|model| has(model) != (false, false)).map(|m| (*m, has(m).1)).collect()
+    };
+    let found: [Vec<(u32, bool)>; 3] = SIZES.map(sizes);
+    // Of nested sizes every one up to the largest, of separate draws their own, without a sketch D alone.
+    assert_eq!(found[0], [(1, true), (3, true), (5, true), (7, true)]);
+    assert_eq!(found[1], [(3, true), (7, true)]);
+    assert_eq!(found[2], [(9, false)]);
+}
+
 #[test]
 fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
     let closed = Problem { tail: Tail::Closed, ..gaussian(200, 2.0) };
-    let (tau, tau_y) = roundlaw::problem::tail(&closed);
+    let tail = roundlaw::problem::tail(&closed);
+    let TailVariance { features: tau, label: tau_y } = tail;
     // zeta(2) less its first 200 terms.
     let expected = std::f64::consts::PI.powi(2) / 6.0 - (1..=200).map(|i| 1.0 / f64::from(i * i)).sum::<f64>();
     assert!((tau - expected).abs() < 1e-13 && tau == tau_y, "{tau} and {expected}");
     let (setting, w, g) = (eigenvalues(&closed), wide(values(200, 1)), values(30 * 200, 3));
-    let evaluator = Evaluator::new(&closed, (tau, tau_y), &setting, &w, &g, 30);
+    let evaluator = Evaluator::new(&closed, tail, &setting, &w, &g, 30);
     for m in [1, 12, 30] {
         let v = wide(values(m, 2));
         let noise = tau / m as f64 * v.iter().map(|v| v * v).sum::<f64>() + tau_y;
@@ -151,7 +217,7 @@ fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
 fn tails_of_every_spectrum_are_what_more_terms_add() {
     let of = |dim: u32, spectrum: Spectrum| {
         let problem = Problem { spectrum, tail: Tail::Closed, ..gaussian(dim, 2.0) };
-        (roundlaw::problem::tail(&problem).0, eigenvalues(&problem).lambda.iter().sum::<f64>())
+        (roundlaw::problem::tail(&problem).features, eigenvalues(&problem).lambda.iter().sum::<f64>())
     };
     let spectra: [fn() -> Spectrum; 4] = [
         || Spectrum::Power { exponent: 1.5 },

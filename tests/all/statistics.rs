@@ -53,8 +53,8 @@ fn scores(case: &Case, dropped: bool) -> (f64, f64) {
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort]).remove(0).remove(0);
-            let risk = CohortRisk::new(&plan, cohort);
-            let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().excess;
+            let risk = CohortRisk::new(&plan, cohort).unwrap();
+            let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().unwrap().excess;
             let truth = Truth::of(&plan, cohort).unwrap();
             let basis = Eigenbasis::new(&truth.moments(case.model).unwrap()).unwrap();
             let mut recursion = Recursion::new(&basis, case.batch).unwrap();

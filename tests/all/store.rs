@@ -110,15 +110,15 @@ fn open_error(dir: &Path, settings: &Settings) -> Error {
 #[test]
 fn a_shard_is_held_by_one_process() {
     let dir = tempfile::tempdir().unwrap();
-    let held = Store::open(dir.path(), &settings(2), Shard { index: 0, of: 2 }).unwrap();
-    let error = Store::open(dir.path(), &settings(2), Shard { index: 0, of: 2 }).unwrap_err();
+    let held = Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
+    let error = Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap_err();
     assert!(matches!(error, Error::Input(_)), "{error}");
     let pid = format!("pid {}", std::process::id());
     assert!(error.to_string().contains(&pid), "{error}");
     // The other shard is free, and so is this one once its holder is gone.
-    Store::open(dir.path(), &settings(2), Shard { index: 1, of: 2 }).unwrap();
+    Store::open(dir.path(), &settings(2), Shard::new(1, 2).unwrap()).unwrap();
     drop(held);
-    Store::open(dir.path(), &settings(2), Shard { index: 0, of: 2 }).unwrap();
+    Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn shards_may_begin_a_directory_together() {
         for shard in 0..8 {
             let out = &out;
             scope.spawn(move || {
-                let mut store = Store::open(out, &settings(shard + 1), Shard { index: shard, of: 8 }).unwrap();
+                let mut store = Store::open(out, &settings(shard + 1), Shard::new(shard, 8).unwrap()).unwrap();
                 let key = format!("shard{shard}");
                 store.update_manifest(Map::from_iter([(key, json!(shard))])).unwrap();
                 store.write(&format!("{shard}"), &[full(shard.into())]).unwrap();
@@ -240,7 +240,7 @@ fn stale_temporaries_of_the_shard_alone_are_removed() {
     let [own, other] = [".part-x.parquet.0-of-2.tmp", ".part-y.parquet.1-of-2.tmp"].map(|name| dir.path().join(name));
     fs::write(&own, "half").unwrap();
     fs::write(&other, "half").unwrap();
-    let _store = Store::open(dir.path(), &settings(1), Shard { index: 0, of: 2 }).unwrap();
+    let _store = Store::open(dir.path(), &settings(1), Shard::new(0, 2).unwrap()).unwrap();
     assert!(!own.exists());
     assert!(other.exists());
     assert!(store::parts(dir.path()).unwrap().is_empty());

@@ -7,7 +7,7 @@ use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
 use crate::problem::Sketch;
 use crate::problem::leading_eigenvalues;
 use crate::risk::CohortRisk;
-use crate::site::Site;
+use crate::site::{Grids, Site};
 use crate::theory::{measured, stability};
 
 /// Multiply-adds of f64, about 0.3 ns each, that one trial of a point and the warnings of a whole plan may cost.
@@ -78,7 +78,7 @@ impl<'a> Features<'a> {
             leading = measured;
             leading.resize(point.model as usize, 0.0);
         }
-        Features { of: point, leading, trace: trace + point.tail.0 }
+        Features { of: point, leading, trace: trace + point.tail.features }
     }
 
     fn is_of(&self, point: &ProblemPoint) -> bool {
@@ -111,7 +111,7 @@ impl<'a> Features<'a> {
 
 /// Formats finer than the grid of what they round.
 fn grid_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
-    let (data, sketch) = point.problem.grids();
+    let Grids { data, sketch } = point.problem.grids();
     let mut warnings = Vec::new();
     for recipe in &plan.config.recipes {
         for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
@@ -208,7 +208,8 @@ fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
-        let largest = risk.optimum(model as usize).iter().fold(0.0f64, |max, v| max.max(v.abs()));
+        let Ok(Some(optimum)) = risk.optimum(model as usize) else { continue };
+        let largest = optimum.iter().fold(0.0f64, |max, v| max.max(v.abs()));
         for (name, site, range) in limited(plan) {
             if largest > range.max {
                 warnings.push(format!(

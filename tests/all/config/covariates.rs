@@ -32,7 +32,7 @@ fn refused(place: &Place, table: &[(&[&str], &[&str])]) {
 #[test]
 fn rows_and_columns_come_from_the_file() {
     let config = place().accepted(REAL, &[]);
-    let problem = &config.problems[0];
+    let problem = &config.problems()[0];
     let covariates = problem.covariates().unwrap();
     assert_eq!((problem.dim, problem.noise, problem.tail), (5, 0.0, Tail::Open));
     assert_eq!((covariates.dim(), covariates.training_rows(), covariates.held_rows()), (5, 36, 4));
@@ -94,7 +94,7 @@ fn models_are_no_larger_than_the_columns() {
         ],
     );
     let unsketched = REAL.replace("model = [2, 3]", "");
-    assert_eq!(place.accepted(&unsketched, &["problem.sketch={kind=\"none\"}"]).train.models, Vec::<u32>::new());
+    assert_eq!(place.accepted(&unsketched, &["problem.sketch={kind=\"none\"}"]).train().models, Vec::<u32>::new());
     place.file("s.npy", &[2, 5], |i| i as f32);
     let sketch = "problem.sketch={kind=\"file\",path=\"s.npy\"}";
     refused(&place, &[(&[sketch], &["train.model = 3", "1 to 2"])]);
@@ -132,7 +132,7 @@ fn options_have_types_and_limits() {
     for (held_out, held) in [("0.001", 1), ("0.9", 36)] {
         let set = [of(&format!(",held_out={held_out}")), "train.samples=4".into()];
         let config = place.accepted(REAL, &set.each_ref().map(String::as_str));
-        assert_eq!(config.problems[0].covariates().unwrap().held_rows(), held);
+        assert_eq!(config.problems()[0].covariates().unwrap().held_rows(), held);
     }
 }
 
@@ -167,13 +167,13 @@ fn lists_of_them_are_problem_points() {
     let item = |options: &str| format!("{{path=\"x.npy\",labels=\"y.npy\"{options}}}");
     let list = |a: &str, b: &str| format!("problem.covariates=[{},{}]", item(a), item(b));
     let config = place.accepted(REAL, &[&list("", ",order=\"permuted\"")]);
-    let permuted: Vec<bool> = config.problems.iter().map(|p| p.covariates().unwrap().permuted).collect();
+    let permuted: Vec<bool> = config.problems().iter().map(|p| p.covariates().unwrap().permuted).collect();
     assert_eq!(permuted, [false, true]);
     refused(&place, &[(&[&list("", ",held_out=0.1")], &["problem.covariates", "differ"])]);
     // Other labels are another problem, in the rows too.
     place.file("y2.npy", &[40], |i| i as f32);
     let set = format!("problem.covariates=[{},{}]", item(""), item("").replace("y.npy", "y2.npy"));
     let config = place.accepted(REAL, &[&set]);
-    let labels: Vec<String> = config.problems.iter().map(|p| p.target.canonical()).collect();
+    let labels: Vec<String> = config.problems().iter().map(|p| p.target.canonical()).collect();
     assert!(labels[0] != labels[1], "{labels:?}");
 }

@@ -22,7 +22,7 @@ fn paths_are_relative_to_the_config() {
     place.file("data/w.npy", &[100], |i| i as f32 - 50.0);
     place.file("data/s.npy", &[8, 100], |i| (i % 7) as f32);
     let set = [spectrum("data/lambda.npy"), target("./data/w.npy"), sketch("data/../data/s.npy")];
-    let problem = place.accepted(PLAIN, &set.each_ref().map(String::as_str)).problems.remove(0);
+    let problem = place.accepted(PLAIN, &set.each_ref().map(String::as_str)).problems()[0].clone();
     let (Spectrum::File(lambda), Target::File(w), Sketch::File(s)) =
         (&problem.spectrum, &problem.target, &problem.sketch)
     else {
@@ -35,7 +35,7 @@ fn paths_are_relative_to_the_config() {
     }
     // An absolute path is itself.
     let absolute = spectrum(place.path("data/lambda.npy").to_str().unwrap());
-    assert_eq!(place.accepted(PLAIN, &[&absolute]).problems[0].spectrum, problem.spectrum);
+    assert_eq!(place.accepted(PLAIN, &[&absolute]).problems()[0].spectrum, problem.spectrum);
     // The row's columns name the file and its content, not the directory.
     assert_eq!(problem.spectrum.canonical(), format!("file lambda.npy {:016x}", lambda.hash));
 }
@@ -72,7 +72,7 @@ fn a_sketch_has_as_many_models_as_rows() {
     place.file("s.npy", &[6, 100], |i| (i % 5) as f32);
     names(&line(place.load(PLAIN, &[&sketch("s.npy")])), &["train.model = 8", "1 to 6"]);
     let set = [&sketch("s.npy")[..], "train.model=[2,6]"];
-    assert_eq!(place.accepted(PLAIN, &set).train.models, [2, 6]);
+    assert_eq!(place.accepted(PLAIN, &set).train().models, [2, 6]);
     // More rows than D are allowed, more features than D are not.
     place.file("tall.npy", &[120, 100], |i| (i % 5) as f32);
     names(&line(place.load(PLAIN, &[&sketch("tall.npy"), "train.model=101"])), &["train.model = 101", "1 to 100"]);
@@ -123,7 +123,7 @@ fn one_content_stands_once_under_whatever_name() {
     };
     for key in ["spectrum", "target"] {
         names(&line(place.load(PLAIN, &[&list(key, "b")])), &[&format!("problem.{key}"), "b.npy", "differ"]);
-        assert_eq!(place.accepted(PLAIN, &[&list(key, "c")]).problems.len(), 2);
+        assert_eq!(place.accepted(PLAIN, &[&list(key, "c")]).problems().len(), 2);
     }
 }
 
@@ -131,9 +131,8 @@ fn one_content_stands_once_under_whatever_name() {
 fn a_stored_hash_is_the_files_or_the_file_is_refused() {
     let place = Place::new();
     place.file("lambda.npy", &[100], |_| 1.0);
-    let Spectrum::File(input) = &place.accepted(PLAIN, &[&spectrum("lambda.npy")]).problems[0].spectrum else {
-        panic!()
-    };
+    let config = place.accepted(PLAIN, &[&spectrum("lambda.npy")]);
+    let Spectrum::File(input) = &config.problems()[0].spectrum else { panic!() };
     let with = |hash: &str| format!("problem.spectrum={{kind=\"file\",path=\"lambda.npy\",hash=\"{hash}\"}}");
     place.accepted(PLAIN, &[&with(&input.digest())]);
     for wrong in ["0000000000000000", "", "no hash"] {

@@ -185,8 +185,8 @@ fn numbers_are_finite() {
     }
     // A zero has one sign, so that the same problem has the same rows and the same directory.
     let config = plain(&["problem.noise=-0.0", "problem.spectrum.exponent=-0.0"]);
-    assert_eq!(config.problems[0].noise.to_bits(), 0);
-    assert_eq!(config.problems[0].spectrum.exponent().map(f64::to_bits), Some(0));
+    assert_eq!(config.problems()[0].noise.to_bits(), 0);
+    assert_eq!(config.problems()[0].spectrum.exponent().map(f64::to_bits), Some(0));
 }
 
 #[test]
@@ -194,14 +194,14 @@ fn defaults() {
     let config = plain(&[]);
     let (spectrum, sketch) = (Spectrum::Power { exponent: 2.0 }, Sketch::Gaussian { nested: true });
     let problem = Problem { dim: 100, spectrum, target: Target::Gaussian, noise: 1.0, sketch, tail: Tail::Open };
-    assert_eq!(config.problems, [problem]);
-    assert_eq!(config.train.batches, [1]);
-    assert_eq!(config.train.step_sizes, [0.1]);
-    assert_eq!(config.train.schedule, Schedule::Geometric);
-    assert_eq!(config.train.outputs, [Output::Last]);
-    assert_eq!(config.train.checkpoints, Checkpoints::At(Vec::new()));
-    assert_eq!(config.recipes[0].sites, PerSite::default());
-    assert_eq!((config.sweep.seeds, config.sweep.seed, config.sweep.check), (100, 0, Check::Auto));
+    assert_eq!(config.problems(), [problem]);
+    assert_eq!(config.train().batches, [1]);
+    assert_eq!(config.train().step_sizes, [0.1]);
+    assert_eq!(config.train().schedule, Schedule::Geometric);
+    assert_eq!(config.train().outputs, [Output::Last]);
+    assert_eq!(config.train().checkpoints, Checkpoints::At(Vec::new()));
+    assert_eq!(config.recipes()[0].sites, PerSite::default());
+    assert_eq!((config.sweep().seeds, config.sweep().seed, config.sweep().check), (100, 0, Check::Auto));
     // Written out they are the same config, to the byte of its resolved form.
     let spelled = plain(&[
         "problem.target={kind=\"gaussian\"}",

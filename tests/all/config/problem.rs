@@ -6,7 +6,7 @@ use super::*;
 fn the_problem_grid_has_its_last_key_fastest() {
     let config =
         plain(&["problem.dim=[100,50]", "problem.target=[{kind=\"ones\"},{kind=\"gaussian\"}]", "problem.noise=[0,2]"]);
-    let points: Vec<_> = config.problems.iter().map(|p| (p.dim, p.target.canonical(), p.noise)).collect();
+    let points: Vec<_> = config.problems().iter().map(|p| (p.dim, p.target.canonical(), p.noise)).collect();
     let (ones, gaussian) = (|| "ones".to_string(), || "gaussian".to_string());
     assert_eq!(
         points,
@@ -25,18 +25,18 @@ fn the_problem_grid_has_its_last_key_fastest() {
 
 #[test]
 fn every_kind_reads_as_what_it_names() {
-    let spectrum = |text: &str| plain(&[&format!("problem.spectrum={text}")]).problems[0].spectrum.clone();
+    let spectrum = |text: &str| plain(&[&format!("problem.spectrum={text}")]).problems()[0].spectrum.clone();
     assert_eq!(spectrum("{kind=\"power\",exponent=16}"), Spectrum::Power { exponent: 16.0 });
     assert_eq!(spectrum("{kind=\"exponential\",rate=0}"), Spectrum::Exponential { rate: 0.0 });
     assert_eq!(spectrum("{kind=\"logarithmic\",exponent=1.5}"), Spectrum::Logarithmic { exponent: 1.5 });
-    let target = |text: &str| plain(&[&format!("problem.target={text}")]).problems[0].target.clone();
+    let target = |text: &str| plain(&[&format!("problem.target={text}")]).problems()[0].target.clone();
     assert_eq!(target("{kind=\"ones\"}"), Target::Ones);
     assert_eq!(target("{kind=\"source\",exponent=3}"), Target::Source { exponent: 3.0 });
-    let sketch = |text: &str| plain(&[&format!("problem.sketch={text}")]).problems[0].sketch.clone();
+    let sketch = |text: &str| plain(&[&format!("problem.sketch={text}")]).problems()[0].sketch.clone();
     assert_eq!(sketch("{kind=\"gaussian\"}"), Sketch::Gaussian { nested: true });
     assert_eq!(sketch("{kind=\"gaussian\",nested=false}"), Sketch::Gaussian { nested: false });
-    assert_eq!(plain(&["problem.tail=closed"]).problems[0].tail, Tail::Closed);
-    assert_eq!(plain(&["sweep.draws=host"]).sweep.draws, Draws::Host);
+    assert_eq!(plain(&["problem.tail=closed"]).problems()[0].tail, Tail::Closed);
+    assert_eq!(plain(&["sweep.draws=host"]).sweep().draws, Draws::Host);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_closed_tail_has_a_finite_sum_and_a_sketch() {
         ("\"exponential\",rate=0.001", "\"gaussian\""),
         ("\"power\",exponent=2.0", "\"source\",exponent=1.01"),
     ] {
-        assert_eq!(closed(spectrum, target).unwrap().problems[0].tail, Tail::Closed, "{spectrum} {target}");
+        assert_eq!(closed(spectrum, target).unwrap().problems()[0].tail, Tail::Closed, "{spectrum} {target}");
     }
     // A finite sum may still be beyond what f32 arithmetic holds.
     for (spectrum, target) in [

@@ -39,7 +39,7 @@ pub fn values_refused(site: &str, table: &[(&str, &[&str])]) {
 
 #[track_caller]
 pub fn spec_of(site: Site, value: &str) -> Option<Spec> {
-    read(&with_recipe(&format!("{} = {value}", site.name())), &[]).unwrap_or_else(|e| panic!("{e}")).recipes[0].sites
+    read(&with_recipe(&format!("{} = {value}", site.name())), &[]).unwrap_or_else(|e| panic!("{e}")).recipes()[0].sites
         [site]
 }
 
@@ -276,10 +276,10 @@ fn integer_data_keep_a_step_that_survives_the_sketch() {
 #[test]
 fn names_are_short_and_few() {
     let named = |length: usize| read(PLAIN, &[&format!("recipe=[{{name={:?}}}]", "é".repeat(length))]);
-    assert_eq!(named(200).unwrap().recipes[0].name.chars().count(), 200);
+    assert_eq!(named(200).unwrap().recipes()[0].name.chars().count(), 200);
     names(&line(named(201)), &["recipe.name", "at most 200 characters"]);
     let many = |count: usize| (0..count).map(|i| format!("[[recipe]]\nname = \"r{i}\"\n")).collect::<String>();
-    assert_eq!(read(&with_recipe(&many(4095)), &[]).unwrap().recipes.len(), 4096);
+    assert_eq!(read(&with_recipe(&many(4095)), &[]).unwrap().recipes().len(), 4096);
     names(&message(&with_recipe(&many(4096)), &[]), &["recipe", "4097", "up to 4096"]);
 }
 
@@ -289,7 +289,7 @@ fn sites_read_as_the_format_or_law_they_name() {
         "data = \"fp32\"\nfeature = \"e4m3\"\nfeature_grad = \"bf16\"\nlabel = { format = \"mxfp4\", rounding = \"stochastic\" }\n\
          weight = { format = \"int8\", step = 0.0625 }\ngradient = { noise = \"additive\", eps = 0.25 }",
     );
-    let sites = read(&text, &[]).unwrap().recipes[0].sites;
+    let sites = read(&text, &[]).unwrap().recipes()[0].sites;
     let spec = |name: &str, scale, direction| {
         let rounding = Rounding { direction, ..Rounding::NEAREST_EVEN };
         Some(Spec::Format(Quantizer { scale, rounding, ..Quantizer::new(format(name).unwrap()) }))

@@ -13,7 +13,7 @@ fn resolves_to_itself(config: &Config, what: &str) {
 #[test]
 fn the_resolved_config_parses_back() {
     for case in 0..300 {
-        resolves_to_itself(&crate::plans::random(case).config, &format!("random config {case}"));
+        resolves_to_itself(crate::plans::random(case).config(), &format!("random config {case}"));
     }
     for text in [QUICKSTART, include_str!("../../../configs/smoke.toml"), PLAIN] {
         resolves_to_itself(&read(text, &[]).unwrap(), "config");
@@ -169,7 +169,8 @@ fn every_format_with_every_option_parses_back_and_has_its_own_text() {
         }
         let config = read(&with_recipe(&lines), &[]).unwrap_or_else(|e| panic!("{}: {e}", format.name));
         resolves_to_itself(&config, format.name);
-        let specs = config.recipes.iter().flat_map(|recipe| recipe.sites.iter().filter_map(|(_, spec)| spec.as_ref()));
+        let specs =
+            config.recipes().iter().flat_map(|recipe| recipe.sites.iter().filter_map(|(_, spec)| spec.as_ref()));
         texts.extend(specs.map(|spec| (spec.canonical(), spec.rounding())));
     }
     assert_eq!(texts.len(), count);

@@ -58,16 +58,16 @@ fn overrides_replace_and_add() {
         "train.model=[16]",
         "sweep.seeds=9",
     ]);
-    assert_eq!(config.sweep.seeds, 9, "the last one wins");
-    assert_eq!(config.sweep.check, Check::Off);
-    assert_eq!(config.train.schedule, Schedule::Constant);
-    assert_eq!(config.train.outputs, [Output::Average, Output::Last]);
-    assert_eq!(config.problems[0].spectrum, Spectrum::Power { exponent: 1.5 });
-    assert_eq!(config.train.models, [16]);
-    assert_eq!(plain(&["sweep.check=3"]).sweep.check, Check::Seeds(3));
-    assert_eq!(plain(&["sweep.check=all"]).sweep.check, Check::All);
-    assert_eq!(plain(&["recipe=[{name=\"b\"}]"]).recipes[0].name, "b");
-    assert_eq!(plain(&["train.checkpoints=[32,8]"]).train.checkpoints, Checkpoints::At(vec![8, 32]));
+    assert_eq!(config.sweep().seeds, 9, "the last one wins");
+    assert_eq!(config.sweep().check, Check::Off);
+    assert_eq!(config.train().schedule, Schedule::Constant);
+    assert_eq!(config.train().outputs, [Output::Average, Output::Last]);
+    assert_eq!(config.problems()[0].spectrum, Spectrum::Power { exponent: 1.5 });
+    assert_eq!(config.train().models, [16]);
+    assert_eq!(plain(&["sweep.check=3"]).sweep().check, Check::Seeds(3));
+    assert_eq!(plain(&["sweep.check=all"]).sweep().check, Check::All);
+    assert_eq!(plain(&["recipe=[{name=\"b\"}]"]).recipes()[0].name, "b");
+    assert_eq!(plain(&["train.checkpoints=[32,8]"]).train().checkpoints, Checkpoints::At(vec![8, 32]));
 }
 
 #[test]

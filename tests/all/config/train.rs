@@ -64,8 +64,8 @@ fn batches_must_fit_the_samples() {
     // 251 and 257 are prime.
     let set = ["train.samples=64507", "train.batch=[251,257]"];
     names(&message(PLAIN, &set), &["train.batch", "251", "257", "64507", "up to 16384"]);
-    assert_eq!(plain(&["train.samples=16256", "train.batch=[127,128]"]).train.batches, [127, 128]);
-    assert_eq!(plain(&["train.samples=16384", "train.batch=[1,1024,512]"]).train.batches, [1, 1024, 512]);
+    assert_eq!(plain(&["train.samples=16256", "train.batch=[127,128]"]).train().batches, [127, 128]);
+    assert_eq!(plain(&["train.samples=16384", "train.batch=[1,1024,512]"]).train().batches, [1, 1024, 512]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn steps_and_noise_stay_above_the_smallest_operand() {
         (&["train.step_size=1e-13"], &["train.step_size = 0.0000000000001", "number from"]),
     ]);
     let smallest = 2f64.powi(-48);
-    assert_eq!(plain(&[&format!("problem.noise={smallest:e}")]).problems[0].noise, smallest);
+    assert_eq!(plain(&[&format!("problem.noise={smallest:e}")]).problems()[0].noise, smallest);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_range_is_its_list() {
             assert_eq!(plain(&[&format!("{key}={range}")]), listed, "{key} {range}");
         }
     }
-    let batches = plain(&["train.batch={from=1,to=64,mul=4}"]).train.batches;
+    let batches = plain(&["train.batch={from=1,to=64,mul=4}"]).train().batches.clone();
     assert_eq!(batches, [1, 4, 16, 64]);
     // A single value is a list of one.
     assert_eq!(plain(&["train.model=4", "problem.noise=0.5"]), plain(&["train.model=[4]", "problem.noise=[0.5]"]));
@@ -130,7 +130,7 @@ fn the_model_key_belongs_to_the_sketch() {
     assert_eq!(models, [8, both.points[1].problem.dim]);
     let unsketched = PLAIN.replace("model = [4, 8]", "");
     let set = ["problem.sketch={kind=\"none\"}"];
-    assert_eq!(read(&unsketched, &set).unwrap().train.models, Vec::<u32>::new());
+    assert_eq!(read(&unsketched, &set).unwrap().train().models, Vec::<u32>::new());
     let text = message(&unsketched, &[set[0], "problem.dim=[10,4097]"]);
     names(&text, &["problem.dim = 4097", "none", "1 to 4096"]);
 }
@@ -152,5 +152,5 @@ fn grids_stay_small_enough_to_plan() {
             &["problem", "110000 points", "up to 4096"],
         ),
     ]);
-    assert_eq!(plain(&[&steps(1024), "train.samples=[64]"]).train.step_sizes.len(), 1024);
+    assert_eq!(plain(&[&steps(1024), "train.samples=[64]"]).train().step_sizes.len(), 1024);
 }

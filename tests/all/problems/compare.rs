@@ -34,7 +34,7 @@ pub fn measured(case: &Case) -> Vec<Vec<f64>> {
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort]).remove(0);
-            let rows = rows::rows(&plan, cohort, &raw, false, &Origin::default());
+            let rows = rows::rows(&plan, cohort, &raw, false, &Origin::default()).unwrap();
             let row = rows.iter().find(|row| row.model as usize == case.model).unwrap();
             case.columns().iter().map(|name| column(row, name)).collect()
         })

@@ -48,10 +48,10 @@ fn measured_and_closed_form() {
     let rows = |seed_index| {
         let cohort = Cohort { point: 0, seed_index };
         let raw = cpu::execute(&plan, &[cohort]).remove(0);
-        rows::rows(&plan, cohort, &raw, false, &Origin::default())
+        rows::rows(&plan, cohort, &raw, false, &Origin::default()).unwrap()
     };
-    let all: Vec<Vec<Row>> = (0..plan.config.sweep.seeds).into_par_iter().map(rows).collect();
-    for recipe in 0..plan.config.recipes.len() {
+    let all: Vec<Vec<Row>> = (0..plan.config().sweep().seeds).into_par_iter().map(rows).collect();
+    for recipe in 0..plan.config().recipes().len() {
         let z = |from: &dyn Fn(&Row) -> f64| {
             let difference = |rows: &Vec<Row>| rows[recipe].quantized_test.unwrap() - from(&rows[recipe]);
             let (mean, error) = mean(&all.iter().map(difference).collect::<Vec<f64>>());

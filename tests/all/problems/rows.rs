@@ -38,7 +38,7 @@ fn case(seed: u64, rows: Rows) -> Case {
 /// Which rows judge permuted ones is the program's choice, the same for every seed.
 fn held_out() -> Vec<usize> {
     let plan = plan(&case(0, drifting(Some(Vec::new()))));
-    let Spectrum::Covariates(rows) = &plan.config.problems[0].spectrum else { panic!("rows of a file") };
+    let Spectrum::Covariates(rows) = &plan.config().problems()[0].spectrum else { panic!("rows of a file") };
     (0..rows.held_rows()).map(|k| rows.held_row(k) as usize).collect()
 }
 

@@ -30,7 +30,7 @@ fn every_run_has_the_rows_that_are_due() {
             let plan = Plan::new(Config::parse(GRID, &set).unwrap()).unwrap();
             let mut due = Vec::new();
             for run in 0..plan.runs() {
-                let cell = plan.cells[(run % plan.cells.len() as u64) as usize];
+                let cell = plan.cells()[(run % plan.cells().len() as u64) as usize];
                 let at = |seen: &u64| *seen == cell.samples || is_checkpoint(*seen, cell.batch.into());
                 for seen in (1..=cell.samples).filter(at) {
                     due.extend(["average", "last"].map(|output| (run, seen, output)));
@@ -52,7 +52,7 @@ fn a_replay_names_the_rows_of_its_own_run() {
     succeeded(&place.sweep(GRID, "out", &set));
     // Run 12 is one of N = 16: its trajectory goes on to 64, and has rows after 24, 40 and 64 samples for others.
     let plan = Plan::new(Config::load(&place.path("out/config.toml"), &[]).unwrap()).unwrap();
-    assert_eq!(plan.cells[12].samples, 16);
+    assert_eq!(plan.cells()[12].samples, 16);
     let out = place.path("out").display().to_string();
     refused(&run(&["replay", &out, "--run", "12", "--seen", "40"]), 2, &["--seen", "[8, 16] samples"]);
 }

@@ -1,0 +1,209 @@
+//! What the cells of one problem point share, and the trajectories that they come to.
+
+use std::collections::HashMap;
+
+use super::due::union_due;
+use super::grid::{Cell, models};
+use super::point::{Feature, Pair, Prefix, ProblemPoint, SketchDraw, Trajectory};
+use super::step::{StepSize, TrainOps};
+use crate::codec::flush48;
+use crate::config::{Config, Draws, Recipe, Schedule};
+use crate::error::{Error, Result};
+use crate::format::{QuantOp, Spec, Splitting};
+use crate::problem::{Problem, Sketch, Tail, TailVariance, sketch_norm, tail};
+use crate::site::Site;
+
+/// The last closed tail: its sums take a moment, and points that differ in noise and sketch are neighbours.
+#[derive(Default)]
+pub(super) struct Tails<'a>(Option<(&'a Problem, TailVariance)>);
+
+impl<'a> Tails<'a> {
+    pub(super) fn of(&mut self, problem: &'a Problem) -> TailVariance {
+        if problem.tail == Tail::Open {
+            return TailVariance::default();
+        }
+        let same = |have: &Problem| {
+            (have.dim, &have.spectrum, &have.target) == (problem.dim, &problem.spectrum, &problem.target)
+        };
+        match self.0 {
+            Some((have, sums)) if same(have) => sums,
+            _ => {
+                let sums = tail(problem);
+                self.0 = Some((problem, sums));
+                sums
+            }
+        }
+    }
+}
+
+/// The point of the cells `first ..`, which are all of its; `tail` is that of its problem.
+pub(super) fn point(
+    config: &Config,
+    first: u64,
+    cells: &[Cell],
+    block: u64,
+    tail: TailVariance,
+) -> Result<ProblemPoint> {
+    let problem = config.problems[cells[0].problem].clone();
+    let samples = config.train.samples.iter().copied().max().unwrap_or(1);
+    let models = models(config, &problem);
+    let model = models.iter().copied().max().unwrap_or(1);
+    let sketches = match problem.sketch {
+        Sketch::None => Vec::new(),
+        Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
+        _ => vec![SketchDraw { pass: 0, rows: model }],
+    };
+    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
+    let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
+    let mut point =
+        ProblemPoint { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
+    let mut known = Known::default();
+    for (id, cell) in (first..).zip(cells) {
+        add_cell(config, &mut point, &mut known, id, cell)?;
+    }
+    for trajectory in &mut point.trajectories {
+        trajectory.cells.sort_by_key(|prefix| prefix.samples);
+        trajectory.samples = trajectory.cells.last().map_or(0, |longest| longest.samples);
+        trajectory.rows = union_due(&config.train, trajectory.batch, &trajectory.cells);
+    }
+    Ok(point)
+}
+
+/// The place of a pair. Models are the slowest key, so pairs of one draw are neighbours.
+fn find_pair(pairs: &mut Vec<Pair>, pair: Pair) -> usize {
+    let own = pairs.iter().rev().take_while(|have| have.draw == pair.draw).position(|have| *have == pair);
+    match own {
+        Some(behind) => pairs.len() - 1 - behind,
+        None => {
+            pairs.push(pair);
+            pairs.len() - 1
+        }
+    }
+}
+
+/// What a point has so far, by what tells it apart: grids of many cells are planned in a moment.
+#[derive(Default)]
+struct Known {
+    /// By (M, recipe): the features that activations and Z^T r read.
+    features: HashMap<(u32, usize), (usize, usize)>,
+    /// By pair, M, factor and format; scale and tail follow from these.
+    places: HashMap<(usize, u32, QuantOp, QuantOp), usize>,
+    trajectories: HashMap<TrajectoryKey, usize>,
+}
+
+/// What cells of one trajectory have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct TrajectoryKey {
+    model: u32,
+    batch: u32,
+    recipe: usize,
+    /// f32 bits of the first step.
+    step: u32,
+    stage: u32,
+    /// N where it shapes the schedule, else `None`.
+    samples: Option<u64>,
+}
+
+impl Known {
+    fn place(&mut self, point: &mut ProblemPoint, feature: Feature) -> usize {
+        let key = (feature.pair, feature.model, feature.factor, feature.op);
+        *self.places.entry(key).or_insert_with(|| {
+            point.features.push(feature);
+            point.features.len() - 1
+        })
+    }
+
+    fn features(&mut self, config: &Config, point: &mut ProblemPoint, cell: &Cell) -> Result<(usize, usize)> {
+        if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
+            return Ok(*known);
+        }
+        let op = |site: Site| op(config, point, cell, site);
+        let (ops, grids) = ([Site::Data, Site::Sketch, Site::Feature].map(op), point.problem.grids());
+        let (data, gradient_is_set) = (op(Site::Data), op(Site::FeatureGrad).is_set());
+        let feature = feature(point, cell.model, ops);
+        if feature.scale < libm::ldexp(1.0, -48) as f32 {
+            return Err(Error::Input(format!(
+                "recipe {:?}, data.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+                config.recipes[cell.recipe].name,
+                libm::ldexp(1.0, data.unit),
+                cell.model
+            )));
+        }
+        // What feature_grad rounds are the features before any rounding of their own.
+        let plain = Feature { op: QuantOp::new(None, Site::Feature, grids), ..feature };
+        let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
+        self.features.insert((cell.model, cell.recipe), places);
+        Ok(places)
+    }
+}
+
+/// The format of a recipe at a site that the problem has: without a sketch there is none to round.
+pub fn spec_at<'a>(recipe: &'a Recipe, problem: &Problem, site: Site) -> Option<&'a Spec> {
+    let is_there = site != Site::Sketch || problem.is_sketched();
+    recipe.sites[site].as_ref().filter(|_| is_there)
+}
+
+fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {
+    QuantOp::new(spec_at(&config.recipes[cell.recipe], &point.problem, site), site, point.problem.grids())
+}
+
+fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
+    let (feature, gradient_feature) = known.features(config, point, cell)?;
+    let step = StepSize::new(config, cell)?;
+    // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
+    let samples = (config.train.schedule != Schedule::Constant).then_some(cell.samples);
+    let Cell { model, batch, recipe, .. } = *cell;
+    let key = TrajectoryKey { model, batch, recipe, step: step.first.to_bits(), stage: step.stage, samples };
+    let slot = *known.trajectories.entry(key).or_insert_with(|| {
+        let ops = TrainOps::new(|site| op(config, point, cell, site));
+        point.trajectories.push(Trajectory {
+            model,
+            batch,
+            recipe,
+            feature,
+            gradient_feature,
+            ops,
+            step,
+            samples: 0,
+            rows: Vec::new(),
+            cells: Vec::new(),
+        });
+        point.trajectories.len() - 1
+    });
+    point.trajectories[slot].cells.push(Prefix { cell: id, samples: cell.samples });
+    Ok(())
+}
+
+impl ProblemPoint {
+    /// The same point with nothing but the unrounded features of every model size.
+    pub fn clean(&self) -> ProblemPoint {
+        let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
+        let mut clean = ProblemPoint { pairs, features, trajectories, ..self.clone() };
+        for model in self.models() {
+            let unset =
+                [Site::Data, Site::Sketch, Site::Feature].map(|site| QuantOp::new(None, site, self.problem.grids()));
+            let feature = feature(&mut clean, model, unset);
+            clean.features.push(feature);
+        }
+        clean
+    }
+}
+
+/// The features of one model size under the operations at data, sketch and feature.
+fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3]) -> Feature {
+    let grids = point.problem.grids();
+    let unset = |site: Site| QuantOp::new(None, site, grids);
+    let sketched = point.problem.is_sketched();
+    // One factor for all of x multiplies the projections: the covariates stay as they are.
+    let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
+    let draw = point.draw_of(model).unwrap_or_default();
+    let splitting = match sketched {
+        true => Splitting::new(data.precision(grids.data), sketch.precision(grids.sketch)),
+        false => Splitting::whole(),
+    };
+    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });
+    let unit = libm::ldexp(1.0, data.unit);
+    let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
+    let tail = f32::from_bits(flush48(((point.tail.features / f64::from(model)).sqrt() as f32).to_bits()));
+    Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail }
+}
