@@ -85,6 +85,8 @@ pub mod cpu;
 #[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
+pub mod files;
+#[doc(hidden)]
 pub mod format;
 #[doc(hidden)]
 pub mod gpu;
