@@ -136,7 +136,7 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
             ("quantize --format int8 --step 1 in.npy o.npy --scales s.npy", &["--scales", "blocks share a scale"]),
             (
                 "quantize --format e4m3 --rounding stochastic in.npy o.npy --random few.npy",
-                &["--random few.npy has 3 words", "80, one per element"],
+                &["--random few.npy: there are 3 words", "80, one per element"],
             ),
             (
                 "quantize --format e4m3 --rounding stochastic in.npy o.npy --random v.npy",
@@ -148,7 +148,7 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
             ),
             (
                 "quantize --format e4m3 in.npy o.npy --random words.npy",
-                &["--random", "allowed with --rounding stochastic or dither"],
+                &["--random words.npy: ", "allowed with rounding stochastic or dither"],
             ),
         ],
     );
