@@ -47,7 +47,7 @@ pub use plan::{Cell, Cohort, Plan, Shard, Snapshot};
 
 // Running it.
 #[doc(inline)]
-pub use run::adapter::{Adapter, open as open_adapter};
+pub use run::adapter::{Adapter, open as open_adapter, open_telling as open_adapter_telling};
 #[doc(inline)]
 pub use run::cohorts::{CohortRows, Summary, SweepOptions, sweep};
 #[doc(inline)]
@@ -84,6 +84,8 @@ pub mod config;
 pub mod cpu;
 #[doc(hidden)]
 pub mod error;
+#[doc(hidden)]
+pub mod files;
 #[doc(hidden)]
 pub mod format;
 #[doc(hidden)]

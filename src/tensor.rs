@@ -2,11 +2,11 @@
 
 use toml::{Table, Value};
 
-use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
+use crate::codec::NO_CODE;
 use crate::config::keys::Keys;
 use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
-use crate::reference::quantize::{Job, MAX_ELEMENTS, operation, words};
+use crate::reference::quantize::Job;
 use crate::site::Counts;
 
 /// What [`quantize`] may be told besides the format. Options are added as they come: begin with the default and set
@@ -70,27 +70,19 @@ pub fn quantize(values: &[f32], format: &str, options: &QuantizeOptions) -> Resu
     let table = table(format)?;
     let scale_is_given = table.contains_key("tensor_scale");
     let quantizer = quantizer(Keys::new("", table))?;
-    let columns = columns(values.len(), options.columns)?;
     let input: Vec<u32> = values.iter().map(|x| x.to_bits()).collect();
-    let op = operation(&quantizer, scale_is_given, &input);
-    let words = match &options.words {
-        None => words(&op, options.seed, input.len(), columns),
-        Some(_) if !op.draws() => {
-            return Err(Error::Input("words: allowed with rounding = \"stochastic\" or \"dither\"".into()));
-        }
-        Some(words) if words.len() != input.len() => {
-            let (found, needed) = (words.len(), input.len());
-            return Err(Error::Input(format!("there are {found} words: allowed are {needed}, one per element")));
-        }
-        Some(words) => words.clone(),
+    let columns = options.columns.unwrap_or(input.len().max(1));
+    let job = Job::new(&quantizer, scale_is_given, &input, columns)?;
+    let job = match &options.words {
+        Some(words) => job.with_words(words)?,
+        None => job.seeded(options.seed),
     };
-    let done = Job { op, input: &input, columns, words: &words }.run();
-    let count = |flag: u32| done.elements.iter().filter(|element| element.flags & flag != 0).count() as u64;
+    let done = job.run();
     Ok(Tensor {
         values: done.elements.iter().map(|element| f32::from_bits(element.bits)).collect(),
         codes: done.elements.iter().map(|element| Some(element.code).filter(|code| *code != NO_CODE)).collect(),
         scales: done.scales.iter().map(|scale| *scale as u8).collect(),
-        counts: Counts { saturated: count(SATURATED), underflowed: count(UNDERFLOWED), nan: count(NAN) },
+        counts: done.counts(),
     })
 }
 
@@ -105,19 +97,5 @@ fn table(format: &str) -> Result<Table> {
     match (root.remove("table"), root.is_empty()) {
         (Some(Value::Table(table)), true) => Ok(table),
         _ => Err(wrong()),
-    }
-}
-
-/// Elements of a row.
-fn columns(elements: usize, columns: Option<usize>) -> Result<usize> {
-    if elements > MAX_ELEMENTS {
-        return Err(Error::Input(format!("there are {elements} values: allowed are 2^28; split them")));
-    }
-    match columns {
-        None => Ok(elements.max(1)),
-        Some(columns) if columns > 0 && elements.is_multiple_of(columns) => Ok(columns),
-        Some(columns) => {
-            Err(Error::Input(format!("{columns} columns: allowed are numbers that divide the {elements} values")))
-        }
     }
 }

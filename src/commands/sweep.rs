@@ -36,7 +36,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut config = Config::load(&args.config, &args.set)?;
     if let Some(check) = &args.check {
-        config.sweep.check = Check::parse(check)?;
+        config.sweep.check = Check::parse("--check", check)?;
     }
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
@@ -44,7 +44,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for warning in warnings::warnings(&plan) {
         eprintln!("warning: {warning}");
     }
-    let adapter = adapter::open(&args.adapter)?;
+    let adapter = adapter::open_telling(&args.adapter, |line| eprintln!("warning: {line}"))
+        .with_context(|| format!("--adapter {}", args.adapter))?;
     let stop = interrupt_flag()?;
     eprintln!("{} runs on {}", plan.runs(), adapter.origin().adapter);
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;

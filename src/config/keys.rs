@@ -5,6 +5,7 @@ use std::fmt::Display;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::format;
 use crate::words::{self, Word};
 
 /// A table whose keys are taken out one by one.
@@ -181,7 +182,7 @@ pub fn integer(key: &str, value: &Value, low: u64, high: u64) -> Result<u64> {
 }
 
 pub fn number(key: &str, value: &Value, low: f64, high: f64) -> Result<f64> {
-    match value.as_float().or(value.as_integer().map(|v| v as f64)) {
+    match format::number(value) {
         // -0.0 becomes +0.0: one value has one text in the rows and in the resolved config.
         Some(v) if (low..=high).contains(&v) => Ok(v + 0.0),
         _ => Err(bad(key, value, &format!("a number from {low:e} to {high:e}"))),

@@ -136,14 +136,14 @@ impl Schedule {
 }
 
 impl Check {
-    /// Parses `auto`, `all`, `off` or a number of seeds.
-    pub fn parse(text: &str) -> Result<Check> {
+    /// Parses `auto`, `all`, `off` or a number of seeds; `key` is what messages call it.
+    pub fn parse(key: &str, text: &str) -> Result<Check> {
         match text {
             "auto" => Ok(Check::Auto),
             "all" => Ok(Check::All),
             "off" => Ok(Check::Off),
             number => number.parse().ok().filter(|&n: &u32| n > 0).map(Check::Seeds).ok_or_else(|| {
-                Error::Input(format!("sweep.check = {text:?}: allowed are auto, all, off or a number of seeds >= 1"))
+                Error::Input(format!("{key} = {text:?}: allowed are auto, all, off or a number of seeds >= 1"))
             }),
         }
     }

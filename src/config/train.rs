@@ -140,8 +140,8 @@ pub(super) fn sweep(mut keys: Keys) -> Result<Sweep> {
     let seed = integer("sweep.seed", &seed, 0, i64::MAX as u64)?;
     let check = match keys.take("check") {
         None => Check::Auto,
-        Some(Value::String(text)) => Check::parse(&text)?,
-        Some(other) => Check::parse(&other.to_string())?,
+        Some(Value::String(text)) => Check::parse("sweep.check", &text)?,
+        Some(other) => Check::parse("sweep.check", &other.to_string())?,
     };
     let draws = keys.take("draws").unwrap_or(Value::from("device"));
     let draws = word("sweep.draws", &draws)?;

@@ -19,7 +19,7 @@ use std::sync::LazyLock;
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
 pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
 pub use op::{QuantOp, class, direction, policy};
-pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind};
+pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind, number};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
 pub use quantizer::Quantizer;
 pub use rounding::{BLOCK_SIZES, Direction, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};

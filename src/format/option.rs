@@ -154,7 +154,7 @@ pub(super) fn word<W: Word>(value: &Value) -> Option<W> {
 }
 
 /// A number, whole or not.
-pub(super) fn number(value: &Value) -> Option<f64> {
+pub fn number(value: &Value) -> Option<f64> {
     value.as_float().or(value.as_integer().map(|v| v as f64))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::MAGIC;
 use super::header::Element;
 use crate::error::{Error, Result};
-use crate::store::write_whole;
+use crate::files::write_whole;
 
 /// Writes an array in C order; the file is whole or not there. `data` holds the elements, little-endian.
 pub fn write(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Result<()> {

@@ -1,13 +1,17 @@
 //! A tensor through the codec, outside of any run: values, codes and scales. Twin of shaders/quantize.wgsl.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
-use crate::codec::{LARGEST, MAGNITUDE, Rounded, quantize, scale_byte};
+use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_byte};
+use crate::error::{Error, Result};
 use crate::format::{BLOCK_SCALE, Layout, QuantOp, Quantizer};
 use crate::random::{Purpose, Stream};
+use crate::site::Counts;
 
 /// The largest tensor, in elements.
-pub const MAX_ELEMENTS: usize = 1 << 28;
+const MAX_ELEMENTS: usize = 1 << 28;
 
 /// What is rounded, and how.
 pub struct Job<'a> {
@@ -16,7 +20,7 @@ pub struct Job<'a> {
     pub input: &'a [u32],
     pub columns: usize,
     /// A word per element where the rounding is random, else nothing.
-    pub words: &'a [u32],
+    pub words: Cow<'a, [u32]>,
 }
 
 /// What became of a tensor.
@@ -27,7 +31,43 @@ pub struct Quantized {
     pub scales: Vec<u32>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// What a format makes of f32 bits in rows of `columns`, see [`operation`] for `given`. A random rounding needs words
+    /// besides: [`Job::seeded`] or [`Job::with_words`].
+    pub fn new(quantizer: &Quantizer, given: bool, input: &'a [u32], columns: usize) -> Result<Job<'a>> {
+        let count = input.len();
+        if count > MAX_ELEMENTS {
+            return Err(Error::Input(format!("there are {count} values: allowed are 2^28; split them")));
+        }
+        if columns == 0 || !count.is_multiple_of(columns) {
+            let allowed = format!("allowed are numbers that divide the {count} values");
+            return Err(Error::Input(format!("{columns} columns: {allowed}")));
+        }
+        Ok(Job { op: operation(quantizer, given, input), input, columns, words: Cow::default() })
+    }
+
+    /// With a word per element from the seed, by row and column, where the rounding is random.
+    pub fn seeded(self, seed: u64) -> Job<'a> {
+        if !self.op.draws() {
+            return self;
+        }
+        let (stream, columns) = (Stream::new(seed, 0), self.columns);
+        let word = |at: usize| stream.word((at % columns) as u32, (at / columns) as u32, Purpose::Element as u32);
+        Job { words: (0..self.input.len()).into_par_iter().map(word).collect::<Vec<u32>>().into(), ..self }
+    }
+
+    /// With these words, one per element, of a random rounding.
+    pub fn with_words(self, words: &'a [u32]) -> Result<Job<'a>> {
+        if !self.op.draws() {
+            return Err(Error::Input("words are allowed with rounding stochastic or dither".into()));
+        }
+        if words.len() != self.input.len() {
+            let (found, needed) = (words.len(), self.input.len());
+            return Err(Error::Input(format!("there are {found} words: allowed are {needed}, one per element")));
+        }
+        Ok(Job { words: words.into(), ..self })
+    }
+
     /// Elements that share a scale, and blocks of a row; one block where nothing is shared.
     pub fn blocks(&self) -> (usize, usize) {
         let size = if self.op.shares() { (self.op.block as usize).min(self.columns) } else { self.columns };
@@ -59,6 +99,14 @@ impl Job<'_> {
     }
 }
 
+impl Quantized {
+    /// How many elements were clipped, became zero, or are not finite.
+    pub fn counts(&self) -> Counts {
+        let count = |flag: u32| self.elements.iter().filter(|element| element.flags & flag != 0).count() as u64;
+        Counts { saturated: count(SATURATED), underflowed: count(UNDERFLOWED), nan: count(NAN) }
+    }
+}
+
 /// The operation of a format on a tensor: a two-level format whose `tensor_scale` is not given takes it from the
 /// largest finite magnitude A, S = fl(L/A), g = fl(1/S) for the largest block scale times the largest element L (NVIDIA
 /// Transformer Engine, NVFP4 quantization).
@@ -73,11 +121,4 @@ pub fn operation(quantizer: &Quantizer, given: bool, input: &[u32]) -> QuantOp {
     let scale = (BLOCK_SCALE.max() as f32 * f32::from_bits(op.max_bits) / largest).min(f32::MAX);
     let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)
-}
-
-/// A word per element of `rows` rows, from the seed; nothing where the rounding is not random.
-pub fn words(op: &QuantOp, seed: u64, elements: usize, columns: usize) -> Vec<u32> {
-    let stream = Stream::new(seed, 0);
-    let word = |at: usize| stream.word((at % columns) as u32, (at / columns) as u32, Purpose::Element as u32);
-    if op.draws() { (0..elements).into_par_iter().map(word).collect() } else { Vec::new() }
 }

@@ -3,7 +3,7 @@
 use super::curves::{Chart, CurvePoint, Series};
 use super::panels::Panel;
 use super::settings::{PanelSettings, number};
-use crate::store::csv_text;
+use crate::files::csv_text;
 
 /// A column, and the field that a point has in it.
 type Column = (&'static str, fn(&Chart, &Series, &CurvePoint) -> String);

@@ -33,8 +33,9 @@ pub use self::settings::{PanelSettings, STEP_SIZE};
 use self::totals::Totals;
 pub use self::variables::{Axis, RiskKind};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::store::row::Row;
-use crate::store::{self, MeasuredSpectrum, paths, write_whole};
+use crate::store::{self, MeasuredSpectrum, paths};
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
 /// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run

@@ -1,10 +1,13 @@
 //! Confirms an adapter's rows against the scalar reference, and finds the first update that differs.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::adapter::Adapter;
+use super::cohorts::first_cell;
 use crate::cpu::clean_sketch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{Cohort, Difference, Plan, Snapshot, Trajectory, first_difference};
 use crate::problem::sketch_entry;
 use crate::random::Stream;
@@ -20,8 +23,8 @@ pub struct Mismatch {
     pub run_id: u64,
     pub cell: u64,
     pub seed_index: u32,
-    /// Samples of the row that showed the difference; 0 where the sketch or the test samples differ.
-    pub seen: u64,
+    /// Samples of the row that showed the difference; `None` where the sketch or the test samples differ.
+    pub seen: Option<u64>,
     /// First differing update; `None` before any update, and when a second execution agreed with the reference.
     pub first_update: Option<u64>,
     pub difference: Difference,
@@ -32,17 +35,23 @@ impl Mismatch {
     pub fn line(&self) -> String {
         let place = match (self.first_update, self.seen) {
             (Some(update), _) => format!("first at update {update}"),
-            (None, 0) => "before the first update".into(),
-            (None, seen) => format!("after {seen} samples, not seen again when run once more (a passing fault)"),
+            (None, None) => "before the first update".into(),
+            (None, Some(seen)) => format!("after {seen} samples, not seen again when run once more (a passing fault)"),
         };
         format!("run {} differs {place}: {}", self.run_id, self.difference)
+    }
+
+    /// The command that shows what the reference has, of a sweep in `dir`: the row that differs, or all of the run.
+    pub fn replay(&self, dir: &Path) -> String {
+        let seen = self.seen.map_or(String::new(), |seen| format!(" --seen {seen}"));
+        format!("roundlaw replay {} --run {}{seen}", dir.display(), self.run_id)
     }
 }
 
 /// Redoes a cohort with the reference. `Ok(None)`: every bit agrees. Else `adapter` executes the run that differs once
 /// more, with more rows, to find its first wrong update.
 pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adapter) -> Result<Option<Mismatch>> {
-    let mismatch = |cell: u64, seen: u64, first_update: Option<u64>, difference: Difference| {
+    let mismatch = |cell: u64, seen: Option<u64>, first_update: Option<u64>, difference: Difference| {
         let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
         Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
     };
@@ -51,24 +60,20 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
         found => found,
     };
     if let Some(difference) = before {
-        return mismatch(first_cell(plan, cohort), 0, None, difference);
+        return mismatch(first_cell(plan, cohort.point)?, None, None, difference);
     }
     let expected = reference::cohort(plan, cohort, None);
     let Some((index, difference)) = first_difference(&expected, rows) else { return Ok(None) };
     let Snapshot { trajectory, seen, .. } = expected[index];
     let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);
     let cells = &plan.points[cohort.point].trajectories[trajectory].cells;
-    let cell = cells.iter().find(|prefix| prefix.samples >= seen).map_or(0, |prefix| prefix.cell);
+    let cell = cells.iter().find(|prefix| prefix.samples >= seen).map(|prefix| prefix.cell).ok_or_else(|| {
+        Error::Other(format!("no run of trajectory {trajectory} of problem point {} has {seen} samples", cohort.point))
+    })?;
     match locate(plan, cohort, trajectory, (previous, seen), adapter)? {
-        Some((update, first)) => mismatch(cell, seen, Some(update), first),
-        None => mismatch(cell, seen, None, difference),
+        Some((update, first)) => mismatch(cell, Some(seen), Some(update), first),
+        None => mismatch(cell, Some(seen), None, difference),
     }
-}
-
-/// Stands for the cohort where a difference belongs to no cell.
-fn first_cell(plan: &Plan, cohort: Cohort) -> u64 {
-    let cells = plan.points[cohort.point].trajectories.iter().flat_map(|trajectory| &trajectory.cells);
-    cells.map(|prefix| prefix.cell).min().unwrap_or(0)
 }
 
 /// The clean sketches that the risks are computed from, against the scalar draws.

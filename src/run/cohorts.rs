@@ -124,10 +124,7 @@ pub fn sweep(
     run(plan, &cohorts, at_once(plan, adapter)?, adapter, refuse, |done| {
         summary.add(&done);
         each(done)?;
-        match options.stop.load(Ordering::Relaxed) && summary.runs < all {
-            true => Err(Error::Incomplete(format!("stopped after {} of {all} runs", summary.runs))),
-            false => Ok(()),
-        }
+        end_if_asked(&options.stop, summary.runs, all, "")
     })?;
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
@@ -166,6 +163,20 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// [`Error::Incomplete`] where `stop` is set and runs are left; `kept` says what becomes of those that are done.
+pub fn end_if_asked(stop: &AtomicBool, done: u64, all: u64, kept: &str) -> Result<()> {
+    match stop.load(Ordering::Relaxed) && done < all {
+        true => Err(Error::Incomplete(format!("stopped after {done} of {all} runs{kept}"))),
+        false => Ok(()),
+    }
+}
+
+/// The first cell of a problem point: it stands for the point's cohorts where one cell must.
+pub fn first_cell(plan: &Plan, point: usize) -> Result<u64> {
+    let first = plan.cells.iter().position(|cell| cell.problem == point);
+    first.map(|cell| cell as u64).ok_or_else(|| Error::Other(format!("problem point {point} has no cell")))
 }
 
 /// Cohorts of a launch: what the adapter holds at once, but no more than some minutes of one CPU core, so that

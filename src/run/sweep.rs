@@ -1,7 +1,7 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::adapter::Adapter;
@@ -59,12 +59,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
             return Ok(());
         }
         parts.close()?;
-        match stop.load(Ordering::Relaxed) && runs < all {
-            true => Err(Error::Incomplete(format!(
-                "interrupted after {runs} of {all} runs; what is done is kept, the same command continues"
-            ))),
-            false => Ok(()),
-        }
+        cohorts::end_if_asked(stop, runs, all, "; what is done is kept, the same command continues")
     })?;
     progress.finish();
     Ok(parts.summary)
@@ -110,12 +105,11 @@ impl Parts<'_> {
 
 /// Cohorts of the shard that no part holds yet.
 fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let first_cell: Vec<u64> = (0..plan.points.len())
-        .map(|point| plan.cells.iter().position(|cell| cell.problem == point).unwrap_or(0) as u64)
-        .collect();
-    let done = store.done_seeds(&first_cell)?;
+    let first_cells: Vec<u64> =
+        (0..plan.points.len()).map(|point| cohorts::first_cell(plan, point)).collect::<Result<_>>()?;
+    let done = store.done_seeds(&first_cells)?;
     let mut cohorts = plan.cohorts(shard);
-    cohorts.retain(|cohort| !done.contains(&(first_cell[cohort.point], cohort.seed_index)));
+    cohorts.retain(|cohort| !done.contains(&(first_cells[cohort.point], cohort.seed_index)));
     Ok(cohorts)
 }
 
@@ -132,14 +126,13 @@ fn part_cohorts(plan: &Plan, launch: usize) -> usize {
 
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
 fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> Error {
-    let replay = format!("roundlaw replay {} --run {} --seen {}", dir.display(), mismatch.run_id, mismatch.seen);
     let path = paths::mismatch(dir, mismatch.run_id);
     let document = serde_json::json!({
         "mismatch": mismatch,
         "adapter": origin.adapter,
         "driver": origin.driver,
         "fingerprint": origin.fingerprint,
-        "replay": replay,
+        "replay": mismatch.replay(dir),
     });
     let text = format!("{document:#}\n");
     match std::fs::write(&path, text) {

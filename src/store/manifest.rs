@@ -6,9 +6,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::files::write_whole;
 use super::paths::{self, MANIFEST};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::store::row::SCHEMA_VERSION;
 
 /// Keys that decide whether a command may continue the directory.

@@ -3,7 +3,7 @@
 mod columns;
 mod digest;
 mod directory;
-mod files;
+mod locks;
 mod manifest;
 mod merge;
 pub mod parquet;
@@ -22,13 +22,13 @@ use serde_json::{Map, Value};
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
 use self::directory::{names, refuse_foreign};
-pub use self::files::{csv_text, write_whole};
 pub use self::manifest::{Settings, provenance};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
+use crate::files::{is_temporary_of, write_whole};
 use crate::plan::Shard;
 
 /// An output directory, open for one shard until it is dropped.
@@ -52,7 +52,7 @@ impl Store {
         })?;
         refuse_foreign(dir)?;
         let tag = shard.to_string();
-        let _lock = files::lock_shard(&paths::shard_lock(dir, shard))?;
+        let _lock = locks::lock_shard(&paths::shard_lock(dir, shard))?;
         let store = Store { _lock, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;
         store.agree(settings)?;
@@ -100,7 +100,7 @@ impl Store {
 
     /// Merges keys into `manifest.json`, the last writer's value winning.
     pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
-        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
         let mut manifest = manifest::known(&self.dir)?;
         manifest::merge(&mut manifest, provenance)?;
         manifest::write(&self.dir, &self.tag, &manifest)
@@ -108,7 +108,7 @@ impl Store {
 
     /// Compares the settings with the stored ones, and stores them where they are new.
     fn agree(&self, settings: &Settings) -> Result<()> {
-        let _guard = files::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
         let stored = manifest::read(&self.dir)?;
         if let Some(stored) = &stored {
             manifest::check(&self.dir, stored, settings)?;
@@ -126,15 +126,13 @@ impl Store {
         if known_seeds.is_some_and(|known| known > seeds) && path.exists() {
             return Ok(());
         }
-        files::write_whole(&path, &self.tag, |file| {
-            file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
-        })
+        write_whole(&path, &self.tag, |file| file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path)))
     }
 
     /// Removes what an earlier process of this shard left half written.
     fn remove_stale(&self) -> Result<()> {
         for name in names(&self.dir)? {
-            if paths::is_temporary_of(&name, &self.tag) {
+            if is_temporary_of(&name, &self.tag) {
                 let path = self.dir.join(name);
                 fs::remove_file(&path).map_err(Error::io(&path))?;
             }
@@ -147,7 +145,7 @@ impl Store {
 /// is not ours to put a lock into: `None`.
 pub fn lock_report(dir: &Path) -> Result<Option<File>> {
     let is_ours = paths::manifest(dir).exists();
-    is_ours.then(|| files::lock_briefly(&paths::report_lock(dir))).transpose()
+    is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir))).transpose()
 }
 
 /// The stored config as text.

@@ -17,8 +17,8 @@ use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt3
 use arrow_schema::{DataType, Schema};
 
 use super::columns::{COLUMNS, Column, Value};
-use super::files::write_whole;
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::store::row::{Row, SCHEMA_VERSION};
 
 /// Key of the file metadata that tells our parts from other Parquet files.

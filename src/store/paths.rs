@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::files::is_temporary;
 use crate::plan::Shard;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 /// In the name of a lock, before what it locks.
 const LOCK: &str = "lock-";
-/// Ends the name of every temporary file.
-const TEMPORARY: &str = ".tmp";
 /// Folder of the figures, each with its numbers beside it.
 pub const FIGURES: &str = "figures";
 
@@ -76,17 +75,7 @@ pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}report"))
 }
 
-/// The name under which the writer called `tag` begins a file.
-pub(super) fn temporary(name: &str, tag: &str) -> String {
-    format!(".{name}.{tag}{TEMPORARY}")
-}
-
-/// Whether that writer left a file of this name half written.
-pub(super) fn is_temporary_of(name: &str, tag: &str) -> bool {
-    name.starts_with('.') && name.ends_with(&format!(".{tag}{TEMPORARY}"))
-}
-
 /// Files that may stand in a directory before its manifest does.
 pub(super) fn precedes_manifest(name: &str) -> bool {
-    name.starts_with(LOCK) || (name.starts_with('.') && name.ends_with(TEMPORARY))
+    name.starts_with(LOCK) || is_temporary(name)
 }

@@ -5,9 +5,9 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 
 use super::directory::names;
-use super::files::{csv_text, write_whole};
 use super::paths;
 use crate::error::{Error, Result};
+use crate::files::{csv_text, write_whole};
 
 /// Columns of a spectrum's file: the index counts from 1.
 const COLUMNS: [&str; 2] = ["index", "eigenvalue"];

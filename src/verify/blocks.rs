@@ -28,7 +28,7 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
             Device::Gpu(gpu) => {
                 let words: Vec<u32> =
                     if op.draws() { (0..input.len() as u32).map(mixed).collect() } else { Vec::new() };
-                let job = Job { op, input: &input, columns: COLUMNS, words: &words };
+                let job = Job { op, input: &input, columns: COLUMNS, words: (&words).into() };
                 let (found, must) = (gpu.quantize(&job)?, job.run());
                 match (0..input.len()).find(|&k| found.elements[k] != must.elements[k]) {
                     Some(k) => {

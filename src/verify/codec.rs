@@ -71,7 +71,7 @@ pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
 /// A list of inputs through the kernel of `quantize`.
 fn listed(op: &QuantOp, inputs: &[u32], gpu: &Gpu, quantizer: &Quantizer) -> Result<Verdict> {
     let words: Vec<u32> = if op.draws() { inputs.iter().copied().map(mixed).collect() } else { Vec::new() };
-    let job = Job { op: *op, input: inputs, columns: inputs.len(), words: &words };
+    let job = Job { op: *op, input: inputs, columns: inputs.len(), words: (&words).into() };
     let (found, must) = (gpu.quantize(&job)?, job.run());
     let differs = (0..inputs.len()).find(|&k| found.elements[k] != must.elements[k]);
     Ok(match differs {

@@ -1,5 +1,7 @@
 //! Somebody else's codec, as a list of inputs and codes: where it differs, and what would explain it.
 
+use csv::{ReaderBuilder, StringRecord, Trim};
+
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, Rounded, SIGN, quantize};
 use crate::error::{Error, Result};
 use crate::format::{
@@ -73,38 +75,48 @@ pub fn check(quantizer: &Quantizer, rows: &[ForeignCode]) -> CodecComparison {
     CodecComparison { rows: rows.len(), different: different.len(), other_nans, first, causes }
 }
 
-/// Rows of a CSV: f32 bits and code, decimal or 0x; a first line of names is skipped. Codes of two's complement may be
-/// signed, or sign-extended to a byte. `name` is that of the file, for messages.
+/// Rows of a CSV (RFC 4180): f32 bits and code, decimal or 0x; a first line of names is skipped. Codes of two's
+/// complement may be signed, or sign-extended to a byte. `name` is that of the file, for messages.
 pub fn rows(name: &str, text: &str, quantizer: &Quantizer) -> Result<Vec<ForeignCode>> {
     let op = QuantOp::of(quantizer);
-    let number = |text: &str| {
-        let text = text.trim();
-        match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
-            Some(digits) => i64::from_str_radix(digits, 16).ok(),
-            None => text.parse().ok(),
-        }
+    let wrong = |record: &StringRecord| {
+        let (line, text) = place(text, record);
+        let allowed = format!("f32 bits and a code of {} bits, as 0x43e80000,0x7e", op.width);
+        Error::Input(format!("{name}, line {line}: {text:?}: allowed are {allowed}"))
     };
-    let row = |line: &str| {
-        let (input, code) = line.split_once(',')?;
-        let (input, code) = (u32::try_from(number(input)?).ok()?, code_of(&op, number(code)?)?);
-        Some(ForeignCode { input, code })
-    };
-    let mut rows = Vec::new();
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    for (place, (at, line)) in lines.enumerate() {
-        let is_header = place == 0 && line.trim_start().starts_with(|c: char| c.is_alphabetic() || c == '"');
-        if is_header {
-            continue;
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).trim(Trim::All).from_reader(text.as_bytes());
+    let (mut rows, mut record, mut is_first) = (Vec::new(), StringRecord::new(), true);
+    while reader.read_record(&mut record).map_err(|error| Error::Input(format!("{name}: {error}")))? {
+        let is_blank = record.len() == 1 && record[0].is_empty();
+        let is_header = is_first && record.get(0).is_some_and(|field| field.starts_with(char::is_alphabetic));
+        is_first &= is_blank;
+        if !is_blank && !is_header {
+            rows.push(row(&op, &record).ok_or_else(|| wrong(&record))?);
         }
-        rows.push(row(line).ok_or_else(|| {
-            let allowed = format!("f32 bits and a code of {} bits, as 0x43e80000,0x7e", op.width);
-            Error::Input(format!("{name}, line {}: {line:?}: allowed are {allowed}", at + 1))
-        })?);
     }
     if rows.is_empty() {
         return Err(Error::Input(format!("{name}: no row: allowed are rows of f32 bits and code, as 0x43e80000,0x7e")));
     }
     Ok(rows)
+}
+
+/// The line that a record begins in, counted from 1, and its text. Line breaks before it count for the reader as its own.
+fn place<'a>(text: &'a str, record: &StringRecord) -> (usize, &'a str) {
+    let start = record.position().map_or(0, |position| position.byte() as usize);
+    let at = start + text[start..].len() - text[start..].trim_start().len();
+    (text[..at].matches('\n').count() + 1, text[at..].lines().next().unwrap_or_default())
+}
+
+/// The numbers of a record, if it holds two that can be.
+fn row(op: &QuantOp, record: &StringRecord) -> Option<ForeignCode> {
+    let number = |text: &str| match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        Some(digits) => i64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let mut fields = record.iter();
+    let (Some(input), Some(code), None) = (fields.next(), fields.next(), fields.next()) else { return None };
+    Some(ForeignCode { input: u32::try_from(number(input)?).ok()?, code: code_of(op, number(code)?)? })
 }
 
 /// The code as the format has it, or `None` for what is none.

@@ -49,7 +49,7 @@ pub const MAX_COLUMNS: usize = 1 << 20;
 pub fn rounded(quantizer: Option<&Quantizer>, given: bool, bits: &[u32], columns: usize) -> Vec<f32> {
     let Some(quantizer) = quantizer else { return bits.iter().map(|bits| f32::from_bits(*bits)).collect() };
     let op: QuantOp = operation(quantizer, given, bits);
-    let job = Job { op, input: bits, columns, words: &[] };
+    let job = Job { op, input: bits, columns, words: Default::default() };
     job.run().elements.iter().map(|element| f32::from_bits(element.bits)).collect()
 }
 

@@ -14,7 +14,8 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 
 /// How much is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Level {
     /// Every value of a format (2^16 of those that have more), the points between, their neighbours, the edges, and
     /// random bits.
@@ -31,8 +32,10 @@ pub enum Device<'a> {
     Gpu(&'a Gpu),
 }
 
-/// What came of a case.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What came of a case; [`Outcome`] is the same in a word.
+#[derive(Clone, Debug, PartialEq, Eq, strum::EnumDiscriminants)]
+#[strum_discriminants(name(Outcome), derive(strum::IntoStaticStr), strum(serialize_all = "lowercase"))]
+#[strum_discriminants(doc = "What came of a case, without the details.")]
 pub enum Verdict {
     /// As many comparisons held.
     Pass(u64),
@@ -42,13 +45,21 @@ pub enum Verdict {
     Unsupported(String),
 }
 
+impl Level {
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl Outcome {
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
 impl Verdict {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Verdict::Pass(_) => "pass",
-            Verdict::Fail(_) => "fail",
-            Verdict::Unsupported(_) => "unsupported",
-        }
+    pub fn outcome(&self) -> Outcome {
+        self.into()
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use roundlaw::config::Config;
-use roundlaw::plan::{Cohort, Plan, Shard, Snapshot, Trajectory};
+use roundlaw::error::exit;
+use roundlaw::plan::{Cohort, Difference, Plan, Shard, Snapshot, Trajectory};
 use roundlaw::problem::{Covariates, Input, Spectrum};
 use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::check::{self, Mismatch};
@@ -148,7 +149,7 @@ fn a_passing_fault_is_found_and_named_one() {
         let runs = RUNS[1];
         let mismatch = checked(&plan, &from_update(runs, 300, *damage).once()).unwrap();
         assert_eq!(mismatch.first_update, None, "{place}");
-        assert_eq!(mismatch.seen, 512, "the first row after it");
+        assert_eq!(mismatch.seen, Some(512), "the first row after it");
         assert_eq!((mismatch.difference.place.as_str(), mismatch.difference.index), (*place, *index));
         assert!(mismatch.line().contains("after 512 samples") && mismatch.line().contains("passing fault"));
         is_of(&mismatch, runs, &plan);
@@ -173,7 +174,7 @@ fn a_row_too_few_or_too_many() {
             for (adapter, place) in [(dropped, "length of v"), (added, "number of rows")] {
                 let adapter = if passing { adapter.once() } else { adapter };
                 let mismatch = checked(&plan, &adapter).unwrap_or_else(|| panic!("{place}, {runs:?}: not found"));
-                assert_eq!((mismatch.difference.place.as_str(), mismatch.seen), (place, 512), "{runs:?}");
+                assert_eq!((mismatch.difference.place.as_str(), mismatch.seen), (place, Some(512)), "{runs:?}");
                 let batch = plan.cells()[mismatch.cell as usize].batch;
                 let update = (!passing).then_some(512 / u64::from(batch) - 1);
                 assert_eq!(mismatch.first_update, update, "{place}, {runs:?}");
@@ -225,6 +226,37 @@ fn a_step_that_is_halved_one_update_early() {
     assert_eq!((mismatch.first_update, mismatch.difference.place.as_str()), (Some(stage - 1), "v"));
 }
 
+/// The command redoes the run: all of its rows, or the one that differs. Nothing of it is stored.
+#[track_caller]
+fn replays(command: &str, run: u64, seen: Option<u64>) {
+    let args = command.strip_prefix("roundlaw ").unwrap().split_whitespace();
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw")).args(args).output().unwrap();
+    let (stdout, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(exit::INCOMPLETE.into()), "{command}: {errors}");
+    assert!(stdout.starts_with(&format!("run {run} ")) && errors.contains("not stored yet"), "{command}: {stdout}");
+    let of_row = seen.map(|seen| format!(", seen {seen}, "));
+    assert!(of_row.is_none_or(|row| stdout.contains(&row)), "{command}: {stdout}");
+}
+
+#[test]
+fn a_difference_before_the_first_row_is_replayed_whole() {
+    let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
+    let adapter = from_update(Runs::All, 40, |row| row.v[2] ^= 1 << 5);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &stop).unwrap_err();
+    // Sketches and test samples are drawn by no adapter that a test could put a fault into.
+    let of_sketch = Mismatch {
+        run_id: 3,
+        cell: 3,
+        seed_index: 0,
+        seen: None,
+        first_update: None,
+        difference: Difference::new("sketch", 0, 1, 2),
+    };
+    assert!(of_sketch.line().contains("before the first update"), "{}", of_sketch.line());
+    replays(&of_sketch.replay(dir.path()), 3, None);
+}
+
 #[test]
 fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
@@ -240,6 +272,6 @@ fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     let mismatch = &document["mismatch"];
     assert_eq!((mismatch["first_update"].as_u64(), mismatch["difference"]["index"].as_u64()), (Some(40), Some(2)));
     assert_eq!(*stored, format!("mismatch-{}.json", mismatch["run_id"]));
-    assert!(document["replay"].as_str().unwrap().contains(&format!("--run {}", mismatch["run_id"])), "{document}");
+    replays(document["replay"].as_str().unwrap(), mismatch["run_id"].as_u64().unwrap(), mismatch["seen"].as_u64());
     assert!(!names.iter().any(|name| name.ends_with(".parquet")), "{names:?}");
 }

@@ -1,8 +1,8 @@
 //! A lost device is opened again; a sweep gives up after three losses and keeps what it has.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use roundlaw::config::Config;
 use roundlaw::error::{Error, exit};
@@ -33,10 +33,13 @@ fn plan() -> Plan {
     Plan::new(Config::parse(CONFIG, &[]).unwrap()).unwrap()
 }
 
-fn lost(losses: u32) -> (Arc<Device>, impl Adapter) {
+/// The device, the lines told of it, and the adapter.
+fn lost(losses: u32) -> (Arc<Device>, Arc<Mutex<Vec<String>>>, impl Adapter) {
     let device = Arc::new(Device { losses: AtomicU32::new(losses), ..Device::default() });
-    let own = device.clone();
-    (device, Reopened::new(move || Fragile::open(&own)).unwrap())
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (own, lines) = (device.clone(), told.clone());
+    let tell = move |line: &str| lines.lock().unwrap().push(line.to_string());
+    (device, told, Reopened::new(move || Fragile::open(&own), tell).unwrap())
 }
 
 fn swept(dir: &Path, adapter: &dyn Adapter) -> Result<Vec<Row>, Error> {
@@ -49,22 +52,25 @@ fn a_device_lost_twice_is_opened_again_and_the_rows_are_right() {
     let dir = tempfile::tempdir().unwrap();
     let expected = store::digest(&swept(dir.path(), &Cpu).unwrap());
     for losses in [0, 1, 2] {
-        let (device, adapter) = lost(losses);
+        let (device, told, adapter) = lost(losses);
         let dir = tempfile::tempdir().unwrap();
         let rows = swept(dir.path(), &adapter).unwrap();
         assert_eq!(store::digest(&rows), expected, "lost {losses} times");
         assert_eq!(device.opened.load(Ordering::Relaxed), 1 + losses, "lost {losses} times");
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), losses as usize, "{told:?}");
+        assert!(told.iter().all(|line| line.contains("lost") && line.contains("opening the device again")), "{told:?}");
     }
 }
 
 #[test]
 fn a_device_lost_three_times_ends_the_sweep_which_continues_later() {
     let dir = tempfile::tempdir().unwrap();
-    let error = swept(dir.path(), &lost(3).1).unwrap_err();
+    let error = swept(dir.path(), &lost(3).2).unwrap_err();
     assert_eq!(error.exit_code(), exit::DEVICE_LOST, "{error}");
     assert!(error.to_string().contains("lost"), "{error}");
     let fresh = tempfile::tempdir().unwrap();
-    let continued = swept(dir.path(), &lost(0).1).unwrap();
+    let continued = swept(dir.path(), &lost(0).2).unwrap();
     assert_eq!(store::digest(&continued), store::digest(&swept(fresh.path(), &Cpu).unwrap()));
 }
 
@@ -73,10 +79,11 @@ fn a_device_that_cannot_be_opened_again_says_why() {
     let device = Arc::new(Device { losses: AtomicU32::new(1), ..Device::default() });
     let gone = Arc::new(AtomicBool::new(false));
     let (own, own_gone) = (device.clone(), gone.clone());
-    let adapter = Reopened::new(move || match own_gone.load(Ordering::Relaxed) {
+    let open = move || match own_gone.load(Ordering::Relaxed) {
         false => Fragile::open(&own),
         true => Err(Error::NoAdapter("adapter 0 cannot be opened".into())),
-    });
+    };
+    let adapter = Reopened::new(open, |_| ());
     gone.store(true, Ordering::Relaxed);
     let dir = tempfile::tempdir().unwrap();
     let error = swept(dir.path(), &adapter.unwrap()).unwrap_err();

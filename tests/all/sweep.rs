@@ -185,12 +185,12 @@ fn nothing_is_written_before_the_command_is_valid() {
         (&["--set", "train.step_size=1e-12", "--set", "train.samples=4096"], 2, &["train.step_size", "2^-48"]),
         (&["--set", "sweep.seeds"], 2, &["--set sweep.seeds", "KEY=VALUE"]),
         (&["--set", "problem.dim=16777216", "--set", "train.model=4096"], 2, &["problem.dim", "GiB"]),
-        (&["--check", "none"], 2, &["sweep.check", "none", "auto, all, off"]),
+        (&["--check", "none"], 2, &["--check", "none", "auto, all, off"]),
         (&["--shard", "2/2"], 2, &["--shard 2/2", "i < n"]),
         (&["--shard", "0/0"], 2, &["--shard 0/0", "i < n"]),
         (&["--shard", "0/8"], 2, &["--shard 0/8", "sweep.seeds = 7"]),
         (&["--shard", "0"], 2, &["--shard 0", "i/n"]),
-        (&["--adapter", "no such device"], 4, &["no such device", "--adapter cpu"]),
+        (&["--adapter", "no such device"], 4, &["--adapter no such device", "\"cpu\" needs no GPU"]),
     ] {
         refused(&place.sweep(TINY, "out", args), code, parts);
         untouched();

@@ -4,9 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::format::QuantOp;
 use crate::npy::{Element, Npy, Values};
-use crate::reference::quantize::MAX_ELEMENTS;
 
 /// An array of f32.
 pub struct Array {
@@ -15,15 +13,11 @@ pub struct Array {
     pub bits: Vec<u32>,
 }
 
-/// Reads an array of f32 of at most [`MAX_ELEMENTS`] elements.
+/// Reads an array of f32.
 pub fn array(path: &Path) -> Result<Array> {
     let npy = Npy::read_any(path, &[Element::F32])?;
-    let (name, shape) = (npy.name.clone(), npy.shape.clone());
-    let bits: Vec<u32> = npy.into_f32().into_iter().map(f32::to_bits).collect();
-    if bits.len() > MAX_ELEMENTS {
-        return Err(Error::Input(format!("{name} has {} elements: allowed are 2^28; split it", bits.len())));
-    }
-    Ok(Array { shape, bits })
+    let shape = npy.shape.clone();
+    Ok(Array { shape, bits: npy.into_f32().into_iter().map(f32::to_bits).collect() })
 }
 
 /// The numbers on stdin, one vector.
@@ -57,19 +51,11 @@ pub fn numbers() -> Result<Array> {
     Ok(Array { shape: vec![bits.len()], bits })
 }
 
-/// The random words of `--random`: one per element.
-pub fn given_words(path: &Path, op: &QuantOp, elements: usize) -> Result<Vec<u32>> {
+/// The random words of `--random`.
+pub fn given_words(path: &Path) -> Result<Vec<u32>> {
     let npy = Npy::read_any(path, &[Element::U32])?;
-    let Values::U32(words) = npy.values else { return Err(Error::Input(format!("{}: allowed is uint32", npy.name))) };
-    if !op.draws() {
-        return Err(Error::Input("--random: allowed with --rounding stochastic or dither".into()));
+    match npy.values {
+        Values::U32(words) => Ok(words),
+        _ => Err(Error::Input(format!("{}: allowed is uint32", npy.name))),
     }
-    if words.len() != elements {
-        let found = words.len();
-        return Err(Error::Input(format!(
-            "--random {} has {found} words: allowed are {elements}, one per element",
-            npy.name
-        )));
-    }
-    Ok(words)
 }

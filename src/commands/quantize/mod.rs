@@ -2,14 +2,16 @@ mod files;
 mod input;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
 
 pub use self::input::{Array, array};
 use super::format_options::FormatOptions;
 use crate::codec::Rounded;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::reference::quantize::{Job, Quantized, operation, words};
+use crate::reference::quantize::{Job, Quantized};
 use crate::run::adapter;
 
 // Not a doc comment, to which that of the flattened options would be preferred.
@@ -69,20 +71,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => input::numbers()?,
     };
     let columns = shape.last().copied().unwrap_or(1);
-    let op = operation(&quantizer, args.options.has("tensor_scale"), &bits);
-    let words = match &args.random {
-        Some(path) => input::given_words(path, &op, bits.len())?,
-        None => words(&op, args.seed, bits.len(), columns),
+    let words = args.random.as_deref().map(input::given_words).transpose()?;
+    let job = Job::new(&quantizer, args.options.has("tensor_scale"), &bits, columns)
+        .with_context(|| args.input.as_deref().unwrap_or(Path::new("stdin")).display().to_string())?;
+    let job = match (&words, &args.random) {
+        (Some(words), Some(path)) => job.with_words(words).with_context(|| format!("--random {}", path.display()))?,
+        _ => job.seeded(args.seed),
     };
-    let job = Job { op, input: &bits, columns, words: &words };
     let done = job.run();
-    let proof = match adapter::find(&args.adapter)? {
+    let index = adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))?;
+    let proof = match index {
         Some(index) => Some(prove(&job, &done, &Gpu::open(index)?)?),
         None => None,
     };
     match (&args.input, &args.output) {
         (Some(_), Some(output)) => {
-            files::write(args, output, &op, &shape, &done)?;
+            files::write(args, output, &job.op, &shape, &done)?;
             text::summary(args.json, &done, proof);
         }
         _ => text::numbers(args.json, &quantizer, &job, &done),

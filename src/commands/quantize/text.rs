@@ -7,12 +7,11 @@ use super::Proof;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
 use crate::format::Quantizer;
 use crate::reference::quantize::{Job, Quantized};
+use crate::site::Counts;
 
 /// Counts of an array, and the GPU that gave the same bits.
 pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) {
-    let count = |flag: u32| done.elements.iter().filter(|element| element.flags & flag != 0).count();
-    let (elements, saturated) = (done.elements.len(), count(SATURATED));
-    let (underflowed, nan) = (count(UNDERFLOWED), count(NAN));
+    let (elements, Counts { saturated, underflowed, nan }) = (done.elements.len(), done.counts());
     if as_json {
         let document = json!({
             "elements": elements, "saturated": saturated, "underflowed": underflowed, "nan": nan,

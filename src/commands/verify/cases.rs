@@ -3,6 +3,7 @@
 use std::io::IsTerminal as _;
 use std::time::Instant;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::super::print;
@@ -10,7 +11,7 @@ use super::Args;
 use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
-use crate::verify::{self, Case, Device, Level, Verdict};
+use crate::verify::{self, Case, Device, Level, Outcome, Verdict};
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let cases = chosen(args.level, args.filter.as_deref())?;
@@ -21,14 +22,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let adapters = match args.adapter.as_str() {
         "all" => std::iter::once(None).chain(gpu::adapters().into_iter().map(|info| Some(info.index))).collect(),
-        choice => vec![adapter::find(choice)?],
+        choice => vec![adapter::find(choice).with_context(|| format!("--adapter {choice}"))?],
     };
     let tested: Vec<Tested> = adapters.iter().map(|index| test(args, &cases, *index)).collect::<Result<_>>()?;
     if args.json {
         let documents: Vec<Value> = tested.iter().map(|tested| tested.document(args.level)).collect();
         print(&json!(documents).to_string());
     }
-    match tested.iter().map(|tested| tested.count("fail")).sum() {
+    match tested.iter().map(|tested| tested.count(Outcome::Fail)).sum() {
         0 => Ok(()),
         failed => Err(Error::Mismatch(format!("{failed} cases failed")).into()),
     }
@@ -87,7 +88,7 @@ impl UnderTest {
 }
 
 /// What came of a case.
-struct Outcome {
+struct Told {
     case: String,
     verdict: Verdict,
     seconds: f64,
@@ -95,7 +96,7 @@ struct Outcome {
     again: String,
 }
 
-impl Outcome {
+impl Told {
     /// Lines beside the verdict.
     fn detail(&self) -> Vec<String> {
         match &self.verdict {
@@ -107,13 +108,13 @@ impl Outcome {
 
     fn line(&self, adapter: &str) -> String {
         let detail: String = self.detail().iter().map(|line| format!("\n    {line}")).collect();
-        format!("{adapter} {}: {}{detail}", self.case, self.verdict.name())
+        format!("{adapter} {}: {}{detail}", self.case, self.verdict.outcome().name())
     }
 
     fn document(&self) -> Value {
         json!({
             "name": self.case,
-            "verdict": self.verdict.name(),
+            "verdict": self.verdict.outcome().name(),
             "compared": if let Verdict::Pass(count) = self.verdict { count } else { 0 },
             "seconds": self.seconds,
             "detail": self.detail(),
@@ -121,21 +122,22 @@ impl Outcome {
     }
 }
 
-/// All outcomes on one adapter.
+/// All cases on one adapter.
 struct Tested {
     adapter: String,
     fingerprint: String,
-    outcomes: Vec<Outcome>,
+    cases: Vec<Told>,
 }
 
 impl Tested {
-    /// Outcomes with that verdict.
-    fn count(&self, verdict: &str) -> u64 {
-        self.outcomes.iter().filter(|outcome| outcome.verdict.name() == verdict).count() as u64
+    /// Cases that ended so.
+    fn count(&self, outcome: Outcome) -> u64 {
+        self.cases.iter().filter(|case| case.verdict.outcome() == outcome).count() as u64
     }
 
     fn line(&self, seconds: f64) -> String {
-        let [passed, failed, unsupported] = ["pass", "fail", "unsupported"].map(|verdict| self.count(verdict));
+        let [passed, failed, unsupported] =
+            [Outcome::Pass, Outcome::Fail, Outcome::Unsupported].map(|outcome| self.count(outcome));
         let Tested { adapter, fingerprint, .. } = self;
         format!(
             "{adapter}: {passed} passed, {failed} failed, {unsupported} unsupported in {seconds:.1} s; {fingerprint}"
@@ -146,11 +148,11 @@ impl Tested {
         json!({
             "adapter": self.adapter,
             "fingerprint": self.fingerprint,
-            "level": if level == Level::Full { "full" } else { "quick" },
-            "passed": self.count("pass"),
-            "failed": self.count("fail"),
-            "unsupported": self.count("unsupported"),
-            "cases": self.outcomes.iter().map(Outcome::document).collect::<Vec<_>>(),
+            "level": level.name(),
+            "passed": self.count(Outcome::Pass),
+            "failed": self.count(Outcome::Fail),
+            "unsupported": self.count(Outcome::Unsupported),
+            "cases": self.cases.iter().map(Told::document).collect::<Vec<_>>(),
         })
     }
 }
@@ -161,24 +163,24 @@ fn test(args: &Args, cases: &[Case], index: Option<usize>) -> Result<Tested> {
     let full = args.level == Level::Full;
     let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
     let (name, fingerprint) = (adapter.name.clone(), adapter.fingerprint.clone());
-    let mut tested = Tested { adapter: name, fingerprint, outcomes: Vec::new() };
+    let mut tested = Tested { adapter: name, fingerprint, cases: Vec::new() };
     for case in cases {
         let begun = Instant::now();
         let verdict = adapter.verdict(case, args.level);
         let seconds = begun.elapsed().as_secs_f64();
         let (name, level) = (&adapter.name, if full { " --level full" } else { "" });
         let again = format!("roundlaw verify --adapter {}{level} --filter {}", adapter.choice, case.name);
-        let outcome = Outcome { case: case.name.clone(), verdict, seconds, again };
-        let is_told = full || args.verbose || !matches!(outcome.verdict, Verdict::Pass(_));
+        let told = Told { case: case.name.clone(), verdict, seconds, again };
+        let is_told = full || args.verbose || !matches!(told.verdict, Verdict::Pass(_));
         if is_told && !args.json {
-            print(&outcome.line(name));
+            print(&told.line(name));
         }
         if terminal {
-            let (done, all) = (tested.outcomes.len() + 1, cases.len());
+            let (done, all) = (tested.cases.len() + 1, cases.len());
             let left = start.elapsed().as_secs_f64() / done as f64 * (all - done) as f64;
             eprint!("\r{name}: {done} of {all} cases, {left:.0} s left \x1b[K");
         }
-        tested.outcomes.push(outcome);
+        tested.cases.push(told);
     }
     if terminal {
         eprint!("\r\x1b[K");

@@ -7,6 +7,10 @@ use std::path::PathBuf;
 use super::format_options::FormatOptions;
 use crate::error::Error;
 use crate::verify::Level;
+use crate::words;
+
+/// Options of the cases, which somebody else's codec or product has none of.
+const OF_CASES: [&str; 5] = ["adapter", "level", "filter", "list", "verbose"];
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
@@ -17,7 +21,7 @@ pub struct Args {
     #[arg(long, default_value = "auto")]
     adapter: String,
     /// full: besides, all 2^32 inputs of every element format and rounding.
-    #[arg(long, value_enum, default_value = "quick")]
+    #[arg(long, value_parser = level, default_value = "quick", value_name = "quick|full")]
     level: Level,
     /// Only cases with this in their name.
     #[arg(long, value_name = "TEXT")]
@@ -29,10 +33,10 @@ pub struct Args {
     #[arg(long)]
     verbose: bool,
     /// Check somebody else's codec of --format: rows of f32 bits and code.
-    #[arg(long, value_name = "FILE.csv", requires = "format")]
+    #[arg(long, value_name = "FILE.csv", requires = "format", conflicts_with_all = OF_CASES)]
     codec: Option<PathBuf>,
     /// Check somebody else's product OUT = Z v, Z and v rounded to --format, or taken as they are.
-    #[arg(long, num_args = 3, value_names = ["Z.npy", "V.npy", "OUT.npy"], conflicts_with = "codec")]
+    #[arg(long, num_args = 3, value_names = ["Z.npy", "V.npy", "OUT.npy"], conflicts_with = "codec", conflicts_with_all = OF_CASES)]
     gemv: Vec<PathBuf>,
     #[command(flatten)]
     options: FormatOptions,
@@ -47,6 +51,10 @@ Examples:
   roundlaw verify --adapter 0 --level full --filter codec/e4m3
   roundlaw verify --codec theirs.csv --format e4m3 --overflow ieee
   roundlaw verify --gemv z.npy v.npy out.npy --format mxfp4";
+
+fn level(word: &str) -> Result<Level, String> {
+    words::find(word).ok_or_else(|| format!("allowed are {}", words::listed::<Level>()))
+}
 
 /// Runs the cases on the adapters asked for, or checks somebody else's codec or product.
 pub fn run(args: &Args) -> anyhow::Result<()> {

@@ -1,9 +1,9 @@
-//! Which adapter the text of `--adapter` names.
+//! Which adapter a text names.
 
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterInfo};
 
-/// What `--adapter` may be.
+/// What the text may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Choice<'a> {
     /// The first hardware GPU, else the CPU: software GPUs are slower than it.
@@ -58,11 +58,11 @@ fn select(text: &str, choice: Choice, found: &[AdapterInfo]) -> Result<Option<us
         (Choice::Auto | Choice::Cpu, fitting) => Ok(fitting.first().map(|info| info.index)),
         (_, [one]) => Ok(Some(one.index)),
         (_, []) => Err(Error::NoAdapter(format!(
-            "--adapter {text}: no such adapter, found: {}; `--adapter cpu` needs no GPU",
+            "no adapter is called {text:?}: found are {}; \"cpu\" needs no GPU",
             std::iter::once("cpu".to_string()).chain(found.iter().map(describe)).collect::<Vec<_>>().join(", ")
         ))),
         (_, many) => Err(Error::NoAdapter(format!(
-            "--adapter {text} fits {}: name one by its number",
+            "{text:?} fits {}: name one by its number",
             many.iter().map(|info| describe(info)).collect::<Vec<_>>().join(", ")
         ))),
     }
@@ -110,7 +110,7 @@ mod tests {
         assert!(several.contains("1 (Radeon 7900, vulkan), 2 (Radeon 780M, vulkan)"), "{several}");
         for (text, found) in [("3", &found[..]), ("geforce", &found), ("pci:0", &found), ("0", &[])] {
             let none = chosen(text, found).unwrap_err();
-            assert!(none.contains(&format!("--adapter {text}")) && none.contains("found: cpu"), "{none}");
+            assert!(none.contains(&format!("{text:?}")) && none.contains("found are cpu"), "{none}");
         }
     }
 }

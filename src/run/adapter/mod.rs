@@ -30,7 +30,7 @@ pub trait Adapter: Send + Sync {
 }
 
 /// The adapter that `choice` names, see [`find`], ready to run. A GPU has given the known answers, and is opened again
-/// when it is lost; the CPU is proved by the check of the sweep itself.
+/// when it is lost ([`open_telling`] says so); the CPU is proved by the check of the sweep itself.
 ///
 /// # Errors
 /// [`crate::error::Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
@@ -45,9 +45,17 @@ pub trait Adapter: Send + Sync {
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub fn open(choice: &str) -> Result<Box<dyn Adapter>> {
+    open_telling(choice, |_| ())
+}
+
+/// [`open`], where `tell` gets a line each time that the device is lost and opened again, possibly from another thread.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_telling(choice: &str, tell: impl Fn(&str) + Send + Sync + 'static) -> Result<Box<dyn Adapter>> {
     Ok(match find(choice)? {
         None => Box::new(Cpu),
-        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index)?)))?),
+        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index)?)), tell)?),
     })
 }
 

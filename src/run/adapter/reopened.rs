@@ -11,16 +11,21 @@ use crate::run::rows::Origin;
 const REOPENINGS: u32 = 2;
 
 /// An adapter whose device is opened again when it is lost; what it was executing is executed anew.
-pub struct Reopened<Open> {
+pub struct Reopened<Open, Tell> {
     open: Open,
+    tell: Tell,
     current: Mutex<Arc<dyn Adapter>>,
 }
 
-impl<Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync> Reopened<Open> {
-    /// Opens the device for the first time.
-    pub fn new(open: Open) -> Result<Reopened<Open>> {
+impl<Open, Tell> Reopened<Open, Tell>
+where
+    Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync,
+    Tell: Fn(&str) + Send + Sync,
+{
+    /// Opens the device for the first time. Of every loss `tell` gets a line.
+    pub fn new(open: Open, tell: Tell) -> Result<Reopened<Open, Tell>> {
         let current = Mutex::new(open()?.into());
-        Ok(Reopened { open, current })
+        Ok(Reopened { open, tell, current })
     }
 
     /// The lock is held for opening, never while a plan is executed.
@@ -42,13 +47,17 @@ impl<Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync> Reopened<Open> {
     }
 }
 
-impl<Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync> Adapter for Reopened<Open> {
+impl<Open, Tell> Adapter for Reopened<Open, Tell>
+where
+    Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync,
+    Tell: Fn(&str) + Send + Sync,
+{
     fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
         for _ in 0..REOPENINGS {
             let adapter = self.current();
             match adapter.execute(plan, cohorts) {
                 Err(Error::DeviceLost(reason)) => {
-                    eprintln!("warning: {reason}; opening the device again");
+                    (self.tell)(&format!("{reason}; opening the device again"));
                     self.replace(&adapter)?;
                 }
                 done => return done,

@@ -1,7 +1,9 @@
 //! What in a plan a user would regret.
 
 mod pilot;
+mod work;
 
+use self::work::{DRAW, FUNCTION};
 use crate::format::{Range, Spec};
 use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
 use crate::problem::Sketch;
@@ -10,12 +12,6 @@ use crate::risk::CohortRisk;
 use crate::site::{Grids, Site};
 use crate::theory::{measured, stability};
 
-/// Multiply-adds of f64, about 0.3 ns each, that one trial of a point and the warnings of a whole plan may cost.
-const POINT_WORK: f64 = 2e9;
-const PLAN_WORK: f64 = 1e10;
-/// The same for a transcendental function, as an eigenvalue or a share takes, and for a normal draw.
-const FUNCTION: f64 = 100.0;
-const DRAW: f64 = 4.0;
 /// Rows of a file that tell its largest eigenvalues well enough for a warning.
 const MEASURED: usize = 512;
 /// Warnings that are spelled out.
@@ -34,7 +30,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         work += FUNCTION * own * plan.config.recipes.len() as f64;
         work += (train.step_sizes.len() * train.batches.len()) as f64 * f64::from(point.model);
         work += pilot::work(point).unwrap_or(0.0) + optimum_work(plan, point).unwrap_or(0.0);
-        if index > 0 && work > PLAN_WORK {
+        if index > 0 && work > work::PLAN {
             warnings.push(format!(
                 "problem: only the first {index} of {} points were looked through for warnings",
                 plan.points.len()
@@ -198,7 +194,7 @@ fn optimum_work(plan: &Plan, point: &ProblemPoint) -> Option<f64> {
     let rows = |draw: &SketchDraw| f64::from(draw.rows);
     let entry: f64 = point.sketches.iter().map(|draw| rows(draw) * (DRAW + rows(draw) / 2.0)).sum();
     let work = f64::from(point.problem.dim) * (FUNCTION + entry);
-    (!limited(plan).is_empty() && work <= POINT_WORK).then_some(work)
+    (!limited(plan).is_empty() && work <= work::POINT).then_some(work)
 }
 
 /// The optimum of seed index 0 stands for the expected one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DRAW, FUNCTION, POINT_WORK};
+use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
 use crate::format::{Layout, Spec};
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, spec_at};
@@ -24,7 +24,7 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
     let counted = point.pairs.iter().any(|pair| pair.data.is_counted() || pair.sketch.is_counted())
         || point.features.iter().any(|feature| feature.op.is_counted())
         || point.trajectories.iter().any(|t| t.ops.by_site().iter().any(|(_, op)| op.is_counted()));
-    (counted && entries <= ENTRIES && work <= POINT_WORK).then_some(work)
+    (counted && entries <= ENTRIES && work <= work::POINT).then_some(work)
 }
 
 /// Recipes that clip or overflow much of what a site sees: each is trained on the first samples, with one batch and

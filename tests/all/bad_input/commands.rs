@@ -136,7 +136,7 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
             ("quantize --format int8 --step 1 in.npy o.npy --scales s.npy", &["--scales", "blocks share a scale"]),
             (
                 "quantize --format e4m3 --rounding stochastic in.npy o.npy --random few.npy",
-                &["--random few.npy has 3 words", "80, one per element"],
+                &["--random few.npy: there are 3 words", "80, one per element"],
             ),
             (
                 "quantize --format e4m3 --rounding stochastic in.npy o.npy --random v.npy",
@@ -148,7 +148,7 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
             ),
             (
                 "quantize --format e4m3 in.npy o.npy --random words.npy",
-                &["--random", "allowed with --rounding stochastic or dither"],
+                &["--random words.npy: ", "allowed with rounding stochastic or dither"],
             ),
         ],
     );
@@ -168,6 +168,16 @@ fn the_command_line_names_what_belongs_together() {
             ("verify --gemv in.npy v.npy", &["--gemv", "3 values"]),
             ("verify --codec t.csv --format e4m3 --gemv in.npy v.npy out.npy", &["--codec", "--gemv"]),
             ("verify --level medium", &["--level", "quick, full"]),
+            ("verify --codec t.csv --format e4m3 --adapter cpu", &["--codec", "--adapter"]),
+            ("verify --codec t.csv --format e4m3 --level quick", &["--codec", "--level"]),
+            ("verify --codec t.csv --format e4m3 --filter e4m3", &["--codec", "--filter"]),
+            ("verify --list --codec t.csv --format e4m3", &["--codec", "--list"]),
+            ("verify --codec t.csv --format e4m3 --verbose", &["--codec", "--verbose"]),
+            ("verify --gemv in.npy v.npy out.npy --adapter cpu", &["--gemv", "--adapter"]),
+            ("verify --gemv in.npy v.npy out.npy --level full", &["--gemv", "--level"]),
+            ("verify --gemv in.npy v.npy out.npy --filter gemv", &["--gemv", "--filter"]),
+            ("verify --gemv in.npy v.npy out.npy --list", &["--gemv", "--list"]),
+            ("verify --verbose --gemv in.npy v.npy out.npy", &["--gemv", "--verbose"]),
             ("formats e4m3", &["e4m3"]),
         ],
     );
@@ -188,6 +198,10 @@ fn a_table_of_codes_has_two_numbers_a_row() {
         ("1,2\n1.5,2\n", &["t.csv, line 2: \"1.5,2\"", "f32 bits and a code of 8 bits"]),
         ("", &["--codec t.csv", "no row", "0x43e80000,0x7e"]),
         ("bits,code\n", &["--codec t.csv", "no row"]),
+        ("\r\nbits,code\r\n\r\n1,2\r\n \r\nrubbish\r\n", &["t.csv, line 6: \"rubbish\"", "0x43e80000,0x7e"]),
+        ("\"bits\",\"code\"\n1,2\n\"1\",\"256\"\n", &["t.csv, line 3", "a code of 8 bits"]),
+        ("1,2\nbits,code\n", &["t.csv, line 2: \"bits,code\"", "a code of 8 bits"]),
+        ("1,2\n\"1,2\n1,2\n", &["t.csv, line 2", "a code of 8 bits"]),
     ] {
         fs::write(place.path("t.csv"), text).unwrap();
         all_refused(&place, "", &[(line, parts)]);
@@ -203,7 +217,12 @@ fn a_table_of_codes_has_two_numbers_a_row() {
             ("verify --codec t.csv --format e4m3 --rounding stochastic", &["--codec", single]),
         ],
     );
-    assert_eq!(place.run(&["verify", "--codec", "t.csv", "--format", "e4m3"]).status.code(), Some(0));
+    for text in ["0x43e80000,0x7e\n", "\"bits\",\"code\"\r\n\"0x43e80000\",\"126\"\r\n", "\n 0x43e80000 , 126 \n \n"] {
+        fs::write(place.path("t.csv"), text).unwrap();
+        let output = place.run(&["verify", "--codec", "t.csv", "--format", "e4m3"]);
+        assert_eq!(output.status.code(), Some(0), "{text:?}: {}", stderr(&output));
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with("1 rows"), "{text:?}");
+    }
     fs::write(place.path("t.csv"), "0x7fc00001,0x7fc00001\n").unwrap();
     assert_eq!(place.run(&["verify", "--codec", "t.csv", "--format", "fp32"]).status.code(), Some(0));
 }

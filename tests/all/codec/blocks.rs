@@ -24,7 +24,7 @@ fn shared(name: &str, size: u32, mode: ScaleMode) -> Quantizer {
 fn run(quantizer: &Quantizer, input: &[f32]) -> Quantized {
     let bits: Vec<u32> = input.iter().map(|x| x.to_bits()).collect();
     let op = operation(quantizer, false, &bits);
-    Job { op, input: &bits, columns: bits.len(), words: &[] }.run()
+    Job { op, input: &bits, columns: bits.len(), words: Default::default() }.run()
 }
 
 fn values(done: &Quantized) -> Vec<f32> {

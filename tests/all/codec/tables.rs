@@ -128,7 +128,7 @@ fn blocks_have_the_scales_and_values_of_gfloat() {
     let mut differ = Vec::new();
     for row in rows(BLOCK) {
         let (input, values) = (words(row[2]), words(row[4]));
-        let job = Job { op: QuantOp::of(&quantizer(row[0])), input: &input, columns: 32, words: &[] };
+        let job = Job { op: QuantOp::of(&quantizer(row[0])), input: &input, columns: 32, words: Default::default() };
         let done = job.run();
         assert_eq!(done.scales, [hex(row[3])], "{row:?}");
         for (k, (found, theirs)) in done.elements.iter().zip(&values).enumerate() {

@@ -41,7 +41,7 @@ fn an_interrupted_sweep_is_continued() {
         assert!(done >= 3 && done < SEEDS as usize, "{done} parts");
         let runs = CELLS * done;
         let message = format!("after {runs} of {} runs", CELLS * SEEDS as usize);
-        refused(&output, 5, &["interrupted", &message, "continues"]);
+        refused(&output, 5, &["stopped", &message, "continues"]);
         assert!(output.stdout.is_empty());
 
         // Three more are enough to see it go on.
