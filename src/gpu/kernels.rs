@@ -5,7 +5,7 @@ use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::twin::{Member, Twin};
 
 /// One WGSL file whose entry point is `main`. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two)
-/// are common to all; what else a kernel binds, [`super::facts`] reads from the file.
+/// are common to all; what else a kernel binds, `facts.rs` reads from the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernel {
     /// File and label.

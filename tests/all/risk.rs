@@ -158,8 +158,9 @@ fn the_risk_is_that_of_the_size_and_of_no_other() {
             let v = wide(values(model as usize, 2));
             let s = truth.sketch(model);
             assert_eq!(s.is_none(), models.is_empty(), "S is there with a sketch");
-            let seen =
-                |i: usize| s.as_ref().map_or(v[i], |s| v.iter().enumerate().map(|(j, v)| s[j * 9 + i] * v).sum());
+            let seen = |i: usize| {
+                s.as_ref().map_or_else(|| v[i], |s| v.iter().enumerate().map(|(j, v)| s[j * 9 + i] * v).sum())
+            };
             let expected: f64 = (0..9).map(|i| lambda[i] * (seen(i) - truth.target[i]).powi(2)).sum();
             let found = risk.risk(&v).unwrap().unwrap().reducible;
             assert!((found - expected).abs() <= 1e-9 * expected, "{problem}, M = {model}: {found} and {expected}");
