@@ -1,4 +1,4 @@
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         rows.retain(|replayed| replayed.row.seen == seen);
         if rows.is_empty() {
             let run = args.run;
-            return Err(Error::Input(format!("--seen {seen}: run {run} has rows after {due:?} samples")).into());
+            let due: Vec<String> = due.iter().map(u64::to_string).collect();
+            let allowed = due.join(", ");
+            return Err(Error::Input(format!("--seen {seen}: of run {run} allowed are {allowed}")).into());
         }
     }
     rows.iter().for_each(|replayed| print(&describe(replayed)));
@@ -126,11 +128,16 @@ fn differences(stored: &Row, reference: &Row) -> String {
         }
     };
     tell("v_digest", stored.v_digest.clone(), reference.v_digest.clone());
-    tell("diverged_at", format!("{:?}", stored.diverged_at), format!("{:?}", reference.diverged_at));
+    tell("diverged_at", shown(stored.diverged_at), shown(reference.diverged_at));
     for ((name, have), (_, want)) in risks(stored).into_iter().zip(risks(reference)) {
-        tell(name, format!("{have:?}"), format!("{want:?}"));
+        tell(name, shown(have), shown(want));
     }
     if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
+}
+
+/// A number of a row, or what a row without it has.
+fn shown(number: Option<impl Display>) -> String {
+    number.map_or_else(|| "null".into(), |number| number.to_string())
 }
 
 /// Risk after every update, as CSV.

@@ -3,6 +3,7 @@
 //! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
 pub mod binary32;
+mod constants;
 mod law;
 mod layout;
 mod limits;
@@ -16,9 +17,10 @@ mod splitting;
 
 use std::sync::LazyLock;
 
+pub use constants::{class, direction, policy};
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
 pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
-pub use op::{QuantOp, class, direction, policy};
+pub use op::QuantOp;
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind, number};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
 pub use quantizer::Quantizer;

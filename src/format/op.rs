@@ -2,59 +2,10 @@
 
 use super::{
     BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Subnormals,
+    class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
-
-/// What the codec does at a site.
-pub mod class {
-    pub const NONE: u32 = 0;
-    /// A float or fixed grid.
-    pub const SCALAR: u32 = 1;
-    /// A grid, scaled by the power of two of a block.
-    pub const BLOCK: u32 = 2;
-    /// Whole numbers behind a multiplication by the reciprocal of a step.
-    pub const STEP: u32 = 3;
-    /// Roots of two.
-    pub const LOGARITHMIC: u32 = 4;
-    /// A grid, scaled by the E4M3 number of a block and the f32 of the tensor.
-    pub const TWO_LEVEL: u32 = 5;
-    /// Powers of two without a zero.
-    pub const EXPONENT: u32 = 6;
-    pub const ADDITIVE: u32 = 7;
-    pub const RELATIVE: u32 = 8;
-}
-
-/// [`Direction`] as [`QuantOp::rounding`] has it.
-pub mod direction {
-    use super::Direction;
-
-    pub const NEAREST_EVEN: u32 = Direction::NearestEven as u32;
-    pub const STOCHASTIC: u32 = Direction::Stochastic as u32;
-    pub const NEAREST_AWAY: u32 = Direction::NearestAway as u32;
-    pub const TOWARD_ZERO: u32 = Direction::TowardZero as u32;
-    pub const UP: u32 = Direction::Up as u32;
-    pub const DOWN: u32 = Direction::Down as u32;
-    pub const DITHER: u32 = Direction::Dither as u32;
-}
-
-/// Bits of [`QuantOp::policy`].
-pub mod policy {
-    /// Values beyond the largest one become an infinity or NaN.
-    pub const OVERFLOWS: u32 = 1;
-    /// NaN becomes the largest value; in blocks, NaN and infinities become the largest f32.
-    pub const SATFINITE: u32 = 2;
-    /// Subnormal inputs count as zero.
-    pub const FLUSHES: u32 = 4;
-    /// Half a unit joins the random bits.
-    pub const ZERO_MEAN: u32 = 8;
-    /// Codes are two's complement: there is one zero.
-    pub const INTEGER: u32 = 16;
-    /// Below the smallest normal number lies nothing but zero.
-    pub const ABRUPT: u32 = 32;
-    /// A code says by itself which sign its number has.
-    pub const OWN_SIGN: u32 = 64;
-}
 
 twin! {
     /// A site's operation as plain words: the reference, the fast CPU code and the shaders read the same.

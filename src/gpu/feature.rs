@@ -1,5 +1,6 @@
 //! The host of shaders/feature.wgsl: every feature vector of a block.
 
+use super::in_words::Feature;
 use super::kernels::FEATURE;
 use super::launch::Block;
 use super::operands::Operand;
@@ -8,9 +9,8 @@ use super::pipeline::Bound;
 use super::samples::Samples;
 use super::tally::{FEATURE_TALLY, TALLY};
 use crate::error::Result;
-use crate::format::{QuantOp, policy};
+use crate::format::policy;
 use crate::plan;
-use crate::twin::twin;
 
 params! {
     pub struct Params {
@@ -23,26 +23,6 @@ params! {
         pub features_at: u32,
         /// Rows of the sketch that a slot has counts of.
         pub sketch_rows: u32,
-    }
-}
-
-twin! {
-    /// One feature vector of every sample.
-    pub struct Feature {
-        /// First product, and their number.
-        pub product: u32,
-        pub products: u32,
-        pub model: u32,
-        pub scale: f32,
-        /// Deviation of the closed tail.
-        pub tail: f32,
-        /// First word in z.
-        pub z_at: u32,
-        /// 1 + number of the operation on x whose counts may hold a nan, or 0; then the same on G.
-        pub data_op: u32,
-        pub sketch_op: u32,
-        pub factor: QuantOp,
-        pub op: QuantOp,
     }
 }
 

@@ -1,20 +1,8 @@
 //! How shaders read the structs that stand in `words`: written from the host's members, so that no order of reads is
 //! kept by hand.
 
-use super::{feature, operands, slice, train};
-use crate::format::QuantOp;
-use crate::plan::StepSize;
+use super::in_words::IN_WORDS;
 use crate::twin::Shared;
-
-/// Structs that lists behind the parameters consist of.
-pub const IN_WORDS: &[Shared] = &[
-    Shared::of::<QuantOp>(),
-    Shared::of::<slice::SplitOp>(),
-    Shared::of::<operands::Product>(),
-    Shared::of::<feature::Feature>(),
-    Shared::of::<StepSize>(),
-    Shared::of::<train::Run>(),
-];
 
 /// `SplitOp` as split_op.
 fn snake(name: &str) -> String {
@@ -54,6 +42,7 @@ pub fn loaders(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::StepSize;
 
     #[test]
     fn a_loader_reads_every_member_where_the_host_has_it() {

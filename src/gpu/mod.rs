@@ -10,6 +10,7 @@ mod draw;
 mod facts;
 mod feature;
 mod gemv;
+mod in_words;
 pub mod kernels;
 mod known;
 mod launch;

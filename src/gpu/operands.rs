@@ -1,9 +1,9 @@
 //! What a launch multiplies: operations on covariates and on the sketch, and the components of their results.
 
-use super::slice::{SLICE_OPS, SplitOp};
+use super::in_words::{Product, SplitOp};
+use super::slice::SLICE_OPS;
 use crate::format::{QuantOp, WHOLE};
 use crate::plan::ProblemPoint;
-use crate::twin::twin;
 
 /// Loops of draw for a slice but for its operations, and those for them: a test counts the shader's. Iterations of a
 /// loop include its last test, which some devices count towards their limit.
@@ -32,15 +32,6 @@ impl Operand {
     fn loops(&self) -> u64 {
         let loops: [u64; OPERATION_LOOPS] = [1, FOUR, 2, FOUR, 4 * (1 + u64::from(self.split.components))];
         loops.iter().sum()
-    }
-}
-
-twin! {
-    /// A component of x times a component of G, for so many rows.
-    pub struct Product {
-        pub x: u32,
-        pub g: u32,
-        pub rows: u32,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The host of shaders/project.wgsl: products of the components of x and G, panel by panel.
 
+use super::in_words::Product;
 use super::kernels::PROJECT;
 use super::launch::Block;
-use super::operands::Product;
 use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;

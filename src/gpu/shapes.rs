@@ -1,8 +1,9 @@
 //! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
 use super::facts::needs;
+use super::in_words::Product;
 use super::kernels::model_size;
-use super::operands::{Operand, Operands, PairAt, Product, components_of, operands, slice_loops};
+use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
 use super::tally::{FEATURE_TALLY, TALLY};
 
 use super::slice::{LANES, SLICE};

@@ -1,7 +1,6 @@
 //! What draw and sketch have in common: a panel of columns, and the operations on it. Twin of shaders/slice.wgsl.
 
 use crate::cpu::lanes;
-use crate::format::QuantOp;
 use crate::reference;
 use crate::twin::{constants, twin};
 
@@ -16,16 +15,6 @@ constants! {
     pub const SLICE: u32 = 128;
     /// Operations of one dispatch, at most: their tallies lie in workgroup memory.
     pub const SLICE_OPS: u32 = 32;
-}
-
-twin! {
-    /// An operation, and the components that its results are cut into.
-    pub struct SplitOp {
-        pub op: QuantOp,
-        pub components: u32,
-        /// Significant bits of each component.
-        pub bits: u32,
-    }
 }
 
 twin! {

@@ -2,9 +2,10 @@
 
 use bytemuck::Zeroable;
 
+use super::in_words::SplitOp;
 use super::operands::{Operand, first_component};
 use super::params::Tail;
-use super::slice::{Panel, SplitOp};
+use super::slice::Panel;
 
 /// What a dispatch does to its vectors.
 #[derive(Clone, Copy)]

@@ -7,8 +7,9 @@ use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Block, Expression, Literal, Module, ScalarKind, Statement, StructMember, TypeInner};
 
 use super::facts::{Facts, Needs, module, needs};
+use super::in_words::IN_WORDS;
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
-use super::loaders::{self, IN_WORDS};
+use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
 use super::train::schedule::{OTHER_LOOPS, UNIT_LOOPS};
 use super::{draw, probe, project, slice, tally, train};

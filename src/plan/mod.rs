@@ -124,6 +124,12 @@ impl Plan {
     pub fn run_id(&self, seed_index: u32, cell: u64) -> u64 {
         u64::from(seed_index) * self.cells.len() as u64 + cell
     }
+
+    /// The first cell of a problem point, which stands for the point's cohorts where one cell must.
+    pub(crate) fn first_cell(&self, point: usize) -> Result<u64> {
+        let first = self.cells.iter().position(|cell| cell.problem == point);
+        first.map(|cell| cell as u64).ok_or_else(|| Error::Other(format!("problem point {point} has no cell")))
+    }
 }
 
 fn gcd(a: u64, b: u64) -> u64 {

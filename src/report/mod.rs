@@ -57,7 +57,7 @@ pub fn write(
         totals.add(&row);
     }
     if totals.runs == 0 {
-        let what = "no finished run to report; run the experiment, or merge its parts, first";
+        let what = "no finished run to report: `roundlaw sweep` first";
         return Err(Error::Input(format!("{}: {what}", dir.display())));
     }
     let spectra = store::spectra(dir)?;

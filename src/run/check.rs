@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::adapter::Adapter;
-use super::cohorts::first_cell;
 use crate::cpu::clean_sketch;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Difference, Plan, Snapshot, Trajectory, first_difference};
@@ -60,7 +59,7 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
         found => found,
     };
     if let Some(difference) = before {
-        return mismatch(first_cell(plan, cohort.point)?, None, None, difference);
+        return mismatch(plan.first_cell(cohort.point)?, None, None, difference);
     }
     let expected = reference::cohort(plan, cohort, None);
     let Some((index, difference)) = first_difference(&expected, rows) else { return Ok(None) };

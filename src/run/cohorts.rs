@@ -173,12 +173,6 @@ pub fn end_if_asked(stop: &AtomicBool, done: u64, all: u64, kept: &str) -> Resul
     }
 }
 
-/// The first cell of a problem point: it stands for the point's cohorts where one cell must.
-pub fn first_cell(plan: &Plan, point: usize) -> Result<u64> {
-    let first = plan.cells.iter().position(|cell| cell.problem == point);
-    first.map(|cell| cell as u64).ok_or_else(|| Error::Other(format!("problem point {point} has no cell")))
-}
-
 /// Cohorts of a launch: what the adapter holds at once, but no more than some minutes of one CPU core, so that
 /// progress, Ctrl-C and a part's loss stay small.
 pub fn at_once(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {

@@ -105,8 +105,7 @@ impl Parts<'_> {
 
 /// Cohorts of the shard that no part holds yet.
 fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let first_cells: Vec<u64> =
-        (0..plan.points.len()).map(|point| cohorts::first_cell(plan, point)).collect::<Result<_>>()?;
+    let first_cells: Vec<u64> = (0..plan.points.len()).map(|point| plan.first_cell(point)).collect::<Result<_>>()?;
     let done = store.done_seeds(&first_cells)?;
     let mut cohorts = plan.cohorts(shard);
     cohorts.retain(|cohort| !done.contains(&(first_cells[cohort.point], cohort.seed_index)));

@@ -9,6 +9,7 @@ use wgpu::Buffer;
 
 use self::schedule::{Progress, advance, budget};
 pub use self::state::RunState;
+use super::in_words::Run;
 use super::kernels::TRAIN;
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};
@@ -17,9 +18,9 @@ use super::samples::Samples;
 use super::tally::FEATURE_TALLY;
 use crate::error::Result;
 use crate::format::QuantOp;
-use crate::plan::{StepSize, TrainOps, Trajectory};
+use crate::plan::{TrainOps, Trajectory};
 use crate::reference;
-use crate::twin::{constants, twin};
+use crate::twin::constants;
 
 /// Words read back at once, about.
 const READ_WORDS: u64 = 1 << 24;
@@ -34,33 +35,6 @@ params! {
         pub first_sample: u32,
         /// Whether the average is kept.
         pub average: u32,
-    }
-}
-
-twin! {
-    /// What a dispatch does of a run, for every slot.
-    pub struct Run {
-        /// In `status`.
-        pub index: u32,
-        pub model: u32,
-        pub batch: u32,
-        pub feature: u32,
-        /// First word in z, as activations read it and as Z^T r does.
-        pub z_at: u32,
-        pub gradient_z_at: u32,
-        pub step: StepSize,
-        /// Its [`TrainOps`].
-        pub ops_at: u32,
-        pub update: u32,
-        /// Of the update, the first to do.
-        pub unit: u32,
-        /// To do.
-        pub units: u32,
-        /// Sample of the buffers.
-        pub batch_start: u32,
-        pub state_at: u32,
-        /// Of a slot.
-        pub state_words: u32,
     }
 }
 

@@ -34,8 +34,8 @@ impl Choice<'_> {
             Choice::Auto => gpu::is_hardware(info),
             Choice::Cpu => false,
             Choice::Index(index) => info.index == *index,
-            Choice::Pci(bus) => info.pci.eq_ignore_ascii_case(bus),
-            Choice::Name(part) => info.name.to_lowercase().contains(&part.to_lowercase()),
+            Choice::Pci(bus) => !bus.is_empty() && info.pci.eq_ignore_ascii_case(bus),
+            Choice::Name(part) => !part.is_empty() && info.name.to_lowercase().contains(&part.to_lowercase()),
         }
     }
 }
@@ -108,7 +108,14 @@ mod tests {
         assert_eq!(chosen("pci:0000:0A:00.0", &found), Ok(Some(2)));
         let several = chosen("radeon", &found).unwrap_err();
         assert!(several.contains("1 (Radeon 7900, vulkan), 2 (Radeon 780M, vulkan)"), "{several}");
-        for (text, found) in [("3", &found[..]), ("geforce", &found), ("pci:0", &found), ("0", &[])] {
+        for (text, found) in [
+            ("3", &found[..]),
+            ("", &found[..1]),
+            ("pci:", &found[..1]),
+            ("geforce", &found),
+            ("pci:0", &found),
+            ("0", &[]),
+        ] {
             let none = chosen(text, found).unwrap_err();
             assert!(none.contains(&format!("{text:?}")) && none.contains("found are cpu"), "{none}");
         }
