@@ -1,4 +1,4 @@
-use std::fmt::{Display, Write as _};
+use std::fmt::{Debug, Write as _};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -136,8 +136,8 @@ fn differences(stored: &Row, reference: &Row) -> String {
 }
 
 /// A number of a row, or what a row without it has.
-fn shown(number: Option<impl Display>) -> String {
-    number.map_or_else(|| "null".into(), |number| number.to_string())
+fn shown(number: Option<impl Debug>) -> String {
+    number.map_or_else(|| "null".into(), |number| format!("{number:?}"))
 }
 
 /// Risk after every update, as CSV.

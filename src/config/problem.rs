@@ -10,47 +10,15 @@ use super::input::input;
 use super::{MAX_DIM, MAX_PROBLEMS};
 use crate::config::keys::{Keys, boolean, distinct, from_list, integer, number, values, word};
 use crate::error::{Error, Result};
-use crate::problem::{self, Problem, Sketch, Spectrum, Tail, Target};
+use crate::problem::{self, Problem, Sampling, Sketch, SketchKind, Spectrum, SpectrumKind, Tail, Target, TargetKind};
 use crate::words::{Word, listed};
 
 const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
 
-#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-enum Sampling {
-    Ambient,
-}
-
-#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-enum SpectrumKind {
-    Power,
-    Exponential,
-    Logarithmic,
-    File,
-}
-
-#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-enum TargetKind {
-    Gaussian,
-    Ones,
-    Source,
-    File,
-}
-
-#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "kebab-case")]
-enum SketchKind {
-    Gaussian,
-    None,
-    File,
-}
-
 pub(super) fn problems(mut keys: Keys, base: &Path) -> Result<Vec<Problem>> {
     let sketches = values(&mut keys, "sketch", plain("gaussian"))?;
     let sketches = distinct("problem.sketch", &sketches, |value| sketch(value, base))?;
-    for value in &values(&mut keys, "sampling", Value::from("ambient"))? {
+    for value in &values(&mut keys, "sampling", Value::from(<&str>::from(Sampling::default())))? {
         word::<Sampling>("problem.sampling", value)?;
     }
     let bases = match keys.take("covariates") {

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::covariates::Order;
 use super::{Check, Checkpoints, Config, Output};
-use crate::problem::{Covariates, Input, Problem, Sketch, Spectrum, Target};
+use crate::problem::{Covariates, Input, Problem, Sampling, Sketch, Spectrum, Target};
 use crate::site::Site;
 
 /// The whole config as TOML.
@@ -66,7 +66,7 @@ fn body(config: &Config, name: Name) -> String {
     key("target", &|p| target_text(&p.target, name));
     key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
     key("sketch", &|p| Some(sketch_text(&p.sketch, name)));
-    key("sampling", &|_| Some("\"ambient\"".into()));
+    key("sampling", &|_| Some(format!("{:?}", <&str>::from(Sampling::default()))));
     key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
     key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates, name)));
     text += "\n[train]\n";
@@ -106,32 +106,38 @@ fn input_text(path: &str, hash: &str, input: &Input, name: Name) -> String {
     format!("{path} = {}, {hash} = \"{}\"", Value::from(name(input)), input.digest())
 }
 
+fn table(kind: impl Into<&'static str>, rest: &str) -> String {
+    let kind = format!("kind = {:?}", kind.into());
+    if rest.is_empty() { format!("{{ {kind} }}") } else { format!("{{ {kind}, {rest} }}") }
+}
+
 fn spectrum_text(spectrum: &Spectrum, name: Name) -> Option<String> {
-    Some(match spectrum {
-        Spectrum::Power { exponent } => format!("{{ kind = \"power\", exponent = {exponent:?} }}"),
-        Spectrum::Exponential { rate } => format!("{{ kind = \"exponential\", rate = {rate:?} }}"),
-        Spectrum::Logarithmic { exponent } => format!("{{ kind = \"logarithmic\", exponent = {exponent:?} }}"),
-        Spectrum::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+    let rest = match spectrum {
+        Spectrum::Power { exponent } | Spectrum::Logarithmic { exponent } => format!("exponent = {exponent:?}"),
+        Spectrum::Exponential { rate } => format!("rate = {rate:?}"),
+        Spectrum::File(input) => input_text("path", "hash", input, name),
         Spectrum::Covariates(_) => return None,
-    })
+    };
+    Some(table(spectrum.kind()?, &rest))
 }
 
 fn target_text(target: &Target, name: Name) -> Option<String> {
-    Some(match target {
-        Target::Gaussian => "{ kind = \"gaussian\" }".into(),
-        Target::Ones => "{ kind = \"ones\" }".into(),
-        Target::Source { exponent } => format!("{{ kind = \"source\", exponent = {exponent:?} }}"),
-        Target::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
+    let rest = match target {
+        Target::Gaussian | Target::Ones => String::new(),
+        Target::Source { exponent } => format!("exponent = {exponent:?}"),
+        Target::File(input) => input_text("path", "hash", input, name),
         Target::Labels(_) => return None,
-    })
+    };
+    Some(table(target.kind()?, &rest))
 }
 
 fn sketch_text(sketch: &Sketch, name: Name) -> String {
-    match sketch {
-        Sketch::Gaussian { nested } => format!("{{ kind = \"gaussian\", nested = {nested} }}"),
-        Sketch::None => "{ kind = \"none\" }".into(),
-        Sketch::File(input) => format!("{{ kind = \"file\", {} }}", input_text("path", "hash", input, name)),
-    }
+    let rest = match sketch {
+        Sketch::Gaussian { nested } => format!("nested = {nested}"),
+        Sketch::None => String::new(),
+        Sketch::File(input) => input_text("path", "hash", input, name),
+    };
+    table(sketch.kind(), &rest)
 }
 
 fn covariates_text(covariates: &Covariates, name: Name) -> String {

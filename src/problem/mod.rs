@@ -2,6 +2,7 @@
 
 mod covariates;
 mod input;
+mod kinds;
 mod sketch;
 mod spectrum;
 mod target;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 pub use covariates::Covariates;
 pub use input::Input;
+pub use kinds::{Sampling, SketchKind, SpectrumKind, TargetKind};
 pub use sketch::{sketch_entry, sketch_norm};
 pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
 pub use target::{target, total};
@@ -86,12 +88,10 @@ pub enum Tail {
 impl Spectrum {
     /// The text of a row's column.
     pub fn canonical(&self) -> String {
-        match self {
-            Spectrum::Power { .. } => "power".into(),
-            Spectrum::Exponential { .. } => "exponential".into(),
-            Spectrum::Logarithmic { .. } => "logarithmic".into(),
-            Spectrum::File(input) => input.canonical(),
-            Spectrum::Covariates(covariates) => covariates.canonical(),
+        match (self, self.kind()) {
+            (Spectrum::File(input), _) => input.canonical(),
+            (Spectrum::Covariates(covariates), _) => covariates.canonical(),
+            (_, kind) => kind.map_or("", Into::into).into(),
         }
     }
 
@@ -108,12 +108,10 @@ impl Spectrum {
 impl Target {
     /// The text of a row's column.
     pub fn canonical(&self) -> String {
-        match self {
-            Target::Gaussian => "gaussian".into(),
-            Target::Ones => "ones".into(),
-            Target::Source { .. } => "source".into(),
-            Target::File(input) => input.canonical(),
-            Target::Labels(labels) => format!("labels {}", labels.canonical().trim_start_matches("file ")),
+        match (self, self.kind()) {
+            (Target::File(input), _) => input.canonical(),
+            (Target::Labels(labels), _) => format!("labels {}", labels.canonical().trim_start_matches("file ")),
+            (_, kind) => kind.map_or("", Into::into).into(),
         }
     }
 
@@ -129,10 +127,9 @@ impl Sketch {
     /// The text of a row's column.
     pub fn canonical(&self) -> String {
         match self {
-            Sketch::Gaussian { nested: true } => "gaussian".into(),
-            Sketch::Gaussian { nested: false } => "gaussian nested=false".into(),
-            Sketch::None => "none".into(),
+            Sketch::Gaussian { nested: false } => format!("{} nested=false", <&str>::from(self.kind())),
             Sketch::File(input) => input.canonical(),
+            Sketch::Gaussian { nested: true } | Sketch::None => <&str>::from(self.kind()).into(),
         }
     }
 }

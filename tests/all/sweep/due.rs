@@ -54,5 +54,5 @@ fn a_replay_names_the_rows_of_its_own_run() {
     let plan = Plan::new(Config::load(&place.path("out/config.toml"), &[]).unwrap()).unwrap();
     assert_eq!(plan.cells()[12].samples, 16);
     let out = place.path("out").display().to_string();
-    refused(&run(&["replay", &out, "--run", "12", "--seen", "40"]), 2, &["--seen", "[8, 16] samples"]);
+    refused(&run(&["replay", &out, "--run", "12", "--seen", "40"]), 2, &["--seen", "of run 12 allowed are 8, 16"]);
 }
