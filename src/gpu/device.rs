@@ -24,6 +24,8 @@ pub struct Context {
     device: Device,
     queue: Queue,
     tables: Buffer,
+    /// Workgroups of a dispatch along an axis, at most.
+    most_groups: u32,
     pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
     /// The last dispatch.
@@ -46,7 +48,9 @@ impl Context {
             locked(&seen).error.get_or_insert(error.to_string());
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
-        Context { device, queue, tables, pipelines: Mutex::default(), trouble, submitted: Mutex::default() }
+        let most_groups = device.limits().max_compute_workgroups_per_dimension;
+        let (pipelines, submitted) = (Mutex::default(), Mutex::default());
+        Context { device, queue, tables, most_groups, pipelines, trouble, submitted }
     }
 
     /// The first error since the device was opened, if any.
@@ -106,7 +110,7 @@ impl Context {
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
-        dispatch.assert_fits(&pipeline.facts, self.device.limits().max_compute_workgroups_per_dimension);
+        dispatch.assert_fits(&pipeline.facts, self.most_groups);
         let params = self.filled(dispatch.kernel.name, &dispatch.params.words);
         let buffers = dispatch.buffers.iter().map(|bound| bound.buffer);
         let bound = [&params, &self.tables].into_iter().chain(buffers).zip(0..);

@@ -47,6 +47,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
         started,
         cohorts: part_cohorts(plan, launch),
         open: Vec::new(),
+        rows: Vec::new(),
         summary: Summary::default(),
     };
     let progress = Progress::new(all);
@@ -76,26 +77,28 @@ struct Parts<'a> {
     started: Instant,
     /// Cohorts of a part: whole launches.
     cohorts: usize,
-    /// What the next part holds so far.
-    open: Vec<CohortRows>,
+    /// What the next part holds so far: the cohorts, and their rows.
+    open: Vec<Cohort>,
+    rows: Vec<Row>,
     summary: Summary,
 }
 
 impl Parts<'_> {
     fn add(&mut self, done: CohortRows) {
         self.summary.add(&done);
-        self.open.push(done);
+        self.open.push(done.cohort);
+        self.rows.extend(done.rows);
     }
 
     /// Stores the part and tells the manifest.
     fn close(&mut self) -> Result<()> {
-        let Some(first) = self.open.first() else { return Ok(()) };
         // A cohort is stored once, so the first one names its part.
-        let Cohort { point, seed_index } = first.cohort;
+        let Some(&Cohort { point, seed_index }) = self.open.first() else { return Ok(()) };
         let name = format!("{}-seed{seed_index:08}-point{point}", self.shard);
-        let mut rows: Vec<Row> = self.open.drain(..).flat_map(|done| done.rows).collect();
-        rows.sort_by(|a, b| a.key().cmp(&b.key()));
-        self.store.write(&name, &rows)?;
+        self.rows.sort_by(|a, b| a.key().cmp(&b.key()));
+        self.store.write(&name, &self.rows)?;
+        self.open.clear();
+        self.rows.clear();
         self.summary.seconds = self.started.elapsed().as_secs_f64();
         let origin = self.adapter.origin();
         let session = provenance::session(self.plan, &origin, self.shard, self.first_run, &self.summary);
