@@ -196,6 +196,7 @@ fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3
     let sketched = point.problem.is_sketched();
     // One factor for all of x multiplies the projections: the covariates stay as they are.
     let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
+    // Without a sketch there is no draw, and none is read.
     let draw = point.draw_of(model).unwrap_or_default();
     let splitting = match sketched {
         true => Splitting::new(data.precision(grids.data), sketch.precision(grids.sketch)),
