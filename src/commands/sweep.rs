@@ -8,6 +8,7 @@ use crate::error::{Error, Result, exit};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 use crate::store::paths;
+use crate::streams::tell;
 use crate::watch::Watch;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
@@ -40,13 +41,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
-    for warning in warnings::warnings(&plan, &Watch::default())? {
-        eprintln!("warning: {warning}");
-    }
     let watch = interrupted()?;
-    let adapter = adapter::open_telling(&args.adapter, &watch, |line| eprintln!("warning: {line}"))
+    for warning in warnings::warnings(&plan, &watch.share(0.0))? {
+        tell(&format!("warning: {warning}"));
+    }
+    let adapter = adapter::open_telling(&args.adapter, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
-    eprintln!("{} runs on {}", plan.runs(), adapter.origin().adapter);
+    tell(&format!("{} runs on {}", plan.runs(), adapter.origin().adapter));
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
@@ -55,13 +56,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     super::report::write(&args.out)
         .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
-    eprintln!(
+    tell(&format!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
         paths::report(&args.out).display()
-    );
+    ));
     Ok(())
 }
 
@@ -83,7 +84,7 @@ fn interrupted() -> anyhow::Result<Watch> {
             std::process::exit(exit::INCOMPLETE.into());
         }
         asked.stop();
-        eprintln!("stopping after the part in flight (again to stop at once)");
+        tell("stopping after the part in flight (again to stop at once)");
     })
     .context("Ctrl-C cannot be handled")?;
     Ok(watch)
