@@ -95,6 +95,8 @@ pub mod gpu;
 #[doc(hidden)]
 pub mod hash;
 #[doc(hidden)]
+pub mod limits;
+#[doc(hidden)]
 pub mod npy;
 #[doc(hidden)]
 pub mod plan;
@@ -111,6 +113,8 @@ pub mod risk;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
+pub mod signals;
+#[doc(hidden)]
 pub mod site;
 #[doc(hidden)]
 pub mod store;
@@ -120,6 +124,8 @@ pub mod streams;
 pub mod tensor;
 #[doc(hidden)]
 pub mod theory;
+#[doc(hidden)]
+pub mod threads;
 mod twin;
 #[doc(hidden)]
 pub mod verify;
