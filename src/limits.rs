@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Address space that the C library may take for the heap of each thread, whatever lies in it.
+const HEAP: u64 = 64 << 20;
+
 /// Memory that is left under one limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memory {
@@ -44,15 +47,17 @@ fn kilobytes(text: &str, key: &str) -> Option<u64> {
 
 /// The address space and the data that this process may still take (getrlimit(2): RLIMIT_AS, RLIMIT_DATA).
 fn resource_limits(limits: &str, status: &str) -> Vec<Memory> {
-    let left = |name: &str, used: &str, option: &str| {
+    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:")?.trim().parse::<u64>().ok());
+    let heaps = HEAP * (1 + threads.unwrap_or(1));
+    let left = |name: &str, used: &str, reserved: u64, option: &str| {
         let soft = limits.lines().find_map(|line| line.strip_prefix(name))?.split_whitespace().next()?;
         // A word, `unlimited`, where there is none.
         let most: u64 = soft.parse().ok()?;
-        let bytes = most.saturating_sub(kilobytes(status, used)?);
+        let bytes = most.saturating_sub(kilobytes(status, used)?).saturating_sub(reserved);
         Some(Memory { bytes, of: format!("the limit that `ulimit -{option}` sets") })
     };
-    let both = [("Max address space", "VmSize:", "v"), ("Max data size", "VmData:", "d")];
-    both.iter().filter_map(|(name, used, option)| left(name, used, option)).collect()
+    let both = [left("Max address space", "VmSize:", heaps, "v"), left("Max data size", "VmData:", 0, "d")];
+    both.into_iter().flatten().collect()
 }
 
 /// A control group of memory, version 1 or 2, that this process is in.
@@ -94,7 +99,7 @@ fn control_groups(cgroup: &str, mountinfo: &str) -> Vec<ControlGroup> {
         let Some((mounted, at)) = mountinfo.lines().find_map(|line| mount(line, unified)) else { continue };
         // In a container the mount may show a group below the one that the path begins with.
         let below = Path::new(path).strip_prefix(mounted).unwrap_or(Path::new(""));
-        let folders = below.ancestors().map(|below| Path::new(at).join(below));
+        let folders = below.ancestors().map(|below| Path::new(at).components().chain(below.components()).collect());
         groups.extend(folders.map(|folder| ControlGroup { folder, unified }));
     }
     groups
@@ -180,7 +185,7 @@ mod tests {
     fn what_the_process_has_already_is_not_left() {
         let files = [
             ("proc/meminfo", MEMINFO),
-            ("proc/self/status", "VmPeak: 3000 kB\nVmSize:\t 1048576 kB\nVmData:\t  524288 kB\n"),
+            ("proc/self/status", "VmPeak: 3000 kB\nVmSize:\t 1048576 kB\nVmData:\t  524288 kB\nThreads:\t3\n"),
             (
                 "proc/self/limits",
                 "Limit                     Soft Limit           Hard Limit           Units\n\
@@ -188,6 +193,7 @@ mod tests {
                  Max address space         2147483648           unlimited            bytes\n",
             ),
         ];
-        assert_eq!(least(&files), (1 << 30, "the limit that `ulimit -v` sets".into()));
+        // Four heaps are set aside: of the three threads, and of one more.
+        assert_eq!(least(&files), ((1 << 30) - (256 << 20), "the limit that `ulimit -v` sets".into()));
     }
 }

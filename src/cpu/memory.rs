@@ -14,6 +14,8 @@ const COUNTS: u64 = size_of::<Counts>() as u64;
 /// Bytes of a row with its texts, and once more while it is encoded.
 const ROW: u64 = 1300;
 const ENCODED: u64 = 3 * ROW;
+/// Bytes of the program itself, of a part that is read back, and of the report of a small directory.
+const BASE: u64 = 32 << 20;
 /// Rows that are encoded together.
 const PART: u64 = 50_000;
 
@@ -57,7 +59,7 @@ fn need(plan: &Plan, threads: u64) -> Need {
         cohort.iter().map(|&(cause, bytes)| (cause, bytes.saturating_mul(threads))).collect();
     items.extend([(Cause::Seeds, listed), (Cause::Files, of_files(plan)), (Cause::Rows, ENCODED * rows.min(PART))]);
     let cause = items.iter().max_by_key(|(_, bytes)| bytes).map_or(Cause::Dim, |(cause, _)| *cause);
-    Need { cohort: sum(&cohort), total: sum(&items), cause, point }
+    Need { cohort: sum(&cohort), total: BASE.saturating_add(sum(&items)), cause, point }
 }
 
 fn sum(items: &[(Cause, u64)]) -> u64 {

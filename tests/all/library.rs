@@ -67,7 +67,7 @@ fn shards_share_a_sweep_out() {
 
 #[test]
 fn a_sweep_ends_where_it_is_asked_to() {
-    let long = TEXT.replace("seeds = 5", "seeds = 10000").replace("check = 2", "check = 0");
+    let long = TEXT.replace("seeds = 5", "seeds = 10000").replace("check = 2", "check = \"off\"");
     let plan = Plan::new(Config::parse(&long, &[]).unwrap()).unwrap();
     let cpu = open_adapter("cpu").unwrap();
     let options = SweepOptions::default();
