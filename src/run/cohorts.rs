@@ -12,6 +12,7 @@ use super::rows;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
+use crate::risk::CohortRisk;
 use crate::store::row::Row;
 
 /// Core-seconds of a launch, so that progress and Ctrl-C are never far.
@@ -151,10 +152,10 @@ pub fn run(
         let origin = adapter.origin();
         let evaluate = |(&cohort, states): (&Cohort, &Vec<_>)| {
             let checked = checked.contains(&cohort.seed_index);
-            if checked && let Some(mismatch) = check::cohort(plan, cohort, states, adapter)? {
-                return Err(refuse(&mismatch));
-            }
-            let rows = rows::rows(plan, cohort, states, checked, &origin)?;
+            let rows = match checked {
+                true => check::rows(plan, cohort, states, adapter, &origin)?.map_err(|mismatch| refuse(&mismatch))?,
+                false => rows::rows(plan, cohort, &CohortRisk::new(plan, cohort)?, states, false, &origin)?,
+            };
             Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
         };
         let evaluated: Vec<Result<CohortRows>> = cohorts.par_iter().zip(&states).map(evaluate).collect();

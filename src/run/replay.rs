@@ -73,7 +73,8 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let trajectory = place.trajectory(plan);
     let states = reference::cohort(plan, place.cohort, Some(place.trajectory));
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin)?;
+    let risk = CohortRisk::new(plan, place.cohort)?;
+    let mut rows = rows::rows(plan, place.cohort, &risk, &states, true, &origin)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
         let state = states.iter().find(|state| state.seen == row.seen)?;

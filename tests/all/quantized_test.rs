@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use roundlaw::config::{Config, Output};
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::risk::TestSet;
+use roundlaw::risk::{CohortRisk, TestSet};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
 
@@ -44,7 +44,11 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };
             let norms = [norm(0), norm(1)];
-            rows::rows(plan, cohort, &raw, false, &Origin::default()).unwrap().into_iter().zip(norms).collect()
+            rows::rows(plan, cohort, &CohortRisk::new(plan, cohort).unwrap(), &raw, false, &Origin::default())
+                .unwrap()
+                .into_iter()
+                .zip(norms)
+                .collect()
         })
         .collect()
 }
