@@ -77,13 +77,3 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
     });
     assert!(sum / f64::sqrt(variance) > 8.0, "{}", sum / f64::sqrt(variance));
 }
-
-#[test]
-fn the_test_samples_are_those_of_the_reference() {
-    let plan = plan();
-    let (seed, point) = (plan.config().sweep().seed, &plan.points[0]);
-    let set = TestSet::new(seed, point, 5, 100);
-    assert!(set.difference(seed, point, 5).is_none());
-    // Another seed's test set is another one: the comparison can fail.
-    assert!(set.difference(seed, point, 6).is_some());
-}
