@@ -1,5 +1,8 @@
 //! What the best weights of every nested model size reach, by elimination.
 
+use crate::error::Result;
+use crate::watch::Watch;
+
 /// A direction whose pivot is at most this part of its diagonal entry adds nothing: rounding alone may have left it.
 const DROPPED: f64 = 1.0 / (1u64 << 44) as f64;
 
@@ -18,12 +21,15 @@ pub struct Optima {
 
 impl Optima {
     /// `sigma` holds its upper triangle at stride b.len(); `energy` is w*^T H w*, with what a closed tail adds.
-    pub fn new(sigma: Vec<f64>, b: Vec<f64>, energy: f64) -> Optima {
+    pub fn new(sigma: Vec<f64>, b: Vec<f64>, energy: f64, watch: &Watch) -> Result<Optima> {
         let size = b.len();
         let diagonal: Vec<f64> = (0..size).map(|j| sigma[j * size + j]).collect();
         let mut own = Optima { size, upper: sigma, b, diagonal, dropped: vec![false; size], energy };
-        (0..size).for_each(|p| own.eliminate(p));
-        own
+        for p in 0..size {
+            watch.ask()?;
+            own.eliminate(p);
+        }
+        Ok(own)
     }
 
     fn eliminate(&mut self, p: usize) {

@@ -3,7 +3,9 @@
 
 use super::optima::Optima;
 use super::truth::Truth;
+use crate::error::Result;
 use crate::problem::{Problem, Sketch, TailVariance};
+use crate::watch::Watch;
 
 /// Rounding errors of the sums, relative to the largest terms in them: both forms may be off by this much.
 pub const ROUNDING: f64 = 1.0 / (1u64 << 42) as f64;
@@ -78,10 +80,11 @@ impl<'a> Sums<'a> {
     }
 
     /// Columns of the clean sketch from number `first` on: row-major, all rows of the draw, `width` columns.
-    pub fn add(&mut self, first: usize, width: usize, columns: &[f32]) {
+    pub fn add(&mut self, first: usize, width: usize, columns: &[f32], watch: &Watch) -> Result<()> {
         let g: Vec<f64> = columns.iter().map(|&g| g.into()).collect();
         let (lambda, target) = (&self.lambda[first..][..width], &self.target[first..][..width]);
         for (v, sum) in &mut self.weights {
+            watch.ask()?;
             let root = norm(self.problem, v.len()).sqrt();
             let mut seen = vec![0.0; width];
             for (v, g) in v.iter().zip(g.chunks(width)) {
@@ -95,25 +98,24 @@ impl<'a> Sums<'a> {
         }
         let size = self.b.len();
         for (j, row) in g.chunks(width).enumerate() {
+            watch.ask()?;
             let weighted: Vec<f64> = row.iter().zip(lambda).map(|(g, lambda)| g * lambda).collect();
             self.b[j] += dot(&weighted, target);
             for (sum, other) in self.gram[j * size + j..(j + 1) * size].iter_mut().zip(g.chunks(width).skip(j)) {
                 *sum += dot(&weighted, other);
             }
         }
+        Ok(())
     }
 
-    /// The risk of every weight vector.
-    pub fn risks(mut self) -> Vec<Risk> {
-        let energy = dot(self.lambda, &self.target.iter().map(|w| w * w).collect::<Vec<f64>>()) + self.tail.label;
-        if !self.problem.is_sketched() {
-            return self.weights.iter().map(|(v, _)| self.unsketched(v, energy)).collect();
-        }
+    /// The risk of every weight vector, once all columns are added.
+    pub fn risks(mut self, watch: &Watch) -> Result<Vec<Risk>> {
+        let energy = self.energy();
         let size = self.b.len();
         // The tail has variance tau/M in a feature that is the sketch's over the root of the norm.
         let tail = self.tail.features * norm(self.problem, size) / size as f64;
         (0..size).for_each(|j| self.gram[j * size + j] += tail);
-        let optima = Optima::new(self.gram, self.b, energy);
+        let optima = Optima::new(self.gram, self.b, energy, watch)?;
         let mut best = Vec::new();
         let mut risk = |v: &[f64], sum: &Sum| {
             let m = v.len();
@@ -127,19 +129,29 @@ impl<'a> Sums<'a> {
             let tail = self.tail.features / m as f64 * dot(v, v) + self.tail.label;
             best.risk(sum.reducible + tail, sum.overlap, optima.lengths(&own), energy)
         };
-        self.weights.iter().map(|(v, sum)| risk(v, sum)).collect()
+        Ok(self.weights.iter().map(|(v, sum)| risk(v, sum)).collect())
     }
 
-    /// Without a sketch: S is the identity, and the best weights are w*.
-    fn unsketched(&self, v: &[f64], energy: f64) -> Risk {
-        let (mut reducible, mut overlap, mut explained) = (0.0, 0.0, 0.0);
-        for ((v, w), lambda) in v.iter().zip(self.target).zip(self.lambda) {
-            reducible += lambda * (v - w) * (v - w);
-            overlap += lambda * v * w;
-            explained += lambda * v * v;
-        }
-        let best = Best { signal: energy, approximation: 0.0, length: 0.0 };
-        best.risk(reducible, overlap, (f64::sqrt(explained), 0.0), energy)
+    /// The same without a sketch: S is the identity, and the best weights are w*.
+    pub fn unsketched(&self) -> Vec<Risk> {
+        let energy = self.energy();
+        let risk = |v: &[f64]| {
+            let (mut reducible, mut overlap, mut explained) = (0.0, 0.0, 0.0);
+            for ((v, w), lambda) in v.iter().zip(self.target).zip(self.lambda) {
+                reducible += lambda * (v - w) * (v - w);
+                overlap += lambda * v * w;
+                explained += lambda * v * v;
+            }
+            let best = Best { signal: energy, approximation: 0.0, length: 0.0 };
+            best.risk(reducible, overlap, (f64::sqrt(explained), 0.0), energy)
+        };
+        self.weights.iter().map(|(v, _)| risk(v)).collect()
+    }
+
+    /// w*^T H w*, with what a closed tail adds.
+    fn energy(&self) -> f64 {
+        let squares: Vec<f64> = self.target.iter().map(|w| w * w).collect();
+        dot(self.lambda, &squares) + self.tail.label
     }
 }
 

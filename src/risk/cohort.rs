@@ -7,6 +7,7 @@ use super::truth::Truth;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw, Trajectory};
 use crate::random::Stream;
+use crate::watch::Watch;
 
 /// Every risk of one weight vector; `None` where it does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,17 +70,24 @@ impl CohortRisk<'_> {
     /// # Errors
     /// [`Error::Input`] for a problem point that the plan lacks.
     pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> Result<CohortRisk<'a>> {
-        CohortRisk::watched(plan, cohort, Truth::of(plan, cohort).as_ref(), |_, _| ())
+        CohortRisk::watched(plan, cohort, &Watch::default())
     }
 
-    /// [`CohortRisk::new`] from a truth drawn before. `watch` sees each draw of the sketch, by its number in the problem
-    /// point, before a risk depends on it: the only moment at which it is held.
+    /// [`CohortRisk::new`], which may take minutes, under a watch.
     #[doc(hidden)]
-    pub fn watched<'a>(
+    pub fn watched<'a>(plan: &'a Plan, cohort: Cohort, watch: &Watch) -> Result<CohortRisk<'a>> {
+        CohortRisk::from_truth(plan, cohort, Truth::of(plan, cohort).as_ref(), watch, |_, _| Ok(()))
+    }
+
+    /// The same from a truth drawn before. `each` sees every draw of the sketch, by its number in the problem point, before
+    /// a risk depends on it: the only moment at which it is held.
+    #[doc(hidden)]
+    pub fn from_truth<'a>(
         plan: &'a Plan,
         cohort: Cohort,
         truth: Option<&Truth<'a>>,
-        watch: impl FnMut(usize, &[f32]),
+        watch: &Watch,
+        each: impl FnMut(usize, &[f32]) -> Result<()>,
     ) -> Result<CohortRisk<'a>> {
         let (points, seed) = (&plan.points, plan.config.sweep.seed);
         let point = points.get(cohort.point).ok_or_else(|| {
@@ -91,17 +99,17 @@ impl CohortRisk<'_> {
         })?;
         let Some(truth) = truth else {
             let held_out = point.problem.covariates().map(|covariates| {
-                let clean = point.clean();
-                TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32)
+                let (clean, held) = (point.clean(), covariates.held_rows() as u32);
+                TestSet::new(seed, &clean, cohort.seed_index, held, watch)
             });
+            let held_out = held_out.transpose()?;
             return Ok(CohortRisk { point, models: point.models(), evaluators: Vec::new(), quantized: None, held_out });
         };
-        let quantized = plan
-            .config
-            .train
-            .quantized_test
-            .map(|samples| (TestSet::new(seed, truth.point, cohort.seed_index, samples), ExactTest::new(truth)));
-        Ok(CohortRisk { quantized, ..CohortRisk::exact(truth, watch) })
+        let quantized = plan.config.train.quantized_test.map(|samples| {
+            let set = TestSet::new(seed, truth.point, cohort.seed_index, samples, watch)?;
+            Ok((set, ExactTest::new(truth)))
+        });
+        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(truth, watch, each)? })
     }
 
     /// Exact risk of the weights `v` of model size M = `v.len()`; `None` with covariates from a file, whose truth is not
@@ -133,25 +141,30 @@ impl CohortRisk<'_> {
 
     /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
     #[doc(hidden)]
-    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint) -> Option<CohortRisk<'a>> {
-        Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?, |_, _| ()))
+    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint, watch: &Watch) -> Option<Result<CohortRisk<'a>>> {
+        let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?;
+        Some(CohortRisk::exact(&truth, watch, |_, _| Ok(())))
     }
 
-    fn exact<'a>(truth: &Truth<'a>, mut watch: impl FnMut(usize, &[f32])) -> CohortRisk<'a> {
+    fn exact<'a>(
+        truth: &Truth<'a>,
+        watch: &Watch,
+        mut each: impl FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<CohortRisk<'a>> {
         let point = truth.point;
         let evaluator = |sketch: &[f32], model: u32| {
-            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model)
+            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model, watch)
         };
         let sketched = |(number, draw): (usize, &SketchDraw)| {
             let sketch = truth.draw(draw);
-            watch(number, &sketch);
+            each(number, &sketch)?;
             evaluator(&sketch, draw.rows)
         };
         let evaluators = match point.problem.is_sketched() {
-            true => point.sketches.iter().enumerate().map(sketched).collect(),
-            false => vec![evaluator(&[], point.model)],
+            true => point.sketches.iter().enumerate().map(sketched).collect::<Result<_>>()?,
+            false => vec![evaluator(&[], point.model)?],
         };
-        CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None }
+        Ok(CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None })
     }
 
     /// The place of a model size among those of the plan.

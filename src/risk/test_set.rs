@@ -1,9 +1,11 @@
 //! Risks measured on samples: quantized test features from the cohort's own stream, or the held-out rows of a file.
 
 use crate::cpu::{self, Tile};
+use crate::error::Result;
 use crate::plan::{Difference, ProblemPoint};
 use crate::random::FIRST_TEST;
 use crate::reference::Sample;
+use crate::watch::Watch;
 
 /// Test samples of one cohort, as every feature of a point sees them.
 pub struct TestSet {
@@ -22,10 +24,10 @@ pub struct Measured {
 
 impl TestSet {
     /// The first `samples` test samples of a seed index, through every feature of the point.
-    pub fn new(seed: u64, point: &ProblemPoint, seed_index: u32, samples: u32) -> TestSet {
+    pub fn new(seed: u64, point: &ProblemPoint, seed_index: u32, samples: u32, watch: &Watch) -> Result<TestSet> {
         let first = u64::from(FIRST_TEST);
         let range = (first, first + u64::from(samples));
-        TestSet { tiles: cpu::samples(seed, point, seed_index, range), samples }
+        Ok(TestSet { tiles: cpu::samples(seed, point, seed_index, range, watch)?, samples })
     }
 
     /// Mean of (y - <z, v>)^2, z as feature number `feature` of the point rounds it: f64 sums in ascending order.

@@ -9,6 +9,7 @@ use crate::problem::Sampling;
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
+use crate::watch::Watch;
 
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub fn rows(
     raw: &[Snapshot],
     checked: bool,
     origin: &Origin,
+    watch: &Watch,
 ) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
@@ -39,6 +41,7 @@ pub fn rows(
         for &Prefix { cell, samples } in &trajectory.cells {
             let due = plan.rows_due(trajectory, samples);
             for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
+                watch.ask()?;
                 for &output in &plan.config.train.outputs {
                     let mut row = settings(plan, cohort, cell, origin);
                     fill(&mut row, state, trajectory, output, risk)?;

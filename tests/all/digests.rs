@@ -10,6 +10,7 @@ use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::digest;
 use roundlaw::store::row::{Row, STREAM_VERSION};
+use roundlaw::watch::Watch;
 
 const SMOKE: &str = include_str!("../digests/smoke.txt");
 const QUICKSTART: &str = include_str!("../digests/quickstart.txt");
@@ -21,9 +22,10 @@ fn plan(name: &str) -> Plan {
 
 fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
     let cohorts = plan.cohorts(shard);
-    let raw = Cpu.execute(plan, &cohorts).unwrap();
+    let raw = Cpu.execute(plan, &cohorts, &Watch::default()).unwrap();
     let evaluate = |(cohort, raw): (&_, &Vec<_>)| {
-        rows::rows(plan, *cohort, &CohortRisk::new(plan, *cohort).unwrap(), raw, false, &Origin::default()).unwrap()
+        let risk = CohortRisk::new(plan, *cohort).unwrap();
+        rows::rows(plan, *cohort, &risk, raw, false, &Origin::default(), &Watch::default()).unwrap()
     };
     cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
 }

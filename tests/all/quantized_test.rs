@@ -4,9 +4,10 @@ use rayon::prelude::*;
 use roundlaw::config::{Config, Output};
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::risk::{CohortRisk, TestSet};
+use roundlaw::risk::CohortRisk;
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 const CONFIG: &str = r#"
 [problem]
@@ -39,12 +40,13 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(plan, &[cohort]).remove(0);
+            let raw = cpu::execute(plan, &[cohort], &Watch::default()).unwrap().remove(0);
             let norm = |t: usize| -> f64 {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };
             let norms = [norm(0), norm(1)];
-            rows::rows(plan, cohort, &CohortRisk::new(plan, cohort).unwrap(), &raw, false, &Origin::default())
+            let risk = CohortRisk::new(plan, cohort).unwrap();
+            rows::rows(plan, cohort, &risk, &raw, false, &Origin::default(), &Watch::default())
                 .unwrap()
                 .into_iter()
                 .zip(norms)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::error::Result;
 use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Snapshot};
 use crate::random::{FIRST_TEST, Stream};
 use crate::reference::losses::Losses;
@@ -11,6 +12,7 @@ use crate::reference::{CohortData, sketch};
 use crate::risk::{self, CohortRisk, TestSet};
 use crate::run::rows;
 use crate::store::row::Row;
+use crate::watch::Watch;
 
 /// Columns of the sketch at a time.
 const COLUMNS: usize = 64;
@@ -66,7 +68,8 @@ impl<'a> Second<'a> {
         }
         let mut second = Second { plan, cohort, point, stream, truth, target, weights, sketch: None };
         if !point.problem.is_sketched() && point.problem.covariates().is_none() {
-            second.keep(second.sums(0, |_| true).risks(), |_| true);
+            let risks = second.sums(0, |_| true).unsketched();
+            second.keep(risks, |_| true);
         }
         second
     }
@@ -83,7 +86,7 @@ impl<'a> Second<'a> {
 
     /// Compares a draw of the clean sketch, number `draw` of the problem point, with the reference's; from that one come
     /// the risks of all weights that read it.
-    pub fn watch(&mut self, draw: usize, used: &[f32]) {
+    pub fn sketch(&mut self, draw: usize, used: &[f32], watch: &Watch) -> Result<()> {
         let (drawn, dim) = (self.point.sketches[draw], self.target.len());
         let own = |weights: &Weights| self.point.draw_of(weights.v.len() as u32) == Some(draw);
         let mut sums = self.sums(drawn.rows as usize, own);
@@ -93,19 +96,18 @@ impl<'a> Second<'a> {
                 sketch::entry(&self.point.problem.sketch, &drawn, &self.stream, j, (first + i) as u32)
             };
             let columns: Vec<f32> = (0..drawn.rows).flat_map(|j| (0..width).map(move |i| entry(j, i))).collect();
-            for (at, expected) in columns.iter().enumerate() {
-                let index = at / width * dim + first + at % width;
-                if expected.to_bits() != used[index].to_bits() {
-                    let (expected, used) = (expected.to_bits().into(), used[index].to_bits().into());
-                    let difference = Difference::new("sketch", index, expected, used);
-                    self.sketch.get_or_insert(difference);
-                    return;
-                }
+            let index = |at: usize| at / width * dim + first + at % width;
+            let differs = (0..columns.len()).find(|&at| columns[at].to_bits() != used[index(at)].to_bits());
+            if let Some(at) = differs {
+                let (expected, used) = (columns[at].to_bits().into(), used[index(at)].to_bits().into());
+                self.sketch.get_or_insert(Difference::new("sketch", index(at), expected, used));
+                return Ok(());
             }
-            sums.add(first, width, &columns);
+            sums.add(first, width, &columns, watch)?;
         }
-        let risks = sums.risks();
+        let risks = sums.risks(watch)?;
         self.keep(risks, own);
+        Ok(())
     }
 
     fn keep(&mut self, risks: Vec<Risk>, wanted: impl Fn(&Weights) -> bool) {
@@ -119,13 +121,16 @@ impl<'a> Second<'a> {
     }
 
     /// The first value that differs in what the risks were computed from: the sketches, and the samples that measure.
-    pub fn draws_difference(&mut self, used: &CohortRisk) -> Option<Difference> {
+    pub fn draws_difference(&mut self, used: &CohortRisk, watch: &Watch) -> Result<Option<Difference>> {
         let exact = || used.exact_test().and_then(|exact| exact.difference(self.point, &self.stream));
-        self.sketch.take().or_else(exact).or_else(|| self.measure(used.test_set()?))
+        match (self.sketch.take().or_else(exact), used.test_set()) {
+            (None, Some(set)) => self.measure(set, watch),
+            (found, _) => Ok(found),
+        }
     }
 
     /// Draws the samples that measure again, and with them the losses of all weights.
-    fn measure(&mut self, used: &TestSet) -> Option<Difference> {
+    fn measure(&mut self, used: &TestSet, watch: &Watch) -> Result<Option<Difference>> {
         // Held-out rows are read through unrounded features, one of each size.
         let clean = self.point.problem.covariates().map(|_| self.point.clean());
         let models = self.point.models();
@@ -135,16 +140,18 @@ impl<'a> Second<'a> {
             let feature = if clean.is_some() { of_size() } else { self.point.trajectories[weights.trajectory].feature };
             weights.losses = Some(Losses::new(feature, point.features[feature].pair));
         }
-        let source = CohortData::new(self.plan.config.sweep.seed, point, self.cohort.seed_index, |_| true);
-        (0..used.samples()).find_map(|k| {
-            let sample = source.sample(FIRST_TEST + k);
-            for weights in &mut self.weights {
-                if let Some(losses) = &mut weights.losses {
-                    losses.add(&sample, &weights.v);
-                }
+        let seed = self.plan.config.sweep.seed;
+        let source = CohortData::new(seed, point, self.cohort.seed_index, |_| true, watch)?;
+        for k in 0..used.samples() {
+            let sample = source.sample(FIRST_TEST + k, watch)?;
+            if let Some(difference) = used.difference(k, &sample) {
+                return Ok(Some(difference));
             }
-            used.difference(k, &sample)
-        })
+            for Weights { v, losses, .. } in &mut self.weights {
+                losses.iter_mut().for_each(|losses| losses.add(&sample, v));
+            }
+        }
+        Ok(None)
     }
 
     /// The first row with a risk that is not the definition's: its place among the rows, and the column.

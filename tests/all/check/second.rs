@@ -9,6 +9,7 @@ use roundlaw::risk::{CohortRisk, Truth};
 use roundlaw::run::check::{self, Mismatch, Second, Stage};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 use crate::plans;
 
@@ -43,11 +44,11 @@ fn plan(text: &str) -> Plan {
 }
 
 fn states(plan: &Plan) -> Vec<Snapshot> {
-    cpu::execute(plan, &[COHORT]).remove(0)
+    cpu::execute(plan, &[COHORT], &Watch::default()).unwrap().remove(0)
 }
 
 fn confirmed(plan: &Plan, used: &Plan, truth: Option<&Truth>) -> Result<Vec<Row>, Mismatch> {
-    check::confirmed(plan, COHORT, &states(plan), (used, truth), &Origin::default()).unwrap()
+    check::confirmed(plan, COHORT, &states(plan), (used, truth), &Origin::default(), &Watch::default()).unwrap()
 }
 
 /// What the check says when the risks come from this truth.
@@ -143,11 +144,9 @@ fn held_out_rows_of_another_file() {
     // Plan number 40 and some others read covariates from files.
     let own = (0..60).map(plans::random).find(|plan| plan.points[0].problem.covariates().is_some()).unwrap();
     let mut other = own.clone();
-    let covariates = other.points[0].problem.covariates().unwrap().as_ref().clone();
-    let mut labels = covariates.labels.values.to_vec();
-    labels.iter_mut().for_each(|label| *label += 1.0);
-    let labels = Input::of("labels", covariates.labels.shape.clone(), labels);
-    let altered = roundlaw::problem::Covariates { labels, ..covariates };
+    let mut altered = other.points[0].problem.covariates().unwrap().as_ref().clone();
+    let labels = altered.labels.values.iter().map(|label| label + 1.0).collect();
+    altered.labels = Input::of("labels", altered.labels.shape.clone(), labels);
     other.points[0].problem.spectrum = roundlaw::problem::Spectrum::Covariates(altered.into());
     is_of_draws(&confirmed(&own, &other, None).unwrap_err(), "label of test sample 0", 0);
 }
@@ -179,12 +178,15 @@ fn a_wrong_risk_in_any_column_of_any_last_row() {
     let of_file = (0..60).map(plans::random).find(|plan| plan.points[0].problem.covariates().is_some()).unwrap();
     let mut found = std::collections::BTreeSet::new();
     for plan in [plan(MEASURED), of_file] {
-        let states = states(&plan);
+        let (states, watch) = (states(&plan), Watch::default());
         let mut second = Second::new(&plan, COHORT, &states);
         let truth = Truth::of(&plan, COHORT);
-        let risk = CohortRisk::watched(&plan, COHORT, truth.as_ref(), |draw, used| second.watch(draw, used)).unwrap();
-        assert_eq!(second.draws_difference(&risk), None);
-        let rows = rows::rows(&plan, COHORT, &risk, &states, true, &Origin::default()).unwrap();
+        let risk = CohortRisk::from_truth(&plan, COHORT, truth.as_ref(), &watch, |draw, used| {
+            second.sketch(draw, used, &watch)
+        })
+        .unwrap();
+        assert_eq!(second.draws_difference(&risk, &watch).unwrap(), None);
+        let rows = rows::rows(&plan, COHORT, &risk, &states, true, &Origin::default(), &watch).unwrap();
         assert_eq!(second.row_difference(&rows), None);
         let last = rows.iter().enumerate().filter(|(_, row)| row.is_final() && row.diverged_at.is_none());
         for (at, row) in last {
