@@ -18,6 +18,7 @@ use super::rows::{self, Origin};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, CohortCost, Plan, Snapshot, cohort_cost};
+use crate::risk::CohortRisk;
 use crate::threads;
 use crate::watch::Watch;
 
@@ -194,14 +195,14 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
 
     fn evaluate(&self, cohort: Cohort, states: &[Snapshot], origin: &Origin) -> Result<CohortRows> {
         let (plan, checked) = (self.plan, self.costs.is_checked(&cohort));
-        if checked {
-            let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.reference));
-            if let Some(mismatch) = check::cohort(plan, cohort, states, self.adapter, &watch)? {
-                return Err((self.refuse)(&mismatch));
-            }
-        }
         let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.evaluation));
-        let rows = rows::rows(plan, cohort, states, checked, origin, &watch)?;
+        let rows = if checked {
+            let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.reference));
+            check::rows(plan, cohort, states, self.adapter, origin, &watch)?.map_err(|found| (self.refuse)(&found))?
+        } else {
+            let risk = CohortRisk::watched(plan, cohort, &watch)?;
+            rows::rows(plan, cohort, &risk, states, false, origin, &watch)?
+        };
         watch.tell(1.0);
         Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
     }
