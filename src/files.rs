@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all, and the text of those that hold a table.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
@@ -27,6 +27,29 @@ pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Resul
     }
     written?;
     sync_parent(path)
+}
+
+/// As [`write_whole`], for a file whose path is known only once it is written: `fill` gets the file and the temporary
+/// path in `dir`, which is called after `name`, syncs it and returns the path.
+pub fn write_named(
+    dir: &Path,
+    name: &str,
+    tag: &str,
+    fill: impl FnOnce(&mut File, &Path) -> Result<PathBuf>,
+) -> Result<PathBuf> {
+    let temporary = dir.join(temporary(name, tag));
+    let written = File::create(&temporary).map_err(Error::io(&temporary)).and_then(|mut file| {
+        let path = fill(&mut file, &temporary)?;
+        fs::rename(&temporary, &path).map_err(Error::io(&path))?;
+        Ok(path)
+    });
+    if written.is_err() {
+        // The first error is the one worth reporting.
+        let _ = fs::remove_file(&temporary);
+    }
+    let path = written?;
+    sync_parent(&path)?;
+    Ok(path)
 }
 
 /// Records, all of one length, as CSV: fields that hold a separator, a quote or a line's end are quoted (RFC 4180).
