@@ -35,9 +35,19 @@ impl Contents {
         if manifest.is_none() && older {
             return Err(other_version(dir, &json!(2)));
         }
-        let parts = paths.into_par_iter().map(|path| Part::open(&path)).collect::<Vec<Result<Part>>>();
-        let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
-        Ok(Contents { dir: dir.to_path_buf(), parts, manifest })
+        Ok(Contents { dir: dir.to_path_buf(), parts: open(paths)?, manifest })
+    }
+
+    /// Reads the manifest and what parts there are more, or fewer.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        let paths = parts(&self.dir)?;
+        self.manifest = Manifest::read(&self.dir)?;
+        self.parts.retain(|part| paths.binary_search_by(|path| path.as_path().cmp(part.path())).is_ok());
+        let is_new = |path: &PathBuf| self.parts.binary_search_by(|part| (**part.path()).cmp(path)).is_err();
+        let new = open(paths.into_iter().filter(is_new).collect())?;
+        self.parts.extend(new);
+        self.parts.sort_by(|a, b| a.path().cmp(b.path()));
+        Ok(())
     }
 
     /// Refuses manifest, parts and `config`, where that is known, of which one is not of the sweep of the others. `differs`
@@ -105,8 +115,32 @@ impl Contents {
 
     /// The manifest that the parts make. `None` where there is no part, nor a manifest.
     pub fn manifest(&self) -> Option<Manifest> {
-        Some(manifest_of(self.sweep()?.clone(), self.seeds(), &self.parts))
+        Some(self.manifest_of(self.sweep()?.clone(), self.seeds()))
     }
+
+    /// The manifest of a sweep with these parts.
+    pub(super) fn manifest_of(&self, sweep: Sweep, seeds: u32) -> Manifest {
+        let mut sessions: BTreeMap<&Session, Work> = BTreeMap::new();
+        for part in &self.parts {
+            *sessions.entry(&part.header().session).or_default() += part.header().work;
+        }
+        let sessions = sessions.into_iter().map(|(session, Work { runs, checked, milliseconds })| Worked {
+            session: session.clone(),
+            runs,
+            checked,
+            seconds: milliseconds as f64 / 1000.0,
+        });
+        Manifest { schema_version: SCHEMA_VERSION, sweep, seeds, sessions: sessions.collect() }
+    }
+
+    pub(super) fn stored_manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+}
+
+fn open(paths: Vec<PathBuf>) -> Result<Vec<Part>> {
+    let parts: Vec<Result<Part>> = paths.into_par_iter().map(|path| Part::open(&path)).collect();
+    parts.into_iter().collect()
 }
 
 fn manifest_differs(dir: &Path, was: &str, is: &str) -> Error {
@@ -114,18 +148,4 @@ fn manifest_differs(dir: &Path, was: &str, is: &str) -> Error {
         "{}: `{was}` there, `{is}` in the parts; delete it: the same sweep writes it again from the parts",
         paths::manifest(dir).display()
     ))
-}
-
-pub(super) fn manifest_of(sweep: Sweep, seeds: u32, parts: &[Part]) -> Manifest {
-    let mut sessions: BTreeMap<&Session, Work> = BTreeMap::new();
-    for part in parts {
-        *sessions.entry(&part.header().session).or_default() += part.header().work;
-    }
-    let sessions = sessions.into_iter().map(|(session, Work { runs, checked, milliseconds })| Worked {
-        session: session.clone(),
-        runs,
-        checked,
-        seconds: milliseconds as f64 / 1000.0,
-    });
-    Manifest { schema_version: SCHEMA_VERSION, sweep, seeds, sessions: sessions.collect() }
 }

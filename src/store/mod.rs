@@ -18,11 +18,9 @@ use std::path::{Path, PathBuf};
 
 pub use self::columns::{COLUMNS, Kind, Value};
 pub use self::contents::Contents;
-use self::contents::manifest_of;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
 use self::directory::{names, refuse_foreign};
-use self::manifest::Manifest;
 pub use self::merge::Rows;
 use self::part::{Claim, Header, Session, Sweep, Work};
 use self::row::Row;
@@ -67,11 +65,10 @@ impl Store {
         let _lock = locks::lock_shard(&paths::shard_lock(dir, shard))?;
         remove_stale(dir, shard)?;
         let contents = Contents::open(dir)?;
-        contents.agree(Some(&settings.sweep), |was, is| another_config(dir, was, is))?;
+        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, _lock };
+        store.begin(settings)?;
         let rows = paths::rows(dir);
         fs::create_dir_all(&rows).map_err(Error::io(&rows))?;
-        let store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, _lock };
-        store.begin(settings)?;
         Ok(store)
     }
 
@@ -107,37 +104,46 @@ impl Store {
     }
 
     /// Makes the manifest anew from the parts of all shards, where it is not what they make.
-    pub fn write_manifest(&self) -> Result<()> {
-        let contents = Contents::open(&self.dir)?;
-        contents.agree(Some(&self.sweep), |was, is| another_config(&self.dir, was, is))?;
+    pub fn write_manifest(&mut self) -> Result<()> {
+        // What is new is verified before others have to wait.
+        self.contents.refresh()?;
         let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
-        let stored = Manifest::read(&self.dir)?;
-        let seeds = contents.seeds().max(stored.as_ref().map_or(0, |stored| stored.seeds));
-        let derived = manifest_of(self.sweep.clone(), seeds, contents.parts());
-        if stored.as_ref() == Some(&derived) { Ok(()) } else { derived.write(&self.dir, &self.shard.to_string()) }
+        self.contents.refresh()?;
+        self.agree()?;
+        self.put_manifest(0)
     }
 
     /// Stores config and manifest where they are new, or not what they were.
-    fn begin(&self, settings: &Settings) -> Result<()> {
+    fn begin(&mut self, settings: &Settings) -> Result<()> {
         let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
-        let tag = self.shard.to_string();
         // Another shard may have begun the directory since its contents were read.
-        let stored = Manifest::read(&self.dir)?;
-        if let Some((was, is)) = stored.as_ref().and_then(|stored| stored.sweep.difference(&self.sweep)) {
-            return Err(another_config(&self.dir, &was, &is));
-        }
-        let known = self.contents.seeds().max(stored.as_ref().map_or(0, |stored| stored.seeds));
+        self.contents.refresh()?;
+        self.agree()?;
         let path = paths::config(&self.dir);
         // The config of fewer seeds than are stored is not that of the directory.
         let is_stored = match fs::read(&path) {
-            Ok(text) => known > settings.seeds || text == settings.config_toml.as_bytes(),
+            Ok(text) => self.contents.seeds() > settings.seeds || text == settings.config_toml.as_bytes(),
             Err(_) => false,
         };
         if !is_stored {
-            write_whole(&path, &tag, |file| file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path)))?;
+            write_whole(&path, &self.shard.to_string(), |file| {
+                file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
+            })?;
         }
-        let derived = manifest_of(self.sweep.clone(), known.max(settings.seeds), self.contents.parts());
-        if stored.as_ref() == Some(&derived) { Ok(()) } else { derived.write(&self.dir, &tag) }
+        self.put_manifest(settings.seeds)
+    }
+
+    fn agree(&self) -> Result<()> {
+        self.contents.agree(Some(&self.sweep), |was, is| another_config(&self.dir, was, is))
+    }
+
+    /// Writes the manifest unless it is there already.
+    fn put_manifest(&self, seeds: u32) -> Result<()> {
+        let derived = self.contents.manifest_of(self.sweep.clone(), seeds.max(self.contents.seeds()));
+        match self.contents.stored_manifest() {
+            Some(stored) if *stored == derived => Ok(()),
+            _ => derived.write(&self.dir, &self.shard.to_string()),
+        }
     }
 }
 
