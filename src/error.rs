@@ -60,7 +60,7 @@ pub enum Error {
     #[error("{0}")]
     Other(String),
     /// A file that can't be read or written. Its cause is no source of the error: the line says it already.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {cause}{}", path.display(), fix(cause))]
     Io { path: PathBuf, cause: io::Error },
 }
 
@@ -84,5 +84,22 @@ impl Error {
     /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
         move |cause| Error::Io { path: path.to_path_buf(), cause }
+    }
+}
+
+/// The codes of the system for too many open files: of all processes (ENFILE), and of this one (EMFILE; of Windows,
+/// ERROR_TOO_MANY_OPEN_FILES).
+const OUT_OF_FILES: [i32; 2] = if cfg!(windows) { [4, 4] } else { [23, 24] };
+
+/// What to do about a failure of input or output, where that is known.
+fn fix(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there, and give the same command again"
+        }
+        _ if OUT_OF_FILES.map(Some).contains(&cause.raw_os_error()) => {
+            "; raise the limit of open files with `ulimit -n`, and give the same command again"
+        }
+        _ => "",
     }
 }

@@ -40,9 +40,3 @@ commands! {
     report: Report,
     status: Status,
 }
-
-/// Prints data to stdout; a closed pipe is no error.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{text}");
-}

@@ -1,8 +1,8 @@
 use std::path::{Path, PathBuf};
 
-use super::print;
 use crate::error::Result;
 use crate::run::stored::Stored;
+use crate::streams::{one_line, print, tell};
 use crate::{report, store};
 
 /// Write report.html and the figures of a directory again.
@@ -14,7 +14,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in write(&args.dir)? {
-        print(&path.display().to_string());
+        print(&one_line(&path.display().to_string()))?;
     }
     Ok(())
 }
@@ -24,7 +24,7 @@ pub fn write(dir: &Path) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = store::lock_report(dir)?;
     let stored = Stored::open(dir)?;
-    stored.caution().iter().for_each(|line| eprintln!("warning: {line}"));
+    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
     let provenance = stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default();
     report::write(dir, stored.rows(), &stored.config_toml, &provenance)
 }

@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::print;
 use crate::run::stored::Stored;
 use crate::store;
+use crate::streams::{print, tell};
 
 /// Runs done, checked share and digest of a directory.
 #[derive(clap::Args, Debug)]
@@ -19,7 +19,7 @@ pub struct Args {
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let stored = Stored::open(&args.dir)?;
-    stored.caution().iter().for_each(|line| eprintln!("warning: {line}"));
+    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
     let all = stored.runs();
     let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
     let stored = stored.rows().inspect(|row| {
@@ -34,9 +34,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let digest = store::digest_of(stored)?;
     if args.json {
         let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
-        print(&document.to_string());
+        Ok(print(&document.to_string())?)
     } else {
-        print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"));
+        Ok(print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"))?)
     }
-    Ok(())
 }

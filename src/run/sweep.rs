@@ -1,7 +1,6 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::adapter::Adapter;
@@ -15,9 +14,11 @@ use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Shard, cost};
-use crate::store::part::{PointShape, Session, Shape, Sweep};
+use crate::store::part::{Session, Shape, Sweep};
 use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{Settings, Store, paths};
+use crate::streams::tell;
+use crate::watch::Watch;
 
 /// Rows and core-seconds after which a part is closed.
 const PART_ROWS: u64 = 50_000;
@@ -38,13 +39,13 @@ fn shape(plan: &Plan) -> Shape {
     let points = plan.points.iter().map(|point| {
         let cells = point.trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum();
         let rows = point.trajectories.iter().map(|trajectory| rows::rows_of(plan, trajectory) as u64).sum();
-        PointShape { cells, rows }
+        (cells, rows)
     });
-    Shape { hash: format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points: points.collect() }
+    Shape::new(format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points)
 }
 
-/// Runs what is missing of a shard and writes it to `dir`. `stop` asks to end after the part in flight.
-pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop: &AtomicBool) -> Result<Summary> {
+/// Runs what is missing of a shard and writes it to `dir`. The watch asks to end.
+pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch: &Watch) -> Result<Summary> {
     let started = Instant::now();
     let launch = cohorts::at_once(plan, adapter)?;
     let store = Store::open(dir, &settings(plan), shard)?;
@@ -65,7 +66,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
     };
     let progress = Progress::new(all);
     let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
-    let ran = cohorts::run(plan, &todo, launch, adapter, refuse, |done| {
+    let ran = cohorts::run(plan, &todo, launch, adapter, watch, refuse, |done| {
         parts.add(done)?;
         let Summary { runs, checked, .. } = parts.summary;
         progress.update(runs, checked);
@@ -73,7 +74,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
             return Ok(());
         }
         parts.close()?;
-        cohorts::end_if_asked(stop, runs, all, "; what is done is kept, the same command continues")
+        cohorts::end_if_asked(watch, runs, all, "; what is done is kept, the same command continues")
     });
     // Of an interrupted sweep too; its own error comes first.
     let told = parts.store.write_manifest();
@@ -132,7 +133,7 @@ impl Parts<'_> {
 
 /// Cohorts of the shard that no part holds whole.
 fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let whole = whole_cohorts(store.contents(), plan, |line| eprintln!("warning: {line}"))?;
+    let whole = whole_cohorts(store.contents(), plan, |line| tell(&format!("warning: {line}")))?;
     let mut cohorts = plan.cohorts(shard);
     cohorts.retain(|cohort| !whole.contains(&(cohort.point, cohort.seed_index)));
     Ok(cohorts)

@@ -18,9 +18,9 @@ use crate::store::row::Row;
 /// Rows decoded at a time from each open part.
 const BATCH: usize = 128;
 
-/// Iterator over the rows of parts and the part of each, ascending in [`Row::key`], a few of them in memory at a time. A row that several
-/// parts hold comes once, the checked one where one is. The first error ends the rows: a part that is damaged, foreign
-/// or not in this order, and rows of one key that differ, are [`Error::Corrupt`].
+/// Iterator over the rows of parts and the part of each, ascending in [`Row::key`], a few of them in memory at a time. A
+/// row that several parts hold comes once, the checked one where one is. The first error ends the rows: a part that is
+/// damaged, foreign or not in this order, and rows of one key that differ, are [`Error::Corrupt`].
 pub struct Rows {
     /// The only run wanted, where there is one.
     run: Option<u64>,

@@ -6,7 +6,7 @@ use std::path::Path;
 use roundlaw::error::Error;
 use roundlaw::plan::Shard;
 use roundlaw::site::{Counts, PerSite};
-use roundlaw::store::part::{PointShape, Session};
+use roundlaw::store::part::{Session, Shape};
 use roundlaw::store::row::{Row, STREAM_VERSION};
 use roundlaw::store::{self, Contents, Settings, Store};
 use serde_json::Value;
@@ -229,7 +229,7 @@ fn other_settings_are_refused_by_their_first_differing_line() {
     let text = open_error(dir.path(), &newer).to_string();
     assert!(text.contains("`stream_version = "), "{text}");
     let mut larger = settings(1);
-    larger.sweep.plan.points.push(PointShape { cells: 1, rows: 1 });
+    larger.sweep.plan = Shape::new(String::new(), [(1, 1), (1, 1)]);
     let text = open_error(dir.path(), &larger).to_string();
     assert!(text.contains("cells and rows"), "{text}");
     Store::open(dir.path(), &settings(1), ALONE).unwrap();
@@ -285,7 +285,7 @@ fn a_part_is_of_whole_cohorts() {
 fn stale_temporaries_of_the_shard_alone_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     // What a process killed before its first manifest leaves behind is no foreign directory.
-    let [own, other] = [".part.0-of-2.tmp", ".part.1-of-2.tmp"].map(|name| dir.path().join(name));
+    let [own, other] = [".0-of-2.0.tmp", ".1-of-2.0.tmp"].map(|name| dir.path().join(name));
     fs::write(&own, "half").unwrap();
     fs::write(&other, "half").unwrap();
     let _store = Store::open(dir.path(), &settings(1), Shard::new(0, 2).unwrap()).unwrap();

@@ -64,6 +64,9 @@ impl Part {
         }
         let header = value(HEADER_KEY).ok_or_else(|| damaged(path, "it has no header"))?;
         let header: Header = serde_json::from_str(header).map_err(|e| damaged(path, &format!("its header: {e}")))?;
+        if !header.is_sound() {
+            return Err(damaged(path, "its header contradicts itself"));
+        }
         agree(builder.schema().fields()).map_err(|what| damaged(path, &what))?;
         Ok(Part { path: path.into(), header: header.into() })
     }
@@ -187,15 +190,14 @@ impl Batches {
 
     /// What of a row contradicts the header.
     fn compare(&self, row: &Row) -> std::result::Result<(), String> {
-        let Header { sweep, cohorts, session, .. } = &*self.part.header;
+        let Header { sweep, session, .. } = &*self.part.header;
         let run = row.run_id;
         let id =
             u64::from(row.seed_index).checked_mul(sweep.plan.cells()).and_then(|first| first.checked_add(row.cell));
         if id != Some(run) {
             return Err(format!("run {run} is not that of seed index {} and cell {}", row.seed_index, row.cell));
         }
-        let point = sweep.plan.point(row.cell);
-        let claim = cohorts.iter().find(|claim| Some(claim.point) == point && claim.seeds.has(row.seed_index));
+        let claim = self.part.header.claim(row.cell, row.seed_index);
         let claim = claim.ok_or_else(|| format!("its header does not name the cohort of run {run}"))?;
         let checked = if claim.checked.has(row.seed_index) { EXACT } else { UNSAMPLED };
         let pairs = [

@@ -17,7 +17,7 @@ use super::decode::Part;
 use super::header::Header;
 use super::{HEADER_KEY, RUN, VERSION_KEY};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::Temporary;
 use crate::hash::{fnv1a64, fnv1a64_more};
 use crate::plan::{Cohort, Shard};
 use crate::store::columns::{COLUMNS, Column, Value};
@@ -37,12 +37,14 @@ const DICTIONARY_BYTES: usize = 1 << 14;
 /// # Errors
 /// [`Error::Io`] where it can't be written, [`Error::Other`] where what is read back is not what was written.
 pub fn write(dir: &Path, shard: Shard, first: Cohort, header: &Header, rows: &[Row]) -> Result<PathBuf> {
-    files::write_named(dir, "part", &shard.to_string(), |file, temporary| {
-        let hash = encode(temporary, file, header, rows)?;
-        file.sync_all().map_err(Error::io(temporary))?;
-        read_back(temporary, hash, header, rows)?;
-        Ok(paths::rows(dir).join(paths::part_name(shard, first, hash)))
-    })
+    let mut temporary = Temporary::begin(dir, &shard.to_string()).map_err(Error::io(dir))?;
+    let path = temporary.path().to_path_buf();
+    let hash = encode(&path, temporary.file(), header, rows)?;
+    temporary.file().sync_all().map_err(Error::io(&path))?;
+    read_back(&path, hash, header, rows)?;
+    let path = paths::rows(dir).join(paths::part_name(shard, first, hash));
+    temporary.rename(&path)?;
+    Ok(path)
 }
 
 /// Writes the bytes of a part to the file at `path` and returns their hash.

@@ -10,7 +10,7 @@ use crate::store::row::Row;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     pub sweep: Sweep,
-    /// The cohorts it holds, all of their rows.
+    /// The cohorts it holds, all of their rows, by problem point.
     pub cohorts: Vec<Claim>,
     pub session: Session,
     /// What the part itself took.
@@ -66,33 +66,62 @@ pub struct Shape {
 /// What a problem point has of one seed index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointShape {
+    /// The first of its cells.
+    pub first: u64,
     pub cells: u64,
     pub rows: u64,
 }
 
 impl Shape {
-    /// The first run of a cohort.
-    pub fn first_run(&self, cohort: Cohort) -> u64 {
-        u64::from(cohort.seed_index) * self.cells() + self.first_cell(cohort.point)
+    /// Of problem points with so many cells and rows.
+    pub fn new(hash: String, points: impl IntoIterator<Item = (u64, u64)>) -> Shape {
+        let mut shape = Shape { hash, points: Vec::new() };
+        for (cells, rows) in points {
+            shape.points.push(PointShape { first: shape.cells(), cells, rows });
+        }
+        shape
     }
 
     /// Cells of all problem points: runs of one seed index.
     pub fn cells(&self) -> u64 {
-        self.points.iter().map(|point| point.cells).sum()
+        self.points.last().map_or(0, |point| point.first + point.cells)
     }
 
-    /// First cell of a problem point.
-    pub fn first_cell(&self, point: usize) -> u64 {
-        self.points.iter().take(point).map(|point| point.cells).sum()
+    /// The first run of a cohort.
+    pub fn first_run(&self, cohort: Cohort) -> u64 {
+        u64::from(cohort.seed_index) * self.cells() + self.points[cohort.point].first
     }
 
     /// The problem point of a cell, `None` where there is no such cell.
     pub fn point(&self, cell: u64) -> Option<usize> {
-        let mut end = 0;
-        self.points.iter().position(|point| {
-            end += point.cells;
-            cell < end
+        let point = self.points.partition_point(|point| point.first + point.cells <= cell);
+        (point < self.points.len()).then_some(point)
+    }
+
+    /// Whether cells are numbered on from point to point, in numbers that leave room for those of runs.
+    fn is_sound(&self) -> bool {
+        let mut end = 0_u64;
+        self.points.iter().all(|point| {
+            let follows = point.first == end;
+            end = end.saturating_add(point.cells);
+            follows && end <= u32::MAX.into()
         })
+    }
+}
+
+impl Header {
+    /// Whether it says nothing that can't be.
+    pub(super) fn is_sound(&self) -> bool {
+        let points = self.sweep.plan.points.len();
+        let ascends = self.cohorts.windows(2).all(|pair| pair[0].point < pair[1].point);
+        self.sweep.plan.is_sound() && ascends && self.cohorts.last().is_none_or(|claim| claim.point < points)
+    }
+
+    /// What it says of the cohort of a cell and a seed index.
+    pub(super) fn claim(&self, cell: u64, seed_index: u32) -> Option<&Claim> {
+        let point = self.sweep.plan.point(cell)?;
+        let place = self.cohorts.binary_search_by_key(&point, |claim| claim.point).ok()?;
+        Some(&self.cohorts[place]).filter(|claim| claim.seeds.has(seed_index))
     }
 }
 
@@ -106,16 +135,15 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The cohorts that rows in key order belong to. [`None`] for a cell that the plan has not.
+    /// The cohorts that rows in key order belong to, by problem point. `None` for a cell that the plan has not.
     pub fn of(rows: &[Row], plan: &Shape) -> Option<Vec<Claim>> {
         let mut claims: Vec<Claim> = Vec::new();
         for run in rows.chunk_by(|a, b| a.run_id == b.run_id) {
             let (point, seed) = (plan.point(run[0].cell)?, run[0].seed_index);
-            let known = claims.iter().position(|claim| claim.point == point);
-            let place = known.unwrap_or(claims.len());
-            if known.is_none() {
-                claims.push(Claim { point, seeds: Seeds::default(), checked: Seeds::default() });
-            }
+            let place = claims.binary_search_by_key(&point, |claim| claim.point).unwrap_or_else(|place| {
+                claims.insert(place, Claim { point, seeds: Seeds::default(), checked: Seeds::default() });
+                place
+            });
             let claim = &mut claims[place];
             if claim.seeds.last() != Some(seed) {
                 claim.seeds.push(seed);

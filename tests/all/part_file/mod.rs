@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use roundlaw::plan::{Cohort, Shard};
-use roundlaw::store::part::{Claim, Header, Part, PointShape, Session, Shape, Sweep, Work, encode};
+use roundlaw::store::part::{Claim, Header, Part, Session, Shape, Sweep, Work, encode};
 use roundlaw::store::paths;
 use roundlaw::store::row::Row;
 
 /// A sweep of one problem point.
 pub fn sweep(cells: u64, rows: u64, stream_version: u32) -> Sweep {
-    let plan = Shape { hash: "0".repeat(16), points: vec![PointShape { cells, rows }] };
+    let plan = Shape::new("0".repeat(16), [(cells, rows)]);
     Sweep { stream_version, identity: "dim = 4096\nnoise = 0.1\n".into(), plan }
 }
 
