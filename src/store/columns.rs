@@ -207,11 +207,10 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         columns.push(column!(Derived, &format!("{name}_eps"), |row| row.eps[site]));
         columns.push(column!(Derived, &format!("{name}_bits"), |row| row.bits[site]));
     }
+    columns.extend(fields![Result: excess, reducible, approximation]);
+    columns.extend(fields![Evaluated: signal, overlap]);
     columns.extend(fields![
         Result:
-        excess,
-        reducible,
-        approximation,
         quantized_test,
         quantized_test_se,
         quantized_test_exact,

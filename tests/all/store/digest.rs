@@ -9,7 +9,7 @@ use super::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 40] = [
+const CHANGES: [(&str, Change); 42] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
@@ -37,6 +37,8 @@ const CHANGES: [(&str, Change); 40] = [
     ("excess", |r| r.excess = None),
     ("reducible", |r| r.reducible = Some(0.0)),
     ("approximation", |r| r.approximation = None),
+    ("signal", |r| r.signal = None),
+    ("overlap", |r| r.overlap = None),
     ("quantized_test", |r| r.quantized_test = None),
     ("quantized_test_se", |r| r.quantized_test_se = None),
     ("quantized_test_exact", |r| r.quantized_test_exact = None),
@@ -62,7 +64,8 @@ fn the_digest_covers_settings_and_results_alone() {
         let mut changed = row.clone();
         change(&mut changed);
         assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
-        let besides = ["eps", "bits", "checked", "adapter", "driver", "fingerprint"].contains(&name);
+        let besides =
+            ["eps", "bits", "signal", "overlap", "checked", "adapter", "driver", "fingerprint"].contains(&name);
         assert_eq!(store::digest(&[changed]) == before, besides, "{name}");
     }
 }
