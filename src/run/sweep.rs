@@ -9,10 +9,13 @@ use super::cohorts::{self, CohortRows, Summary};
 use super::launches;
 use super::progress::Progress;
 use super::provenance;
-use super::rows::Origin;
+use super::rows::{self, Origin};
+use super::stored::whole_cohorts;
 use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
+use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Shard};
+use crate::store::part::{Session, Shape, Sweep};
 use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{Settings, Store, paths};
 use crate::streams::tell;
@@ -27,10 +30,19 @@ pub fn settings(plan: &Plan) -> Settings {
     let config = &plan.config;
     Settings {
         config_toml: to_toml(config),
-        identity: identity(config),
         seeds: config.sweep.seeds,
-        stream_version: STREAM_VERSION,
+        sweep: Sweep { stream_version: STREAM_VERSION, identity: identity(config), plan: shape(plan) },
     }
+}
+
+/// What a directory knows of a plan.
+fn shape(plan: &Plan) -> Shape {
+    let points = plan.points.iter().map(|point| {
+        let cells = point.trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum();
+        let rows = point.trajectories.iter().map(|trajectory| rows::rows_of(plan, trajectory) as u64).sum();
+        (cells, rows)
+    });
+    Shape::new(format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points)
 }
 
 /// Runs what is missing of a shard and writes it to `dir`. Where the watch asks to end, what is finished is kept and the rest
@@ -42,16 +54,21 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     let store = Store::open(dir, &settings(plan), shard)?;
     let todo = missing(plan, &store, shard)?;
     let all = cohorts::runs(plan, &todo);
+    let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);
+    if stored > asked {
+        tell(&format!(
+            "{} holds {stored} seeds, sweep.seeds = {asked} asks for fewer: all of them stay",
+            dir.display()
+        ));
+    }
     tell(&beginning(plan, shard, &todo, adapter));
     let mut parts = Parts {
         plan,
         store,
         shard,
         adapter,
-        first_run: todo.first().map_or(0, |cohort| plan.run_id(cohort.seed_index, 0)),
-        started,
+        session: provenance::session(plan, &adapter.origin(), shard),
         begun: started,
-        open: Vec::new(),
         rows: Vec::new(),
         summary: Summary::default(),
     };
@@ -60,16 +77,16 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     let ended = launches::run(plan, &todo, adapter, watch, refuse, |done| {
         if let Some(done) = done {
             finished += 1;
-            parts.add(done);
+            parts.add(done)?;
         }
         progress.update(parts.summary.runs, finished);
         if parts.is_due() { parts.close() } else { Ok(()) }
     });
     drop(progress);
     // However it ended, what is finished is kept; its own error comes first.
-    let closed = parts.close();
+    let kept = parts.close().and_then(|()| parts.store.write_manifest());
     ended?.into_result(parts.summary.runs, all, "; what is done is kept, the same command continues")?;
-    closed?;
+    kept?;
     parts.summary.seconds = started.elapsed().as_secs_f64();
     Ok(parts.summary)
 }
@@ -99,53 +116,50 @@ struct Parts<'a> {
     store: Store,
     shard: Shard,
     adapter: &'a dyn Adapter,
-    /// First run of this session.
-    first_run: u64,
-    started: Instant,
+    session: Session,
     /// When work on the part began.
     begun: Instant,
-    /// What the next part holds so far: the cohorts, and their rows.
-    open: Vec<Cohort>,
+    /// What the next part holds so far, of whole cohorts.
     rows: Vec<Row>,
     summary: Summary,
 }
 
 impl Parts<'_> {
-    fn add(&mut self, done: CohortRows) {
+    /// A device that was lost may have come back as another one: a part is of one adapter.
+    fn add(&mut self, done: CohortRows) -> Result<()> {
+        if done.rows.first().is_some_and(|row| !self.is_of_session(row)) {
+            self.close()?;
+            self.session = provenance::session(self.plan, &self.adapter.origin(), self.shard);
+        }
         self.summary.add(&done);
-        self.open.push(done.cohort);
         self.rows.extend(done.rows);
+        Ok(())
+    }
+
+    fn is_of_session(&self, row: &Row) -> bool {
+        let Session { adapter, driver, fingerprint, .. } = &self.session;
+        (&row.adapter, &row.driver, &row.fingerprint) == (adapter, driver, fingerprint)
     }
 
     /// Whether there are rows or work enough to be worth a file.
     fn is_due(&self) -> bool {
-        !self.open.is_empty() && (self.rows.len() >= PART_ROWS || self.begun.elapsed() >= PART_TIME)
+        !self.rows.is_empty() && (self.rows.len() >= PART_ROWS || self.begun.elapsed() >= PART_TIME)
     }
 
-    /// Stores the part and tells the manifest.
+    /// Stores the part. One that cannot be written is not tried again.
     fn close(&mut self) -> Result<()> {
-        // A cohort is stored once, so the first one names its part.
-        let Some(&Cohort { point, seed_index }) = self.open.first() else { return Ok(()) };
-        let name = format!("{}-seed{seed_index:08}-point{point}", self.shard);
-        self.rows.sort_by(|a, b| a.key().cmp(&b.key()));
-        self.open.clear();
-        self.begun = Instant::now();
-        // What cannot be written is not tried again.
-        let rows = std::mem::take(&mut self.rows);
-        self.store.write(&name, &rows)?;
-        self.summary.seconds = self.started.elapsed().as_secs_f64();
-        let origin = self.adapter.origin();
-        let session = provenance::session(self.plan, &origin, self.shard, self.first_run, &self.summary);
-        self.store.update_manifest(session)
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by(|a, b| a.key().cmp(&b.key()));
+        let seconds = std::mem::replace(&mut self.begun, Instant::now()).elapsed().as_secs_f64();
+        self.store.write(&rows, &self.session, seconds)
     }
 }
 
-/// Cohorts of the shard that no part holds yet.
+/// Cohorts of the shard that no part holds whole.
 fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let first_cells: Vec<u64> = (0..plan.points.len()).map(|point| plan.first_cell(point)).collect::<Result<_>>()?;
-    let done = store.done_seeds(&first_cells)?;
+    let whole = whole_cohorts(store.contents(), plan, |line| tell(&format!("warning: {line}")))?;
     let mut cohorts = plan.cohorts(shard);
-    cohorts.retain(|cohort| !done.contains(&(first_cells[cohort.point], cohort.seed_index)));
+    cohorts.retain(|cohort| !whole.contains(&(cohort.point, cohort.seed_index)));
     Ok(cohorts)
 }
 
@@ -161,7 +175,7 @@ fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> E
     });
     let text = format!("{document:#}\n");
     match std::fs::write(&path, text) {
-        Ok(()) => Error::Mismatch(format!("{}; the part is not kept; see {}", mismatch.line(), path.display())),
+        Ok(()) => Error::Mismatch(format!("{}; the cohort is not kept; see {}", mismatch.line(), path.display())),
         Err(source) => {
             Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display()))
         }
