@@ -27,7 +27,7 @@ pub fn refuse_foreign(dir: &Path) -> Result<()> {
     let other = names(dir)?.into_iter().find(|name| !paths::precedes_manifest(name));
     match other {
         Some(name) if !paths::manifest(dir).exists() => Err(Error::Corrupt(format!(
-            "{}: foreign directory, it holds {name} and no {}; use an empty one",
+            "{}: foreign directory, it holds {name} and no {}; use an empty or a new one, or move {name} away",
             dir.display(),
             paths::MANIFEST
         ))),

@@ -3,6 +3,7 @@
 mod columns;
 mod digest;
 mod directory;
+mod heartbeat;
 mod locks;
 mod manifest;
 mod merge;
@@ -12,7 +13,7 @@ pub mod row;
 mod spectra;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ use serde_json::{Map, Value};
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
 use self::directory::{names, refuse_foreign};
+pub use self::locks::Lock;
 pub use self::manifest::{Settings, provenance};
 pub use self::merge::{Rows, rows, rows_of_run};
 use self::parquet::Part;
@@ -37,7 +39,7 @@ pub struct Store {
     dir: PathBuf,
     /// Names this shard's lock and temporary files.
     tag: String,
-    _lock: File,
+    lock: Lock,
 }
 
 impl Store {
@@ -52,8 +54,8 @@ impl Store {
         })?;
         refuse_foreign(dir)?;
         let tag = shard.to_string();
-        let _lock = locks::lock_shard(&paths::shard_lock(dir, shard))?;
-        let store = Store { _lock, dir: dir.to_path_buf(), tag };
+        let lock = locks::lock_shard(dir, shard)?;
+        let store = Store { lock, dir: dir.to_path_buf(), tag };
         store.remove_stale()?;
         store.agree(settings)?;
         Ok(store)
@@ -84,6 +86,7 @@ impl Store {
     /// Writes `part-<name>.parquet` from rows in ascending order of (run_id, seen, output); a part that exists is
     /// never written again.
     pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
+        self.lock.check()?;
         let path = paths::part(&self.dir, name);
         if path.exists() {
             return Err(Error::Other(format!("{} exists already", path.display())));
@@ -141,9 +144,9 @@ impl Store {
     }
 }
 
-/// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
+/// Waits for whoever writes the report of a directory; held until the lock is dropped. A directory without a manifest
 /// is not ours to put a lock into: `None`.
-pub fn lock_report(dir: &Path) -> Result<Option<File>> {
+pub fn lock_report(dir: &Path) -> Result<Option<Lock>> {
     let is_ours = paths::manifest(dir).exists();
     is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir))).transpose()
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::files::is_temporary;
 use crate::plan::Shard;
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -65,6 +64,16 @@ pub(super) fn shard_lock(dir: &Path, shard: Shard) -> PathBuf {
     dir.join(format!("{LOCK}{shard}"))
 }
 
+/// The shard whose lock a file of this name is.
+pub(super) fn locked_shard(name: &str) -> Option<Shard> {
+    Shard::named(name.strip_prefix(LOCK)?)
+}
+
+/// Held while a shard is looked for among the others and takes its lock.
+pub(super) fn opening_lock(dir: &Path) -> PathBuf {
+    dir.join(format!("{LOCK}opening"))
+}
+
 /// Held while the manifest is read, changed and written: shards share it.
 pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}manifest"))
@@ -75,7 +84,16 @@ pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}report"))
 }
 
-/// Files that may stand in a directory before its manifest does.
+/// Files that may stand in a directory before its manifest does: our own locks and half-written files, and what systems,
+/// shells and schedulers leave in any directory.
 pub(super) fn precedes_manifest(name: &str) -> bool {
-    name.starts_with(LOCK) || is_temporary(name)
+    const ANYWHERE: [&str; 6] =
+        ["lost+found", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "@eadir"];
+    const MESSAGES: [&str; 3] = [".log", ".out", ".err"];
+    let lower = name.to_lowercase();
+    // Hidden ones are half-written files of ours, or .DS_Store, .nfs..., .snapshot, .gitignore.
+    name.starts_with(LOCK)
+        || name.starts_with('.')
+        || ANYWHERE.contains(&lower.as_str())
+        || MESSAGES.iter().any(|ending| lower.ends_with(ending))
 }

@@ -24,6 +24,9 @@ mod quantized_test;
 mod recursion;
 mod report;
 mod risk;
+#[cfg(target_os = "linux")]
+#[path = "../faults/shim.rs"]
+mod shim;
 mod statistics;
 mod store;
 mod sweep;

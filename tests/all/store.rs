@@ -11,6 +11,7 @@ use roundlaw::store::{self, Settings, Store};
 use serde_json::{Map, Value, json};
 
 mod digest;
+mod locks;
 mod parts;
 mod stream;
 
@@ -165,6 +166,21 @@ fn a_directory_that_cannot_be_made_or_written_is_an_input_error() {
         assert!(matches!(error, Error::Input(_)), "{error}");
         assert!(error.to_string().contains("writable"), "{error}");
     }
+}
+
+#[test]
+fn what_systems_and_shells_leave_behind_makes_no_directory_foreign() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [".DS_Store", "Thumbs.db", "desktop.ini", ".nfs00012", ".gitignore", "nohup.out", "slurm-12.out"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    for name in ["job.err", "sweep.log", "SWEEP.LOG"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    for name in ["lost+found", ".snapshot"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    Store::open(dir.path(), &settings(1), ALONE).unwrap();
 }
 
 #[test]

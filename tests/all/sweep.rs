@@ -18,6 +18,8 @@ mod data_files;
 mod due;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod locks;
 mod plan;
 mod replay;
 
