@@ -2,11 +2,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::print;
 use crate::config::Config;
 use crate::cpu::memory;
 use crate::plan::{self, Plan};
 use crate::run::warnings;
+use crate::streams::print;
+use crate::watch::Watch;
 
 /// Say what a config will run and cost, and warn of what you would regret; run nothing.
 #[derive(clap::Args, Debug)]
@@ -26,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let threads = rayon::current_num_threads() as u64;
     let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
     // The warnings try the plan out in small, which takes its memory.
-    let warnings = if fits.is_ok() { warnings::warnings(&plan) } else { Vec::new() };
+    let warnings = if fits.is_ok() { warnings::warnings(&plan, &Watch::default())? } else { Vec::new() };
     let (cohort_bytes, bytes) = memory::memory(&plan, threads);
     let seeds = u64::from(plan.config.sweep.seeds);
     let cohorts = plan.points.len() as u64 * seeds;
@@ -52,7 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "warnings": warnings,
     });
     if args.json {
-        print(&document.to_string());
+        print(&document.to_string())?;
         return Ok(fits?);
     }
     print(&format!(
@@ -69,9 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         cost.draws * seeds as f64,
         cost.projections * seeds as f64,
         cost.steps * seeds as f64,
-    ));
+    ))?;
     for warning in warnings {
-        print(&format!("warning: {warning}"));
+        print(&format!("warning: {warning}"))?;
     }
     Ok(fits?)
 }

@@ -1,6 +1,4 @@
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
@@ -10,6 +8,8 @@ use crate::error::{Error, Result, exit};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 use crate::store::paths;
+use crate::streams::tell;
+use crate::watch::Watch;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -41,14 +41,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
-    for warning in warnings::warnings(&plan) {
-        eprintln!("warning: {warning}");
+    let watch = interrupted()?;
+    for warning in warnings::warnings(&plan, &watch.share(0.0))? {
+        tell(&format!("warning: {warning}"));
     }
-    let adapter = adapter::open_telling(&args.adapter, |line| eprintln!("warning: {line}"))
+    let adapter = adapter::open_telling(&args.adapter, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
-    let stop = interrupt_flag()?;
-    eprintln!("{} runs on {}", plan.runs(), adapter.origin().adapter);
-    let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;
+    tell(&format!("{} runs on {}", plan.runs(), adapter.origin().adapter));
+    let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
     spectra::write(&plan, &args.out, shard)
@@ -56,13 +56,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     super::report::write(&args.out)
         .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
-    eprintln!(
+    tell(&format!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
         paths::report(&args.out).display()
-    );
+    ));
     Ok(())
 }
 
@@ -76,15 +76,16 @@ fn shard(text: &str, seeds: u32) -> Result<Shard> {
 }
 
 /// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.
-fn interrupt_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
+fn interrupted() -> anyhow::Result<Watch> {
+    let watch = Watch::default();
+    let asked = watch.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if asked.is_stopped() {
             std::process::exit(exit::INCOMPLETE.into());
         }
-        eprintln!("stopping after the part in flight (again to stop at once)");
+        asked.stop();
+        tell("stopping after the part in flight (again to stop at once)");
     })
     .context("Ctrl-C cannot be handled")?;
-    Ok(stop)
+    Ok(watch)
 }
