@@ -193,7 +193,7 @@ impl Item {
 /// A number without many zeros.
 fn plain(number: f64) -> String {
     match number.abs() {
-        1e-4..1e7 | 0.0 => number.to_string(),
+        1e-4..1e6 | 0.0 => number.to_string(),
         _ => format!("{number:e}"),
     }
 }

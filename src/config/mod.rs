@@ -234,7 +234,7 @@ impl Config {
         root.know(&["problem", "train", "recipe", "sweep"])?;
         let mut places = Places::default();
         let [problem, train, sweep] =
-            ["problem", "train", "sweep"].map(|key| root.section(key).inspect(|section| places.add(section)));
+            ["problem", "train", "sweep"].map(|key| root.section(key).inspect(|section| places.add_all(section)));
         let problems = problem::problems(problem?, base, &places)?;
         let recipes = recipe::recipes(&mut root, &mut places)?;
         let train = train::train(train?, &problems, &places.key("problem.dim"))?;

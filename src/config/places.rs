@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::item::Item;
 use super::keys::Keys;
 
 /// Where a value stands: a message about it begins with this.
@@ -37,8 +38,12 @@ pub struct Places(HashMap<String, String>);
 
 impl Places {
     /// Every key of the table.
-    pub fn add(&mut self, keys: &Keys) {
+    pub fn add_all(&mut self, keys: &Keys) {
         self.0.extend(keys.places());
+    }
+
+    pub fn add(&mut self, item: &Item) {
+        self.0.insert(item.name.clone(), item.key());
     }
 
     /// Where the key of this dotted name stands, and the name; the name alone where it does not.

@@ -29,7 +29,10 @@ pub(super) fn options<T: Copy>(mut keys: Keys, rows: &[OptionRow<T>], target: &m
     for (row, item, is_one) in read {
         let (fits, allowed) = row.fits(target);
         match item {
-            None if row.unset == Unset::Required => return Err(keys.missing(row.name, &allowed)),
+            None if row.unset == Unset::Required => {
+                keys.know(&rows.iter().map(|row| row.name).collect::<Vec<_>>())?;
+                return Err(keys.missing(row.name, &allowed));
+            }
             Some(item) if !(is_one && fits) => return Err(item.bad(&(allowed + &meant(row, &item)))),
             None if !fits => {
                 let usual = (row.write)(target).map_or(String::new(), Setting::toml);

@@ -31,11 +31,11 @@ pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe
         if recipes.iter().any(|recipe| recipe.name == text) {
             return Err(Error::Input(format!("{} = {name} stands twice: names must differ", name.key())));
         }
-        keys = keys.called(&format!("recipe {text:?}"));
-        places.add(&keys);
         let mut sites = PerSite::default();
         for site in Site::ALL {
             if let Some(item) = keys.take(site.name()) {
+                let item = item.called(&format!("recipe {text:?}, {}", site.name()));
+                places.add(&item);
                 sites[site] = spec(site, item)?;
             }
         }

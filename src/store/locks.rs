@@ -13,6 +13,7 @@ use super::heartbeat::{Heartbeat, PATIENCE};
 use super::paths;
 use crate::error::{Error, Result};
 use crate::plan::Shard;
+use crate::streams::tell;
 
 /// Between two looks at a heartbeat that others hold for moments.
 const WAIT: Duration = Duration::from_millis(20);
@@ -169,9 +170,9 @@ fn say_without_locks(path: &Path, error: &std::io::Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         let dir = path.parent().unwrap_or(path).display();
-        eprintln!("{}", format!(
-            "warning: {dir}: no file locks there ({error}): files that every process writes to now and then stand in \
-             for them; mount it with flock on all hosts or on none"
+        tell(&format!(
+            "warning: {dir}: no file locks there ({error}): files that every process writes to now and then stand in for \
+             them; mount it with flock on all hosts or on none"
         ));
     });
 }

@@ -92,7 +92,7 @@ fn steps_and_noise_stay_above_the_smallest_operand() {
     }
     refused(&[
         (&["problem.noise=1e-15"], &["problem.noise = 1e-15", "2^-48"]),
-        (&["train.step_size=1e-13"], &["train.step_size = 0.0000000000001", "number from"]),
+        (&["train.step_size=1e-13"], &["train.step_size = 1e-13", "number from"]),
     ]);
     let smallest = 2f64.powi(-48);
     assert_eq!(plain(&[&format!("problem.noise={smallest:e}")]).problems()[0].noise, smallest);
