@@ -194,6 +194,7 @@ impl Item {
 fn plain(number: f64) -> String {
     match number.abs() {
         1e-4..1e6 | 0.0 => number.to_string(),
+        power if power.log2().fract() == 0.0 => format!("2^{}", number.log2()),
         _ => format!("{number:e}"),
     }
 }
