@@ -25,10 +25,13 @@ pub fn find<T: Word>(word: &str) -> Option<T> {
 /// The word that another one is most likely a misspelling of, if it is like any.
 pub fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
     const LIKE: f64 = 0.85;
-    let likeness = |known: &&'a str| strsim::jaro_winkler(&word.to_lowercase(), known);
     // Nobody's slip is longer; the comparison is quadratic.
-    let short = word.len() <= 100;
-    let (best, found) = words.iter().filter(|_| short).map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
+    if word.len() > 100 {
+        return None;
+    }
+    let word = word.to_lowercase();
+    let likeness = |known: &&'a str| strsim::jaro_winkler(&word, known);
+    let (best, found) = words.iter().map(|known| (likeness(known), *known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best >= LIKE).then_some(found)
 }
 

@@ -76,7 +76,7 @@ fn a_shard_is_held_by_one_process_without_file_locks() {
     age(&place);
     let output = continued(&place, "0/1");
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(heartbeats(&place), [PathBuf::new(); 0], "it takes its locks away with it");
+    assert!(heartbeats(&place).is_empty(), "it takes its locks away with it");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_holder_that_slept_too_long_writes_nothing_more() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     kill("CONT", &first);
     refused(&first.wait_with_output().unwrap(), 1, &["lock-0-of-1", "taken over by another process", "continues"]);
-    assert_eq!(heartbeats(&place), [PathBuf::new(); 0]);
+    assert!(heartbeats(&place).is_empty());
     let digest = |name: &str| store::digest(&stored(&place.path(name)));
     let done = store::rows(&place.path("out")).unwrap().map(|row| row.unwrap().seed_index).max().unwrap() + 1;
     let seeds = format!("sweep.seeds={done}");
@@ -115,5 +115,5 @@ fn shards_share_a_directory_without_file_locks() {
     }
     let whole = place.rows(TINY, "whole", &[]);
     assert_eq!(store::digest(&stored(&place.path("out"))), store::digest(&whole));
-    assert_eq!(heartbeats(&place), [PathBuf::new(); 0]);
+    assert!(heartbeats(&place).is_empty());
 }
