@@ -159,8 +159,7 @@ impl Config {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
         let text = read_text(path)
             .map_err(|e| Error::Input(one_line(&format!("config {} cannot be read: {e}", path.display()))))?;
-        let name = path.display().to_string();
-        Config::parse_in(path.parent().unwrap_or(Path::new("")), &name, &text, overrides)
+        Config::parse_in(path, &text, overrides)
     }
 
     /// [`Config::load`] from a text, which messages call `config`; paths are relative to the current directory.
@@ -184,7 +183,7 @@ impl Config {
     /// # Ok::<(), roundlaw::Error>(())
     /// ```
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
-        Config::parse_in(Path::new(""), "config", text, overrides)
+        Config::parse_in(Path::new("config"), text, overrides)
     }
 
     /// Names of the recipes, in the order of the config.
@@ -218,16 +217,17 @@ impl Config {
         &self.sweep
     }
 
-    /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
-    fn parse_in(base: &Path, name: &str, text: &str, overrides: &[String]) -> Result<Config> {
-        Config::read(base, name, text, overrides).map_err(|error| match error {
+    /// Parses the text of `file` after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
+    pub(crate) fn parse_in(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+        Config::read(file, text, overrides).map_err(|error| match error {
             Error::Input(message) => Error::Input(one_line(&message)),
             other => other,
         })
     }
 
-    fn read(base: &Path, name: &str, text: &str, overrides: &[String]) -> Result<Config> {
-        let mut root = item::parse(name, text)?;
+    fn read(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+        let base = file.parent().unwrap_or(Path::new(""));
+        let mut root = item::parse(&file.display().to_string(), text)?;
         for item in overrides {
             root.set(item)?;
         }
