@@ -3,6 +3,7 @@
 
 mod covariates;
 mod input;
+pub mod inputs;
 mod item;
 pub mod keys;
 mod places;

@@ -92,7 +92,7 @@ fn a_holder_that_slept_too_long_writes_nothing_more() {
     refused(&first.wait_with_output().unwrap(), 1, &["lock-0-of-1", "taken over by another process", "continues"]);
     assert!(heartbeats(&place).is_empty());
     let digest = |name: &str| store::digest(&stored(&place.path(name)));
-    let done = store::rows(&place.path("out")).unwrap().map(|row| row.unwrap().seed_index).max().unwrap() + 1;
+    let done = roundlaw::rows(&place.path("out")).unwrap().map(|row| row.unwrap().seed_index).max().unwrap() + 1;
     let seeds = format!("sweep.seeds={done}");
     succeeded(&place.sweep(&many_parts(done, "1.0"), "whole", &["--set", &seeds]));
     assert_eq!(digest("out"), digest("whole"));
