@@ -119,7 +119,5 @@ pub(super) fn is_anywhere(name: &str) -> bool {
     const MESSAGES: [&str; 3] = [".log", ".out", ".err"];
     let lower = name.to_lowercase();
     // Hidden ones are .DS_Store, .nfs..., .snapshot, .gitignore.
-    name.starts_with('.')
-        || NAMES.contains(&lower.as_str())
-        || MESSAGES.iter().any(|ending| lower.ends_with(ending))
+    name.starts_with('.') || NAMES.contains(&lower.as_str()) || MESSAGES.iter().any(|ending| lower.ends_with(ending))
 }
