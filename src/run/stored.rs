@@ -330,9 +330,7 @@ fn stored_plan(dir: &Path, config_toml: &str) -> Result<std::result::Result<Arc<
         fs::read(dir.join(path)).is_ok_and(|bytes| format!("{:016x}", fnv1a64(bytes)) == hash)
     };
     match inputs.iter().all(|input| is_same(&input.path, &input.hash)) {
-        true => {
-            Err(Error::Corrupt(format!("{}: {error}; the same sweep writes it again", paths::config(dir).display())))
-        }
+        true => Err(Error::Corrupt(format!("{error}; the same sweep writes it again"))),
         false => Err(error),
     }
 }

@@ -10,8 +10,11 @@ use crate::error::{Error, Result};
 /// Names in a directory that are text; ours all are.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Input(format!("{}: no such directory; name the one that a run wrote", dir.display()))
+        ErrorKind::NotFound => {
+            Error::Input(format!("{}: no such directory; name the one that a sweep wrote", dir.display()))
+        }
+        ErrorKind::NotADirectory => {
+            Error::Input(format!("{}: no directory but a file; name the directory that a sweep wrote", dir.display()))
         }
         _ => Error::io(dir)(e),
     })?;

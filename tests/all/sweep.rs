@@ -16,6 +16,7 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
+mod judged;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(target_os = "linux")]
