@@ -22,6 +22,8 @@ pub struct Item {
     /// Dotted name of its key; that of the list for the values of one.
     pub name: String,
     pub node: Node,
+    /// Whether a list may stand in its place.
+    is_one_of_list: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +78,7 @@ impl Lines {
             }
             (value, _) => Node::Value(value),
         };
-        Item { place, name: String::new(), node }
+        Item { place, node, ..Item::default() }
     }
 }
 
@@ -91,7 +93,7 @@ impl Item {
             Value::Array(list) => Node::List(list.into_iter().map(|value| Item::new(place, value)).collect()),
             value => Node::Value(value),
         };
-        Item { place: place.clone(), name: String::new(), node }
+        Item { place: place.clone(), node, ..Item::default() }
     }
 
     pub fn called(self, name: &str) -> Item {
@@ -120,13 +122,19 @@ impl Item {
 
     /// Refuses it: `allowed` says what it may be.
     pub fn bad(&self, allowed: &str) -> Error {
-        Error::Input(format!("{} = {self}: allowed is {allowed}", self.key()))
+        self.bad_unless(allowed, "")
+    }
+
+    /// The same; `question` is what may have been meant.
+    pub fn bad_unless(&self, allowed: &str, question: &str) -> Error {
+        let list = if self.is_one_of_list { ", or a list of such" } else { "" };
+        Error::Input(format!("{} = {self}: allowed is {allowed}{list}{question}", self.key()))
     }
 
     /// Refuses what is none of the words.
     pub fn bad_word(&self, words: &[&str]) -> Error {
         let nearest = self.as_str().and_then(|word| words::nearest(word, words));
-        self.bad(&(words.join(", ") + &words::question(nearest)))
+        self.bad_unless(&words.join(", "), &words::question(nearest))
     }
 
     /// The table that it must be.
@@ -140,10 +148,10 @@ impl Item {
     /// Its value or values, at least one and none twice.
     pub fn list(self) -> Result<Vec<Item>> {
         let key = self.key();
-        let Item { place, name, node } = self;
+        let Item { place, name, node, .. } = self;
         let list = match node {
             Node::List(list) => list,
-            node => vec![Item { place, name: String::new(), node }],
+            node => vec![Item { place, node, is_one_of_list: true, ..Item::default() }],
         };
         if list.len() > MAX_VALUES {
             return Err(Error::Input(format!("{key} holds {} values: allowed are up to {MAX_VALUES}", list.len())));

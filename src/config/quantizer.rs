@@ -33,7 +33,7 @@ pub(super) fn options<T: Copy>(mut keys: Keys, rows: &[OptionRow<T>], target: &m
                 keys.know(&rows.iter().map(|row| row.name).collect::<Vec<_>>())?;
                 return Err(keys.missing(row.name, &allowed));
             }
-            Some(item) if !(is_one && fits) => return Err(item.bad(&(allowed + &meant(row, &item)))),
+            Some(item) if !(is_one && fits) => return Err(item.bad_unless(&allowed, &meant(row, &item))),
             None if !fits => {
                 let usual = (row.write)(target).map_or(String::new(), Setting::toml);
                 return Err(Error::Input(format!("{} = {usual}: allowed is {allowed}", keys.key(row.name))));

@@ -64,7 +64,12 @@ fn every_error_names_the_line_of_its_key() {
         ),
         ("batch = [1, 2]", "batch = [1, 3]", 11, "train.samples = 64 is no multiple of train.batch = 3"),
         ("batch = [1, 2]", "batch = [1, 129]", 12, "train.batch = 129: allowed are 1 to the smallest"),
-        ("step_size = 0.5", "step_size = 1e-13", 13, "train.step_size = 1e-13: allowed is a number"),
+        (
+            "step_size = 0.5",
+            "step_size = 1e-13",
+            13,
+            "train.step_size = 1e-13: allowed is a number from 2^-40 to 2^20, or a list of such",
+        ),
         (
             "samples = [64, 128]\nbatch = [1, 2]\nstep_size = 0.5",
             "samples = [64, 8192]\nbatch = [1, 64]\nstep_size = 1e-12",
