@@ -16,10 +16,13 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
+mod judged;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]
 mod limits;
+#[cfg(target_os = "linux")]
+mod locks;
 mod plan;
 mod readers;
 mod replay;
