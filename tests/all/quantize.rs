@@ -163,8 +163,9 @@ fn random_words_come_from_a_file_or_a_seed() {
     // Half a step above 1: the upper half of the words rounds up.
     place.stdout("quantize --format e4m3 --rounding stochastic --random words.npy in.npy out.npy", "");
     assert_eq!(place.read("out.npy", "<f4", &[4]), [1.0f32, 1.0, 1.125, 1.125].map(f32::to_bits));
-    let seeded =
-        |seed: &str| place.stdout(&format!("quantize --format e4m3 --rounding stochastic {seed}"), &"1.05 ".repeat(40));
+    let seeded = |seed: &str| {
+        place.stdout(&format!("quantize --format e4m3 --rounding stochastic {seed}"), &"1.0625 ".repeat(40))
+    };
     assert_eq!(seeded("--seed 0"), seeded(""));
     assert!(seeded("--seed 1") != seeded("--seed 2"));
 }

@@ -141,6 +141,18 @@ fn names_do_not_steer_the_terminal() {
     }
 }
 
+/// Without a session of windows, as on servers and in containers.
+#[test]
+fn drivers_do_not_complain_about_missing_windows() {
+    let place = place();
+    let mut command = program(place.path(), "devices --json");
+    for name in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success() && !stderr(&output).contains("XDG_RUNTIME_DIR"), "{}", stderr(&output));
+}
+
 fn sources(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
