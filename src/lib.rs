@@ -112,6 +112,7 @@ pub mod report;
 pub mod risk;
 #[doc(hidden)]
 pub mod run;
+mod shell;
 #[doc(hidden)]
 pub mod site;
 #[doc(hidden)]

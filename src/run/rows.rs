@@ -24,16 +24,17 @@ pub struct Origin {
     pub fingerprint: String,
 }
 
-/// Rows of a cohort, by (run_id, seen, output). [`crate::Error::Input`] for states that are not of the cohort's runs.
+/// Rows of a cohort, by (run_id, seen, output), with what `risk` makes of their weights. [`crate::Error::Input`] for
+/// states that are not of the cohort's runs.
 pub fn rows(
     plan: &Plan,
     cohort: Cohort,
+    risk: &CohortRisk,
     raw: &[Snapshot],
     checked: bool,
     origin: &Origin,
     watch: &Watch,
 ) -> Result<Vec<Row>> {
-    let risk = CohortRisk::watched(plan, cohort, watch)?;
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
@@ -43,7 +44,7 @@ pub fn rows(
                 watch.ask()?;
                 for &output in &plan.config.train.outputs {
                     let mut row = settings(plan, cohort, cell, origin);
-                    fill(&mut row, state, trajectory, output, &risk)?;
+                    fill(&mut row, state, trajectory, output, risk)?;
                     row.checked = if checked { EXACT } else { UNSAMPLED }.into();
                     rows.push(row);
                 }
@@ -119,6 +120,8 @@ fn put(row: &mut Row, risks: Risks) {
         excess,
         reducible,
         approximation,
+        signal,
+        overlap,
         quantized_test,
         quantized_test_se,
         quantized_test_exact,
@@ -126,6 +129,7 @@ fn put(row: &mut Row, risks: Risks) {
         held_out_se,
     } = risks;
     (row.excess, row.reducible, row.approximation) = (excess, reducible, approximation);
+    (row.signal, row.overlap) = (signal, overlap);
     (row.quantized_test, row.quantized_test_se) = (quantized_test, quantized_test_se);
     row.quantized_test_exact = quantized_test_exact;
     (row.held_out, row.held_out_se) = (held_out, held_out_se);

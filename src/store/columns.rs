@@ -7,8 +7,8 @@ use arrow_schema::{DataType, Field};
 use crate::site::{Counter, Counts, Site};
 use crate::store::row::Row;
 
-/// Columns that tell how a row was made, not what came out; the digest leaves them out.
-const PROVENANCE: [&str; 4] = ["checked", "adapter", "driver", "fingerprint"];
+/// Columns that the digest leaves out: how a row was made, and results that are younger than the digest.
+const OUTSIDE: [&str; 6] = ["checked", "adapter", "driver", "fingerprint", "signal", "overlap"];
 
 /// The value of one column in one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +26,7 @@ type Set = Box<dyn Fn(&mut Row, Value<'_>) -> bool + Send + Sync>;
 /// A column: its Arrow field and how it is read from and put into a row.
 pub struct Column {
     pub field: Field,
-    /// Whether the column depends on nothing but config, seed and stream version.
+    /// Whether the digest covers the column: it depends on nothing but config, seed and stream version.
     pub is_result: bool,
     get: Get,
     set: Set,
@@ -34,7 +34,7 @@ pub struct Column {
 
 impl Column {
     fn new<T: Stored>(name: &str, get: Get, set: Set) -> Column {
-        Column { field: Field::new(name, T::TYPE, T::NULLABLE), is_result: !PROVENANCE.contains(&name), get, set }
+        Column { field: Field::new(name, T::TYPE, T::NULLABLE), is_result: !OUTSIDE.contains(&name), get, set }
     }
 
     /// A column that is a field of the row.
@@ -175,6 +175,8 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         excess,
         reducible,
         approximation,
+        signal,
+        overlap,
         quantized_test,
         quantized_test_se,
         quantized_test_exact,

@@ -68,6 +68,11 @@ pub struct Row {
     pub reducible: Option<f64>,
     /// Risk of the best weights above sigma^2, in squared units of y.
     pub approximation: Option<f64>,
+    /// What the best weights of this sketch explain of E y^2, b^T Sigma^-1 b with Sigma = E z z^T and b = E z y; in squared
+    /// units of y.
+    pub signal: Option<f64>,
+    /// b^T v, in squared units of y: v^T Sigma v - 2 `overlap` + `signal` is `excess`.
+    pub overlap: Option<f64>,
     /// Mean of `(y - <z, v>)^2` over the test samples, z quantized as in training, less sigma^2 and `approximation`; in
     /// squared units of y.
     pub quantized_test: Option<f64>,

@@ -9,7 +9,7 @@ use super::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 38] = [
+const CHANGES: [(&str, Change); 40] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
@@ -35,6 +35,8 @@ const CHANGES: [(&str, Change); 38] = [
     ("excess", |r| r.excess = None),
     ("reducible", |r| r.reducible = Some(0.0)),
     ("approximation", |r| r.approximation = None),
+    ("signal", |r| r.signal = None),
+    ("overlap", |r| r.overlap = None),
     ("quantized_test", |r| r.quantized_test = None),
     ("quantized_test_se", |r| r.quantized_test_se = None),
     ("quantized_test_exact", |r| r.quantized_test_exact = None),
@@ -60,8 +62,8 @@ fn the_digest_covers_the_result_columns_and_no_provenance() {
         let mut changed = row.clone();
         change(&mut changed);
         assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
-        let provenance = ["checked", "adapter", "driver", "fingerprint"].contains(&name);
-        assert_eq!(store::digest(&[changed]) == before, provenance, "{name}");
+        let outside = ["signal", "overlap", "checked", "adapter", "driver", "fingerprint"].contains(&name);
+        assert_eq!(store::digest(&[changed]) == before, outside, "{name}");
     }
 }
 

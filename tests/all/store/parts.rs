@@ -95,7 +95,7 @@ fn the_columns_are_named_in_a_fixed_order() {
         .map(String::from)
         .collect();
     expected.extend(sites.iter().flat_map(|s| [s.to_string(), format!("{s}_rounding")]));
-    let risks = "excess reducible approximation quantized_test quantized_test_se quantized_test_exact \
+    let risks = "excess reducible approximation signal overlap quantized_test quantized_test_se quantized_test_exact \
         held_out held_out_se diverged_at";
     expected.extend(risks.split(' ').map(String::from));
     let counters = ["saturated", "underflowed", "nan"];
