@@ -89,7 +89,7 @@ fn a_number_that_is_rounded_twice_is_told() {
     for (line, numbers, said) in [
         ("int8 --step 0.3", "0.1 1 2.3", ""),
         ("int8 --step 0.3", "0.15 0.15000001 1", "1 of 3 numbers"),
-        ("e8m22", "16777217.5", "1 of 1 numbers"),
+        ("e8m22", "16777219", "1 of 1 numbers"),
         ("e8m22", "0.1", ""),
         ("log8 --base-factor 3", "0.1 0.7 1e-3", ""),
         ("e4m3 --rounding stochastic --bits 8", "0.1", ""),
