@@ -1,0 +1,88 @@
+//! SIGKILL at random moments of each phase of a sweep, on a disk that is slow enough to be hit in any of them.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use super::{LONGER, digest, random, rounds};
+use crate::place::{LIMIT, Place, names};
+use crate::shim;
+
+/// A phase by what lies in the output directory.
+struct Phase {
+    name: &'static str,
+    is_now: fn(&Found) -> bool,
+}
+
+const PHASES: [Phase; 6] = [
+    Phase { name: "opening", is_now: |found| !found.manifest },
+    Phase { name: "first launch", is_now: |found| found.manifest && found.parts == 0 && !found.half("part-") },
+    Phase { name: "a part is written", is_now: |found| found.half("part-") },
+    Phase { name: "between parts", is_now: |found| found.parts > 0 && !found.half("") && !found.report },
+    Phase { name: "manifest", is_now: |found| found.parts > 0 && found.half("manifest.json") },
+    Phase { name: "report", is_now: |found| found.parts > 0 && (found.half("report.html") || found.half("panel-")) },
+];
+
+struct Found {
+    manifest: bool,
+    parts: usize,
+    report: bool,
+    half_written: Vec<String>,
+}
+
+impl Found {
+    fn of(dir: &Path) -> Found {
+        let names = names(dir);
+        Found {
+            manifest: dir.join("manifest.json").exists(),
+            report: dir.join("report.html").exists(),
+            parts: names.iter().filter(|name| name.starts_with("rows/part-") && name.ends_with(".parquet")).count(),
+            half_written: names.into_iter().filter(|name| name.ends_with(".tmp")).collect(),
+        }
+    }
+
+    /// Whether a file with this in its name is being written.
+    fn half(&self, name: &str) -> bool {
+        self.half_written.iter().any(|half| half.contains(name))
+    }
+}
+
+/// Kills a sweep within a moment after the phase has begun; false when it ended before.
+fn killed_in(phase: &Phase, place: &Place) -> bool {
+    let mut command = place.sweep();
+    let slow = ["open", "write", "sync", "rename"].map(|call| format!("{call} 1+ SLEEP {}", place.out().display()));
+    shim::hasten(shim::fail(&mut command, &slow));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() && !(phase.is_now)(&Found::of(&place.out())) {
+        assert!(started.elapsed() < LIMIT);
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    std::thread::sleep(random(40_000));
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.signal() == Some(9) || status.code() == Some(0), "{status}");
+    status.signal() == Some(9)
+}
+
+#[test]
+fn a_killed_sweep_is_continued_to_the_right_rows() {
+    digest(LONGER);
+    for phase in &PHASES {
+        let (mut killed, wanted) = (0, rounds(5, 50));
+        for _ in 0..wanted {
+            let place = Place::new(LONGER);
+            // Twice: the second kill meets what the first has left.
+            for _ in 0..2 {
+                killed += usize::from(killed_in(phase, &place));
+                // Whole parts are there and no others; before there is a manifest there is nothing to read.
+                if place.out().join("manifest.json").exists() && place.out().join("config.toml").exists() {
+                    assert!(place.status().done <= place.status().runs);
+                }
+            }
+            place.finishes();
+        }
+        assert!(killed >= wanted, "only {killed} sweeps were killed in the phase: {}", phase.name);
+    }
+}
