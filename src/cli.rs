@@ -1,10 +1,13 @@
 //! The command line.
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 
 use crate::commands::Command;
+use crate::error::{Error, Result};
 use crate::format::{Direction, Law, Noise, names};
 use crate::site::Site;
+use crate::streams::written;
 use crate::words::listed;
 
 /// Examples, what a recipe can hold, and the exit codes.
@@ -42,4 +45,36 @@ stdout is data, stderr is progress and messages. NO_COLOR is honoured.",
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The command line of this process, or `None` if it asked for help or for the version, which are then printed.
+    ///
+    /// What it cannot mean is an [`Error::Input`] of one line.
+    pub fn read() -> Result<Option<Cli>> {
+        let refused = match Cli::try_parse() {
+            Ok(cli) => return Ok(Some(cli)),
+            Err(refused) => refused,
+        };
+        match refused.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => written(refused.print()).map(|()| None),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let names: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
+                let names = names.join(", ");
+                Err(Error::Input(format!("no command is given: allowed are {names}; see `roundlaw --help`")))
+            }
+            _ => Err(Error::Input(one_line(&refused.to_string()))),
+        }
+    }
+}
+
+/// The parser's message of several paragraphs as one line: what is wrong, its tip, and the help of that command.
+fn one_line(message: &str) -> String {
+    let paragraphs = message.trim_start_matches("error: ").split("\n\n");
+    let telling =
+        paragraphs.take_while(|text| !text.starts_with("Usage: ") && !text.starts_with("For more information"));
+    let lines = telling.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let asked = std::env::args_os().nth(1).filter(|word| Cli::command().find_subcommand(word).is_some());
+    let command = asked.map(|word| format!(" {}", word.display())).unwrap_or_default();
+    format!("{}; see `roundlaw{command} --help`", lines.collect::<Vec<_>>().join("; "))
 }

@@ -113,6 +113,8 @@ pub mod site;
 #[doc(hidden)]
 pub mod store;
 #[doc(hidden)]
+pub mod streams;
+#[doc(hidden)]
 pub mod tensor;
 #[doc(hidden)]
 pub mod theory;

@@ -1,8 +1,8 @@
 use serde_json::{Map, Value, json};
 
-use super::print;
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
+use crate::streams::print;
 
 /// List adapters, their limits and how their arithmetic behaves.
 #[derive(clap::Args, Debug)]
@@ -46,8 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }));
     }
     if args.json {
-        print(&json!(list).to_string());
-        return Ok(());
+        return Ok(print(&json!(list).to_string())?);
     }
     let text = |device: &Value, key: &str| match &device[key] {
         Value::String(text) => text.clone(),
@@ -64,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             text(device, "type"),
             text(device, "driver"),
             text(device, "fingerprint"),
-        ));
+        ))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
-use super::print;
 use crate::codec::{any_float, description};
 use crate::format::FORMATS;
+use crate::streams::print;
 
 /// List every number format with its layout, limits, special values, defaults and source.
 #[derive(clap::Args, Debug)]
@@ -16,15 +16,14 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let rows: Vec<_> = FORMATS.iter().map(description).chain([any_float()]).map(Value::Object).collect();
     if args.json {
-        print(&Value::from(rows).to_string());
-        return Ok(());
+        return Ok(print(&Value::from(rows).to_string())?);
     }
     for row in &rows {
         let name = row["name"].as_str().unwrap_or_default();
         let pairs = row.as_object().into_iter().flatten().filter(|(key, value)| *key != "name" && !value.is_null());
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_string);
         let pairs: Vec<String> = pairs.map(|(key, value)| format!("{key} {}", text(value))).collect();
-        print(&format!("{name}: {}", pairs.join("; ")));
+        print(&format!("{name}: {}", pairs.join("; ")))?;
     }
     Ok(())
 }

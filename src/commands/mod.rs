@@ -48,12 +48,6 @@ commands! {
     status: Status,
 }
 
-/// Prints data to stdout; a closed pipe is no error.
-fn print(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
 /// The settings that a sweep's directory keeps.
 fn stored_config(dir: &Path) -> anyhow::Result<Config> {
     Config::load(&store::paths::config(dir), &[]).with_context(|| format!("the settings kept in {}", dir.display()))

@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::print;
 use crate::config::Config;
 use crate::cpu::memory;
 use crate::plan::{self, Plan};
 use crate::run::warnings;
+use crate::streams::print;
 
 /// Say what a config will run and cost, and warn of what you would regret; run nothing.
 #[derive(clap::Args, Debug)]
@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "warnings": warnings,
     });
     if args.json {
-        print(&document.to_string());
+        print(&document.to_string())?;
         return Ok(fits?);
     }
     print(&format!(
@@ -69,9 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         cost.draws * seeds as f64,
         cost.projections * seeds as f64,
         cost.steps * seeds as f64,
-    ));
+    ))?;
     for warning in warnings {
-        print(&format!("warning: {warning}"));
+        print(&format!("warning: {warning}"))?;
     }
     Ok(fits?)
 }

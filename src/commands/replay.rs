@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::{print, stored_config};
+use super::stored_config;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::store;
 use crate::store::row::Row;
+use crate::streams::{print, tell};
 
 /// Redo one run with the scalar reference and compare it with the stored rows.
 #[derive(clap::Args, Debug)]
@@ -45,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             return Err(Error::Input(format!("--seen {seen}: of run {run} allowed are {allowed}")).into());
         }
     }
-    rows.iter().for_each(|replayed| print(&describe(replayed)));
+    rows.iter().try_for_each(|replayed| print(&describe(replayed)))?;
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }
@@ -103,7 +104,7 @@ fn compare(dir: &Path, rows: &[Replayed]) -> Result<()> {
         let place = format!("run {} after {} samples, output {}", row.run_id, row.seen, row.output);
         let same = |have: &&Row| (have.seen, &have.output) == (row.seen, &row.output);
         let Some(have) = stored.iter().find(same) else {
-            eprintln!("{place}: not stored yet");
+            tell(&format!("{place}: not stored yet"));
             continue;
         };
         compared += 1;
@@ -111,7 +112,7 @@ fn compare(dir: &Path, rows: &[Replayed]) -> Result<()> {
             let differences = differences(have, row);
             return Err(Error::Mismatch(format!("{place}: the stored row differs from the reference: {differences}")));
         }
-        eprintln!("{place}: stored row agrees in every bit");
+        tell(&format!("{place}: stored row agrees in every bit"));
     }
     match compared {
         0 => Err(Error::Incomplete(format!("{} holds no row of this run yet: nothing was compared", dir.display()))),
@@ -122,15 +123,15 @@ fn compare(dir: &Path, rows: &[Replayed]) -> Result<()> {
 /// The results that differ, each as it is stored and as the reference has it.
 fn differences(stored: &Row, reference: &Row) -> String {
     let mut texts = Vec::new();
-    let mut tell = |name: &str, have: String, want: String| {
+    let mut note = |name: &str, have: String, want: String| {
         if have != want {
             texts.push(format!("{name} is {have}, not {want}"));
         }
     };
-    tell("v_digest", stored.v_digest.clone(), reference.v_digest.clone());
-    tell("diverged_at", shown(stored.diverged_at), shown(reference.diverged_at));
+    note("v_digest", stored.v_digest.clone(), reference.v_digest.clone());
+    note("diverged_at", shown(stored.diverged_at), shown(reference.diverged_at));
     for ((name, have), (_, want)) in risks(stored).into_iter().zip(risks(reference)) {
-        tell(name, shown(have), shown(want));
+        note(name, shown(have), shown(want));
     }
     if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
 }

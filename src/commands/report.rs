@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
-use super::print;
 use crate::error::Result;
+use crate::streams::{one_line, print};
 use crate::{report, store};
 
 /// Write report.html and the figures of a directory again.
@@ -13,7 +13,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     for path in write(&args.dir)? {
-        print(&path.display().to_string());
+        print(&one_line(&path.display().to_string()))?;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{print, stored_config};
+use super::stored_config;
 use crate::plan::Plan;
 use crate::store;
+use crate::streams::print;
 
 /// Runs done, checked share and digest of a directory.
 #[derive(clap::Args, Debug)]
@@ -34,9 +35,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let all = plan.runs();
     if args.json {
         let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
-        print(&document.to_string());
+        Ok(print(&document.to_string())?)
     } else {
-        print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"));
+        Ok(print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"))?)
     }
-    Ok(())
 }

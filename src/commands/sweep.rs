@@ -10,6 +10,7 @@ use crate::error::{Error, Result, exit};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 use crate::store::paths;
+use crate::streams::tell;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -42,12 +43,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
     for warning in warnings::warnings(&plan) {
-        eprintln!("warning: {warning}");
+        tell(&format!("warning: {warning}"));
     }
-    let adapter = adapter::open_telling(&args.adapter, |line| eprintln!("warning: {line}"))
+    let adapter = adapter::open_telling(&args.adapter, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
     let stop = interrupt_flag()?;
-    eprintln!("{} runs on {}", plan.runs(), adapter.origin().adapter);
+    tell(&format!("{} runs on {}", plan.runs(), adapter.origin().adapter));
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
@@ -56,13 +57,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     super::report::write(&args.out)
         .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
-    eprintln!(
+    tell(&format!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
         paths::report(&args.out).display()
-    );
+    ));
     Ok(())
 }
 
@@ -83,7 +84,7 @@ fn interrupt_flag() -> anyhow::Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(exit::INCOMPLETE.into());
         }
-        eprintln!("stopping after the part in flight (again to stop at once)");
+        tell("stopping after the part in flight (again to stop at once)");
     })
     .context("Ctrl-C cannot be handled")?;
     Ok(stop)

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::streams::tell;
+
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// Counts runs done of a total.
@@ -64,7 +66,7 @@ fn speak(total: u64, counts: Arc<[AtomicU64; 2]>) -> Sender<()> {
                 0 => "unknown time".to_string(),
                 _ => format!("{:.0} s", (total - done) as f64 / rate),
             };
-            eprintln!("{done} of {total} runs, {rate:.1} runs/s, {checked} checked, {left} left");
+            tell(&format!("{done} of {total} runs, {rate:.1} runs/s, {checked} checked, {left} left"));
         }
     });
     sender

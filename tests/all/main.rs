@@ -26,5 +26,6 @@ mod report;
 mod risk;
 mod statistics;
 mod store;
+mod streams;
 mod sweep;
 mod verify;

@@ -87,9 +87,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match (&args.input, &args.output) {
         (Some(_), Some(output)) => {
             files::write(args, output, &job.op, &shape, &done)?;
-            text::summary(args.json, &done, proof);
+            text::summary(args.json, &done, proof)?;
         }
-        _ => text::numbers(args.json, &quantizer, &job, &done),
+        _ => text::numbers(args.json, &quantizer, &job, &done)?,
     }
     Ok(())
 }

@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::super::print;
 use super::Proof;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
+use crate::error::Result;
 use crate::format::Quantizer;
 use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
+use crate::streams::print;
 
 /// Counts of an array, and the GPU that gave the same bits.
-pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) {
+pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) -> Result<()> {
     let (elements, Counts { saturated, underflowed, nan }) = (done.elements.len(), done.counts());
     if as_json {
         let document = json!({
@@ -20,14 +21,15 @@ pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) {
         });
         return print(&document.to_string());
     }
-    print(&format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite"));
-    if let Some(Proof { adapter, fingerprint }) = proof {
-        print(&format!("every bit the same on {adapter}: {fingerprint}"));
+    print(&format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite"))?;
+    match proof {
+        Some(Proof { adapter, fingerprint }) => print(&format!("every bit the same on {adapter}: {fingerprint}")),
+        None => Ok(()),
     }
 }
 
 /// A line per number: the value, its code field by field, the error.
-pub fn numbers(as_json: bool, quantizer: &Quantizer, job: &Job, done: &Quantized) {
+pub fn numbers(as_json: bool, quantizer: &Quantizer, job: &Job, done: &Quantized) -> Result<()> {
     let shares = job.op.shares();
     let rows: Vec<Value> = (0..job.input.len()).map(|k| number(quantizer, job, done, k)).collect();
     if as_json {
@@ -44,8 +46,8 @@ pub fn numbers(as_json: bool, quantizer: &Quantizer, job: &Job, done: &Quantized
         let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
     };
-    print(&line(columns.iter().map(|column| column.to_string()).collect()));
-    rows.iter().for_each(|row| print(&line(columns.iter().map(|column| text(row, column)).collect())));
+    print(&line(columns.iter().map(|column| column.to_string()).collect()))?;
+    rows.iter().try_for_each(|row| print(&line(columns.iter().map(|column| text(row, column)).collect())))
 }
 
 /// Number `k` of the list.

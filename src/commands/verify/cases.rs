@@ -1,24 +1,23 @@
 //! `verify`: the program's own cases on the adapters asked for.
 
-use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::super::print;
 use super::Args;
 use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
+use crate::streams::{one_line, print};
 use crate::verify::{self, Case, Device, Level, Outcome, Verdict};
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let cases = chosen(args.level, args.filter.as_deref())?;
     if args.list {
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
-        print(&if args.json { json!(names).to_string() } else { names.join("\n") });
-        return Ok(());
+        return Ok(print(&if args.json { json!(names).to_string() } else { names.join("\n") })?);
     }
     let adapters = match args.adapter.as_str() {
         "all" => std::iter::once(None).chain(gpu::adapters().into_iter().map(|info| Some(info.index))).collect(),
@@ -27,7 +26,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let tested: Vec<Tested> = adapters.iter().map(|index| test(args, &cases, *index)).collect::<Result<_>>()?;
     if args.json {
         let documents: Vec<Value> = tested.iter().map(|tested| tested.document(args.level)).collect();
-        print(&json!(documents).to_string());
+        print(&json!(documents).to_string())?;
     }
     match tested.iter().map(|tested| tested.count(Outcome::Fail)).sum() {
         0 => Ok(()),
@@ -161,7 +160,8 @@ impl Tested {
 fn test(args: &Args, cases: &[Case], index: Option<usize>) -> Result<Tested> {
     let adapter = UnderTest::open(index, args.adapter == "all")?;
     let full = args.level == Level::Full;
-    let (start, terminal) = (Instant::now(), std::io::stderr().is_terminal());
+    let start = Instant::now();
+    let bar = progress(&adapter.name, cases.len());
     let (name, fingerprint) = (adapter.name.clone(), adapter.fingerprint.clone());
     let mut tested = Tested { adapter: name, fingerprint, cases: Vec::new() };
     for case in cases {
@@ -173,20 +173,21 @@ fn test(args: &Args, cases: &[Case], index: Option<usize>) -> Result<Tested> {
         let told = Told { case: case.name.clone(), verdict, seconds, again };
         let is_told = full || args.verbose || !matches!(told.verdict, Verdict::Pass(_));
         if is_told && !args.json {
-            print(&told.line(name));
-        }
-        if terminal {
-            let (done, all) = (tested.cases.len() + 1, cases.len());
-            let left = start.elapsed().as_secs_f64() / done as f64 * (all - done) as f64;
-            eprint!("\r{name}: {done} of {all} cases, {left:.0} s left \x1b[K");
+            bar.suspend(|| print(&told.line(name)))?;
         }
         tested.cases.push(told);
+        bar.inc(1);
     }
-    if terminal {
-        eprint!("\r\x1b[K");
-    }
+    bar.finish_and_clear();
     if !args.json {
-        print(&tested.line(start.elapsed().as_secs_f64()));
+        print(&tested.line(start.elapsed().as_secs_f64()))?;
     }
     Ok(tested)
+}
+
+/// Progress on stderr, where that is a terminal.
+fn progress(name: &str, cases: usize) -> ProgressBar {
+    let bar = ProgressBar::new(cases as u64).with_prefix(one_line(name).into_owned());
+    let style = ProgressStyle::with_template("{prefix}: {pos} of {len} cases, {eta} left");
+    bar.with_style(style.expect("the template is right"))
 }

@@ -4,21 +4,17 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::print;
 use super::Args;
 use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
+use crate::streams::print;
 use crate::verify::foreign::{self, CodeDifference, CodecComparison};
 
 pub fn run(args: &Args, path: &Path) -> anyhow::Result<()> {
     let quantizer = args.options.quantizer()?;
     let found = compare(&quantizer, path)?;
-    if args.json {
-        print(&document(&quantizer, &found).to_string());
-    } else {
-        print(&lines(&quantizer, &found).join("\n"));
-    }
+    print(&if args.json { document(&quantizer, &found).to_string() } else { lines(&quantizer, &found).join("\n") })?;
     match found.different {
         0 => Ok(()),
         count => Err(Error::Mismatch(format!("{}: {count} of {} codes differ", path.display(), found.rows)).into()),

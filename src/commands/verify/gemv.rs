@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::format_options::FormatOptions;
-use super::super::print;
 use super::super::quantize::{Array, array};
 use super::Args;
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
+use crate::streams::print;
 use crate::verify::gemv::{self, MAX_COLUMNS, ProductComparison, WrongRow};
 
 /// Wrong rows told one by one.
@@ -24,7 +24,7 @@ pub struct Paths<'a> {
 
 pub fn run(args: &Args, paths: &Paths) -> anyhow::Result<()> {
     let found = compare(&args.options, paths)?;
-    print(&if args.json { document(&found).to_string() } else { lines(&found).join("\n") });
+    print(&if args.json { document(&found).to_string() } else { lines(&found).join("\n") })?;
     match found.wrong.len() {
         0 => Ok(()),
         count => Err(Error::Mismatch(format!("--gemv: {count} of {} rows are wrong", found.rows)).into()),
