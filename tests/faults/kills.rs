@@ -37,7 +37,7 @@ impl Found {
         Found {
             manifest: dir.join("manifest.json").exists(),
             report: dir.join("report.html").exists(),
-            parts: names.iter().filter(|name| name.starts_with("rows/part-") && name.ends_with(".parquet")).count(),
+            parts: names.iter().filter(|name| name.contains("part-")/*TMP*/ && name.ends_with(".parquet")).count(),
             half_written: names.into_iter().filter(|name| name.ends_with(".tmp")).collect(),
         }
     }
