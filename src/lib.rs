@@ -52,6 +52,8 @@ pub use run::adapter::{Adapter, open as open_adapter, open_telling as open_adapt
 pub use run::cohorts::{CohortRows, Summary, SweepOptions, sweep};
 #[doc(inline)]
 pub use run::rows::Origin;
+#[doc(inline)]
+pub use watch::Watch;
 
 // What came of it.
 #[doc(inline)]
@@ -121,5 +123,7 @@ pub mod theory;
 mod twin;
 #[doc(hidden)]
 pub mod verify;
+#[doc(hidden)]
+pub mod watch;
 #[doc(hidden)]
 pub mod words;

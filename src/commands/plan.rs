@@ -7,6 +7,7 @@ use crate::cpu::memory;
 use crate::plan::{self, Plan};
 use crate::run::warnings;
 use crate::streams::print;
+use crate::watch::Watch;
 
 /// Say what a config will run and cost, and warn of what you would regret; run nothing.
 #[derive(clap::Args, Debug)]
@@ -26,7 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let threads = rayon::current_num_threads() as u64;
     let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
     // The warnings try the plan out in small, which takes its memory.
-    let warnings = if fits.is_ok() { warnings::warnings(&plan) } else { Vec::new() };
+    let warnings = if fits.is_ok() { warnings::warnings(&plan, &Watch::default())? } else { Vec::new() };
     let (cohort_bytes, bytes) = memory::memory(&plan, threads);
     let seeds = u64::from(plan.config.sweep.seeds);
     let cohorts = plan.points.len() as u64 * seeds;

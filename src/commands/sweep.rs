@@ -1,6 +1,4 @@
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 
@@ -11,6 +9,7 @@ use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
 use crate::store::paths;
 use crate::streams::tell;
+use crate::watch::Watch;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -42,14 +41,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
-    for warning in warnings::warnings(&plan) {
+    let watch = interrupted()?;
+    for warning in warnings::warnings(&plan, &watch.share(0.0))? {
         tell(&format!("warning: {warning}"));
     }
-    let adapter = adapter::open_telling(&args.adapter, |line| tell(&format!("warning: {line}")))
+    let adapter = adapter::open_telling(&args.adapter, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
-    let stop = interrupt_flag()?;
     tell(&format!("{} runs on {}", plan.runs(), adapter.origin().adapter));
-    let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &stop)?;
+    let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
     spectra::write(&plan, &args.out, shard)
@@ -77,15 +76,16 @@ fn shard(text: &str, seeds: u32) -> Result<Shard> {
 }
 
 /// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.
-fn interrupt_flag() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
+fn interrupted() -> anyhow::Result<Watch> {
+    let watch = Watch::default();
+    let asked = watch.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if asked.is_stopped() {
             std::process::exit(exit::INCOMPLETE.into());
         }
+        asked.stop();
         tell("stopping after the part in flight (again to stop at once)");
     })
     .context("Ctrl-C cannot be handled")?;
-    Ok(stop)
+    Ok(watch)
 }

@@ -9,12 +9,14 @@ pub mod train;
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::Snapshot;
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
 use crate::problem;
 use crate::random::Stream;
 use crate::site::{Counts, Site};
+use crate::watch::Watch;
 use draw::{CohortSource, Samples};
 use lanes::{SLICE, component, flush48};
 use project::Panels;
@@ -51,9 +53,11 @@ struct Projector {
     rows: Vec<Counts>,
 }
 
-/// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel.
-pub fn execute(plan: &Plan, cohorts: &[Cohort]) -> Vec<Vec<Snapshot>> {
-    cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort)).collect()
+/// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel. The watch is
+/// asked at every tile of samples and told after every block.
+pub fn execute(plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+    let watch = watch.share(1.0 / cohorts.len().max(1) as f64);
+    cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, &watch)).collect()
 }
 
 /// One draw of the clean sketch, row-major with D columns.
@@ -89,7 +93,7 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
     (sketch, rows)
 }
 
-fn run_cohort(plan: &Plan, cohort: Cohort) -> Vec<Snapshot> {
+fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot>> {
     let point = &plan.points[cohort.point];
     let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
     let projectors = projectors(point, &source);
@@ -108,25 +112,43 @@ fn run_cohort(plan: &Plan, cohort: Cohort) -> Vec<Snapshot> {
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let tiles = tiles(point, &source, &projectors, (start, end));
-        runs.par_iter_mut().enumerate().for_each(|(t, (run, rows))| {
+        let tiles = tiles(point, &source, &projectors, (start, end), watch)?;
+        runs.par_iter_mut().enumerate().try_for_each(|(t, (run, rows))| {
             train_block(point, t, run, rows, source.key, &tiles, (start, end));
-        });
+            watch.ask()
+        })?;
+        watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
-    runs.into_iter().flat_map(|(_, rows)| rows).collect()
+    Ok(runs.into_iter().flat_map(|(_, rows)| rows).collect())
 }
 
 /// Samples `start .. end` of one seed index, drawn, projected and quantized.
-pub fn samples(seed: u64, point: &ProblemPoint, seed_index: u32, range: (u64, u64)) -> Vec<Tile> {
+pub fn samples(
+    seed: u64,
+    point: &ProblemPoint,
+    seed_index: u32,
+    range: (u64, u64),
+    watch: &Watch,
+) -> Result<Vec<Tile>> {
     let source = source(point, &Stream::new(seed, seed_index));
-    tiles(point, &source, &projectors(point, &source), range)
+    tiles(point, &source, &projectors(point, &source), range, watch)
 }
 
-fn tiles(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], (start, end): (u64, u64)) -> Vec<Tile> {
+fn tiles(
+    point: &ProblemPoint,
+    source: &CohortSource,
+    projectors: &[Projector],
+    (start, end): (u64, u64),
+    watch: &Watch,
+) -> Result<Vec<Tile>> {
     let size = tile_samples(point.problem.dim);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
-    firsts.par_iter().map(|&first| tile(point, source, projectors, first, end.min(first + size as u64))).collect()
+    let tile = |&first: &u64| {
+        watch.ask()?;
+        Ok(tile(point, source, projectors, first, end.min(first + size as u64)))
+    };
+    firsts.par_iter().map(tile).collect()
 }
 
 /// What the samples of one seed index are made of.

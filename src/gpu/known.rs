@@ -5,12 +5,14 @@ use std::sync::LazyLock;
 
 use super::shapes::Tuning;
 use crate::config::Config;
+use crate::error::Result;
 use crate::plan::{Cohort, Plan, Shard, Snapshot};
 use crate::problem::Input;
 use crate::problem::Sketch;
 use crate::random::normal::normal;
 use crate::random::{Purpose, Stream};
 use crate::reference;
+use crate::watch::Watch;
 
 /// Floats, blocks with a power of two as scale, steps that are one and additive noise, each at every site, to nearest
 /// and stochastic; batches of 1 and 3, an odd M, averages past one group, and a step at which runs diverge.
@@ -202,7 +204,8 @@ pub fn blocks(every_class: bool) -> &'static [LazyLock<Known>] {
 fn known(config: Config, samples: u64) -> Known {
     let plan = Plan::new(config).and_then(|plan| plan.with_block(samples)).expect("the known-answer blocks are plans");
     let cohorts = plan.cohorts(Shard::WHOLE);
-    let answers = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    let answer = |&cohort: &Cohort| reference::cohort(&plan, cohort, None, &Watch::default());
+    let answers = cohorts.iter().map(answer).collect::<Result<_>>().expect("nobody stops the known answers");
     Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() }, answers }
 }
 

@@ -42,6 +42,7 @@ pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
+use crate::watch::Watch;
 use device::Context;
 use facts::needs;
 use kernels::{MODEL_SIZES, Variant, model_size};
@@ -141,16 +142,22 @@ impl Gpu {
         Ok(fewest as usize * plan.points.len())
     }
 
-    /// The rows of each cohort, as `reference::cohort(plan, cohort, None)` gives them.
-    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
-        self.execute_tuned(plan, cohorts, Tuning::default())
+    /// The rows of each cohort, as [`crate::reference::cohort`] gives them.
+    pub fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+        self.execute_tuned(plan, cohorts, Tuning::default(), watch)
     }
 
     /// [`Gpu::execute`] with other sizes of the work; the rows are the same.
-    pub fn execute_tuned(&self, plan: &Plan, cohorts: &[Cohort], tuning: Tuning) -> Result<Vec<Vec<Snapshot>>> {
+    pub fn execute_tuned(
+        &self,
+        plan: &Plan,
+        cohorts: &[Cohort],
+        tuning: Tuning,
+        watch: &Watch,
+    ) -> Result<Vec<Vec<Snapshot>>> {
         let needed: Vec<Variant> = plan.points.iter().map(|point| pipelines(point, false)).collect();
-        let strict = self.prove(&needed)?;
-        self.run(plan, cohorts, tuning, |point| pipelines(point, strict))
+        let strict = self.prove(&needed, watch)?;
+        self.run(plan, cohorts, tuning, watch, |point| pipelines(point, strict))
     }
 
     fn run(
@@ -158,6 +165,7 @@ impl Gpu {
         plan: &Plan,
         cohorts: &[Cohort],
         tuning: Tuning,
+        watch: &Watch,
         variant: impl Fn(&ProblemPoint) -> Variant,
     ) -> Result<Vec<Vec<Snapshot>>> {
         let mut rows = vec![Vec::new(); cohorts.len()];
@@ -173,7 +181,8 @@ impl Gpu {
                 let shapes = shapes::largest(point, together.len() as u64, self.limits, tuning)?;
                 let context = &self.context;
                 let launch = Launch { context, variant, plan, point, shapes: &shapes, seeds: &seeds, tuning };
-                for (&cohort, done) in together.iter().zip(launch.run()?) {
+                let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
+                for (&cohort, done) in together.iter().zip(launch.run(&watch)?) {
                     rows[cohort] = done;
                 }
             }

@@ -9,6 +9,7 @@ use super::kernels::{MODEL_SIZES, Variant};
 use super::known::{self, Known};
 use super::{Gpu, no_adapter};
 use crate::error::Result;
+use crate::watch::Watch;
 
 /// Which pipelines gave the known answers, and which are in use.
 #[derive(Default)]
@@ -57,31 +58,33 @@ impl Gpu {
     /// Runs the known-answer blocks through the pipelines of grids and laws, for the smaller models, and compares all
     /// bits with the reference. Where the plain shaders fail and the strict ones hold, the latter are used from then
     /// on. The other pipelines are proved alike when a plan first needs them.
-    pub fn self_test(&self) -> Result<()> {
-        self.prove(&[Variant { strict: false, every_class: false, model: MODEL_SIZES[0] }]).map(|_| ())
+    pub fn self_test(&self, watch: &Watch) -> Result<()> {
+        self.prove(&[Variant { strict: false, every_class: false, model: MODEL_SIZES[0] }], watch).map(|_| ())
     }
 
     /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
-    pub fn self_test_all(&self) -> Result<()> {
+    pub fn self_test_all(&self, watch: &Watch) -> Result<()> {
         let fits = |variant: &Variant| needs(variant.model).workgroup_bytes <= self.limits.workgroup;
         let plain: Vec<Variant> = Variant::all().filter(|variant| !variant.strict).filter(fits).collect();
-        self.prove(&plain).map(|_| ())
+        self.prove(&plain, watch).map(|_| ())
     }
 
     /// Proves pipelines together, and gives whether the strict ones of them are to be used;
     /// [`crate::error::Error::NoAdapter`] names the first difference.
-    pub(super) fn prove(&self, pipelines: &[Variant]) -> Result<bool> {
+    pub(super) fn prove(&self, pipelines: &[Variant], watch: &Watch) -> Result<bool> {
+        // What is proved counts for none of the work that was planned.
+        let watch = watch.share(0.0);
         self.proofs.settle(pipelines, |variant| {
-            let place = self.first_difference(variant)?;
+            let place = self.first_difference(variant, &watch)?;
             let (index, name) = (self.info.index, &self.info.name);
             Ok(place.map(|place| format!("adapter {index} ({name}) does not give the bits of the reference: {place}")))
         })
     }
 
-    fn first_difference(&self, variant: Variant) -> Result<Option<String>> {
+    fn first_difference(&self, variant: Variant, watch: &Watch) -> Result<Option<String>> {
         for block in known::blocks(variant.every_class) {
             let Known { plan, cohorts, tuning, answers } = &**block;
-            let found = self.run(plan, cohorts, *tuning, |_| variant)?;
+            let found = self.run(plan, cohorts, *tuning, watch, |_| variant)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
                 if let Some(place) = plan.difference(*cohort, expected, found) {
                     return Ok(Some(place));

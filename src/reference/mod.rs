@@ -13,11 +13,13 @@ pub mod train;
 mod tree;
 pub mod verify;
 
+use crate::error::Result;
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
 use crate::problem;
 use crate::problem::Covariates;
 use crate::random::{FIRST_TEST, Stream};
 use crate::site::{Counts, Site};
+use crate::watch::Watch;
 use train::State;
 
 /// One sample as the trajectories of a cohort see it.
@@ -53,7 +55,8 @@ impl CohortData<'_> {
         point: &'a ProblemPoint,
         seed_index: u32,
         wanted: impl Fn(usize) -> bool,
-    ) -> CohortData<'a> {
+        watch: &Watch,
+    ) -> Result<CohortData<'a>> {
         let stream = Stream::new(seed, seed_index);
         let problem = &point.problem;
         let features: Vec<usize> = (0..point.features.len()).filter(|&f| wanted(f)).collect();
@@ -63,11 +66,11 @@ impl CohortData<'_> {
             .map(|p| match pairs.contains(&p) && problem.is_sketched() {
                 true => {
                     let (op, draw) = (&point.pairs[p].sketch, &point.sketches[point.pairs[p].draw]);
-                    sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim)
+                    sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim, watch)
                 }
-                false => (Vec::new(), Vec::new()),
+                false => Ok((Vec::new(), Vec::new())),
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let draws = match problem.covariates() {
             Some(covariates) => Draws::Rows { covariates, order: covariates.order(&stream) },
             None => {
@@ -77,7 +80,7 @@ impl CohortData<'_> {
                 Draws::Normals { scales: eigenvalues.scales, target, deviation }
             }
         };
-        CohortData { point, stream, draws, sketches, pairs, features }
+        Ok(CohortData { point, stream, draws, sketches, pairs, features })
     }
 
     /// x and y of sample `n`; from 2^31 on those that test.
@@ -99,7 +102,7 @@ impl CohortData<'_> {
     }
 
     /// Draws, projects and quantizes sample `n`.
-    pub fn sample(&self, n: u32) -> Sample {
+    pub fn sample(&self, n: u32, watch: &Watch) -> Result<Sample> {
         let (point, stream) = (self.point, &self.stream);
         let (x, y) = self.pair(n);
         let mut projected = vec![Vec::new(); point.pairs.len()];
@@ -109,7 +112,7 @@ impl CohortData<'_> {
             let (quantized, counts) = draw::data(&pair.data, &x, stream, n);
             data[p] = counts;
             projected[p] = match point.problem.is_sketched() {
-                true => self.sketches[p].0.iter().map(|row| project::dot(&quantized, row, &pair.splitting)).collect(),
+                true => project::project(&quantized, &self.sketches[p].0, &pair.splitting, watch)?,
                 false => quantized,
             };
         }
@@ -118,7 +121,7 @@ impl CohortData<'_> {
             let feature = &point.features[f];
             features[f] = feature::feature(feature, &projected[feature.pair], stream, n);
         }
-        Sample { y, data, features }
+        Ok(Sample { y, data, features })
     }
 
     /// Counts of the sketch site over the rows that a feature reads.
@@ -133,29 +136,35 @@ impl CohortData<'_> {
 }
 
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).
-/// `only` restricts it to one trajectory.
-pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>) -> Vec<Snapshot> {
+/// `only` restricts it to one trajectory. The watch is asked for every vector that is drawn or projected.
+pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>, watch: &Watch) -> Result<Vec<Snapshot>> {
     let mut rows = Vec::new();
-    each(plan, cohort, only, |row| rows.push(row));
+    each(plan, cohort, only, watch, |row| rows.push(row))?;
     rows.sort_by_key(|row| (row.trajectory, row.seen));
-    rows
+    Ok(rows)
 }
 
 /// [`cohort`] with every row handed out as soon as it is due, by (seen, trajectory).
-pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnMut(Snapshot)) {
+pub fn each(
+    plan: &Plan,
+    cohort: Cohort,
+    only: Option<usize>,
+    watch: &Watch,
+    mut emit: impl FnMut(Snapshot),
+) -> Result<()> {
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
     let reads = |f: usize| {
         wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f))
     };
-    let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads);
+    let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads, watch)?;
     let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
     for &t in &wanted {
         states[t].counts[Site::Sketch] = source.sketch_counts(point.trajectories[t].feature);
     }
     for n in 0..end {
-        let sample = source.sample(n as u32);
+        let sample = source.sample(n as u32, watch)?;
         for &t in &wanted {
             let trajectory = &point.trajectories[t];
             if n >= trajectory.samples {
@@ -172,5 +181,7 @@ pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, mut emit: impl FnM
                 emit(states[t].row(t, n + 1));
             }
         }
+        watch.step(1.0 / end as f64)?;
     }
+    Ok(())
 }

@@ -1,10 +1,17 @@
 //! Projection. Twin of shaders/project.wgsl; the totals of several components are added in shaders/feature.wgsl.
 
 use crate::codec::{component, flush48};
+use crate::error::Result;
 use crate::format::Splitting;
+use crate::watch::Watch;
 
 /// Coordinates summed before a slice joins the total.
 pub const SLICE: usize = 128;
+
+/// p of every row of the sketch.
+pub fn project(x: &[f32], rows: &[Vec<f32>], splitting: &Splitting, watch: &Watch) -> Result<Vec<f32>> {
+    rows.iter().map(|row| watch.ask().map(|()| dot(x, row, splitting))).collect()
+}
 
 /// p = <x, g>: the exact products of their components, each pair of components summed on its own, the smallest total first.
 pub fn dot(x: &[f32], g: &[f32], splitting: &Splitting) -> f32 {

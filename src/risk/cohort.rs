@@ -7,6 +7,7 @@ use super::truth::Truth;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Trajectory};
 use crate::random::Stream;
+use crate::watch::Watch;
 
 /// Every risk of one weight vector; `None` where it does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -67,6 +68,12 @@ impl CohortRisk<'_> {
     /// # Errors
     /// [`Error::Input`] for a problem point that the plan lacks.
     pub fn new<'a>(plan: &'a Plan, cohort: Cohort) -> Result<CohortRisk<'a>> {
+        CohortRisk::watched(plan, cohort, &Watch::default())
+    }
+
+    /// [`CohortRisk::new`], which may take minutes, under a watch.
+    #[doc(hidden)]
+    pub fn watched<'a>(plan: &'a Plan, cohort: Cohort, watch: &Watch) -> Result<CohortRisk<'a>> {
         let (points, seed) = (&plan.points, plan.config.sweep.seed);
         let point = points.get(cohort.point).ok_or_else(|| {
             let last = points.len().saturating_sub(1);
@@ -77,17 +84,16 @@ impl CohortRisk<'_> {
         })?;
         let Some(truth) = Truth::of(plan, cohort) else {
             let held_out = point.problem.covariates().map(|covariates| {
-                let clean = point.clean();
-                (TestSet::new(seed, &clean, cohort.seed_index, covariates.held_rows() as u32), clean)
+                let (clean, held) = (point.clean(), covariates.held_rows() as u32);
+                TestSet::new(seed, &clean, cohort.seed_index, held, watch).map(|set| (set, clean))
             });
+            let held_out = held_out.transpose()?;
             return Ok(CohortRisk { point, models: point.models(), evaluators: Vec::new(), quantized: None, held_out });
         };
-        let quantized = plan
-            .config
-            .train
-            .quantized_test
-            .map(|samples| (TestSet::new(seed, point, cohort.seed_index, samples), ExactTest::new(&truth)));
-        Ok(CohortRisk { quantized, ..CohortRisk::exact(&truth) })
+        let quantized = plan.config.train.quantized_test.map(|samples| {
+            TestSet::new(seed, point, cohort.seed_index, samples, watch).map(|set| (set, ExactTest::new(&truth)))
+        });
+        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(&truth, watch)? })
     }
 
     /// Exact risk of the weights `v` of model size M = `v.len()`; `None` with covariates from a file, whose truth is not
@@ -119,20 +125,20 @@ impl CohortRisk<'_> {
 
     /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
     #[doc(hidden)]
-    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint) -> Option<CohortRisk<'a>> {
-        Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?))
+    pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint, watch: &Watch) -> Option<Result<CohortRisk<'a>>> {
+        Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?, watch))
     }
 
-    fn exact<'a>(truth: &Truth<'a>) -> CohortRisk<'a> {
+    fn exact<'a>(truth: &Truth<'a>, watch: &Watch) -> Result<CohortRisk<'a>> {
         let point = truth.point;
         let evaluator = |sketch: &[f32], model: u32| {
-            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model)
+            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model, watch)
         };
         let evaluators = match point.problem.is_sketched() {
-            true => point.sketches.iter().map(|draw| evaluator(&truth.draw(draw), draw.rows)).collect(),
-            false => vec![evaluator(&[], point.model)],
+            true => point.sketches.iter().map(|draw| evaluator(&truth.draw(draw), draw.rows)).collect::<Result<_>>()?,
+            false => vec![evaluator(&[], point.model)?],
         };
-        CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None }
+        Ok(CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None })
     }
 
     /// The place of a model size among those of the plan.
@@ -153,10 +159,10 @@ impl CohortRisk<'_> {
 
     /// The first value of the test samples that differs from the scalar reference.
     #[doc(hidden)]
-    pub fn test_difference(&self, seed: u64, seed_index: u32) -> Option<Difference> {
+    pub fn test_difference(&self, seed: u64, seed_index: u32, watch: &Watch) -> Result<Option<Difference>> {
         let quantized = self.quantized.as_ref().map(|(set, _)| (set, self.point));
-        let (set, point) = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)))?;
-        set.difference(seed, point, seed_index)
+        let used = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)));
+        used.map_or(Ok(None), |(set, point)| set.difference(seed, point, seed_index, watch))
     }
 
     /// Every risk of the weights `v` that a trajectory came to.

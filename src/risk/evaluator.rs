@@ -1,6 +1,8 @@
 //! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
 
+use crate::error::Result;
 use crate::problem::{Eigenvalues, Problem, TailVariance, sketch_norm};
+use crate::watch::Watch;
 
 /// Exact risks of one weight vector, in the units of y^2.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,7 +40,8 @@ impl Evaluator {
         target: &[f64],
         sketch: &[f32],
         model: u32,
-    ) -> Evaluator {
+        watch: &Watch,
+    ) -> Result<Evaluator> {
         let mut total = 0.0;
         for (lambda, w) in eigenvalues.lambda.iter().zip(target) {
             total += lambda * w * w;
@@ -48,16 +51,17 @@ impl Evaluator {
         if !problem.is_sketched() {
             let factor: Vec<f64> = eigenvalues.lambda.iter().map(|l| l.sqrt()).collect();
             let y = factor.iter().zip(target).map(|(l, w)| l * w).collect();
-            return Evaluator { factor, y, model: size, total, norm: None };
+            return Ok(Evaluator { factor, y, model: size, total, norm: None });
         }
-        let (mut factor, mut y) = gram(&eigenvalues.lambda, target, sketch, size);
+        let (mut factor, mut y) = gram(&eigenvalues.lambda, target, sketch, size, watch)?;
         if tail.features > 0.0 {
             // The tail has variance tau/M in a feature that is the sketch's over the root of the norm.
             let unscaled = tail.features * sketch_norm(problem, model) / f64::from(model);
             (0..size).for_each(|j| factor[j * size + j] += unscaled);
         }
-        cholesky(&mut factor, &mut y, size);
-        Evaluator { factor, y, model: size, total, norm: Some(sketch_norm(problem, model) / f64::from(model)) }
+        cholesky(&mut factor, &mut y, size, watch)?;
+        let norm = Some(sketch_norm(problem, model) / f64::from(model));
+        Ok(Evaluator { factor, y, model: size, total, norm })
     }
 
     /// Risk of the weights `v` of model size `v.len()`.
@@ -105,13 +109,20 @@ impl Evaluator {
 
 /// Lower triangle of G H G^T, row-major at stride `model`, and the vector G H w*, both summed over coordinates in
 /// ascending order; `sketch` has at least `model` rows of D.
-pub(super) fn gram(lambda: &[f64], target: &[f64], sketch: &[f32], model: usize) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn gram(
+    lambda: &[f64],
+    target: &[f64],
+    sketch: &[f32],
+    model: usize,
+    watch: &Watch,
+) -> Result<(Vec<f64>, Vec<f64>)> {
     let dim = lambda.len();
     let (mut gram, mut b) = (vec![0.0; model * model], vec![0.0; model]);
     // Columns of G are widened once per tile, so that the inner loop runs over contiguous outputs.
     const TILE: usize = 64;
     let mut columns = vec![0.0f64; TILE * model];
     for start in (0..dim).step_by(TILE) {
+        watch.ask()?;
         let tile = TILE.min(dim - start);
         for j in 0..model {
             for i in 0..tile {
@@ -130,13 +141,14 @@ pub(super) fn gram(lambda: &[f64], target: &[f64], sketch: &[f32], model: usize)
             }
         }
     }
-    (gram, b)
+    Ok((gram, b))
 }
 
 /// In place: the lower triangle becomes L, `b` becomes L^-1 b. A pivot at most 2^-44 of its diagonal entry adds
 /// no direction: its column, diagonal entry and y are 0.
-fn cholesky(a: &mut [f64], b: &mut [f64], n: usize) {
+fn cholesky(a: &mut [f64], b: &mut [f64], n: usize, watch: &Watch) -> Result<()> {
     for j in 0..n {
+        watch.ask()?;
         for k in 0..=j {
             let (head, tail) = a.split_at_mut(j * n);
             let row_j = &mut tail[..=j];
@@ -163,4 +175,5 @@ fn cholesky(a: &mut [f64], b: &mut [f64], n: usize) {
         }
         b[j] = if row[j] == 0.0 { 0.0 } else { sum / row[j] };
     }
+    Ok(())
 }

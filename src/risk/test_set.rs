@@ -1,9 +1,11 @@
 //! Risks measured on samples: quantized test features from the cohort's own stream, or the held-out rows of a file.
 
 use crate::cpu::{self, Tile};
+use crate::error::Result;
 use crate::plan::{Difference, ProblemPoint};
 use crate::random::FIRST_TEST;
 use crate::reference::CohortData;
+use crate::watch::Watch;
 
 /// Test samples of one cohort, as every feature of a point sees them.
 pub struct TestSet {
@@ -22,10 +24,10 @@ pub struct Measured {
 
 impl TestSet {
     /// The first `samples` test samples of a seed index, through every feature of the point.
-    pub fn new(seed: u64, point: &ProblemPoint, seed_index: u32, samples: u32) -> TestSet {
+    pub fn new(seed: u64, point: &ProblemPoint, seed_index: u32, samples: u32, watch: &Watch) -> Result<TestSet> {
         let first = u64::from(FIRST_TEST);
         let range = (first, first + u64::from(samples));
-        TestSet { tiles: cpu::samples(seed, point, seed_index, range), samples }
+        Ok(TestSet { tiles: cpu::samples(seed, point, seed_index, range, watch)?, samples })
     }
 
     /// Mean of (y - <z, v>)^2, z as feature number `feature` of the point rounds it: f64 sums in ascending order.
@@ -55,22 +57,33 @@ impl TestSet {
     }
 
     /// The first value that differs from the scalar reference.
-    pub fn difference(&self, seed: u64, point: &ProblemPoint, seed_index: u32) -> Option<Difference> {
-        let source = CohortData::new(seed, point, seed_index, |_| true);
+    pub fn difference(
+        &self,
+        seed: u64,
+        point: &ProblemPoint,
+        seed_index: u32,
+        watch: &Watch,
+    ) -> Result<Option<Difference>> {
+        let source = CohortData::new(seed, point, seed_index, |_| true, watch)?;
         let samples = self.tiles.iter().flat_map(|tile| (0..tile.y.len()).map(move |s| (tile, s)));
-        (FIRST_TEST..).zip(samples).find_map(|(n, (tile, s))| {
-            let reference = source.sample(n);
+        for (n, (tile, s)) in (FIRST_TEST..).zip(samples) {
+            let reference = source.sample(n, watch)?;
             let found = |place: String, index: usize, expected: f32, actual: f32| {
                 Some(Difference::new(&place, index, expected.to_bits().into(), actual.to_bits().into()))
             };
             if reference.y.to_bits() != tile.y[s].to_bits() {
-                return found(format!("label of test sample {n}"), 0, reference.y, tile.y[s]);
+                return Ok(found(format!("label of test sample {n}"), 0, reference.y, tile.y[s]));
             }
-            tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
-                let z = &z[s * (z.len() / tile.y.len())..];
-                let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
-                found(format!("test sample {n}, feature set {f}"), j, expected[j], z[j])
-            })
-        })
+            let differs =
+                tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
+                    let z = &z[s * (z.len() / tile.y.len())..];
+                    let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
+                    found(format!("test sample {n}, feature set {f}"), j, expected[j], z[j])
+                });
+            if differs.is_some() {
+                return Ok(differs);
+            }
+        }
+        Ok(None)
     }
 }

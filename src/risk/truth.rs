@@ -5,6 +5,7 @@ use crate::cpu::clean_sketch;
 use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw};
 use crate::problem::{self, Eigenvalues, sketch_norm};
 use crate::random::Stream;
+use crate::watch::Watch;
 
 /// The spectrum H and one cohort's target w* and clean sketch, before any quantizer.
 pub struct Truth<'a> {
@@ -79,7 +80,7 @@ impl<'a> Truth<'a> {
             return Some(Moments { sigma, b, energy, noise });
         }
         let draw = &self.point.sketches[self.point.draw_of(model)?];
-        let (lower, b) = gram(lambda, &self.target, &self.draw(draw), m);
+        let (lower, b) = gram(lambda, &self.target, &self.draw(draw), m, &Watch::default()).ok()?;
         let (norm, mut sigma) = (sketch_norm(problem, model), vec![0.0; m * m]);
         for j in 0..m {
             for k in 0..=j {

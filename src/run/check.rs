@@ -12,6 +12,7 @@ use crate::problem::sketch_entry;
 use crate::random::Stream;
 use crate::reference;
 use crate::risk::CohortRisk;
+use crate::watch::Watch;
 
 /// Rows per pass of the search for the first differing update.
 const PROBES: u64 = 32;
@@ -49,19 +50,25 @@ impl Mismatch {
 
 /// Redoes a cohort with the reference. `Ok(None)`: every bit agrees. Else `adapter` executes the run that differs once
 /// more, with more rows, to find its first wrong update.
-pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adapter) -> Result<Option<Mismatch>> {
+pub fn cohort(
+    plan: &Plan,
+    cohort: Cohort,
+    rows: &[Snapshot],
+    adapter: &dyn Adapter,
+    watch: &Watch,
+) -> Result<Option<Mismatch>> {
     let mismatch = |cell: u64, seen: Option<u64>, first_update: Option<u64>, difference: Difference| {
         let (run_id, seed_index) = (plan.run_id(cohort.seed_index, cell), cohort.seed_index);
         Ok(Some(Mismatch { run_id, cell, seed_index, seen, first_update, difference }))
     };
     let before = match sketch_difference(plan, cohort) {
-        None => test_difference(plan, cohort)?,
+        None => test_difference(plan, cohort, watch)?,
         found => found,
     };
     if let Some(difference) = before {
         return mismatch(plan.first_cell(cohort.point)?, None, None, difference);
     }
-    let expected = reference::cohort(plan, cohort, None);
+    let expected = reference::cohort(plan, cohort, None, watch)?;
     let Some((index, difference)) = first_difference(&expected, rows) else { return Ok(None) };
     let Snapshot { trajectory, seen, .. } = expected[index];
     let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);
@@ -69,7 +76,8 @@ pub fn cohort(plan: &Plan, cohort: Cohort, rows: &[Snapshot], adapter: &dyn Adap
     let cell = cells.iter().find(|prefix| prefix.samples >= seen).map(|prefix| prefix.cell).ok_or_else(|| {
         Error::Other(format!("no run of trajectory {trajectory} of problem point {} has {seen} samples", cohort.point))
     })?;
-    match locate(plan, cohort, trajectory, (previous, seen), adapter)? {
+    // What the search costs was not planned.
+    match locate(plan, cohort, trajectory, (previous, seen), adapter, &watch.share(0.0))? {
         Some((update, first)) => mismatch(cell, Some(seen), Some(update), first),
         None => mismatch(cell, Some(seen), None, difference),
     }
@@ -92,12 +100,12 @@ fn sketch_difference(plan: &Plan, cohort: Cohort) -> Option<Difference> {
 }
 
 /// The samples that a risk is measured on, against the scalar draws.
-fn test_difference(plan: &Plan, cohort: Cohort) -> Result<Option<Difference>> {
+fn test_difference(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Option<Difference>> {
     let covariates = plan.points[cohort.point].problem.covariates();
     if plan.config.train.quantized_test.is_none() && covariates.is_none() {
         return Ok(None);
     }
-    Ok(CohortRisk::new(plan, cohort)?.test_difference(plan.config.sweep.seed, cohort.seed_index))
+    CohortRisk::watched(plan, cohort, watch)?.test_difference(plan.config.sweep.seed, cohort.seed_index, watch)
 }
 
 /// The first update between two numbers of samples whose result differs, found by running the trajectory alone
@@ -108,6 +116,7 @@ fn locate(
     trajectory: usize,
     (mut low, mut high): (u64, u64),
     adapter: &dyn Adapter,
+    watch: &Watch,
 ) -> Result<Option<(u64, Difference)>> {
     let full = &plan.points[cohort.point].trajectories[trajectory];
     let batch = u64::from(full.batch);
@@ -119,9 +128,9 @@ fn locate(
         let point = &mut alone.points[cohort.point];
         point.samples = high;
         point.trajectories = vec![Trajectory { rows, samples: high, ..full.clone() }];
-        let expected = reference::cohort(&alone, cohort, None);
+        let expected = reference::cohort(&alone, cohort, None, watch)?;
         // Where no list of rows comes back, every row is missing.
-        let actual = adapter.execute(&alone, &[cohort])?.pop().unwrap_or_default();
+        let actual = adapter.execute(&alone, &[cohort], watch)?.pop().unwrap_or_default();
         let first = first_difference(&expected, &actual).map(|(index, difference)| (expected[index].seen, difference));
         let Some((seen, difference)) = first else { return Ok(None) };
         let below = expected.iter().rev().find(|row| row.seen < seen).map_or(low, |row| row.seen);

@@ -1,7 +1,5 @@
 //! The loop of every sweep: cohorts run launch by launch on an adapter, are checked, and handed over with their risks.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -13,6 +11,7 @@ use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
 use crate::store::row::Row;
+use crate::watch::Watch;
 
 /// Core-seconds of a launch, so that progress and Ctrl-C are never far.
 const LAUNCH_SECONDS: f64 = 600.0;
@@ -23,13 +22,14 @@ const LAUNCH_SECONDS: f64 = 600.0;
 pub struct SweepOptions {
     /// Only these seed indices; by default all of them.
     pub shard: Shard,
-    /// Set it, from another thread or from the closure, to end the sweep after the cohort handed over last.
-    pub stop: Arc<AtomicBool>,
+    /// Asked to stop, by another thread or by the closure, it ends the sweep: what is finished by then is handed over, what
+    /// is not is dropped.
+    pub watch: Watch,
 }
 
 impl Default for SweepOptions {
     fn default() -> SweepOptions {
-        SweepOptions { shard: Shard::WHOLE, stop: Arc::default() }
+        SweepOptions { shard: Shard::WHOLE, watch: Watch::default() }
     }
 }
 
@@ -73,7 +73,7 @@ impl Summary {
 /// `sweep.check`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] when the reference finds other bits, [`Error::Incomplete`] when `options.stop` was set before the
+/// [`Error::Mismatch`] when the reference finds other bits, [`Error::Incomplete`] when `options.watch` was stopped before the
 /// last cohort, [`Error::Input`] when the plan does not fit into memory, the adapter's own errors, and those of `each`,
 /// which end the sweep.
 ///
@@ -103,7 +103,7 @@ impl Summary {
 /// let mut cohorts = 0;
 /// let stopped = sweep(&plan, cpu.as_ref(), &options, |_| {
 ///     cohorts += 1;
-///     options.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+///     options.watch.stop();
 ///     Ok(())
 /// });
 /// assert_eq!((stopped.unwrap_err().exit_code(), cohorts), (roundlaw::exit::INCOMPLETE, 1));
@@ -121,10 +121,10 @@ pub fn sweep(
     let all = runs(plan, &cohorts);
     let mut summary = Summary::default();
     let refuse = |mismatch: &Mismatch| Error::Mismatch(mismatch.line());
-    run(plan, &cohorts, at_once(plan, adapter)?, adapter, refuse, |done| {
+    run(plan, &cohorts, at_once(plan, adapter)?, adapter, &options.watch, refuse, |done| {
         summary.add(&done);
         each(done)?;
-        end_if_asked(&options.stop, summary.runs, all, "")
+        end_if_asked(&options.watch, summary.runs, all, "")
     })?;
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
@@ -137,12 +137,13 @@ pub fn run(
     cohorts: &[Cohort],
     launch: usize,
     adapter: &dyn Adapter,
+    watch: &Watch,
     refuse: impl Fn(&Mismatch) -> Error + Sync,
     mut each: impl FnMut(CohortRows) -> Result<()>,
 ) -> Result<()> {
     let checked = plan.checked_seeds();
     for cohorts in cohorts.chunks(launch) {
-        let states = adapter.execute(plan, cohorts)?;
+        let states = adapter.execute(plan, cohorts, watch)?;
         if states.len() != cohorts.len() {
             let (found, wanted) = (states.len(), cohorts.len());
             return Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")));
@@ -151,10 +152,10 @@ pub fn run(
         let origin = adapter.origin();
         let evaluate = |(&cohort, states): (&Cohort, &Vec<_>)| {
             let checked = checked.contains(&cohort.seed_index);
-            if checked && let Some(mismatch) = check::cohort(plan, cohort, states, adapter)? {
+            if checked && let Some(mismatch) = check::cohort(plan, cohort, states, adapter, watch)? {
                 return Err(refuse(&mismatch));
             }
-            let rows = rows::rows(plan, cohort, states, checked, &origin)?;
+            let rows = rows::rows(plan, cohort, states, checked, &origin, watch)?;
             Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
         };
         let evaluated: Vec<Result<CohortRows>> = cohorts.par_iter().zip(&states).map(evaluate).collect();
@@ -165,9 +166,9 @@ pub fn run(
     Ok(())
 }
 
-/// [`Error::Incomplete`] where `stop` is set and runs are left; `kept` says what becomes of those that are done.
-pub fn end_if_asked(stop: &AtomicBool, done: u64, all: u64, kept: &str) -> Result<()> {
-    match stop.load(Ordering::Relaxed) && done < all {
+/// [`Error::Incomplete`] where the watch asks to end and runs are left; `kept` says what becomes of those that are done.
+pub fn end_if_asked(watch: &Watch, done: u64, all: u64, kept: &str) -> Result<()> {
+    match watch.is_stopped() && done < all {
         true => Err(Error::Incomplete(format!("stopped after {done} of {all} runs{kept}"))),
         false => Ok(()),
     }

@@ -8,6 +8,7 @@ use crate::plan::{Cohort, Plan, Trajectory};
 use crate::reference;
 use crate::risk::CohortRisk;
 use crate::store::row::Row;
+use crate::watch::Watch;
 
 /// One row of a run, with the weights it is a row of.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,9 +72,10 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let place = Place::of(plan, run_id)?;
     memory::fits(plan, 1)?;
     let trajectory = place.trajectory(plan);
-    let states = reference::cohort(plan, place.cohort, Some(place.trajectory));
+    let watch = Watch::default();
+    let states = reference::cohort(plan, place.cohort, Some(place.trajectory), &watch)?;
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin)?;
+    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin, &watch)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
         let state = states.iter().find(|state| state.seen == row.seen)?;
@@ -119,7 +121,7 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
     dense.points[place.cohort.point].trajectories = vec![Trajectory { rows, samples, ..trajectory.clone() }];
     let risk = CohortRisk::new(plan, place.cohort)?;
     let mut told = Ok(());
-    reference::each(&dense, place.cohort, None, |state| {
+    reference::each(&dense, place.cohort, None, &Watch::default(), |state| {
         if told.is_err() {
             return;
         }
@@ -135,7 +137,7 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
             })
         });
         told = step.and_then(&mut each);
-    });
+    })?;
     told
 }
 

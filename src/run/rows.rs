@@ -9,6 +9,7 @@ use crate::problem::Sampling;
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
+use crate::watch::Watch;
 
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,14 +25,22 @@ pub struct Origin {
 }
 
 /// Rows of a cohort, by (run_id, seen, output). [`crate::Error::Input`] for states that are not of the cohort's runs.
-pub fn rows(plan: &Plan, cohort: Cohort, raw: &[Snapshot], checked: bool, origin: &Origin) -> Result<Vec<Row>> {
-    let risk = CohortRisk::new(plan, cohort)?;
+pub fn rows(
+    plan: &Plan,
+    cohort: Cohort,
+    raw: &[Snapshot],
+    checked: bool,
+    origin: &Origin,
+    watch: &Watch,
+) -> Result<Vec<Row>> {
+    let risk = CohortRisk::watched(plan, cohort, watch)?;
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
         for &Prefix { cell, samples } in &trajectory.cells {
             let due = plan.rows_due(trajectory, samples);
             for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
+                watch.ask()?;
                 for &output in &plan.config.train.outputs {
                     let mut row = settings(plan, cohort, cell, origin);
                     fill(&mut row, state, trajectory, output, &risk)?;

@@ -1,7 +1,6 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::adapter::Adapter;
@@ -15,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
 use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{Settings, Store, paths};
+use crate::watch::Watch;
 
 /// Rows and core-seconds after which a part is closed.
 const PART_ROWS: u64 = 50_000;
@@ -31,8 +31,8 @@ pub fn settings(plan: &Plan) -> Settings {
     }
 }
 
-/// Runs what is missing of a shard and writes it to `dir`. `stop` asks to end after the part in flight.
-pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop: &AtomicBool) -> Result<Summary> {
+/// Runs what is missing of a shard and writes it to `dir`. The watch asks to end.
+pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch: &Watch) -> Result<Summary> {
     let started = Instant::now();
     let launch = cohorts::at_once(plan, adapter)?;
     let store = Store::open(dir, &settings(plan), shard)?;
@@ -52,7 +52,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
     };
     let progress = Progress::new(all);
     let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
-    cohorts::run(plan, &todo, launch, adapter, refuse, |done| {
+    cohorts::run(plan, &todo, launch, adapter, watch, refuse, |done| {
         parts.add(done);
         let Summary { runs, checked, .. } = parts.summary;
         progress.update(runs, checked);
@@ -60,7 +60,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, stop:
             return Ok(());
         }
         parts.close()?;
-        cohorts::end_if_asked(stop, runs, all, "; what is done is kept, the same command continues")
+        cohorts::end_if_asked(watch, runs, all, "; what is done is kept, the same command continues")
     })?;
     progress.finish();
     Ok(parts.summary)

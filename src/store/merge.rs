@@ -37,8 +37,8 @@ const BATCH: usize = 128;
 /// # let plan = Plan::new(Config::parse(text, &[])?)?;
 /// # let place = tempfile::tempdir().expect("a temporary directory");
 /// # let dir = place.path();
-/// # let stop = std::sync::atomic::AtomicBool::new(false);
-/// # run::sweep::sweep(&plan, dir, Shard::WHOLE, open_adapter("cpu")?.as_ref(), &stop)?;
+/// # let watch = roundlaw::Watch::default();
+/// # run::sweep::sweep(&plan, dir, Shard::WHOLE, open_adapter("cpu")?.as_ref(), &watch)?;
 /// // `dir` is what `roundlaw sweep CONFIG --out DIR` wrote.
 /// let mut mean = (0.0, 0.0);
 /// for row in roundlaw::rows(dir)? {

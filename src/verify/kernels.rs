@@ -8,6 +8,7 @@ use crate::format::{FORMATS, Format, Layout};
 use crate::gpu::Tuning;
 use crate::plan::{Plan, Shard};
 use crate::reference;
+use crate::watch::Watch;
 
 /// A kernel, and what a recipe asks of it.
 #[derive(Clone, Debug)]
@@ -95,11 +96,13 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
     };
     let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
     let cohorts = plan.cohorts(Shard::WHOLE);
-    let must: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    let watch = Watch::default();
+    let must = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None, &watch));
+    let must = must.collect::<Result<Vec<_>>>()?;
     let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
     let found = match device {
-        Device::Cpu => cpu::execute(&plan, &cohorts),
-        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning) {
+        Device::Cpu => cpu::execute(&plan, &cohorts, &watch)?,
+        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning, &watch) {
             Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
             found => found?,
         },
@@ -113,12 +116,15 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
 }
 
 fn known(device: &Device, level: Level) -> Result<Verdict> {
+    let watch = Watch::default();
     match device {
         Device::Cpu => Ok(Verdict::Unsupported("a sweep on the CPU is proved by its own check".into())),
-        Device::Gpu(gpu) => match if level == Level::Full { gpu.self_test_all() } else { gpu.self_test() } {
-            Ok(()) => Ok(Verdict::Pass(1)),
-            Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
-            Err(error) => Err(error),
-        },
+        Device::Gpu(gpu) => {
+            match if level == Level::Full { gpu.self_test_all(&watch) } else { gpu.self_test(&watch) } {
+                Ok(()) => Ok(Verdict::Pass(1)),
+                Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
+                Err(error) => Err(error),
+            }
+        }
     }
 }

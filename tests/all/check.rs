@@ -11,6 +11,7 @@ use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::check::{self, Mismatch};
 use roundlaw::run::sweep;
 use roundlaw::site::Site;
+use roundlaw::watch::Watch;
 
 use crate::faulty::Faulty;
 use crate::npy_file::f32_file;
@@ -43,8 +44,8 @@ fn plan() -> Plan {
 }
 
 fn checked(plan: &Plan, adapter: &dyn Adapter) -> Option<Mismatch> {
-    let rows = adapter.execute(plan, &[COHORT]).unwrap().remove(0);
-    check::cohort(plan, COHORT, &rows, adapter).unwrap()
+    let rows = adapter.execute(plan, &[COHORT], &Watch::default()).unwrap().remove(0);
+    check::cohort(plan, COHORT, &rows, adapter, &Watch::default()).unwrap()
 }
 
 /// The runs that a fault meets.
@@ -242,8 +243,8 @@ fn replays(command: &str, run: u64, seen: Option<u64>) {
 fn a_difference_before_the_first_row_is_replayed_whole() {
     let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
     let adapter = from_update(Runs::All, 40, |row| row.v[2] ^= 1 << 5);
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &stop).unwrap_err();
+    let watch = Watch::default();
+    sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &watch).unwrap_err();
     // Sketches and test samples are drawn by no adapter that a test could put a fault into.
     let of_sketch = Mismatch {
         run_id: 3,
@@ -261,8 +262,8 @@ fn a_difference_before_the_first_row_is_replayed_whole() {
 fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
     let adapter = from_update(Runs::All, 40, |row| row.v[2] ^= 1 << 5);
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let error = sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &stop).unwrap_err();
+    let watch = Watch::default();
+    let error = sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &watch).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     assert!(error.to_string().contains("update 40"), "{error}");
     let names: Vec<String> =

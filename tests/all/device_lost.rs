@@ -11,6 +11,7 @@ use roundlaw::run::adapter::{Adapter, Cpu, Reopened};
 use roundlaw::run::sweep;
 use roundlaw::store;
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 use crate::faulty::{Device, Fragile};
 
@@ -43,7 +44,7 @@ fn lost(losses: u32) -> (Arc<Device>, Arc<Mutex<Vec<String>>>, impl Adapter) {
 }
 
 fn swept(dir: &Path, adapter: &dyn Adapter) -> Result<Vec<Row>, Error> {
-    sweep::sweep(&plan(), dir, Shard::WHOLE, adapter, &AtomicBool::new(false))?;
+    sweep::sweep(&plan(), dir, Shard::WHOLE, adapter, &Watch::default())?;
     store::rows(dir)?.collect()
 }
 

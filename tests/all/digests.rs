@@ -9,6 +9,7 @@ use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::digest;
 use roundlaw::store::row::{Row, STREAM_VERSION};
+use roundlaw::watch::Watch;
 
 const SMOKE: &str = include_str!("../digests/smoke.txt");
 const QUICKSTART: &str = include_str!("../digests/quickstart.txt");
@@ -20,8 +21,10 @@ fn plan(name: &str) -> Plan {
 
 fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
     let cohorts = plan.cohorts(shard);
-    let raw = Cpu.execute(plan, &cohorts).unwrap();
-    let evaluate = |(cohort, raw): (&_, &Vec<_>)| rows::rows(plan, *cohort, raw, false, &Origin::default()).unwrap();
+    let raw = Cpu.execute(plan, &cohorts, &Watch::default()).unwrap();
+    let evaluate = |(cohort, raw): (&_, &Vec<_>)| {
+        rows::rows(plan, *cohort, raw, false, &Origin::default(), &Watch::default()).unwrap()
+    };
     cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
 }
 

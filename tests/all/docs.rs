@@ -258,7 +258,7 @@ label = {{ format = \"int4\", step = 0.125 }}\nparameter = {{ format = \"int4\",
         keys::PLAIN.replace("samples = 64", "samples = 64\nstep_size = 4.0")
     );
     let plan = Plan::new(Config::parse(&regret, &[]).unwrap()).unwrap();
-    let warnings = warnings(&plan);
+    let warnings = warnings(&plan, &roundlaw::Watch::default()).unwrap();
     for words in &documented {
         let found = warnings.iter().any(|warning| words.iter().all(|word| warning.contains(word)));
         assert!(found, "{words:?} in none of {warnings:#?}");

@@ -1,7 +1,5 @@
 //! The library as its users see it: the same results as the program's, without a directory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use roundlaw::{Cohort, Config, Error, Plan, Row, Shard, SweepOptions, exit, open_adapter, replay, rows, run, sweep};
 
 const TEXT: &str = r#"
@@ -29,8 +27,8 @@ fn swept(plan: &Plan, options: &SweepOptions) -> Vec<Row> {
 #[test]
 fn a_sweep_hands_over_the_rows_that_a_directory_keeps() {
     let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
-    let (cpu, stop) = (open_adapter("cpu").unwrap(), AtomicBool::new(false));
-    let kept = run::sweep::sweep(&plan, dir.path(), Shard::WHOLE, cpu.as_ref(), &stop).unwrap();
+    let (cpu, watch) = (open_adapter("cpu").unwrap(), roundlaw::Watch::default());
+    let kept = run::sweep::sweep(&plan, dir.path(), Shard::WHOLE, cpu.as_ref(), &watch).unwrap();
     let stored: Vec<Row> = rows(dir.path()).unwrap().collect::<Result<_, _>>().unwrap();
     let mut handed = swept(&plan, &SweepOptions::default());
     handed.sort_by(|a, b| (a.run_id, a.seen, &a.output).cmp(&(b.run_id, b.seen, &b.output)));
@@ -74,7 +72,9 @@ fn a_sweep_ends_where_it_is_asked_to() {
     let mut cohorts = 0;
     let stopped = sweep(&plan, cpu.as_ref(), &options, |_| {
         cohorts += 1;
-        options.stop.store(cohorts == 3, Ordering::Relaxed);
+        if cohorts == 3 {
+            options.watch.stop();
+        }
         Ok(())
     });
     assert_eq!((stopped.unwrap_err().exit_code(), cohorts), (exit::INCOMPLETE, 3));

@@ -7,6 +7,7 @@ use roundlaw::plan::{Cohort, Plan};
 use roundlaw::risk::TestSet;
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 const CONFIG: &str = r#"
 [problem]
@@ -39,12 +40,16 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(plan, &[cohort]).remove(0);
+            let raw = cpu::execute(plan, &[cohort], &Watch::default()).unwrap().remove(0);
             let norm = |t: usize| -> f64 {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };
             let norms = [norm(0), norm(1)];
-            rows::rows(plan, cohort, &raw, false, &Origin::default()).unwrap().into_iter().zip(norms).collect()
+            rows::rows(plan, cohort, &raw, false, &Origin::default(), &Watch::default())
+                .unwrap()
+                .into_iter()
+                .zip(norms)
+                .collect()
         })
         .collect()
 }
@@ -78,8 +83,8 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
 fn the_test_samples_are_those_of_the_reference() {
     let plan = plan();
     let (seed, point) = (plan.config().sweep().seed, &plan.points[0]);
-    let set = TestSet::new(seed, point, 5, 100);
-    assert!(set.difference(seed, point, 5).is_none());
+    let set = TestSet::new(seed, point, 5, 100, &Watch::default()).unwrap();
+    assert!(set.difference(seed, point, 5, &Watch::default()).unwrap().is_none());
     // Another seed's test set is another one: the comparison can fail.
-    assert!(set.difference(seed, point, 6).is_some());
+    assert!(set.difference(seed, point, 6, &Watch::default()).unwrap().is_some());
 }

@@ -5,6 +5,7 @@ use roundlaw::plan::{Cohort, Plan};
 use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
 use roundlaw::risk::{CohortRisk, Evaluator, Truth};
+use roundlaw::watch::Watch;
 
 const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
 
@@ -41,7 +42,8 @@ fn direct(lambda: &[f64], w: &[f64], g: &[f32], v: &[f64]) -> f64 {
 fn compare(spectrum: &Eigenvalues, g: &[f32], models: &[usize], largest: usize) {
     let dim = spectrum.lambda.len();
     let w = wide(values(dim, 1));
-    let evaluator = Evaluator::new(&gaussian(dim as u32, 1.0), OPEN, spectrum, &w, g, largest as u32);
+    let evaluator =
+        Evaluator::new(&gaussian(dim as u32, 1.0), OPEN, spectrum, &w, g, largest as u32, &Watch::default()).unwrap();
     for &m in models {
         let v = wide(values(m, 2));
         let (risk, expected) = (evaluator.risk(&v), direct(&spectrum.lambda, &w, g, &v));
@@ -83,7 +85,8 @@ fn a_repeated_row_adds_no_direction() {
 fn without_a_sketch_the_risk_is_a_weighted_distance() {
     let setting = eigenvalues(&problem(9, 2.0, Sketch::None));
     let w = wide(values(9, 1));
-    let evaluator = Evaluator::new(&problem(9, 2.0, Sketch::None), OPEN, &setting, &w, &[], 9);
+    let evaluator =
+        Evaluator::new(&problem(9, 2.0, Sketch::None), OPEN, &setting, &w, &[], 9, &Watch::default()).unwrap();
     let v = wide(values(9, 2));
     let expected: f64 = (0..9).map(|i| setting.lambda[i] * (v[i] - w[i]).powi(2)).sum();
     let risk = evaluator.risk(&v);
@@ -205,7 +208,7 @@ fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
     let expected = std::f64::consts::PI.powi(2) / 6.0 - (1..=200).map(|i| 1.0 / f64::from(i * i)).sum::<f64>();
     assert!((tau - expected).abs() < 1e-13 && tau == tau_y, "{tau} and {expected}");
     let (setting, w, g) = (eigenvalues(&closed), wide(values(200, 1)), values(30 * 200, 3));
-    let evaluator = Evaluator::new(&closed, tail, &setting, &w, &g, 30);
+    let evaluator = Evaluator::new(&closed, tail, &setting, &w, &g, 30, &Watch::default()).unwrap();
     for m in [1, 12, 30] {
         let v = wide(values(m, 2));
         let noise = tau / m as f64 * v.iter().map(|v| v * v).sum::<f64>() + tau_y;

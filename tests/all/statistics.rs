@@ -8,6 +8,7 @@ use roundlaw::risk::{CohortRisk, Truth};
 use roundlaw::run::rows;
 use roundlaw::theory::recursion::{Eigenbasis, Recursion};
 use roundlaw::theory::schedule;
+use roundlaw::watch::Watch;
 
 use crate::recursion::{Problem, Training, expected_general};
 
@@ -52,7 +53,7 @@ fn scores(case: &Case, dropped: bool) -> (f64, f64) {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(&plan, &[cohort]).remove(0).remove(0);
+            let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0).remove(0);
             let risk = CohortRisk::new(&plan, cohort).unwrap();
             let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().unwrap().excess;
             let truth = Truth::of(&plan, cohort).unwrap();

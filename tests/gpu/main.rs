@@ -17,6 +17,7 @@ use roundlaw::gpu::{AdapterInfo, Gpu, Tuning, adapters};
 use roundlaw::plan::{Plan, Shard, Snapshot};
 use roundlaw::reference;
 use roundlaw::site::Site;
+use roundlaw::watch::Watch;
 
 /// The adapters under test, opened once and self-tested.
 fn gpus() -> &'static [Gpu] {
@@ -27,7 +28,7 @@ fn gpus() -> &'static [Gpu] {
         found.iter().for_each(expected);
         let open = |adapter: &AdapterInfo| {
             let gpu = Gpu::open(adapter.index).expect("the adapter opens");
-            gpu.self_test().expect("the known-answer block holds");
+            gpu.self_test(&Watch::default()).expect("the known-answer block holds");
             println!("{}: {}", adapter.name, gpu.fingerprint());
             gpu
         };
@@ -52,9 +53,10 @@ fn plan(text: &str, block: u64) -> Plan {
 fn same_as_reference(text: &str, block: u64, tuning: Tuning) -> Vec<Vec<Snapshot>> {
     let plan = plan(text, block);
     let cohorts = plan.cohorts(Shard::WHOLE);
-    let expected: Vec<_> = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None)).collect();
+    let expected: Vec<_> =
+        cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None, &Watch::default()).unwrap()).collect();
     for gpu in gpus() {
-        let found = gpu.execute_tuned(&plan, &cohorts, tuning).expect("the plan runs");
+        let found = gpu.execute_tuned(&plan, &cohorts, tuning, &Watch::default()).expect("the plan runs");
         assert_eq!(found.len(), expected.len());
         for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(&expected) {
             if let Some(place) = plan.difference(*cohort, expected, found) {
@@ -242,8 +244,13 @@ fn strict_shaders_give_the_same_bits() {
         let gpu = Gpu::open(adapter.index).expect("the adapter opens");
         gpu.use_strict(true);
         assert!(gpu.fingerprint().ends_with("+strict"));
-        for (cohort, found) in cohorts.iter().zip(gpu.execute(&plan, &cohorts).expect("the plan runs")) {
-            assert_eq!(plan.difference(*cohort, &reference::cohort(&plan, *cohort, None), &found), None);
+        for (cohort, found) in
+            cohorts.iter().zip(gpu.execute(&plan, &cohorts, &Watch::default()).expect("the plan runs"))
+        {
+            assert_eq!(
+                plan.difference(*cohort, &reference::cohort(&plan, *cohort, None, &Watch::default()).unwrap(), &found),
+                None
+            );
         }
     }
 }

@@ -13,17 +13,23 @@ use crate::error::Result;
 use crate::gpu::{self, Gpu};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::run::rows::Origin;
+use crate::watch::Watch;
 
 /// What executes cohorts. Whatever implements it gives the bits of [`crate::reference`], or the check of the sweep
 /// finds where it does not.
 pub trait Adapter: Send + Sync {
-    /// The rows of each cohort, in the order of `cohorts`, each by (trajectory, seen).
+    /// The rows of each cohort, in the order of `cohorts`, each by (trajectory, seen). The watch is asked at least every
+    /// few seconds, and told the shares of this execution that are done.
     ///
-    /// [`crate::error::Error::DeviceLost`] where the device went away meanwhile.
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>>;
+    /// [`crate::error::Error::DeviceLost`] where the device went away meanwhile, [`crate::error::Error::Incomplete`] where
+    /// the watch asks to end.
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>>;
 
     /// Cohorts worth handing over at once, at least one. [`crate::error::Error::Input`] when not even one fits.
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize>;
+
+    /// Executions that may go on at the same time: 1 where they would only wait for each other.
+    fn executions_at_once(&self) -> usize;
 
     /// What the rows say of who computed them.
     fn origin(&self) -> Origin;
@@ -45,17 +51,23 @@ pub trait Adapter: Send + Sync {
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub fn open(choice: &str) -> Result<Box<dyn Adapter>> {
-    open_telling(choice, |_| ())
+    open_telling(choice, &Watch::default(), |_| ())
 }
 
 /// [`open`], where `tell` gets a line each time that the device is lost and opened again, possibly from another thread.
+/// The watch is asked while a GPU is proved.
 ///
 /// # Errors
-/// Those of [`open`].
-pub fn open_telling(choice: &str, tell: impl Fn(&str) + Send + Sync + 'static) -> Result<Box<dyn Adapter>> {
+/// Those of [`open`], and [`crate::error::Error::Incomplete`] where the watch asks to end.
+pub fn open_telling(
+    choice: &str,
+    watch: &Watch,
+    tell: impl Fn(&str) + Send + Sync + 'static,
+) -> Result<Box<dyn Adapter>> {
+    let watch = watch.clone();
     Ok(match find(choice)? {
         None => Box::new(Cpu),
-        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index)?)), tell)?),
+        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index, &watch)?)), tell)?),
     })
 }
 
@@ -63,12 +75,16 @@ pub fn open_telling(choice: &str, tell: impl Fn(&str) + Send + Sync + 'static) -
 pub struct Cpu;
 
 impl Adapter for Cpu {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
-        Ok(cpu::execute(plan, cohorts))
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+        cpu::execute(plan, cohorts, watch)
     }
 
     fn cohorts_at_once(&self, _: &Plan) -> Result<usize> {
         Ok(rayon::current_num_threads())
+    }
+
+    fn executions_at_once(&self) -> usize {
+        rayon::current_num_threads()
     }
 
     fn origin(&self) -> Origin {
@@ -89,24 +105,28 @@ struct OpenGpu {
 }
 
 impl OpenGpu {
-    fn proved(index: usize) -> Result<OpenGpu> {
+    fn proved(index: usize, watch: &Watch) -> Result<OpenGpu> {
         let gpu = Gpu::open(index)?;
-        gpu.self_test()?;
+        gpu.self_test(watch)?;
         Ok(OpenGpu { gpu, turn: Mutex::default() })
     }
 }
 
 impl Adapter for OpenGpu {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
         // A thread that panicked in its turn leaves the device usable: every execution starts anew.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        self.gpu.execute(plan, cohorts)
+        self.gpu.execute(plan, cohorts, watch)
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
         let fits = self.gpu.cohorts_at_once(plan)?;
         // A GPU played by the CPU gains nothing from more cohorts than cores.
         Ok(if gpu::is_hardware(&self.gpu.info) { fits } else { fits.min(rayon::current_num_threads()) })
+    }
+
+    fn executions_at_once(&self) -> usize {
+        1
     }
 
     fn origin(&self) -> Origin {

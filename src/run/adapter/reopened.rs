@@ -6,6 +6,7 @@ use super::Adapter;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::run::rows::Origin;
+use crate::watch::Watch;
 
 /// Times a lost device is opened again for one execution.
 const REOPENINGS: u32 = 2;
@@ -52,10 +53,10 @@ where
     Open: Fn() -> Result<Box<dyn Adapter>> + Send + Sync,
     Tell: Fn(&str) + Send + Sync,
 {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
         for _ in 0..REOPENINGS {
             let adapter = self.current();
-            match adapter.execute(plan, cohorts) {
+            match adapter.execute(plan, cohorts, watch) {
                 Err(Error::DeviceLost(reason)) => {
                     (self.tell)(&format!("{reason}; opening the device again"));
                     self.replace(&adapter)?;
@@ -63,11 +64,15 @@ where
                 done => return done,
             }
         }
-        self.current().execute(plan, cohorts)
+        self.current().execute(plan, cohorts, watch)
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
         self.current().cohorts_at_once(plan)
+    }
+
+    fn executions_at_once(&self) -> usize {
+        self.current().executions_at_once()
     }
 
     fn origin(&self) -> Origin {

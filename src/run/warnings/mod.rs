@@ -4,6 +4,7 @@ mod pilot;
 mod work;
 
 use self::work::{DRAW, FUNCTION};
+use crate::error::Result;
 use crate::format::{Range, Spec};
 use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
 use crate::problem::Sketch;
@@ -11,14 +12,15 @@ use crate::problem::leading_eigenvalues;
 use crate::risk::CohortRisk;
 use crate::site::{Grids, Site};
 use crate::theory::{measured, stability};
+use crate::watch::Watch;
 
 /// Rows of a file that tell its largest eigenvalues well enough for a warning.
 const MEASURED: usize = 512;
 /// Warnings that are spelled out.
 const SPELLED: usize = 50;
 
-/// What `plan` and `sweep` warn of, one line each.
-pub fn warnings(plan: &Plan) -> Vec<String> {
+/// What `plan` and `sweep` warn of, one line each. [`crate::error::Error::Incomplete`] where the watch asks to end.
+pub fn warnings(plan: &Plan, watch: &Watch) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     let (mut work, mut spectrum): (f64, Option<Features>) = (0.0, None);
     for (index, point) in plan.points.iter().enumerate() {
@@ -44,8 +46,8 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
             warnings.extend(small_features(plan, point, &features));
             warnings.extend(step_warnings(plan, &features));
         }
-        warnings.extend(weight_warnings(plan, point));
-        warnings.extend(pilot::warnings(plan, index));
+        warnings.extend(weight_warnings(plan, point, watch)?);
+        warnings.extend(pilot::warnings(plan, index, watch)?);
         spectrum = Some(features);
     }
     warnings.sort();
@@ -55,7 +57,7 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         warnings.truncate(SPELLED);
         warnings.push(format!("{more} more warnings are left out"));
     }
-    warnings
+    Ok(warnings)
 }
 
 /// What the features of one spectrum are like.
@@ -198,9 +200,9 @@ fn optimum_work(plan: &Plan, point: &ProblemPoint) -> Option<f64> {
 }
 
 /// The optimum of seed index 0 stands for the expected one.
-fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
-    let risk = optimum_work(plan, point).and_then(|_| CohortRisk::of_optimum(plan, point));
-    let Some(risk) = risk else { return Vec::new() };
+fn weight_warnings(plan: &Plan, point: &ProblemPoint, watch: &Watch) -> Result<Vec<String>> {
+    let risk = optimum_work(plan, point).and_then(|_| CohortRisk::of_optimum(plan, point, watch));
+    let Some(risk) = risk.transpose()? else { return Ok(Vec::new()) };
     let smallest = point.trajectories.iter().map(|trajectory| trajectory.model).min().unwrap_or(point.model);
     let mut warnings = Vec::new();
     for model in [smallest, point.model] {
@@ -218,5 +220,5 @@ fn weight_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
             }
         }
     }
-    warnings
+    Ok(warnings)
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
+use crate::error::Result;
 use crate::format::{Layout, Spec};
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, spec_at};
 use crate::site::{Counts, RunSize, Site};
+use crate::watch::Watch;
 
 /// Samples tried, and the feature entries they may fill.
 const SAMPLES: u64 = 64;
@@ -29,10 +31,10 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
 
 /// Recipes that clip or overflow much of what a site sees: each is trained on the first samples, with one batch and
 /// step size for all.
-pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
+pub fn warnings(plan: &Plan, index: usize, watch: &Watch) -> Result<Vec<String>> {
     let point = &plan.points[index];
     if work(point).is_none() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut tried = BTreeSet::new();
     let mut trajectories = point.trajectories.clone();
@@ -49,7 +51,7 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
         points: vec![ProblemPoint { trajectories, samples, ..point.clone() }],
         average: false,
     };
-    let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }]).remove(0);
+    let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }], watch)?.remove(0);
     let mut warnings = Vec::new();
     for row in rows {
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
@@ -71,7 +73,7 @@ pub fn warnings(plan: &Plan, index: usize) -> Vec<String> {
             }
         }
     }
-    warnings
+    Ok(warnings)
 }
 
 /// What to say of these counts, if anything.

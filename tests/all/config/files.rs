@@ -92,7 +92,7 @@ fn eigenvalues_are_not_negative() {
     place.file("zero.npy", &[100], |i| if i % 2 == 0 { 0.0 } else { -0.0 });
     let plan = Plan::new(place.accepted(PLAIN, &[&spectrum("zero.npy")])).unwrap();
     assert_eq!(roundlaw::problem::eigenvalues(&plan.points[0].problem).lambda, [0.0; 100]);
-    assert_eq!(roundlaw::run::warnings::warnings(&plan), [""; 0]);
+    assert_eq!(roundlaw::run::warnings::warnings(&plan, &roundlaw::Watch::default()).unwrap(), [""; 0]);
 }
 
 #[test]

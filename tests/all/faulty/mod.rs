@@ -7,6 +7,7 @@ use roundlaw::error::{Error, Result};
 use roundlaw::plan::{Cohort, Plan, Snapshot};
 use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::Origin;
+use roundlaw::watch::Watch;
 
 /// Changes what is executed.
 type Alter = dyn Fn(&mut Plan) + Send + Sync;
@@ -41,20 +42,24 @@ impl Faulty {
 }
 
 impl Adapter for Faulty {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
         let less = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         if less.is_err() {
-            return self.inner.execute(plan, cohorts);
+            return self.inner.execute(plan, cohorts, watch);
         }
         let mut altered = plan.clone();
         (self.alter)(&mut altered);
-        let mut rows = self.inner.execute(&altered, cohorts)?;
+        let mut rows = self.inner.execute(&altered, cohorts, watch)?;
         cohorts.iter().zip(&mut rows).for_each(|(cohort, rows)| (self.damage)(plan, *cohort, rows));
         Ok(rows)
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
         self.inner.cohorts_at_once(plan)
+    }
+
+    fn executions_at_once(&self) -> usize {
+        self.inner.executions_at_once()
     }
 
     fn origin(&self) -> Origin {
@@ -81,16 +86,20 @@ impl Fragile {
 }
 
 impl Adapter for Fragile {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
         let lost = self.0.losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         match lost {
             Ok(_) => Err(Error::DeviceLost("the device was lost (in a test)".into())),
-            Err(_) => Cpu.execute(plan, cohorts),
+            Err(_) => Cpu.execute(plan, cohorts, watch),
         }
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
         Cpu.cohorts_at_once(plan)
+    }
+
+    fn executions_at_once(&self) -> usize {
+        Cpu.executions_at_once()
     }
 
     fn origin(&self) -> Origin {

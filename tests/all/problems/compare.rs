@@ -6,6 +6,7 @@ use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 use crate::montecarlo::{Case, mean};
 
@@ -33,8 +34,8 @@ pub fn measured(case: &Case) -> Vec<Vec<f64>> {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(&plan, &[cohort]).remove(0);
-            let rows = rows::rows(&plan, cohort, &raw, false, &Origin::default()).unwrap();
+            let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
+            let rows = rows::rows(&plan, cohort, &raw, false, &Origin::default(), &Watch::default()).unwrap();
             let row = rows.iter().find(|row| row.model as usize == case.model).unwrap();
             case.columns().iter().map(|name| column(row, name)).collect()
         })

@@ -6,6 +6,7 @@ use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
+use roundlaw::watch::Watch;
 
 use super::compare::agrees_and_not_with;
 use crate::montecarlo::{Case, Law, Rule, Site, Spectrum, mean};
@@ -47,8 +48,8 @@ fn measured_and_closed_form() {
     let plan = Plan::new(Config::parse(&config(), &[]).unwrap()).unwrap();
     let rows = |seed_index| {
         let cohort = Cohort { point: 0, seed_index };
-        let raw = cpu::execute(&plan, &[cohort]).remove(0);
-        rows::rows(&plan, cohort, &raw, false, &Origin::default()).unwrap()
+        let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
+        rows::rows(&plan, cohort, &raw, false, &Origin::default(), &Watch::default()).unwrap()
     };
     let all: Vec<Vec<Row>> = (0..plan.config().sweep().seeds).into_par_iter().map(rows).collect();
     for recipe in 0..plan.config().recipes().len() {
