@@ -5,24 +5,9 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::{LONGER, digest, random, rounds};
+use super::{LONGER, random, rounds};
 use crate::place::{LIMIT, Place, names};
 use crate::shim;
-
-/// A phase by what lies in the output directory.
-struct Phase {
-    name: &'static str,
-    is_now: fn(&Found) -> bool,
-}
-
-const PHASES: [Phase; 6] = [
-    Phase { name: "opening", is_now: |found| !found.manifest },
-    Phase { name: "first launch", is_now: |found| found.manifest && found.parts == 0 && !found.half("part-") },
-    Phase { name: "a part is written", is_now: |found| found.half("part-") },
-    Phase { name: "between parts", is_now: |found| found.parts > 0 && !found.half("") && !found.report },
-    Phase { name: "manifest", is_now: |found| found.parts > 0 && found.half("manifest.json") },
-    Phase { name: "report", is_now: |found| found.parts > 0 && (found.half("report.html") || found.half("panel-")) },
-];
 
 struct Found {
     manifest: bool,
@@ -49,13 +34,13 @@ impl Found {
 }
 
 /// Kills a sweep within a moment after the phase has begun; false when it ended before.
-fn killed_in(phase: &Phase, place: &Place) -> bool {
+fn killed_in(phase: fn(&Found) -> bool, place: &Place) -> bool {
     let mut command = place.sweep();
     let slow = ["open", "write", "sync", "rename"].map(|call| format!("{call} 1+ SLEEP {}", place.out().display()));
     shim::hasten(shim::fail(&mut command, &slow));
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
-    while child.try_wait().unwrap().is_none() && !(phase.is_now)(&Found::of(&place.out())) {
+    while child.try_wait().unwrap().is_none() && !phase(&Found::of(&place.out())) {
         assert!(started.elapsed() < LIMIT);
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -66,23 +51,51 @@ fn killed_in(phase: &Phase, place: &Place) -> bool {
     status.signal() == Some(9)
 }
 
-#[test]
-fn a_killed_sweep_is_continued_to_the_right_rows() {
-    digest(LONGER);
-    for phase in &PHASES {
-        let (mut killed, wanted) = (0, rounds(5, 50));
-        for _ in 0..wanted {
-            let place = Place::new(LONGER);
-            // Twice: the second kill meets what the first has left.
-            for _ in 0..2 {
-                killed += usize::from(killed_in(phase, &place));
-                // Whole parts are there and no others; before there is a manifest there is nothing to read.
-                if place.out().join("manifest.json").exists() && place.out().join("config.toml").exists() {
-                    assert!(place.status().done <= place.status().runs);
-                }
+/// Kills sweeps in a phase, which is told by what lies in the output directory, and continues them.
+fn killed_sweeps_are_continued(phase: fn(&Found) -> bool) {
+    let (mut sweeps, mut killed, wanted) = (0, 0, rounds(5, 50));
+    while killed < wanted {
+        sweeps += 1;
+        assert!(sweeps <= wanted, "only {killed} of {} sweeps were killed in the phase", 2 * sweeps);
+        let place = Place::new(LONGER);
+        // Twice: the second kill meets what the first has left.
+        for _ in 0..2 {
+            killed += usize::from(killed_in(phase, &place));
+            // Before there is a manifest there is nothing to read.
+            if place.out().join("manifest.json").exists() && place.out().join("config.toml").exists() {
+                assert!(place.status().done <= place.status().runs);
             }
-            place.finishes();
         }
-        assert!(killed >= wanted, "only {killed} sweeps were killed in the phase: {}", phase.name);
+        place.finishes();
     }
+}
+
+#[test]
+fn while_the_directory_is_opened() {
+    killed_sweeps_are_continued(|found| !found.manifest);
+}
+
+#[test]
+fn in_the_first_launch() {
+    killed_sweeps_are_continued(|found| found.manifest && found.parts == 0 && !found.half("part-"));
+}
+
+#[test]
+fn while_a_part_is_written() {
+    killed_sweeps_are_continued(|found| found.half("part-"));
+}
+
+#[test]
+fn between_parts() {
+    killed_sweeps_are_continued(|found| found.parts > 0 && !found.half("") && !found.report);
+}
+
+#[test]
+fn while_the_manifest_is_written() {
+    killed_sweeps_are_continued(|found| found.parts > 0 && found.half("manifest.json"));
+}
+
+#[test]
+fn while_the_report_is_written() {
+    killed_sweeps_are_continued(|found| found.parts > 0 && (found.half("report.html") || found.half("panel-")));
 }

@@ -1,7 +1,7 @@
 //! stdout and stderr that cannot be written, for every command.
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use super::SMALL;
 use crate::place::{Place, failed, roundlaw, run, stderr};
