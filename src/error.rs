@@ -60,7 +60,7 @@ pub enum Error {
     #[error("{0}")]
     Other(String),
     /// A file that can't be read or written. Its cause is no source of the error: the line says it already.
-    #[error("{}: {cause}", path.display())]
+    #[error("{}: {cause}{}", path.display(), fix(cause))]
     Io { path: PathBuf, cause: io::Error },
 }
 
@@ -84,5 +84,15 @@ impl Error {
     /// Names the file in an input or output error: `read(path).map_err(Error::io(path))`.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
         move |cause| Error::Io { path: path.to_path_buf(), cause }
+    }
+}
+
+/// What to do about a failure of input or output, where that is known.
+fn fix(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room there, and give the same command again"
+        }
+        _ => "",
     }
 }

@@ -2,6 +2,7 @@
 //! comes from outside cannot steer a terminal.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -21,6 +22,18 @@ pub fn written(outcome: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::io(Path::new("stdout"))(error)),
         _ => Ok(()),
     }
+}
+
+/// stdout as a file that goes on where it is: what it leads to, opened again, would begin anew.
+#[cfg(unix)]
+pub fn stdout_as_file() -> Option<File> {
+    use std::os::fd::AsFd as _;
+    Some(File::from(io::stdout().as_fd().try_clone_to_owned().ok()?))
+}
+
+#[cfg(not(unix))]
+pub fn stdout_as_file() -> Option<File> {
+    None
 }
 
 /// Writes a message of one line to stderr; where that cannot be written the message is dropped, and the work goes on.

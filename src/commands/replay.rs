@@ -1,5 +1,4 @@
 use std::fmt::{Debug, Write as _};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use anyhow::Context as _;
 use super::stored_config;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::store;
@@ -143,16 +143,19 @@ fn shown(number: Option<impl Debug>) -> String {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
-    let mut file = csv::Writer::from_writer(File::create(path).map_err(Error::io(path))?);
-    let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
-    let mut write = |record: [String; 6]| file.write_record(record).map_err(io::Error::from).map_err(Error::io(path));
-    write(names)?;
-    let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
-    trace(plan, run, |step| {
-        let risks = [step.excess, step.reducible, step.held_out].map(number);
-        let [excess, reducible, held_out] = risks;
-        let [update, seen] = [step.update, step.seen].map(|count| count.to_string());
-        write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
-    })?;
-    file.flush().map_err(Error::io(path))
+    write_whole(path, "trace", |file| {
+        let mut file = csv::Writer::from_writer(file);
+        let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
+        let mut write =
+            |record: [String; 6]| file.write_record(record).map_err(io::Error::from).map_err(Error::io(path));
+        write(names)?;
+        let number = |value: Option<f64>| value.map(|value| format!("{value:e}")).unwrap_or_default();
+        trace(plan, run, |step| {
+            let risks = [step.excess, step.reducible, step.held_out].map(number);
+            let [excess, reducible, held_out] = risks;
+            let [update, seen] = [step.update, step.seen].map(|count| count.to_string());
+            write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
+        })?;
+        file.flush().map_err(Error::io(path))
+    })
 }

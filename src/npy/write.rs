@@ -6,10 +6,10 @@ use std::path::Path;
 use super::MAGIC;
 use super::header::Element;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{Filled, filled};
 
-/// Writes an array in C order; the file is whole or not there. `data` holds the elements, little-endian.
-pub fn write(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Result<()> {
+/// Writes an array in C order to a file that is yet to get its name. `data` holds the elements, little-endian.
+pub fn filled_with(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Result<Filled> {
     let tuple = match shape {
         [extent] => format!("({extent},)"),
         _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
@@ -21,7 +21,5 @@ pub fn write(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Res
     header.extend([1, 0]);
     header.extend((length as u16).to_le_bytes());
     header.extend(format!("{dict:<width$}\n", width = length - 1).bytes());
-    write_whole(path, "npy", |file| {
-        file.write_all(&header).and_then(|()| file.write_all(data)).map_err(Error::io(path))
-    })
+    filled(path, "npy", |file| file.write_all(&header).and_then(|()| file.write_all(data)).map_err(Error::io(path)))
 }

@@ -17,6 +17,7 @@ mod montecarlo;
 mod normal_table;
 mod npy;
 mod npy_file;
+mod outputs;
 mod plans;
 mod problems;
 mod quantize;

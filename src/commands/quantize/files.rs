@@ -5,17 +5,45 @@ use std::path::Path;
 use super::Args;
 use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
+use crate::files::{Filled, are_one_file, is_stdout};
 use crate::format::QuantOp;
 use crate::npy::{self, Element};
 use crate::reference::quantize::Quantized;
 
-/// Writes OUT.npy and, where they are wanted, codes and scales; nothing when one of them cannot be.
+/// The files that are asked for, each with what the command line calls it.
+fn outputs(args: &Args) -> impl Iterator<Item = (&'static str, &Path)> {
+    let named = [("OUT.npy", &args.output), ("--codes", &args.codes), ("--scales", &args.scales)];
+    named.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)))
+}
+
+/// Whether one of them goes to stdout, which then holds nothing else.
+pub fn take_stdout(args: &Args) -> bool {
+    outputs(args).any(|(_, path)| is_stdout(path))
+}
+
+/// Refuses a file that is to be written twice, or read and written.
+pub fn refuse_twice(args: &Args) -> Result<()> {
+    let inputs = [("IN.npy", &args.input), ("--random", &args.random)];
+    let mut known: Vec<(&str, &Path)> =
+        inputs.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
+    for (name, path) in outputs(args) {
+        if let Some((other, _)) = known.iter().find(|(_, known)| are_one_file(known, path)) {
+            let path = path.display();
+            return Err(Error::Input(format!("{path} is one file for {other} and for {name}: they must differ")));
+        }
+        known.push((name, path));
+    }
+    Ok(())
+}
+
+/// Writes OUT.npy and, where they are wanted, codes and scales; nothing where one of them cannot be.
 pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Quantized) -> Result<()> {
     let values: Vec<u8> = done.elements.iter().flat_map(|element| element.bits.to_le_bytes()).collect();
     // Refused before anything is written.
     if args.scales.is_some() && !op.shares() {
         return Err(Error::Input("--scales: allowed with formats whose blocks share a scale".into()));
     }
+    let mut files = Vec::new();
     if let Some(path) = &args.codes {
         if let Some(k) = done.elements.iter().position(|element| element.code == NO_CODE) {
             let hint =
@@ -28,7 +56,7 @@ pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Q
             _ => (Element::U32, 4),
         };
         let codes = done.elements.iter().flat_map(|element| element.code.to_le_bytes().into_iter().take(bytes));
-        npy::write(path, element, shape, &codes.collect::<Vec<u8>>())?;
+        files.push(npy::filled_with(path, element, shape, &codes.collect::<Vec<u8>>())?);
     }
     if let Some(path) = &args.scales {
         let columns = shape.last().copied().unwrap_or(1);
@@ -36,7 +64,9 @@ pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Q
         let mut shape = shape.to_vec();
         shape.pop();
         shape.push(blocks);
-        npy::write(path, Element::U8, &shape, &done.scales.iter().map(|scale| *scale as u8).collect::<Vec<u8>>())?;
+        let bytes: Vec<u8> = done.scales.iter().map(|scale| *scale as u8).collect();
+        files.push(npy::filled_with(path, Element::U8, &shape, &bytes)?);
     }
-    npy::write(output, Element::F32, shape, &values)
+    files.push(npy::filled_with(output, Element::F32, shape, &values)?);
+    files.into_iter().try_for_each(Filled::finish)
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::reference::quantize::{Job, Quantized};
 use crate::run::adapter;
+use crate::streams::{print, tell};
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
@@ -65,7 +66,7 @@ struct Proof {
 /// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let quantizer = args.options.quantizer()?;
-    refuse_twice(args)?;
+    files::refuse_twice(args)?;
     let Array { shape, bits } = match &args.input {
         Some(path) => array(path)?,
         None => input::numbers()?,
@@ -87,20 +88,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     match (&args.input, &args.output) {
         (Some(_), Some(output)) => {
             files::write(args, output, &job.op, &shape, &done)?;
-            text::summary(args.json, &done, proof)?;
+            let summary = text::summary(args.json, &done, proof);
+            // Where the array itself goes to stdout nothing else may.
+            if files::take_stdout(args) {
+                summary.iter().for_each(|line| tell(line))
+            } else {
+                print(&summary.join("\n"))?
+            }
         }
         _ => text::numbers(args.json, &quantizer, &job, &done)?,
     }
     Ok(())
-}
-
-fn refuse_twice(args: &Args) -> Result<()> {
-    let outputs: Vec<&PathBuf> = [&args.output, &args.codes, &args.scales].into_iter().flatten().collect();
-    let twice = outputs.iter().enumerate().find(|(k, path)| outputs[..*k].contains(path));
-    twice.map_or(Ok(()), |(_, path)| {
-        let path = path.display();
-        Err(Error::Input(format!("{path} is to hold two outputs: OUT.npy, --codes and --scales must differ")))
-    })
 }
 
 /// Has the GPU do the same, and compares every bit.

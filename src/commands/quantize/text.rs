@@ -10,8 +10,8 @@ use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
 use crate::streams::print;
 
-/// Counts of an array, and the GPU that gave the same bits.
-pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) -> Result<()> {
+/// Counts of an array, and the GPU that gave the same bits: lines.
+pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) -> Vec<String> {
     let (elements, Counts { saturated, underflowed, nan }) = (done.elements.len(), done.counts());
     if as_json {
         let document = json!({
@@ -19,13 +19,12 @@ pub fn summary(as_json: bool, done: &Quantized, proof: Option<Proof>) -> Result<
             "adapter": proof.as_ref().map_or("cpu", |proof| proof.adapter.as_str()),
             "fingerprint": proof.as_ref().map(|proof| proof.fingerprint.as_str()),
         });
-        return print(&document.to_string());
+        return vec![document.to_string()];
     }
-    print(&format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite"))?;
-    match proof {
-        Some(Proof { adapter, fingerprint }) => print(&format!("every bit the same on {adapter}: {fingerprint}")),
-        None => Ok(()),
-    }
+    let counts =
+        format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite");
+    let proof = proof.map(|Proof { adapter, fingerprint }| format!("every bit the same on {adapter}: {fingerprint}"));
+    std::iter::once(counts).chain(proof).collect()
 }
 
 /// A line per number: the value, its code field by field, the error.
