@@ -1,46 +1,50 @@
 //! SIGKILL at random moments of each phase of a sweep, on a disk that is slow enough to be hit in any of them.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
+
 use super::{LONGER, random, rounds};
 use crate::place::{LIMIT, Place, names};
 use crate::shim;
 
+/// What tells the phase of a sweep: its directory, and the calls that it made or makes at this moment.
 struct Found {
-    manifest: bool,
-    parts: usize,
-    report: bool,
+    /// Half-written files, named by their writer.
     half_written: Vec<String>,
+    calls: String,
 }
 
 impl Found {
-    fn of(dir: &Path) -> Found {
-        let names = names(dir);
-        Found {
-            manifest: dir.join("manifest.json").exists(),
-            report: dir.join("report.html").exists(),
-            parts: names.iter().filter(|name| name.contains("part-")/*TMP*/ && name.ends_with(".parquet")).count(),
-            half_written: names.into_iter().filter(|name| name.ends_with(".tmp")).collect(),
-        }
+    fn of(dir: &Path, log: &Path) -> Found {
+        let half_written = names(dir).into_iter().filter(|name| name.ends_with(".tmp")).collect();
+        Found { half_written, calls: fs::read_to_string(log).unwrap() }
     }
 
-    /// Whether a file with this in its name is being written.
-    fn half(&self, name: &str) -> bool {
-        self.half_written.iter().any(|half| half.contains(name))
+    /// How many files whose names begin so were given their names.
+    fn renamed(&self, name: &str) -> usize {
+        let calls = self.calls.lines().filter(|call| call.starts_with("rename "));
+        calls.filter(|call| Path::new(call).file_name().unwrap().to_str().unwrap().starts_with(name)).count()
+    }
+
+    fn report_is_begun(&self) -> bool {
+        self.half_written.iter().any(|name| name.contains("report"))
     }
 }
 
 /// Kills a sweep within a moment after the phase has begun; false when it ended before.
 fn killed_in(phase: fn(&Found) -> bool, place: &Place) -> bool {
+    let log = NamedTempFile::new().unwrap();
     let mut command = place.sweep();
     let slow = ["open", "write", "sync", "rename"].map(|call| format!("{call} 1+ SLEEP {}", place.out().display()));
-    shim::hasten(shim::fail(&mut command, &slow));
+    shim::hasten(shim::fail_telling(&mut command, &slow, log.path()));
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let started = Instant::now();
-    while child.try_wait().unwrap().is_none() && !phase(&Found::of(&place.out())) {
+    while child.try_wait().unwrap().is_none() && !phase(&Found::of(&place.out(), log.path())) {
         assert!(started.elapsed() < LIMIT);
         std::thread::sleep(Duration::from_micros(200));
     }
@@ -72,30 +76,32 @@ fn killed_sweeps_are_continued(phase: fn(&Found) -> bool) {
 
 #[test]
 fn while_the_directory_is_opened() {
-    killed_sweeps_are_continued(|found| !found.manifest);
+    killed_sweeps_are_continued(|found| found.renamed("manifest.json") == 0);
 }
 
 #[test]
 fn in_the_first_launch() {
-    killed_sweeps_are_continued(|found| found.manifest && found.parts == 0 && !found.half("part-"));
+    killed_sweeps_are_continued(|found| found.renamed("config.toml") > 0 && found.renamed("part-") == 0);
 }
 
 #[test]
 fn while_a_part_is_written() {
-    killed_sweeps_are_continued(|found| found.half("part-"));
+    killed_sweeps_are_continued(|found| {
+        found.renamed("config.toml") > 0 && !found.half_written.is_empty() && !found.report_is_begun()
+    });
 }
 
 #[test]
 fn between_parts() {
-    killed_sweeps_are_continued(|found| found.parts > 0 && !found.half("") && !found.report);
+    killed_sweeps_are_continued(|found| found.renamed("part-") > 0 && found.half_written.is_empty());
 }
 
 #[test]
 fn while_the_manifest_is_written() {
-    killed_sweeps_are_continued(|found| found.parts > 0 && found.half("manifest.json"));
+    killed_sweeps_are_continued(|found| found.renamed("manifest.json") > 1);
 }
 
 #[test]
 fn while_the_report_is_written() {
-    killed_sweeps_are_continued(|found| found.parts > 0 && (found.half("report.html") || found.half("panel-")));
+    killed_sweeps_are_continued(Found::report_is_begun);
 }

@@ -10,7 +10,6 @@ mod limits;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "other tests damage such files")]
 mod npy_file;
-mod outputs;
 mod place;
 mod shardings;
 mod shim;

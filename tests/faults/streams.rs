@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use super::SMALL;
+use super::{SMALL, npy_file::f32_file};
 use crate::place::{Place, failed, roundlaw, run, stderr};
 use crate::shim;
 
@@ -140,4 +140,18 @@ fn messages_that_cannot_be_written_change_neither_work_nor_exit_code() {
             assert_eq!(output.status.code(), Some(code), "{args:?} {broken}: {}", stderr(&output));
         }
     }
+}
+
+#[test]
+fn a_pipe_whose_reader_goes_away_is_an_output_that_failed() {
+    let place = Place::new(SMALL);
+    let (input, pipe) = (place.path("in.npy"), place.path("pipe"));
+    // More than a pipe holds.
+    fs::write(&input, f32_file(1, &[100_000], &vec![1.5; 100_000])).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut quantize = roundlaw(&["quantize", "--format", "e4m3"]);
+    quantize.arg(&input).arg(&pipe);
+    let child = quantize.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(fs::File::open(&pipe).unwrap());
+    failed(&child.wait_with_output().unwrap(), 1, &["pipe: ", "Broken pipe"]);
 }
