@@ -1,4 +1,6 @@
-//! FNV-1a, the one hash behind every digest this crate prints or stores.
+//! FNV-1a, the one hash behind every digest this crate prints or stores, and samples that a hash chooses.
+
+use std::collections::{BTreeSet, BinaryHeap};
 
 /// Offset basis of the 64-bit hash (draft-eastlake-fnv, section 5).
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -13,6 +15,18 @@ pub fn fnv1a64(bytes: impl IntoIterator<Item = u8>) -> u64 {
 /// The hash of a stream whose bytes so far hash to `hash`, once `bytes` have followed.
 pub fn fnv1a64_more(hash: u64, bytes: impl IntoIterator<Item = u8>) -> u64 {
     bytes.into_iter().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The `count` items of the least hashes: a sample that nothing about the items but the hash decides, the same each time.
+pub fn least<T: Ord>(hashed: impl IntoIterator<Item = (u64, T)>, count: usize) -> BTreeSet<T> {
+    let mut smallest = BinaryHeap::new();
+    for item in hashed {
+        smallest.push(item);
+        if smallest.len() > count {
+            smallest.pop();
+        }
+    }
+    smallest.into_iter().map(|(_, item)| item).collect()
 }
 
 #[cfg(test)]

@@ -59,11 +59,11 @@ pub use watch::Watch;
 #[doc(inline)]
 pub use run::replay::{Replayed, Step, replay, trace};
 #[doc(inline)]
+pub use run::stored::{StoredRows, rows};
+#[doc(inline)]
 pub use site::{Counts, PerSite, Site};
 #[doc(inline)]
 pub use store::row::Row;
-#[doc(inline)]
-pub use store::{Rows, rows};
 
 // The exact risk of any weights.
 #[doc(inline)]
@@ -110,6 +110,7 @@ pub mod report;
 pub mod risk;
 #[doc(hidden)]
 pub mod run;
+mod shell;
 #[doc(hidden)]
 pub mod site;
 #[doc(hidden)]

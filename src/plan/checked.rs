@@ -1,10 +1,10 @@
 //! Which seed indices the reference redoes.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 
 use super::{Plan, cost};
 use crate::config::Check;
-use crate::hash::fnv1a64;
+use crate::hash::{fnv1a64, least};
 
 impl Plan {
     /// How many seed indices the reference redoes: fixed by the plan, not the clock.
@@ -24,14 +24,7 @@ impl Plan {
 
     /// The seed indices whose cohorts the reference redoes, chosen by a hash of the index.
     pub fn checked_seeds(&self) -> BTreeSet<u32> {
-        let count = self.checked_count() as usize;
-        let mut smallest = BinaryHeap::with_capacity(count + 1);
-        for seed in 0..self.config.sweep.seeds {
-            smallest.push((fnv1a64(seed.to_le_bytes()), seed));
-            if smallest.len() > count {
-                smallest.pop();
-            }
-        }
-        smallest.into_iter().map(|(_, seed)| seed).collect()
+        let seeds = 0..self.config.sweep.seeds;
+        least(seeds.map(|seed| (fnv1a64(seed.to_le_bytes()), seed)), self.checked_count() as usize)
     }
 }

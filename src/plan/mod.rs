@@ -5,6 +5,7 @@ mod cost;
 mod due;
 mod grid;
 mod point;
+mod restricted;
 mod shard;
 mod shared;
 mod snapshot;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use covariates::Covariates;
 pub use input::Input;
 pub use kinds::{Sampling, SketchKind, SpectrumKind, TargetKind};
-pub use sketch::{sketch_entry, sketch_norm};
+pub use sketch::sketch_norm;
 pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
 pub use target::{target, total};
 

@@ -1,16 +1,20 @@
 //! The scalar reference: sequential and written to be read against the shaders, kernel by kernel. The codec, the
 //! splitting of x and G, the sums and the update are its own. What plan and problem hand to every adapter (the words of an
-//! operation, scales, w*, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
+//! operation, the features' scale, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
 //! docs/checking.md has the list, and what proves it.
 
 pub mod draw;
 pub mod feature;
 pub mod gemv;
+pub mod losses;
+mod optima;
 pub mod project;
 pub mod quantize;
+pub mod risk;
 pub mod sketch;
 pub mod train;
 mod tree;
+pub mod truth;
 pub mod verify;
 
 use crate::error::Result;
@@ -21,6 +25,7 @@ use crate::random::{FIRST_TEST, Stream};
 use crate::site::{Counts, Site};
 use crate::watch::Watch;
 use train::State;
+use truth::Truth;
 
 /// One sample as the trajectories of a cohort see it.
 pub struct Sample {
@@ -66,7 +71,9 @@ impl CohortData<'_> {
             .map(|p| match pairs.contains(&p) && problem.is_sketched() {
                 true => {
                     let (op, draw) = (&point.pairs[p].sketch, &point.sketches[point.pairs[p].draw]);
-                    sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim, watch)
+                    let rows = sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim);
+                    let rows = rows.map(|row| watch.ask().map(|()| row)).collect::<Result<Vec<_>>>()?;
+                    Ok(rows.into_iter().unzip())
                 }
                 false => Ok((Vec::new(), Vec::new())),
             })
@@ -74,10 +81,8 @@ impl CohortData<'_> {
         let draws = match problem.covariates() {
             Some(covariates) => Draws::Rows { covariates, order: covariates.order(&stream) },
             None => {
-                let eigenvalues = problem::eigenvalues(problem);
-                let target = problem::target(problem, &eigenvalues, &stream);
-                let deviation = problem::label_deviation(problem, point.tail);
-                Draws::Normals { scales: eigenvalues.scales, target, deviation }
+                let Truth { scales, pieces, .. } = Truth::new(problem, &stream);
+                Draws::Normals { scales, target: pieces, deviation: problem::label_deviation(problem, point.tail) }
             }
         };
         Ok(CohortData { point, stream, draws, sketches, pairs, features })

@@ -3,7 +3,9 @@
 use super::truth::Truth;
 use crate::cpu;
 use crate::format::{QuantOp, class};
-use crate::plan::{Feature, ProblemPoint};
+use crate::plan::{Difference, Feature, Pair, ProblemPoint};
+use crate::random::Stream;
+use crate::reference;
 
 /// What the closed form reads of one cohort.
 pub struct ExactTest {
@@ -38,6 +40,23 @@ impl ExactTest {
             sketches: (0..point.pairs.len()).map(sketch).collect(),
             explained_by_tail: point.tail.label,
         }
+    }
+
+    /// The first entry of the sketches, as a pair sees them, that differs from the scalar reference's.
+    pub fn difference(&self, point: &ProblemPoint, stream: &Stream) -> Option<Difference> {
+        let dim = point.problem.dim;
+        self.sketches.iter().zip(&point.pairs).enumerate().find_map(|(p, (used, pair))| {
+            if used.is_empty() {
+                return None;
+            }
+            let Pair { sketch, draw, .. } = pair;
+            let rows = reference::sketch::sketch(sketch, &point.problem.sketch, &point.sketches[*draw], stream, dim);
+            rows.zip(used.chunks(dim as usize)).enumerate().find_map(|(j, ((expected, _), used))| {
+                let i = (0..used.len()).find(|&i| expected[i].to_bits() != used[i].to_bits())?;
+                let (place, index) = (format!("sketch of pair {p}"), j * dim as usize + i);
+                Some(Difference::new(&place, index, expected[i].to_bits().into(), used[i].to_bits().into()))
+            })
+        })
     }
 
     /// E (y - <z~, v>)^2 - sigma^2 at fixed v and S: the errors of a law have mean 0, so that each adds its own

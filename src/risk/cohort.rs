@@ -5,7 +5,7 @@ use super::evaluator::{Evaluator, Risk};
 use super::test_set::{Measured, TestSet};
 use super::truth::Truth;
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Trajectory};
+use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw, Trajectory};
 use crate::random::Stream;
 use crate::watch::Watch;
 
@@ -15,6 +15,8 @@ pub struct Risks {
     pub excess: Option<f64>,
     pub reducible: Option<f64>,
     pub approximation: Option<f64>,
+    pub signal: Option<f64>,
+    pub overlap: Option<f64>,
     /// The excess on quantized test features, and its standard error over the test samples.
     pub quantized_test: Option<f64>,
     pub quantized_test_se: Option<f64>,
@@ -58,8 +60,8 @@ pub struct CohortRisk<'a> {
     /// Per draw of the sketch, one without a sketch; empty where the truth is not known.
     evaluators: Vec<Evaluator>,
     quantized: Option<(TestSet, ExactTest)>,
-    /// Held-out rows of a file, and the point whose features they are.
-    held_out: Option<(TestSet, ProblemPoint)>,
+    /// Held-out rows of a file.
+    held_out: Option<TestSet>,
 }
 
 impl CohortRisk<'_> {
@@ -74,6 +76,19 @@ impl CohortRisk<'_> {
     /// [`CohortRisk::new`], which may take minutes, under a watch.
     #[doc(hidden)]
     pub fn watched<'a>(plan: &'a Plan, cohort: Cohort, watch: &Watch) -> Result<CohortRisk<'a>> {
+        CohortRisk::from_truth(plan, cohort, Truth::of(plan, cohort).as_ref(), watch, |_, _| Ok(()))
+    }
+
+    /// The same from a truth drawn before. `each` sees every draw of the sketch, by its number in the problem point, before
+    /// a risk depends on it: the only moment at which it is held.
+    #[doc(hidden)]
+    pub fn from_truth<'a>(
+        plan: &'a Plan,
+        cohort: Cohort,
+        truth: Option<&Truth<'a>>,
+        watch: &Watch,
+        each: impl FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<CohortRisk<'a>> {
         let (points, seed) = (&plan.points, plan.config.sweep.seed);
         let point = points.get(cohort.point).ok_or_else(|| {
             let last = points.len().saturating_sub(1);
@@ -82,18 +97,19 @@ impl CohortRisk<'_> {
                 cohort.point
             ))
         })?;
-        let Some(truth) = Truth::of(plan, cohort) else {
+        let Some(truth) = truth else {
             let held_out = point.problem.covariates().map(|covariates| {
                 let (clean, held) = (point.clean(), covariates.held_rows() as u32);
-                TestSet::new(seed, &clean, cohort.seed_index, held, watch).map(|set| (set, clean))
+                TestSet::new(seed, &clean, cohort.seed_index, held, watch)
             });
             let held_out = held_out.transpose()?;
             return Ok(CohortRisk { point, models: point.models(), evaluators: Vec::new(), quantized: None, held_out });
         };
         let quantized = plan.config.train.quantized_test.map(|samples| {
-            TestSet::new(seed, point, cohort.seed_index, samples, watch).map(|set| (set, ExactTest::new(&truth)))
+            let set = TestSet::new(seed, truth.point, cohort.seed_index, samples, watch)?;
+            Ok((set, ExactTest::new(truth)))
         });
-        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(&truth, watch)? })
+        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(truth, watch, each)? })
     }
 
     /// Exact risk of the weights `v` of model size M = `v.len()`; `None` with covariates from a file, whose truth is not
@@ -120,22 +136,32 @@ impl CohortRisk<'_> {
     pub fn held_out(&self, v: &[f64]) -> Result<Option<Measured>> {
         // Features of the clean point stand in the order of the model sizes.
         let feature = self.size(v.len())?;
-        Ok(self.held_out.as_ref().and_then(|(set, _)| set.measure(feature, v)))
+        Ok(self.held_out.as_ref().and_then(|set| set.measure(feature, v)))
     }
 
     /// The exact risk of seed index 0, without test samples; `None` where the truth is not known.
     #[doc(hidden)]
     pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint, watch: &Watch) -> Option<Result<CohortRisk<'a>>> {
-        Some(CohortRisk::exact(&Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?, watch))
+        let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?;
+        Some(CohortRisk::exact(&truth, watch, |_, _| Ok(())))
     }
 
-    fn exact<'a>(truth: &Truth<'a>, watch: &Watch) -> Result<CohortRisk<'a>> {
+    fn exact<'a>(
+        truth: &Truth<'a>,
+        watch: &Watch,
+        mut each: impl FnMut(usize, &[f32]) -> Result<()>,
+    ) -> Result<CohortRisk<'a>> {
         let point = truth.point;
         let evaluator = |sketch: &[f32], model: u32| {
             Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model, watch)
         };
+        let sketched = |(number, draw): (usize, &SketchDraw)| {
+            let sketch = truth.draw(draw);
+            each(number, &sketch)?;
+            evaluator(&sketch, draw.rows)
+        };
         let evaluators = match point.problem.is_sketched() {
-            true => point.sketches.iter().map(|draw| evaluator(&truth.draw(draw), draw.rows)).collect::<Result<_>>()?,
+            true => point.sketches.iter().enumerate().map(sketched).collect::<Result<_>>()?,
             false => vec![evaluator(&[], point.model)?],
         };
         Ok(CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None })
@@ -157,12 +183,17 @@ impl CohortRisk<'_> {
         Ok(draw.and_then(|draw| self.evaluators.get(draw)))
     }
 
-    /// The first value of the test samples that differs from the scalar reference.
+    /// What measures risks on samples: the test samples of `quantized_test` or the held-out rows of a file.
     #[doc(hidden)]
-    pub fn test_difference(&self, seed: u64, seed_index: u32, watch: &Watch) -> Result<Option<Difference>> {
-        let quantized = self.quantized.as_ref().map(|(set, _)| (set, self.point));
-        let used = quantized.or(self.held_out.as_ref().map(|(set, clean)| (set, clean)));
-        used.map_or(Ok(None), |(set, point)| set.difference(seed, point, seed_index, watch))
+    pub fn test_set(&self) -> Option<&TestSet> {
+        let quantized = self.quantized.as_ref().map(|(set, _)| set);
+        quantized.or(self.held_out.as_ref())
+    }
+
+    /// The closed form of `quantized_test`.
+    #[doc(hidden)]
+    pub fn exact_test(&self) -> Option<&ExactTest> {
+        self.quantized.as_ref().map(|(_, exact)| exact)
     }
 
     /// Every risk of the weights `v` that a trajectory came to.
@@ -182,6 +213,7 @@ impl CohortRisk<'_> {
         risks.excess = Some(risk.excess);
         risks.reducible = Some(risk.reducible);
         risks.approximation = Some(risk.approximation);
+        (risks.signal, risks.overlap) = (Some(risk.signal), Some(risk.overlap));
         if let Some((set, exact)) = &self.quantized {
             let noise = self.point.problem.noise;
             let measured = set.measure(trajectory.feature, v);

@@ -13,13 +13,17 @@ pub struct Risk {
     pub reducible: f64,
     /// That of the best weights v*, above the noise of the labels.
     pub approximation: f64,
+    /// b^T Sigma^-1 b with Sigma = E z z^T and b = E z y: what the best weights explain of E y^2.
+    pub signal: f64,
+    /// b^T v: what v has in common with the labels.
+    pub overlap: f64,
 }
 
 /// Exact risk of any weights of one cohort, for every nested model size.
 ///
 /// With Gram = G H G^T + tau I = L L^T (tau: the closed tail) and y = L^-1 G H w*:
-/// approximation(M) = w*^T H w* + tau_y - sum_{j<M} y_j^2 and excess(v) = |L^T v / sqrt M - y|^2, without the
-/// cancellation of the direct form.
+/// signal(M) = sum_{j<M} y_j^2, approximation(M) = w*^T H w* + tau_y - signal(M), overlap(v) = <L^T v / sqrt M, y> and
+/// excess(v) = |L^T v / sqrt M - y|^2, without the cancellation of the direct form.
 pub struct Evaluator {
     /// Row j holds L_jk for k <= j at stride `model`; for sketch `none` its diagonal alone.
     factor: Vec<f64>,
@@ -67,13 +71,15 @@ impl Evaluator {
     /// Risk of the weights `v` of model size `v.len()`.
     pub fn risk(&self, v: &[f64]) -> Risk {
         let m = v.len();
-        let mut excess = 0.0;
+        let (mut excess, mut signal, mut overlap) = (0.0, 0.0, 0.0);
         let Some(norm) = self.norm else {
             for ((l, y), v) in self.factor.iter().zip(&self.y).zip(v) {
                 let difference = l * v - y;
                 excess += difference * difference;
+                signal += y * y;
+                overlap += y * (l * v);
             }
-            return Risk { excess, reducible: excess, approximation: 0.0 };
+            return Risk { excess, reducible: excess, approximation: 0.0, signal, overlap };
         };
         let mut projected = vec![0.0; m];
         for (j, v) in v.iter().enumerate() {
@@ -82,14 +88,16 @@ impl Evaluator {
                 *sum += l * v;
             }
         }
-        let (mut explained, root) = (0.0, (m as f64 * norm).sqrt());
+        let root = (m as f64 * norm).sqrt();
         for (sum, y) in projected.iter().zip(&self.y) {
-            let difference = sum / root - y;
+            let seen = sum / root;
+            let difference = seen - y;
             excess += difference * difference;
-            explained += y * y;
+            signal += y * y;
+            overlap += y * seen;
         }
-        let approximation = (self.total - explained).max(0.0);
-        Risk { excess, reducible: excess + approximation, approximation }
+        let approximation = (self.total - signal).max(0.0);
+        Risk { excess, reducible: excess + approximation, approximation, signal, overlap }
     }
 
     /// The minimiser v* for model size `m`: sqrt(M) L^-T y.

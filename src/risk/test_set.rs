@@ -4,7 +4,7 @@ use crate::cpu::{self, Tile};
 use crate::error::Result;
 use crate::plan::{Difference, ProblemPoint};
 use crate::random::FIRST_TEST;
-use crate::reference::CohortData;
+use crate::reference::Sample;
 use crate::watch::Watch;
 
 /// Test samples of one cohort, as every feature of a point sees them.
@@ -56,34 +56,25 @@ impl TestSet {
         Some(Measured { mean, error })
     }
 
-    /// The first value that differs from the scalar reference.
-    pub fn difference(
-        &self,
-        seed: u64,
-        point: &ProblemPoint,
-        seed_index: u32,
-        watch: &Watch,
-    ) -> Result<Option<Difference>> {
-        let source = CohortData::new(seed, point, seed_index, |_| true, watch)?;
-        let samples = self.tiles.iter().flat_map(|tile| (0..tile.y.len()).map(move |s| (tile, s)));
-        for (n, (tile, s)) in (FIRST_TEST..).zip(samples) {
-            let reference = source.sample(n, watch)?;
-            let found = |place: String, index: usize, expected: f32, actual: f32| {
-                Some(Difference::new(&place, index, expected.to_bits().into(), actual.to_bits().into()))
-            };
-            if reference.y.to_bits() != tile.y[s].to_bits() {
-                return Ok(found(format!("label of test sample {n}"), 0, reference.y, tile.y[s]));
-            }
-            let differs =
-                tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
-                    let z = &z[s * (z.len() / tile.y.len())..];
-                    let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
-                    found(format!("test sample {n}, feature set {f}"), j, expected[j], z[j])
-                });
-            if differs.is_some() {
-                return Ok(differs);
-            }
+    pub fn samples(&self) -> u32 {
+        self.samples
+    }
+
+    /// The first value of sample number `k` that differs from the scalar reference's.
+    pub fn difference(&self, k: u32, reference: &Sample) -> Option<Difference> {
+        let found = |place: String, index: usize, expected: f32, actual: f32| {
+            Some(Difference::new(&place, index, expected.to_bits().into(), actual.to_bits().into()))
+        };
+        // All tiles but the last are of one length.
+        let length = self.tiles[0].y.len();
+        let (tile, s) = (&self.tiles[k as usize / length], k as usize % length);
+        if reference.y.to_bits() != tile.y[s].to_bits() {
+            return found(format!("label of test sample {k}"), 0, reference.y, tile.y[s]);
         }
-        Ok(None)
+        tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
+            let z = &z[s * (z.len() / tile.y.len())..];
+            let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
+            found(format!("test sample {k}, feature set {f}"), j, expected[j], z[j])
+        })
     }
 }

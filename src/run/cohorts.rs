@@ -10,6 +10,7 @@ use super::rows;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard, cost};
+use crate::risk::CohortRisk;
 use crate::store::row::Row;
 use crate::watch::Watch;
 
@@ -152,10 +153,13 @@ pub fn run(
         let origin = adapter.origin();
         let evaluate = |(&cohort, states): (&Cohort, &Vec<_>)| {
             let checked = checked.contains(&cohort.seed_index);
-            if checked && let Some(mismatch) = check::cohort(plan, cohort, states, adapter, watch)? {
-                return Err(refuse(&mismatch));
-            }
-            let rows = rows::rows(plan, cohort, states, checked, &origin, watch)?;
+            let rows = match checked {
+                true => check::rows(plan, cohort, states, adapter, &origin, watch)?.map_err(|found| refuse(&found))?,
+                false => {
+                    let risk = CohortRisk::watched(plan, cohort, watch)?;
+                    rows::rows(plan, cohort, &risk, states, false, &origin, watch)?
+                }
+            };
             Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
         };
         let evaluated: Vec<Result<CohortRows>> = cohorts.par_iter().zip(&states).map(evaluate).collect();

@@ -75,7 +75,8 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let watch = Watch::default();
     let states = reference::cohort(plan, place.cohort, Some(place.trajectory), &watch)?;
     let origin = Origin { adapter: "reference".into(), ..Origin::default() };
-    let mut rows = rows::rows(plan, place.cohort, &states, true, &origin, &watch)?;
+    let risk = CohortRisk::watched(plan, place.cohort, &watch)?;
+    let mut rows = rows::rows(plan, place.cohort, &risk, &states, true, &origin, &watch)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
         let state = states.iter().find(|state| state.seen == row.seen)?;

@@ -11,6 +11,9 @@ use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
 use crate::watch::Watch;
 
+/// Bits of a value at a site that rounds nothing: an f32's.
+const UNROUNDED_BITS: f64 = 32.0;
+
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -24,16 +27,17 @@ pub struct Origin {
     pub fingerprint: String,
 }
 
-/// Rows of a cohort, by (run_id, seen, output). [`crate::Error::Input`] for states that are not of the cohort's runs.
+/// Rows of a cohort, by (run_id, seen, output), with what `risk` makes of their weights. [`crate::Error::Input`] for
+/// states that are not of the cohort's runs.
 pub fn rows(
     plan: &Plan,
     cohort: Cohort,
+    risk: &CohortRisk,
     raw: &[Snapshot],
     checked: bool,
     origin: &Origin,
     watch: &Watch,
 ) -> Result<Vec<Row>> {
-    let risk = CohortRisk::watched(plan, cohort, watch)?;
     let mut rows = Vec::new();
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
@@ -43,7 +47,7 @@ pub fn rows(
                 watch.ask()?;
                 for &output in &plan.config.train.outputs {
                     let mut row = settings(plan, cohort, cell, origin);
-                    fill(&mut row, state, trajectory, output, &risk)?;
+                    fill(&mut row, state, trajectory, output, risk)?;
                     row.checked = if checked { EXACT } else { UNSAMPLED }.into();
                     rows.push(row);
                 }
@@ -61,7 +65,7 @@ pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
 }
 
 /// A row with its settings and no results.
-fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
+pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     let (config, cell) = (&plan.config, &plan.cells[id as usize]);
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
@@ -87,6 +91,8 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         recipe: recipe.name.clone(),
         formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
         roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
+        eps: PerSite::from_fn(|site| spec(site).and_then(Spec::eps)),
+        bits: PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits)),
         counts: PerSite::from_fn(|site| matches!(spec(site), Some(Spec::Format(_))).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
@@ -119,6 +125,8 @@ fn put(row: &mut Row, risks: Risks) {
         excess,
         reducible,
         approximation,
+        signal,
+        overlap,
         quantized_test,
         quantized_test_se,
         quantized_test_exact,
@@ -126,6 +134,7 @@ fn put(row: &mut Row, risks: Risks) {
         held_out_se,
     } = risks;
     (row.excess, row.reducible, row.approximation) = (excess, reducible, approximation);
+    (row.signal, row.overlap) = (signal, overlap);
     (row.quantized_test, row.quantized_test_se) = (quantized_test, quantized_test_se);
     row.quantized_test_exact = quantized_test_exact;
     (row.held_out, row.held_out_se) = (held_out, held_out_se);

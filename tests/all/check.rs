@@ -8,13 +8,15 @@ use roundlaw::error::exit;
 use roundlaw::plan::{Cohort, Difference, Plan, Shard, Snapshot, Trajectory};
 use roundlaw::problem::{Covariates, Input, Spectrum};
 use roundlaw::run::adapter::{Adapter, Cpu};
-use roundlaw::run::check::{self, Mismatch};
+use roundlaw::run::check::{self, Mismatch, Stage};
 use roundlaw::run::sweep;
 use roundlaw::site::Site;
 use roundlaw::watch::Watch;
 
 use crate::faulty::Faulty;
 use crate::npy_file::f32_file;
+
+mod second;
 
 const CONFIG: &str = r#"
 [problem]
@@ -230,8 +232,9 @@ fn a_step_that_is_halved_one_update_early() {
 /// The command redoes the run: all of its rows, or the one that differs. Nothing of it is stored.
 #[track_caller]
 fn replays(command: &str, run: u64, seen: Option<u64>) {
-    let args = command.strip_prefix("roundlaw ").unwrap().split_whitespace();
-    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw")).args(args).output().unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_roundlaw")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let output = std::process::Command::new("sh").args(["-c", command]).env("PATH", path).output().unwrap();
     let (stdout, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(exit::INCOMPLETE.into()), "{command}: {errors}");
     assert!(stdout.starts_with(&format!("run {run} ")) && errors.contains("not stored yet"), "{command}: {stdout}");
@@ -241,7 +244,7 @@ fn replays(command: &str, run: u64, seen: Option<u64>) {
 
 #[test]
 fn a_difference_before_the_first_row_is_replayed_whole() {
-    let (plan, dir) = (plan(), tempfile::tempdir().unwrap());
+    let (plan, dir) = (plan(), tempfile::Builder::new().prefix("it's a ").tempdir().unwrap());
     let adapter = from_update(Runs::All, 40, |row| row.v[2] ^= 1 << 5);
     let watch = Watch::default();
     sweep::sweep(&plan, dir.path(), Shard::WHOLE, &adapter, &watch).unwrap_err();
@@ -250,6 +253,7 @@ fn a_difference_before_the_first_row_is_replayed_whole() {
         run_id: 3,
         cell: 3,
         seed_index: 0,
+        stage: Stage::Draws,
         seen: None,
         first_update: None,
         difference: Difference::new("sketch", 0, 1, 2),

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use roundlaw::config::Config;
 use roundlaw::hash::fnv1a64;
+use roundlaw::plan::SketchDraw;
 use roundlaw::problem::Covariates;
-use roundlaw::problem::sketch_entry;
 use roundlaw::random::Stream;
+use roundlaw::reference::sketch::entry;
 use roundlaw::store;
 use roundlaw::store::row::Row;
 use tempfile::TempDir;
@@ -87,7 +88,7 @@ impl Place {
 }
 
 fn stored(place: &Place, out: &str) -> Vec<Row> {
-    store::rows(&place.path(out)).unwrap().collect::<Result<_, _>>().unwrap()
+    roundlaw::rows(&place.path(out)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn held(covariates: &Covariates) -> Vec<u32> {
@@ -220,13 +221,14 @@ fn the_held_out_column_is_the_mean_squared_error_by_hand() {
         assert!(row.excess.is_none() && row.reducible.is_none() && row.approximation.is_none());
         let (v, stream) = (replayed(&place, row), Stream::new(5, row.seed_index));
         assert_eq!(v.len(), row.model as usize);
+        let draw = SketchDraw { pass: 0, rows: row.model };
         // Unrounded features of the clean rows.
         let errors: Vec<f64> = held(&covariates)
             .into_iter()
             .map(|held| {
                 let z = |j: u32| {
                     let row = covariates.row(held).iter().enumerate();
-                    let g = |i: usize| f64::from(sketch_entry(&sketch, &stream, 0, j, i as u32));
+                    let g = |i: usize| f64::from(entry(&sketch, &draw, &stream, j, i as u32));
                     row.map(|(i, x)| f64::from(*x) * g(i)).sum::<f64>() / f64::from(v.len() as u32).sqrt()
                 };
                 let predicted: f64 = (0..).zip(&v).map(|(j, v)| z(j) * v).sum();

@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 use roundlaw::config::Config;
 use roundlaw::plan::{Plan, Shard};
+use roundlaw::risk::CohortRisk;
 use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::digest;
@@ -23,7 +24,8 @@ fn rows(plan: &Plan, shard: Shard) -> Vec<Row> {
     let cohorts = plan.cohorts(shard);
     let raw = Cpu.execute(plan, &cohorts, &Watch::default()).unwrap();
     let evaluate = |(cohort, raw): (&_, &Vec<_>)| {
-        rows::rows(plan, *cohort, raw, false, &Origin::default(), &Watch::default()).unwrap()
+        let risk = CohortRisk::new(plan, *cohort).unwrap();
+        rows::rows(plan, *cohort, &risk, raw, false, &Origin::default(), &Watch::default()).unwrap()
     };
     cohorts.par_iter().zip(&raw).flat_map(evaluate).collect()
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use roundlaw::config::{Config, Output};
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::risk::TestSet;
+use roundlaw::risk::CohortRisk;
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
 use roundlaw::watch::Watch;
@@ -45,7 +45,8 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
                 rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
             };
             let norms = [norm(0), norm(1)];
-            rows::rows(plan, cohort, &raw, false, &Origin::default(), &Watch::default())
+            let risk = CohortRisk::new(plan, cohort).unwrap();
+            rows::rows(plan, cohort, &risk, &raw, false, &Origin::default(), &Watch::default())
                 .unwrap()
                 .into_iter()
                 .zip(norms)
@@ -77,14 +78,4 @@ fn its_mean_is_the_excess_plus_the_variance_of_the_added_noise() {
         (sum + row.quantized_test.unwrap() - row.excess.unwrap(), variance + row.quantized_test_se.unwrap().powi(2))
     });
     assert!(sum / f64::sqrt(variance) > 8.0, "{}", sum / f64::sqrt(variance));
-}
-
-#[test]
-fn the_test_samples_are_those_of_the_reference() {
-    let plan = plan();
-    let (seed, point) = (plan.config().sweep().seed, &plan.points[0]);
-    let set = TestSet::new(seed, point, 5, 100, &Watch::default()).unwrap();
-    assert!(set.difference(seed, point, 5, &Watch::default()).unwrap().is_none());
-    // Another seed's test set is another one: the comparison can fail.
-    assert!(set.difference(seed, point, 6, &Watch::default()).unwrap().is_some());
 }

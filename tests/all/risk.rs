@@ -39,6 +39,16 @@ fn direct(lambda: &[f64], w: &[f64], g: &[f32], v: &[f64]) -> f64 {
         .sum()
 }
 
+/// w*^T H w*, b^T v and v^T Sigma v by their sums.
+fn moments(lambda: &[f64], w: &[f64], g: &[f32], v: &[f64]) -> (f64, f64, f64) {
+    let scale = 1.0 / (v.len() as f64).sqrt();
+    let dim = lambda.len();
+    (0..dim).fold((0.0, 0.0, 0.0), |(energy, overlap, explained), i| {
+        let seen: f64 = v.iter().enumerate().map(|(j, v)| f64::from(g[j * dim + i]) * scale * v).sum();
+        (energy + lambda[i] * w[i] * w[i], overlap + lambda[i] * seen * w[i], explained + lambda[i] * seen * seen)
+    })
+}
+
 fn compare(spectrum: &Eigenvalues, g: &[f32], models: &[usize], largest: usize) {
     let dim = spectrum.lambda.len();
     let w = wide(values(dim, 1));
@@ -48,6 +58,13 @@ fn compare(spectrum: &Eigenvalues, g: &[f32], models: &[usize], largest: usize) 
         let v = wide(values(m, 2));
         let (risk, expected) = (evaluator.risk(&v), direct(&spectrum.lambda, &w, g, &v));
         assert!((risk.reducible - expected).abs() <= 1e-9 * expected, "M = {m}: {} and {expected}", risk.reducible);
+        let (energy, overlap, explained) = moments(&spectrum.lambda, &w, g, &v);
+        let close = |name: &str, found: f64, expected: f64| {
+            assert!((found - expected).abs() <= 1e-9 * (energy + explained), "M = {m}, {name}: {found} and {expected}");
+        };
+        close("overlap", risk.overlap, overlap);
+        close("signal", risk.signal, energy - risk.approximation);
+        close("excess", risk.excess, explained - 2.0 * overlap + risk.signal);
         let optimum = evaluator.risk(&evaluator.optimum(m));
         assert!(optimum.excess <= 1e-9 * expected, "M = {m}: v* has excess {}", optimum.excess);
     }
@@ -121,7 +138,17 @@ fn the_moments_of_a_cohort_are_those_of_its_risk() {
                 assert!((dot(row, &optimum) - b).abs() < 1e-9 * moments.energy, "{problem}, M = {m}");
             }
             let missed = moments.energy - dot(&moments.b, &optimum);
-            let expected = risk.risk(&optimum).unwrap().unwrap().approximation;
+            let best = risk.risk(&optimum).unwrap().unwrap();
+            let expected = best.approximation;
+            // b^T Sigma^-1 b, and of other weights b^T v.
+            let close = |found: f64, expected: f64| (found - expected).abs() < 1e-9 * moments.energy;
+            assert!(
+                close(best.signal, dot(&moments.b, &optimum)) && close(best.overlap, best.signal),
+                "{problem}, M = {m}"
+            );
+            let v = wide(values(m, 2));
+            let other = risk.risk(&v).unwrap().unwrap();
+            assert!(close(other.overlap, dot(&moments.b, &v)) && other.signal == best.signal, "{problem}, M = {m}");
             assert!((missed - expected).abs() < 1e-9 * moments.energy, "{problem}, M = {m}: {missed} and {expected}");
             // S itself gives Sigma, less what a closed tail adds to its diagonal.
             let Some(sketch) = truth.sketch(trajectory.model) else { continue };

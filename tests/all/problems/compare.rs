@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use roundlaw::config::Config;
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
+use roundlaw::risk::CohortRisk;
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
 use roundlaw::watch::Watch;
@@ -35,7 +36,8 @@ pub fn measured(case: &Case) -> Vec<Vec<f64>> {
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
-            let rows = rows::rows(&plan, cohort, &raw, false, &Origin::default(), &Watch::default()).unwrap();
+            let risk = CohortRisk::new(&plan, cohort).unwrap();
+            let rows = rows::rows(&plan, cohort, &risk, &raw, false, &Origin::default(), &Watch::default()).unwrap();
             let row = rows.iter().find(|row| row.model as usize == case.model).unwrap();
             case.columns().iter().map(|name| column(row, name)).collect()
         })

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use roundlaw::config::Config;
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
+use roundlaw::risk::CohortRisk;
 use roundlaw::run::rows::{self, Origin};
 use roundlaw::store::row::Row;
 use roundlaw::watch::Watch;
@@ -49,7 +50,8 @@ fn measured_and_closed_form() {
     let rows = |seed_index| {
         let cohort = Cohort { point: 0, seed_index };
         let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
-        rows::rows(&plan, cohort, &raw, false, &Origin::default(), &Watch::default()).unwrap()
+        let risk = CohortRisk::new(&plan, cohort).unwrap();
+        rows::rows(&plan, cohort, &risk, &raw, false, &Origin::default(), &Watch::default()).unwrap()
     };
     let all: Vec<Vec<Row>> = (0..plan.config().sweep().seeds).into_par_iter().map(rows).collect();
     for recipe in 0..plan.config().recipes().len() {

@@ -1,0 +1,24 @@
+//! A plan of some of the cells of another one.
+
+use std::collections::BTreeSet;
+
+use super::due::union_due;
+use super::{Plan, ProblemPoint};
+
+impl Plan {
+    /// What these cells of a problem point need, and nothing else: trajectories that serve none of them are left out, the
+    /// others end where the last of them does. Cells keep their numbers, and runs their ids and bits.
+    #[doc(hidden)]
+    pub fn restricted(&self, point: usize, cells: &BTreeSet<u64>) -> Plan {
+        let mut plan = self.clone();
+        let ProblemPoint { trajectories, samples, .. } = &mut plan.points[point];
+        trajectories.retain_mut(|trajectory| {
+            trajectory.cells.retain(|prefix| cells.contains(&prefix.cell));
+            trajectory.samples = trajectory.cells.last().map_or(0, |longest| longest.samples);
+            trajectory.rows = union_due(&self.config.train, trajectory.batch, &trajectory.cells);
+            !trajectory.cells.is_empty()
+        });
+        *samples = trajectories.iter().map(|trajectory| trajectory.samples).max().unwrap_or(0);
+        plan
+    }
+}
