@@ -24,7 +24,7 @@ fn begun(mut command: Command) -> Child {
 
 fn wait_for_a_part(out: &Path) {
     let started = Instant::now();
-    while !names(out).iter().any(|name| name.contains("part-")/*TMP*/ && name.ends_with(".parquet")) {
+    while !names(out).iter().any(|name| name.starts_with("rows/part-") && name.ends_with(".parquet")) {
         assert!(started.elapsed() < LIMIT, "no part appears");
         std::thread::sleep(Duration::from_millis(1));
     }
