@@ -66,7 +66,7 @@ impl Stored {
         match &self.plan {
             Ok(plan) => Ok(plan),
             Err(file) => {
-                let again = Config::parse_in(self.contents.dir(), &self.config_toml, &[]);
+                let again = Config::parse_in(&paths::config(self.contents.dir()), &self.config_toml, &[]);
                 Err(again.err().unwrap_or_else(|| Error::Input(format!("{}: it could not be read", file.display()))))
             }
         }
@@ -318,7 +318,7 @@ impl Ended {
 
 /// The plan of the stored config; the path of a file that it names and that can't be read.
 fn stored_plan(dir: &Path, config_toml: &str) -> Result<std::result::Result<Arc<Plan>, PathBuf>> {
-    let error = match Config::parse_in(dir, config_toml, &[]).and_then(Plan::new) {
+    let error = match Config::parse_in(&paths::config(dir), config_toml, &[]).and_then(Plan::new) {
         Ok(plan) => return Ok(Ok(Arc::new(plan))),
         Err(error) => error,
     };
@@ -330,9 +330,7 @@ fn stored_plan(dir: &Path, config_toml: &str) -> Result<std::result::Result<Arc<
         fs::read(dir.join(path)).is_ok_and(|bytes| format!("{:016x}", fnv1a64(bytes)) == hash)
     };
     match inputs.iter().all(|input| is_same(&input.path, &input.hash)) {
-        true => {
-            Err(Error::Corrupt(format!("{}: {error}; the same sweep writes it again", paths::config(dir).display())))
-        }
+        true => Err(Error::Corrupt(format!("{error}; the same sweep writes it again"))),
         false => Err(error),
     }
 }

@@ -27,6 +27,10 @@ mod quantized_test;
 mod recursion;
 mod report;
 mod risk;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "shared with another test binary")]
+#[path = "../faults/shim.rs"]
+mod shim;
 mod statistics;
 mod store;
 mod streams;

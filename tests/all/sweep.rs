@@ -16,8 +16,11 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
+mod judged;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(target_os = "linux")]
+mod locks;
 mod plan;
 mod readers;
 mod replay;
