@@ -92,7 +92,7 @@ pub fn numbers(text: &str) -> Result<Vec<Number>> {
     let numbers: Vec<Number> = words.take(MAX_NUMBERS + 1).map(number).collect::<Result<_>>()?;
     match numbers.len() {
         0 => Err(Error::Input("no number is given: allowed are numbers, or name IN.npy and OUT.npy".into())),
-        ..=MAX_NUMBERS => Ok(numbers),
+        1..=MAX_NUMBERS => Ok(numbers),
         _ => Err(Error::Input(format!(
             "there are more than {MAX_NUMBERS} numbers: save them as an array, and name IN.npy and OUT.npy"
         ))),

@@ -16,11 +16,11 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
-mod judged;
 #[cfg(unix)]
 mod interrupt;
 #[cfg(unix)]
 mod limits;
+mod judged;
 #[cfg(target_os = "linux")]
 mod locks;
 mod plan;
