@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use roundlaw::cli::Cli;
 use roundlaw::error::{Error, exit};
 use roundlaw::streams::tell;
+use roundlaw::threads;
 
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
@@ -26,7 +27,10 @@ fn look_for_no_windows() {
 
 fn run() -> anyhow::Result<()> {
     match Cli::read()? {
-        Some(cli) => cli.command.run(),
+        Some(cli) => {
+            threads::start()?;
+            cli.command.run()
+        }
         None => Ok(()),
     }
 }
