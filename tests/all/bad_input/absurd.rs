@@ -141,7 +141,10 @@ fn strange_texts_are_refused_in_one_line() {
             PLAIN.replace("\"a\"", &format!("\"{}\"", "n".repeat(1_000_000))).into_bytes(),
             &["recipe.name", "at most 200"],
         ),
-        (PLAIN.replace("dim", &"d".repeat(1_000_000)).into_bytes(), &["line 3: problem.ddd", "no known key: allowed are dim"]),
+        (
+            PLAIN.replace("dim", &"d".repeat(1_000_000)).into_bytes(),
+            &["line 3: problem.ddd", "no known key: allowed are dim"],
+        ),
         (PLAIN.replace("dim", "d\0im").into_bytes(), &["config.toml, line 3"]),
         (PLAIN.replace("dim", "\u{1}dim").into_bytes(), &["config.toml, line 3"]),
         (b"\xff\xfe[\0p\0".to_vec(), &["config.toml", "UTF-8"]),
