@@ -16,9 +16,9 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
-mod judged;
 #[cfg(unix)]
 mod interrupt;
+mod judged;
 #[cfg(target_os = "linux")]
 mod locks;
 mod plan;
