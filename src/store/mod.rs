@@ -21,14 +21,14 @@ pub use self::columns::{COLUMNS, Kind, Value};
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
-use self::directory::{names, refuse_foreign};
+use self::directory::refuse_foreign;
 pub use self::locks::Lock;
 pub use self::merge::Rows;
 use self::part::{Claim, Header, Session, Sweep, Work};
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
-use crate::files::{is_temporary_of, write_whole};
+use crate::files::{remove_left_over, write_whole};
 use crate::plan::Shard;
 
 /// What a command is about to run.
@@ -65,7 +65,7 @@ impl Store {
         })?;
         refuse_foreign(dir, &settings.config_toml)?;
         let lock = locks::lock_shard(dir, shard)?;
-        remove_stale(dir, shard)?;
+        remove_left_over(dir, &shard.to_string())?;
         let contents = Contents::open(dir)?;
         let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, lock };
         store.begin(settings)?;
@@ -156,17 +156,6 @@ fn another_config(dir: &Path, was: &str, is: &str) -> Error {
         "the config differs from the one {} was begun with: `{was}` there, `{is}` here; only more seeds, check and draws may change, else use another output directory",
         dir.display()
     ))
-}
-
-/// Removes what an earlier process of this shard left half written.
-fn remove_stale(dir: &Path, shard: Shard) -> Result<()> {
-    for name in names(dir)? {
-        if is_temporary_of(&name, &shard.to_string()) {
-            let path = dir.join(name);
-            fs::remove_file(&path).map_err(Error::io(&path))?;
-        }
-    }
-    Ok(())
 }
 
 /// Waits for whoever writes the report of a directory; held until the lock is dropped. A directory without a manifest

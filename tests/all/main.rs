@@ -6,6 +6,7 @@ mod codec;
 mod config;
 mod covariates;
 mod cpu;
+mod decimals;
 mod device_lost;
 mod digests;
 mod docs;

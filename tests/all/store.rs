@@ -170,7 +170,7 @@ fn shards_may_begin_a_directory_together() {
     let manifest = manifest(&out);
     assert_eq!(manifest["seeds"], 8);
     let sessions = manifest["sessions"].as_array().unwrap();
-    assert!((0..8).all(|shard| sessions[shard]["id"] == shard.to_string() && sessions[shard]["seconds"] == 0.5));
+    assert!((0..8).all(|shard| sessions[shard]["id"] == format!("{shard}")[..] && sessions[shard]["seconds"] == 0.5));
     assert_eq!(fs::read_to_string(out.join("config.toml")).unwrap(), settings(8).config_toml);
     assert_eq!(stored(&out).unwrap().len(), 8);
 }

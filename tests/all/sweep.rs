@@ -19,6 +19,8 @@ mod due;
 #[cfg(unix)]
 mod interrupt;
 mod judged;
+#[cfg(unix)]
+mod limits;
 #[cfg(target_os = "linux")]
 mod locks;
 mod plan;
@@ -66,7 +68,7 @@ check = "off"
 /// Cells of a cohort of [`many_parts`].
 const CELLS: usize = 225;
 
-/// A config of many rows and little work: on one thread every cohort, of more than 25,000 rows, is a part.
+/// A config of many rows and little work: every two cohorts, of more than 25,000 rows each, are a part.
 fn many_parts(seeds: u32, noise: &str) -> String {
     let samples: Vec<usize> = (1..=CELLS).collect();
     format!(
