@@ -85,6 +85,8 @@ pub mod config;
 #[doc(hidden)]
 pub mod cpu;
 #[doc(hidden)]
+pub mod decimal;
+#[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
 pub mod files;
@@ -94,6 +96,8 @@ pub mod format;
 pub mod gpu;
 #[doc(hidden)]
 pub mod hash;
+#[doc(hidden)]
+pub mod limits;
 #[doc(hidden)]
 pub mod npy;
 #[doc(hidden)]
@@ -112,6 +116,8 @@ pub mod risk;
 pub mod run;
 mod shell;
 #[doc(hidden)]
+pub mod signals;
+#[doc(hidden)]
 pub mod site;
 #[doc(hidden)]
 pub mod store;
@@ -121,6 +127,8 @@ pub mod streams;
 pub mod tensor;
 #[doc(hidden)]
 pub mod theory;
+#[doc(hidden)]
+pub mod threads;
 mod twin;
 #[doc(hidden)]
 pub mod verify;
