@@ -18,9 +18,9 @@ mod data_files;
 mod due;
 #[cfg(unix)]
 mod interrupt;
+mod judged;
 #[cfg(unix)]
 mod limits;
-mod judged;
 #[cfg(target_os = "linux")]
 mod locks;
 mod plan;

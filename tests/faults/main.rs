@@ -68,7 +68,7 @@ data = { format = "int8", step = 0.0625 }
 weight = { format = "int8", step = 0.03125, rounding = "stochastic" }
 
 [sweep]
-seeds = 30
+seeds = 16
 check = 1
 "#;
 
