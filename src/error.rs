@@ -87,11 +87,18 @@ impl Error {
     }
 }
 
+/// The codes of the system for too many open files: of all processes (ENFILE), and of this one (EMFILE; of Windows,
+/// ERROR_TOO_MANY_OPEN_FILES).
+const OUT_OF_FILES: [i32; 2] = if cfg!(windows) { [4, 4] } else { [23, 24] };
+
 /// What to do about a failure of input or output, where that is known.
 fn fix(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room there, and give the same command again"
+        }
+        _ if OUT_OF_FILES.map(Some).contains(&cause.raw_os_error()) => {
+            "; raise the limit of open files with `ulimit -n`, and give the same command again"
         }
         _ => "",
     }

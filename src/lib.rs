@@ -59,11 +59,11 @@ pub use watch::Watch;
 #[doc(inline)]
 pub use run::replay::{Replayed, Step, replay, trace};
 #[doc(inline)]
+pub use run::stored::{StoredRows, rows};
+#[doc(inline)]
 pub use site::{Counts, PerSite, Site};
 #[doc(inline)]
 pub use store::row::Row;
-#[doc(inline)]
-pub use store::{Rows, rows};
 
 // The exact risk of any weights.
 #[doc(inline)]

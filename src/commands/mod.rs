@@ -3,13 +3,6 @@
 
 mod format_options;
 
-use std::path::Path;
-
-use anyhow::Context as _;
-
-use crate::config::Config;
-use crate::store;
-
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
 /// whose documentation (or `about`) is the help, and `run`, which takes them.
 ///
@@ -46,9 +39,4 @@ commands! {
     replay: Replay,
     report: Report,
     status: Status,
-}
-
-/// The settings that a sweep's directory keeps.
-fn stored_config(dir: &Path) -> anyhow::Result<Config> {
-    Config::load(&store::paths::config(dir), &[]).with_context(|| format!("the settings kept in {}", dir.display()))
 }

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::stored_config;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
+use crate::run::stored::Stored;
 use crate::store;
-use crate::store::row::Row;
+use crate::store::row::{Row, STREAM_VERSION};
 use crate::streams::{print, tell};
 
 /// Redo one run with the scalar reference and compare it with the stored rows.
@@ -31,9 +31,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let stored = args.source.is_dir();
-    let config = if stored { stored_config(&args.source)? } else { Config::load(&args.source, &[])? };
-    let plan = Plan::new(config)?;
+    let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
+    let plan = match &stored {
+        Some(stored) => stored.plan()?.clone(),
+        None => Plan::new(Config::load(&args.source, &[])?)?,
+    };
     let mut rows = replay(&plan, args.run).with_context(|| format!("--run {}", args.run))?;
     if let Some(seen) = args.seen {
         let mut due: Vec<u64> = rows.iter().map(|replayed| replayed.row.seen).collect();
@@ -50,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }
-    if stored { Ok(compare(&args.source, &rows)?) } else { Ok(()) }
+    Ok(stored.map_or(Ok(()), |stored| compare(&stored, &rows))?)
 }
 
 /// The row's risks and the bits of its weights.
@@ -94,11 +96,19 @@ fn risks(row: &Row) -> [(&'static str, Option<f64>); 8] {
 }
 
 /// Compares with the rows of the directory; a difference is exit code 3.
-fn compare(dir: &Path, rows: &[Replayed]) -> Result<()> {
+fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
     let Some(run) = rows.first().map(|replayed| replayed.row.run_id) else {
         return Ok(());
     };
-    let stored = store::rows_of_run(dir, run)?.collect::<Result<Vec<Row>>>()?;
+    let dir = stored.contents.dir();
+    if stored.sweep.stream_version != STREAM_VERSION {
+        return Err(Error::Corrupt(format!(
+            "{}: stream version {}, this program has {STREAM_VERSION}: its results do not compare",
+            dir.display(),
+            stored.sweep.stream_version
+        )));
+    }
+    let stored = stored.rows_of_run(run).collect::<Result<Vec<Row>>>()?;
     let mut compared = 0;
     for Replayed { row, .. } in rows {
         let place = format!("run {} after {} samples, output {}", row.run_id, row.seen, row.output);

@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::streams::{one_line, print};
+use crate::run::stored::Stored;
+use crate::streams::{one_line, print, tell};
 use crate::{report, store};
 
 /// Write report.html and the figures of a directory again.
@@ -22,7 +23,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 pub fn write(dir: &Path) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = store::lock_report(dir)?;
-    let rows = store::rows(dir)?;
-    let provenance = store::provenance(dir)?;
-    report::write(dir, rows, &store::config_text(dir)?, &provenance)
+    let stored = Stored::open(dir)?;
+    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
+    let provenance = stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default();
+    report::write(dir, stored.rows(), &stored.config_toml, &provenance)
 }

@@ -2,10 +2,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::stored_config;
-use crate::plan::Plan;
+use crate::run::stored::Stored;
 use crate::store;
-use crate::streams::print;
+use crate::streams::{print, tell};
 
 /// Runs done, checked share and digest of a directory.
 #[derive(clap::Args, Debug)]
@@ -19,10 +18,11 @@ pub struct Args {
 
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let stored = store::rows(&args.dir)?;
-    let plan = Plan::new(stored_config(&args.dir)?)?;
+    let stored = Stored::open(&args.dir)?;
+    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
+    let all = stored.runs();
     let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
-    let stored = stored.inspect(|row| {
+    let stored = stored.rows().inspect(|row| {
         let Ok(row) = row else { return };
         rows += 1;
         // The rows of a run come together, and were checked together.
@@ -32,7 +32,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     });
     let digest = store::digest_of(stored)?;
-    let all = plan.runs();
     if args.json {
         let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
         Ok(print(&document.to_string())?)

@@ -3,6 +3,7 @@
 
 mod covariates;
 mod input;
+pub mod inputs;
 pub mod keys;
 mod problem;
 pub mod quantizer;
@@ -216,7 +217,7 @@ impl Config {
     }
 
     /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
-    fn parse_in(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+    pub(crate) fn parse_in(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
         Config::read(base, text, overrides).map_err(|error| match error {
             Error::Input(message) => Error::Input(one_line(&message)),
             other => other,

@@ -1,7 +1,10 @@
 //! A format with its options.
 
 use super::option::is_power_of_two;
-use super::{Format, Layout, Nan, Overflow, Rounding, Sharing, Subnormals};
+use super::{Format, Layout, Nan, Overflow, Rounding, Sharing, Subnormals, WHOLE};
+
+/// Of the scale that a block shares: E8M0 or E4M3.
+const SCALE_BITS: u32 = 8;
 
 /// A format with every option.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,6 +44,13 @@ impl Quantizer {
     /// Whether the step is a power of two; if not, values are multiplied by its reciprocal.
     pub fn is_power_of_two(&self) -> bool {
         is_power_of_two(self.scale)
+    }
+
+    /// Bits that a stored element takes: its own, and its share of the 8 bits of a scale that a block has in common. A
+    /// scale of all elements, or of a row of them, is too many elements' to count.
+    pub fn bits(&self) -> f64 {
+        let shared = self.sharing.map(|sharing| sharing.size).filter(|size| *size < WHOLE);
+        f64::from(self.layout.width()) + shared.map_or(0.0, |size| f64::from(SCALE_BITS) / f64::from(size))
     }
 
     /// The defaults of the format, and of the direction.

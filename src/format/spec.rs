@@ -48,6 +48,22 @@ impl Spec {
         }
     }
 
+    /// The column `<site>_eps`: that of a law.
+    pub fn eps(&self) -> Option<f64> {
+        match *self {
+            Spec::Format(_) => None,
+            Spec::Noise { eps, .. } => Some(eps),
+        }
+    }
+
+    /// The column `<site>_bits`: those of a format.
+    pub fn bits(&self) -> Option<f64> {
+        match self {
+            Spec::Format(quantizer) => Some(quantizer.bits()),
+            Spec::Noise { .. } => None,
+        }
+    }
+
     /// What the resolved config holds: `{ NAME = VALUE, ... }` with every option that has an effect.
     pub fn inline_table(&self) -> String {
         match self {

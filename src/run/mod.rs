@@ -8,5 +8,6 @@ pub mod provenance;
 pub mod replay;
 pub mod rows;
 pub mod spectra;
+pub mod stored;
 pub mod sweep;
 pub mod warnings;

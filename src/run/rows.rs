@@ -11,6 +11,9 @@ use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
 use crate::watch::Watch;
 
+/// Bits of a value at a site that rounds nothing: an f32's.
+const UNROUNDED_BITS: f64 = 32.0;
+
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -62,7 +65,7 @@ pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
 }
 
 /// A row with its settings and no results.
-fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
+pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     let (config, cell) = (&plan.config, &plan.cells[id as usize]);
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
@@ -88,6 +91,8 @@ fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
         recipe: recipe.name.clone(),
         formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
         roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
+        eps: PerSite::from_fn(|site| spec(site).and_then(Spec::eps)),
+        bits: PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits)),
         counts: PerSite::from_fn(|site| matches!(spec(site), Some(Spec::Format(_))).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),

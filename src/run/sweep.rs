@@ -9,11 +9,15 @@ use super::cohorts::{self, CohortRows, Summary};
 use super::progress::Progress;
 use super::provenance;
 use super::rows::{self, Origin};
+use super::stored::whole_cohorts;
 use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
+use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Shard, cost};
+use crate::store::part::{Session, Shape, Sweep};
 use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{Settings, Store, paths};
+use crate::streams::tell;
 use crate::watch::Watch;
 
 /// Rows and core-seconds after which a part is closed.
@@ -25,10 +29,19 @@ pub fn settings(plan: &Plan) -> Settings {
     let config = &plan.config;
     Settings {
         config_toml: to_toml(config),
-        identity: identity(config),
         seeds: config.sweep.seeds,
-        stream_version: STREAM_VERSION,
+        sweep: Sweep { stream_version: STREAM_VERSION, identity: identity(config), plan: shape(plan) },
     }
+}
+
+/// What a directory knows of a plan.
+fn shape(plan: &Plan) -> Shape {
+    let points = plan.points.iter().map(|point| {
+        let cells = point.trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum();
+        let rows = point.trajectories.iter().map(|trajectory| rows::rows_of(plan, trajectory) as u64).sum();
+        (cells, rows)
+    });
+    Shape::new(format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points)
 }
 
 /// Runs what is missing of a shard and writes it to `dir`. The watch asks to end.
@@ -38,13 +51,14 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     let store = Store::open(dir, &settings(plan), shard)?;
     let todo = missing(plan, &store, shard)?;
     let all = cohorts::runs(plan, &todo);
+    let origin = adapter.origin();
     let mut parts = Parts {
         plan,
         store,
         shard,
         adapter,
-        first_run: todo.first().map_or(0, |cohort| plan.run_id(cohort.seed_index, 0)),
-        started,
+        session: provenance::session(plan, &origin, shard),
+        begun: started,
         cohorts: part_cohorts(plan, launch),
         open: Vec::new(),
         rows: Vec::new(),
@@ -52,8 +66,8 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     };
     let progress = Progress::new(all);
     let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
-    cohorts::run(plan, &todo, launch, adapter, watch, refuse, |done| {
-        parts.add(done);
+    let ran = cohorts::run(plan, &todo, launch, adapter, watch, refuse, |done| {
+        parts.add(done)?;
         let Summary { runs, checked, .. } = parts.summary;
         progress.update(runs, checked);
         if parts.open.len() < parts.cohorts && runs < all {
@@ -61,8 +75,13 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
         }
         parts.close()?;
         cohorts::end_if_asked(watch, runs, all, "; what is done is kept, the same command continues")
-    })?;
+    });
+    // Of an interrupted sweep too; its own error comes first.
+    let told = parts.store.write_manifest();
+    ran?;
+    told?;
     progress.finish();
+    parts.summary.seconds = started.elapsed().as_secs_f64();
     Ok(parts.summary)
 }
 
@@ -72,9 +91,9 @@ struct Parts<'a> {
     store: Store,
     shard: Shard,
     adapter: &'a dyn Adapter,
-    /// First run of this session.
-    first_run: u64,
-    started: Instant,
+    session: Session,
+    /// When work on the part began.
+    begun: Instant,
     /// Cohorts of a part: whole launches.
     cohorts: usize,
     /// What the next part holds so far: the cohorts, and their rows.
@@ -84,34 +103,39 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn add(&mut self, done: CohortRows) {
+    /// A device that was lost may have come back as another one: a part is of one adapter.
+    fn add(&mut self, done: CohortRows) -> Result<()> {
+        if done.rows.first().is_some_and(|row| !self.is_of_session(row)) {
+            self.close()?;
+            self.session = provenance::session(self.plan, &self.adapter.origin(), self.shard);
+        }
         self.summary.add(&done);
         self.open.push(done.cohort);
         self.rows.extend(done.rows);
+        Ok(())
     }
 
-    /// Stores the part and tells the manifest.
+    fn is_of_session(&self, row: &Row) -> bool {
+        let Session { adapter, driver, fingerprint, .. } = &self.session;
+        (&row.adapter, &row.driver, &row.fingerprint) == (adapter, driver, fingerprint)
+    }
+
+    /// Stores the part.
     fn close(&mut self) -> Result<()> {
-        // A cohort is stored once, so the first one names its part.
-        let Some(&Cohort { point, seed_index }) = self.open.first() else { return Ok(()) };
-        let name = format!("{}-seed{seed_index:08}-point{point}", self.shard);
         self.rows.sort_by(|a, b| a.key().cmp(&b.key()));
-        self.store.write(&name, &self.rows)?;
+        self.store.write(&self.rows, &self.session, self.begun.elapsed().as_secs_f64())?;
+        self.begun = Instant::now();
         self.open.clear();
         self.rows.clear();
-        self.summary.seconds = self.started.elapsed().as_secs_f64();
-        let origin = self.adapter.origin();
-        let session = provenance::session(self.plan, &origin, self.shard, self.first_run, &self.summary);
-        self.store.update_manifest(session)
+        Ok(())
     }
 }
 
-/// Cohorts of the shard that no part holds yet.
+/// Cohorts of the shard that no part holds whole.
 fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let first_cells: Vec<u64> = (0..plan.points.len()).map(|point| plan.first_cell(point)).collect::<Result<_>>()?;
-    let done = store.done_seeds(&first_cells)?;
+    let whole = whole_cohorts(store.contents(), plan, |line| tell(&format!("warning: {line}")))?;
     let mut cohorts = plan.cohorts(shard);
-    cohorts.retain(|cohort| !done.contains(&(first_cells[cohort.point], cohort.seed_index)));
+    cohorts.retain(|cohort| !whole.contains(&(cohort.point, cohort.seed_index)));
     Ok(cohorts)
 }
 

@@ -1,5 +1,6 @@
 //! The columns of a part: one table that writing, reading and the digest all derive from.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use arrow_schema::{DataType, Field};
@@ -7,8 +8,23 @@ use arrow_schema::{DataType, Field};
 use crate::site::{Counter, Counts, Site};
 use crate::store::row::Row;
 
-/// Columns that the digest leaves out: how a row was made, and results that are younger than the digest.
-const OUTSIDE: [&str; 6] = ["checked", "adapter", "driver", "fingerprint", "signal", "overlap"];
+/// What a column is to a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Follows from the plan; readers compare it with the plan. In the digest.
+    Setting,
+    /// What a run came to; depends on config, seed and stream version alone. In the digest.
+    Result,
+    /// What a run came to besides; outside of the digest, which is older.
+    Evaluated,
+    /// Follows from the settings and repeats them for analyses. Outside of the digest; a part may lack it.
+    Derived,
+    /// How a row was made, not what came out.
+    Provenance,
+}
+
+/// Key of a derived field's metadata, by which older programs know a newer derived column and pass over it.
+pub const DERIVED: &str = "derived";
 
 /// The value of one column in one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,25 +36,40 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
+/// As messages show it.
+impl std::fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Value::Null => write!(f, "null"),
+            Value::U32(value) => write!(f, "{value}"),
+            Value::U64(value) => write!(f, "{value}"),
+            Value::F64(value) => write!(f, "{value:?}"),
+            Value::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
+
 type Get = Box<dyn Fn(&Row) -> Value<'_> + Send + Sync>;
 type Set = Box<dyn Fn(&mut Row, Value<'_>) -> bool + Send + Sync>;
 
 /// A column: its Arrow field and how it is read from and put into a row.
 pub struct Column {
     pub field: Field,
-    /// Whether the digest covers the column: it depends on nothing but config, seed and stream version.
-    pub is_result: bool,
+    pub kind: Kind,
     get: Get,
     set: Set,
 }
 
 impl Column {
-    fn new<T: Stored>(name: &str, get: Get, set: Set) -> Column {
-        Column { field: Field::new(name, T::TYPE, T::NULLABLE), is_result: !OUTSIDE.contains(&name), get, set }
+    fn new<T: Stored>(kind: Kind, name: &str, get: Get, set: Set) -> Column {
+        let marks = (kind == Kind::Derived).then(|| (DERIVED.to_owned(), "from the settings".to_owned()));
+        let field = Field::new(name, T::TYPE, T::NULLABLE).with_metadata(marks.into_iter().collect::<HashMap<_, _>>());
+        Column { field, kind, get, set }
     }
 
     /// A column that is a field of the row.
     fn of<T: Stored>(
+        kind: Kind,
         name: &str,
         get: impl Fn(&Row) -> &T + Send + Sync + 'static,
         get_mut: impl Fn(&mut Row) -> &mut T + Send + Sync + 'static,
@@ -50,7 +81,7 @@ impl Column {
             }
             None => false,
         };
-        Column::new::<T>(name, Box::new(move |row| get(row).cell()), Box::new(set))
+        Column::new::<T>(kind, name, Box::new(move |row| get(row).cell()), Box::new(set))
     }
 
     /// A column that is one of a site's counters, null where the site has no counts.
@@ -66,11 +97,16 @@ impl Column {
             }
             other => other == Value::Null,
         };
-        Column::new::<Option<u64>>(&format!("{}_{}", site.name(), counter.name), get, Box::new(set))
+        Column::new::<Option<u64>>(Kind::Result, &format!("{}_{}", site.name(), counter.name), get, Box::new(set))
     }
 
     pub fn name(&self) -> &str {
         self.field.name()
+    }
+
+    /// Whether the digest covers it.
+    pub fn is_digested(&self) -> bool {
+        matches!(self.kind, Kind::Setting | Kind::Result)
     }
 
     pub fn get<'a>(&self, row: &'a Row) -> Value<'a> {
@@ -129,27 +165,25 @@ impl<T: Stored> Stored for Option<T> {
 }
 
 macro_rules! column {
-    ($name:expr, |$row:ident| $place:expr) => {
-        Column::of($name, move |$row| &$place, move |$row| &mut $place)
+    ($kind:ident, $name:expr, |$row:ident| $place:expr) => {
+        Column::of(Kind::$kind, $name, move |$row| &$place, move |$row| &mut $place)
     };
 }
 
 /// Columns named as the row's fields.
 macro_rules! fields {
-    ($($field:ident),* $(,)?) => {
-        [$(column!(stringify!($field), |row| row.$field)),*]
+    ($kind:ident: $($field:ident),* $(,)?) => {
+        [$(column!($kind, stringify!($field), |row| row.$field)),*]
     };
 }
 
 /// Every column, in file order.
 pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     let mut columns = Vec::new();
+    columns.extend(fields![Setting: run_id, cell, seed_index]);
+    columns.extend(fields![Result: seen, output]);
     columns.extend(fields![
-        run_id,
-        cell,
-        seed_index,
-        seen,
-        output,
+        Setting:
         dim,
         spectrum,
         spectrum_exponent,
@@ -168,15 +202,15 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     ]);
     for site in Site::ALL {
         let name = site.name();
-        columns.push(column!(name, |row| row.formats[site]));
-        columns.push(column!(&format!("{name}_rounding"), |row| row.roundings[site]));
+        columns.push(column!(Setting, name, |row| row.formats[site]));
+        columns.push(column!(Setting, &format!("{name}_rounding"), |row| row.roundings[site]));
+        columns.push(column!(Derived, &format!("{name}_eps"), |row| row.eps[site]));
+        columns.push(column!(Derived, &format!("{name}_bits"), |row| row.bits[site]));
     }
+    columns.extend(fields![Result: excess, reducible, approximation]);
+    columns.extend(fields![Evaluated: signal, overlap]);
     columns.extend(fields![
-        excess,
-        reducible,
-        approximation,
-        signal,
-        overlap,
+        Result:
         quantized_test,
         quantized_test_se,
         quantized_test_exact,
@@ -187,6 +221,8 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     for site in Site::ALL {
         columns.extend(Counts::COUNTERS.map(|counter| Column::counter(site, counter)));
     }
-    columns.extend(fields![v_digest, stream_version, checked, adapter, driver, fingerprint]);
+    columns.extend(fields![Result: v_digest]);
+    columns.extend(fields![Setting: stream_version]);
+    columns.extend(fields![Provenance: checked, adapter, driver, fingerprint]);
     columns
 });

@@ -30,7 +30,7 @@ fn hex(lines: impl Iterator<Item = String>) -> String {
 /// A row's result columns as a line. A text is led by its length, so that no two rows share a line.
 fn canonical(row: &Row) -> String {
     let mut line = String::new();
-    for column in COLUMNS.iter().filter(|c| c.is_result) {
+    for column in COLUMNS.iter().filter(|column| column.is_digested()) {
         let written = match column.get(row) {
             Value::Null => write!(line, "null\t"),
             Value::U32(value) => write!(line, "{value}\t"),

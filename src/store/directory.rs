@@ -1,6 +1,7 @@
 //! What lies in an output directory.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::paths;
@@ -20,25 +21,53 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
         .map_err(Error::io(dir))
 }
 
-/// Refuses a directory with files in it that no run of ours put there.
-pub fn refuse_foreign(dir: &Path) -> Result<()> {
-    // Listed before the manifest is looked for: a shard that opens the directory at this moment
-    // writes its manifest before anything else that would count here.
-    let other = names(dir)?.into_iter().find(|name| !paths::precedes_manifest(name));
-    match other {
-        Some(name) if !paths::manifest(dir).exists() => Err(Error::Corrupt(format!(
-            "{}: foreign directory, it holds {name} and no {}; use an empty one",
-            dir.display(),
-            paths::MANIFEST
-        ))),
+/// Refuses a directory with files in it that no run of ours put there, unless ours are there too. A sweep writes its
+/// config before its manifest: another `config.toml` than that of `config_toml` may be somebody's only one.
+pub fn refuse_foreign(dir: &Path, config_toml: &str) -> Result<()> {
+    // Listed before the manifest is looked for: a shard may open the directory at this moment.
+    let names = names(dir)?;
+    let is_own_config = || fs::read_to_string(paths::config(dir)).is_ok_and(|text| body(&text) == body(config_toml));
+    let foreign = |name: &String| !paths::is_ours(name) || paths::config(dir).ends_with(name) && !is_own_config();
+    match names.iter().find(|name| foreign(name)) {
+        Some(name) if !paths::manifest(dir).exists() && !has_older_parts(dir)? && parts(dir)?.is_empty() => {
+            Err(Error::Corrupt(format!(
+                "{}: foreign directory, it holds {name} and no {}; use an empty one",
+                dir.display(),
+                paths::MANIFEST
+            )))
+        }
         _ => Ok(()),
     }
 }
 
-/// The parts in a directory, sorted by name.
+/// A resolved config without the seeds and what else may change in a directory.
+fn body(config_toml: &str) -> &str {
+    config_toml.split("\n[sweep]\n").next().unwrap_or_default()
+}
+
+/// Whether parts lie where older schema versions had them.
+pub fn has_older_parts(dir: &Path) -> Result<bool> {
+    Ok(names(dir)?.iter().any(|name| paths::is_part(name)))
+}
+
+/// The parts in a directory, sorted by name; none where there is no folder for them. Hidden files in it, which readers
+/// of Parquet pass over too, are left alone.
+///
+/// # Errors
+/// [`Error::Corrupt`] for any other file among them.
 pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut names = names(dir)?;
-    names.retain(|name| paths::is_part(name));
-    names.sort();
-    Ok(names.into_iter().map(|name| dir.join(name)).collect())
+    let rows = paths::rows(dir);
+    let mut found = match fs::metadata(&rows) {
+        Ok(_) => names(&rows)?,
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Error::io(&rows)(e)),
+    };
+    found.retain(|name| !name.starts_with('.'));
+    found.sort();
+    match found.iter().find(|name| !paths::is_part(name)) {
+        Some(name) => {
+            Err(Error::Corrupt(format!("{}: no part of a sweep; move it elsewhere", rows.join(name).display())))
+        }
+        None => Ok(found.into_iter().map(|name| rows.join(name)).collect()),
+    }
 }

@@ -6,138 +6,106 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::vec;
 
-use rayon::prelude::*;
-
-use super::directory::parts;
-use super::parquet::{Batches, Part};
+use super::columns::{COLUMNS, Kind};
+use super::part::{Batches, Part};
 use crate::error::{Error, Result};
 use crate::store::row::Row;
 
 /// Rows decoded at a time from each open part.
 const BATCH: usize = 128;
 
-/// All rows of a sweep's directory, ascending in [`Row::key`], a few of them in memory at a time.
-///
-/// # Errors
-/// [`Error::Input`] for a directory that is not there; the rows themselves may be errors: a part that is damaged,
-/// foreign or not in this order, and a key that comes twice, are [`Error::Corrupt`]. The first error ends the rows.
-///
-/// # Examples
-/// ```
-/// # use roundlaw::{Config, Plan, Shard, open_adapter, run};
-/// # let text = r#"
-/// #     problem = { dim = 40, spectrum = { kind = "power", exponent = 2.0 } }
-/// #     train = { model = [4, 8], samples = 64 }
-/// #     recipe = [{ name = "fp32" }]
-/// #     sweep = { seeds = 2 }
-/// # "#;
-/// # let plan = Plan::new(Config::parse(text, &[])?)?;
-/// # let place = tempfile::tempdir().expect("a temporary directory");
-/// # let dir = place.path();
-/// # let watch = roundlaw::Watch::default();
-/// # run::sweep::sweep(&plan, dir, Shard::WHOLE, open_adapter("cpu")?.as_ref(), &watch)?;
-/// // `dir` is what `roundlaw sweep CONFIG --out DIR` wrote.
-/// let mut mean = (0.0, 0.0);
-/// for row in roundlaw::rows(dir)? {
-///     let row = row?;
-///     assert_eq!((row.run_id, row.recipe.as_str()), (u64::from(row.seed_index) * 2 + row.cell, "fp32"));
-///     if let Some(excess) = row.excess {
-///         mean = (mean.0 + excess, mean.1 + 1.0);
-///     }
-/// }
-/// assert!(mean.1 == 4.0 && mean.0 / mean.1 > 0.0);
-/// # Ok::<(), roundlaw::Error>(())
-/// ```
-pub fn rows(dir: &Path) -> Result<Rows> {
-    Rows::open(dir, None)
-}
-
-/// The rows of one run; parts and row groups that can't hold it are not decoded.
-pub fn rows_of_run(dir: &Path, run: u64) -> Result<Rows> {
-    Rows::open(dir, Some(run))
-}
-
-/// Iterator over stored rows, see [`rows()`].
+/// Iterator over the rows of parts and the part of each, ascending in [`Row::key`], a few of them in memory at a time. A
+/// row that several parts hold comes once, the checked one where one is. The first error ends the rows: a part that is
+/// damaged, foreign or not in this order, and rows of one key that differ, are [`Error::Corrupt`].
 pub struct Rows {
-    dir: PathBuf,
     /// The only run wanted, where there is one.
     run: Option<u64>,
-    /// First run and path of the parts not opened yet, the earliest last.
-    waiting: Vec<(u64, PathBuf)>,
+    /// First run and part of those not opened yet, the earliest last.
+    waiting: Vec<(u64, Part)>,
     open: BinaryHeap<Box<Head>>,
-    /// Key of the row given last.
-    last: Option<(u64, u64, String)>,
     ended: bool,
 }
 
 impl Rows {
-    fn open(dir: &Path, run: Option<u64>) -> Result<Rows> {
-        let first = |path: PathBuf| Ok(Part::open(&path)?.first_run()?.map(|first| (first, path)));
-        let firsts: Vec<Result<Option<(u64, PathBuf)>>> = parts(dir)?.into_par_iter().map(first).collect();
-        let mut waiting = Vec::with_capacity(firsts.len());
-        for first in firsts {
-            waiting.extend(first?.filter(|(first, _)| run.is_none_or(|run| *first <= run)));
-        }
-        waiting.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(Rows { dir: dir.to_path_buf(), run, waiting, open: BinaryHeap::new(), last: None, ended: false })
+    /// Of all runs, or of one: parts and row groups that can't hold it are not decoded.
+    pub(super) fn of(parts: &[Part], run: Option<u64>) -> Rows {
+        let firsts = parts.iter().filter_map(|part| Some((part.first_run()?, part.clone())));
+        let mut waiting: Vec<_> = firsts.filter(|(first, _)| run.is_none_or(|run| *first <= run)).collect();
+        waiting.sort_by(|(a, a_part), (b, b_part)| (b, b_part.path()).cmp(&(a, a_part.path())));
+        Rows { run, waiting, open: BinaryHeap::new(), ended: false }
     }
 
-    /// Opens the parts that may hold a row before the earliest of the open ones.
+    /// Opens the parts that may hold a row before the earliest of the open ones, or the same.
     fn open_due(&mut self) -> Result<()> {
-        while let Some((first, path)) = self.waiting.pop() {
+        while let Some((first, part)) = self.waiting.pop() {
             if self.open.peek().is_some_and(|head| head.row.run_id < first) {
-                self.waiting.push((first, path));
+                self.waiting.push((first, part));
                 break;
             }
-            let batches = Part::open(&path)?.rows(|_| true, self.run, BATCH)?;
+            let batches = part.rows(self.run, BATCH)?;
             self.open.extend(Head::new(batches)?.map(Box::new));
         }
         Ok(())
     }
 
-    fn advance(&mut self) -> Result<Option<Row>> {
+    /// The earliest row of the open parts.
+    fn take(&mut self) -> Result<Option<(Row, Arc<Path>)>> {
+        let Some(mut head) = self.open.peek_mut() else { return Ok(None) };
+        let path = head.batches.path().clone();
+        Ok(Some(match head.step()? {
+            Some(row) => (row, path),
+            None => (PeekMut::pop(head).row, path),
+        }))
+    }
+
+    fn advance(&mut self) -> Result<Option<(Row, Arc<Path>)>> {
         self.open_due()?;
-        let Some(mut head) = self.open.peek_mut() else {
-            return Ok(None);
-        };
-        let after = self
-            .last
-            .as_ref()
-            .map_or(Ordering::Greater, |(run, seen, output)| head.row.key().cmp(&(*run, *seen, output)));
-        let (run, seen, output) = head.row.key();
-        match after {
-            Ordering::Greater => {}
-            Ordering::Equal => {
-                let dir = self.dir.display();
-                return Err(Error::Corrupt(format!("{dir}: run {run} has two rows for seen {seen}, output {output}")));
-            }
-            Ordering::Less => {
-                let path = head.batches.path().display();
+        let Some((mut row, mut path)) = self.take()? else { return Ok(None) };
+        while self.open.peek().is_some_and(|head| head.row.key() == row.key())
+            && let Some((other, other_path)) = self.take()?
+        {
+            if let Some(column) = difference(&row, &other) {
+                let (run, seen, output) = row.key();
                 return Err(Error::Corrupt(format!(
-                    "{path}: the row of run {run}, seen {seen}, output {output} comes after a later one; a part is in order of these"
+                    "run {run}, seen {seen}, output {output} lies in {} and in {} with another {column}; delete the \
+                     one that is wrong (`roundlaw replay DIR --run {run}` computes the row), or both: the same sweep \
+                     computes them again",
+                    path.display(),
+                    other_path.display()
                 )));
             }
+            if other.is_checked() {
+                (row, path) = (other, other_path);
+            }
         }
-        self.last = Some((run, seen, output.to_owned()));
-        match head.step()? {
-            Some(row) => Ok(Some(row)),
-            None => Ok(Some(PeekMut::pop(head).row)),
-        }
+        Ok(Some((row, path)))
+    }
+
+    /// No more rows come.
+    pub fn stop(&mut self) {
+        self.ended = true;
     }
 }
 
-impl Iterator for Rows {
-    type Item = Result<Row>;
+/// The first column in which two rows of one key differ, but for where they come from and what follows from the rest.
+fn difference(a: &Row, b: &Row) -> Option<&'static str> {
+    let compared = COLUMNS.iter().filter(|column| !matches!(column.kind, Kind::Provenance | Kind::Derived));
+    compared.filter(|column| column.get(a) != column.get(b)).map(|column| column.name()).next()
+}
 
-    fn next(&mut self) -> Option<Result<Row>> {
+impl Iterator for Rows {
+    type Item = Result<(Row, Arc<Path>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         while !self.ended {
             let next = self.advance().transpose();
             // Where one run is wanted, the first row of a later one is the end.
             let place = match (&next, self.run) {
-                (Some(Ok(row)), Some(run)) => row.run_id.cmp(&run),
+                (Some(Ok((row, _))), Some(run)) => row.run_id.cmp(&run),
                 _ => Ordering::Equal,
             };
             self.ended = !matches!(next, Some(Ok(_))) || place == Ordering::Greater;

@@ -1,42 +1,51 @@
 //! The output directory: who may write into it, what it holds, what is still missing.
 
 mod columns;
+mod contents;
 mod digest;
 mod directory;
 mod locks;
 mod manifest;
 mod merge;
-pub mod parquet;
+pub mod part;
 pub mod paths;
 pub mod row;
 mod spectra;
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-use serde_json::{Map, Value};
-
+pub use self::columns::{COLUMNS, Kind, Value};
+pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
 use self::directory::{names, refuse_foreign};
-pub use self::manifest::{Settings, provenance};
-pub use self::merge::{Rows, rows, rows_of_run};
-use self::parquet::Part;
+pub use self::merge::Rows;
+use self::part::{Claim, Header, Session, Sweep, Work};
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
 use crate::files::{is_temporary_of, write_whole};
 use crate::plan::Shard;
 
+/// What a command is about to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The resolved config, stored as it is.
+    pub config_toml: String,
+    pub seeds: u32,
+    /// What must not change in a directory.
+    pub sweep: Sweep,
+}
+
 /// An output directory, open for one shard until it is dropped.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
-    /// Names this shard's lock and temporary files.
-    tag: String,
+    shard: Shard,
+    sweep: Sweep,
+    contents: Contents,
     _lock: File,
 }
 
@@ -44,101 +53,117 @@ impl Store {
     /// Opens or continues a directory for a shard. Shards may open it at the same time; the
     /// stored seeds are the most any of them asked for.
     ///
+    /// # Errors
     /// [`Error::Input`] when it can't be created or written, another process holds the shard, or it
-    /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files.
+    /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files, or parts that are damaged
+    /// or of another sweep.
     pub fn open(dir: &Path, settings: &Settings, shard: Shard) -> Result<Store> {
         fs::create_dir_all(dir).map_err(|e| {
             Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
         })?;
-        refuse_foreign(dir)?;
-        let tag = shard.to_string();
+        refuse_foreign(dir, &settings.config_toml)?;
         let _lock = locks::lock_shard(&paths::shard_lock(dir, shard))?;
-        let store = Store { _lock, dir: dir.to_path_buf(), tag };
-        store.remove_stale()?;
-        store.agree(settings)?;
+        remove_stale(dir, shard)?;
+        let contents = Contents::open(dir)?;
+        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, _lock };
+        store.begin(settings)?;
+        let rows = paths::rows(dir);
+        fs::create_dir_all(&rows).map_err(Error::io(&rows))?;
         Ok(store)
     }
 
-    /// Which of the cells are stored, by whichever shard, as (cell, seed_index).
-    pub fn done_seeds(&self, cells: &[u64]) -> Result<BTreeSet<(u64, u32)>> {
-        let cells: BTreeSet<u64> = cells.iter().copied().collect();
-        let paths = parts(&self.dir)?;
-        let done = paths.par_iter().map(|path| {
-            let mut done = BTreeSet::new();
-            let mut batches = Part::open(path)?.rows(|name| matches!(name, "cell" | "seed_index"), None, 1024)?;
-            loop {
-                let rows = batches.next_batch()?;
-                if rows.is_empty() {
-                    return Ok(done);
-                }
-                let wanted = rows.iter().filter(|row| cells.contains(&row.cell));
-                done.extend(wanted.map(|row| (row.cell, row.seed_index)));
-            }
-        });
-        done.try_reduce(BTreeSet::new, |mut all, mut more| {
-            all.append(&mut more);
-            Ok(all)
-        })
+    /// What lay in the directory when it was opened.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
     }
 
-    /// Writes `part-<name>.parquet` from rows in ascending order of (run_id, seen, output); a part that exists is
-    /// never written again.
-    pub fn write(&mut self, name: &str, rows: &[Row]) -> Result<()> {
-        let path = paths::part(&self.dir, name);
-        if path.exists() {
-            return Err(Error::Other(format!("{} exists already", path.display())));
-        }
+    /// Writes a part of whole cohorts from their rows, in ascending order of (run_id, seen, output), all of one session.
+    pub fn write(&mut self, rows: &[Row], session: &Session, seconds: f64) -> Result<()> {
+        let broken = |what: String| Error::Other(format!("{}: a part was not written: {what}", self.dir.display()));
         if let Some(pair) = rows.windows(2).find(|pair| pair[0].key() >= pair[1].key()) {
-            return Err(Error::Other(format!(
-                "{}: the rows of run {} are out of order",
-                path.display(),
-                pair[1].run_id
-            )));
+            return Err(broken(format!("the rows of run {} are out of order", pair[1].run_id)));
         }
-        parquet::write_part_as(&path, &self.tag, rows)
-    }
-
-    /// Merges keys into `manifest.json`, the last writer's value winning.
-    pub fn update_manifest(&self, provenance: Map<String, Value>) -> Result<()> {
-        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
-        let mut manifest = manifest::known(&self.dir)?;
-        manifest::merge(&mut manifest, provenance)?;
-        manifest::write(&self.dir, &self.tag, &manifest)
-    }
-
-    /// Compares the settings with the stored ones, and stores them where they are new.
-    fn agree(&self, settings: &Settings) -> Result<()> {
-        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
-        let stored = manifest::read(&self.dir)?;
-        if let Some(stored) = &stored {
-            manifest::check(&self.dir, stored, settings)?;
+        let plan = &self.sweep.plan;
+        let cohorts = Claim::of(rows, plan).ok_or_else(|| broken("it has a cell that is not planned".into()))?;
+        let wanted: u64 =
+            cohorts.iter().map(|claim| plan.points[claim.point].rows * claim.seeds.iter().count() as u64).sum();
+        if wanted != rows.len() as u64 {
+            return Err(broken(format!("its cohorts have {wanted} rows, not {}", rows.len())));
         }
-        let known_seeds = stored.as_ref().map(manifest::seeds);
-        let mut manifest = stored.unwrap_or_else(|| manifest::new(settings));
-        let seeds = u64::from(settings.seeds);
-        if known_seeds.is_none_or(|known| known < seeds) {
-            manifest.insert("seeds".into(), seeds.into());
-            // The manifest comes first: a directory with any other file of ours and no manifest
-            // would be taken for a foreign one.
-            manifest::write(&self.dir, &self.tag, &manifest)?;
-        }
-        let path = paths::config(&self.dir);
-        if known_seeds.is_some_and(|known| known > seeds) && path.exists() {
-            return Ok(());
-        }
-        write_whole(&path, &self.tag, |file| file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path)))
-    }
-
-    /// Removes what an earlier process of this shard left half written.
-    fn remove_stale(&self) -> Result<()> {
-        for name in names(&self.dir)? {
-            if is_temporary_of(&name, &self.tag) {
-                let path = self.dir.join(name);
-                fs::remove_file(&path).map_err(Error::io(&path))?;
-            }
-        }
+        // Runs are numbered by seed index, then by problem point.
+        let first =
+            cohorts.iter().flat_map(|claim| claim.cohorts().next()).min_by_key(|cohort| plan.first_run(*cohort));
+        let Some(first) = first else { return Ok(()) };
+        let runs = rows.chunk_by(|a, b| a.run_id == b.run_id);
+        let (runs, checked) =
+            runs.fold((0, 0), |(runs, checked), run| (runs + 1, checked + u64::from(run[0].is_checked())));
+        let work = Work { runs, checked, milliseconds: (1000.0 * seconds) as u64 };
+        let header = Header { sweep: self.sweep.clone(), cohorts, session: session.clone(), work };
+        part::write(&self.dir, self.shard, first, &header, rows)?;
         Ok(())
     }
+
+    /// Makes the manifest anew from the parts of all shards, where it is not what they make.
+    pub fn write_manifest(&mut self) -> Result<()> {
+        // What is new is verified before others have to wait.
+        self.contents.refresh()?;
+        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        self.contents.refresh()?;
+        self.agree()?;
+        self.put_manifest(0)
+    }
+
+    /// Stores config and manifest where they are new, or not what they were.
+    fn begin(&mut self, settings: &Settings) -> Result<()> {
+        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        // Another shard may have begun the directory since its contents were read.
+        self.contents.refresh()?;
+        self.agree()?;
+        let path = paths::config(&self.dir);
+        // The config of fewer seeds than are stored is not that of the directory.
+        let is_stored = match fs::read(&path) {
+            Ok(text) => self.contents.seeds() > settings.seeds || text == settings.config_toml.as_bytes(),
+            Err(_) => false,
+        };
+        if !is_stored {
+            write_whole(&path, &self.shard.to_string(), |file| {
+                file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
+            })?;
+        }
+        self.put_manifest(settings.seeds)
+    }
+
+    fn agree(&self) -> Result<()> {
+        self.contents.agree(Some(&self.sweep), |was, is| another_config(&self.dir, was, is))
+    }
+
+    /// Writes the manifest unless it is there already.
+    fn put_manifest(&self, seeds: u32) -> Result<()> {
+        let derived = self.contents.manifest_of(self.sweep.clone(), seeds.max(self.contents.seeds()));
+        match self.contents.stored_manifest() {
+            Some(stored) if *stored == derived => Ok(()),
+            _ => derived.write(&self.dir, &self.shard.to_string()),
+        }
+    }
+}
+
+/// The error of a command whose config is not that of the directory.
+fn another_config(dir: &Path, was: &str, is: &str) -> Error {
+    Error::Input(format!(
+        "the config differs from the one {} was begun with: `{was}` there, `{is}` here; only more seeds, check and draws may change, else use another output directory",
+        dir.display()
+    ))
+}
+
+/// Removes what an earlier process of this shard left half written.
+fn remove_stale(dir: &Path, shard: Shard) -> Result<()> {
+    for name in names(dir)? {
+        if is_temporary_of(&name, &shard.to_string()) {
+            let path = dir.join(name);
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
@@ -149,7 +174,15 @@ pub fn lock_report(dir: &Path) -> Result<Option<File>> {
 }
 
 /// The stored config as text.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is none.
 pub fn config_text(dir: &Path) -> Result<String> {
     let path = paths::config(dir);
-    fs::read_to_string(&path).map_err(|e| Error::Corrupt(format!("{}: {e}", path.display())))
+    fs::read_to_string(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::InvalidData => {
+            Error::Corrupt(format!("{}: {e}; the same sweep writes it again", path.display()))
+        }
+        _ => Error::io(&path)(e),
+    })
 }

@@ -3,9 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::files::is_temporary;
-use crate::plan::Shard;
+use crate::plan::{Cohort, Shard};
 
 pub(super) const MANIFEST: &str = "manifest.json";
+const CONFIG: &str = "config.toml";
+const ROWS: &str = "rows";
+const REPORT: &str = "report.html";
+/// The names of parts begin and end so.
+const PART: &str = "part-";
+const PARQUET: &str = ".parquet";
 /// In the name of a lock, before what it locks.
 const LOCK: &str = "lock-";
 /// Folder of the figures, each with its numbers beside it.
@@ -18,16 +24,30 @@ pub fn manifest(dir: &Path) -> PathBuf {
 
 /// The resolved config.
 pub fn config(dir: &Path) -> PathBuf {
-    dir.join("config.toml")
+    dir.join(CONFIG)
 }
 
-/// A part: rows of whole cohorts.
-pub fn part(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("part-{name}.parquet"))
+/// The folder of the parts, and of nothing else: what reads Parquet reads all of it.
+pub fn rows(dir: &Path) -> PathBuf {
+    dir.join(ROWS)
 }
 
+/// The name of a part: whose it is, the cohort it begins with, and the hash of its bytes.
+pub fn part_name(shard: Shard, first: Cohort, hash: u64) -> String {
+    let Cohort { point, seed_index } = first;
+    format!("{PART}{shard}-seed{seed_index:08}-point{point}-{hash:016x}{PARQUET}")
+}
+
+/// Whether it is the name of a part, of this schema version or of another.
 pub(super) fn is_part(name: &str) -> bool {
-    name.starts_with("part-") && name.ends_with(".parquet")
+    name.starts_with(PART) && name.ends_with(PARQUET)
+}
+
+/// The hash of the bytes of a part of this name.
+pub(super) fn part_hash(name: &str) -> Option<u64> {
+    let (_, hash) = name.strip_prefix(PART)?.strip_suffix(PARQUET)?.rsplit_once('-')?;
+    let digits = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    (hash.len() == 16 && hash.chars().all(digits)).then(|| u64::from_str_radix(hash, 16).ok())?
 }
 
 /// The first difference that the check found in a run.
@@ -37,7 +57,7 @@ pub fn mismatch(dir: &Path, run: u64) -> PathBuf {
 
 /// The page that shows everything stored.
 pub fn report(dir: &Path) -> PathBuf {
-    dir.join("report.html")
+    dir.join(REPORT)
 }
 
 /// Without their endings, the two files of a chart: numbered, for the names of panels are the user's text.
@@ -70,12 +90,14 @@ pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}manifest"))
 }
 
+/// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.
+pub(super) fn is_ours(name: &str) -> bool {
+    let named = [CONFIG, ROWS, REPORT, FIGURES].contains(&name);
+    let mismatch = name.starts_with("mismatch-") && name.ends_with(".json");
+    named || mismatch || spectrum_number(name).is_some() || name.starts_with(LOCK) || is_temporary(name)
+}
+
 /// Held while the report is written.
 pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}report"))
-}
-
-/// Files that may stand in a directory before its manifest does.
-pub(super) fn precedes_manifest(name: &str) -> bool {
-    name.starts_with(LOCK) || is_temporary(name)
 }

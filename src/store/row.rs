@@ -7,7 +7,7 @@ use crate::site::{Counts, PerSite};
 /// Frozen with the digests in tests/digests: raise it whenever a bit of any result column changes.
 pub const STREAM_VERSION: u32 = 2;
 /// Version of the column set of the Parquet parts.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// What [`Row::checked`] says of a run that the reference redid bit for bit, and of one that it did not.
 pub const EXACT: &str = "exact";
@@ -61,6 +61,10 @@ pub struct Row {
     pub formats: PerSite<Option<String>>,
     /// Its rounding, as `stochastic bits=8 variant=b`; `None` where the site is unset or a law.
     pub roundings: PerSite<Option<String>>,
+    /// eps of the law at each site; `None` where the site is unset or a format.
+    pub eps: PerSite<Option<f64>>,
+    /// Bits of a stored element and its share of a scale at each site, 32 where the site is unset; `None` for laws.
+    pub bits: PerSite<Option<f64>>,
     /// Risk above the best weights of this sketch, in squared units of y; `None` after a divergence, and with
     /// covariates.
     pub excess: Option<f64>,
@@ -103,7 +107,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What orders rows, in a part and in a directory; no two rows of a directory share it.
+    /// What orders rows, in a part and in a directory.
     pub fn key(&self) -> (u64, u64, &str) {
         (self.run_id, self.seen, &self.output)
     }

@@ -88,7 +88,7 @@ impl Place {
 }
 
 fn stored(place: &Place, out: &str) -> Vec<Row> {
-    store::rows(&place.path(out)).unwrap().collect::<Result<_, _>>().unwrap()
+    roundlaw::rows(&place.path(out)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
 fn held(covariates: &Covariates) -> Vec<u32> {

@@ -45,7 +45,7 @@ fn lost(losses: u32) -> (Arc<Device>, Arc<Mutex<Vec<String>>>, impl Adapter) {
 
 fn swept(dir: &Path, adapter: &dyn Adapter) -> Result<Vec<Row>, Error> {
     sweep::sweep(&plan(), dir, Shard::WHOLE, adapter, &Watch::default())?;
-    store::rows(dir)?.collect()
+    roundlaw::rows(dir)?.collect()
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod normal_table;
 mod npy;
 mod npy_file;
 mod outputs;
+mod part_file;
 mod plans;
 mod problems;
 mod quantize;

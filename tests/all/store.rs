@@ -6,9 +6,12 @@ use std::path::Path;
 use roundlaw::error::Error;
 use roundlaw::plan::Shard;
 use roundlaw::site::{Counts, PerSite};
-use roundlaw::store::row::{Row, SCHEMA_VERSION, STREAM_VERSION};
-use roundlaw::store::{self, Settings, Store};
-use serde_json::{Map, Value, json};
+use roundlaw::store::part::{Session, Shape};
+use roundlaw::store::row::{Row, STREAM_VERSION};
+use roundlaw::store::{self, Contents, Settings, Store};
+use serde_json::Value;
+
+use crate::part_file;
 
 mod digest;
 mod parts;
@@ -16,12 +19,20 @@ mod stream;
 
 const ALONE: Shard = Shard::WHOLE;
 
-/// A row in which no two fields share a value.
-fn full(run_id: u64) -> Row {
+/// Cells of a seed index; the rows below are of seed index 3, so that a run has not the number of its cell.
+const CELLS: u64 = 1 << 20;
+
+/// The run of a cell.
+fn run_id(cell: u64) -> u64 {
+    3 * CELLS + cell
+}
+
+/// A row of a cell in which no two fields share a value.
+fn full(cell: u64) -> Row {
     let text = |prefix: &str| PerSite::from_fn(|site| Some(format!("{prefix} {}", site.name())));
     Row {
-        run_id,
-        cell: u64::MAX - 1,
+        run_id: run_id(cell),
+        cell,
         seed_index: 3,
         seen: 1 << 40,
         output: "last".into(),
@@ -42,6 +53,8 @@ fn full(run_id: u64) -> Row {
         recipe: "résumé\twith a tab".into(),
         formats: text("int8 step"),
         roundings: text("rounding"),
+        eps: PerSite::from_fn(|site| Some(0.5 + site as u32 as f64)),
+        bits: PerSite::from_fn(|site| Some(0.25 + site as u32 as f64)),
         excess: Some(f64::MIN_POSITIVE / 3.0),
         reducible: Some(-0.0),
         approximation: Some(2.0),
@@ -67,12 +80,14 @@ fn full(run_id: u64) -> Row {
 }
 
 /// A row with a null wherever there may be one.
-fn sparse(run_id: u64) -> Row {
+fn sparse(cell: u64) -> Row {
     Row {
         spectrum_exponent: None,
         target_exponent: None,
         formats: Default::default(),
         roundings: Default::default(),
+        eps: Default::default(),
+        bits: Default::default(),
         excess: None,
         reducible: None,
         approximation: None,
@@ -85,22 +100,33 @@ fn sparse(run_id: u64) -> Row {
         held_out_se: None,
         diverged_at: None,
         counts: Default::default(),
-        ..full(run_id)
+        ..full(cell)
     }
 }
 
 /// Everything stored in a directory, or what keeps it from being read.
 fn stored(dir: &Path) -> Result<Vec<Row>, Error> {
-    store::rows(dir)?.collect()
+    Contents::open(dir)?.rows(None).map(|row| row.map(|(row, _)| row)).collect()
 }
 
+/// A sweep of one cell with one row.
 fn settings(seeds: u32) -> Settings {
-    Settings {
-        config_toml: format!("seeds = {seeds}\n"),
-        identity: "dim = 4096\nnoise = 0.1\nrecipes = [\"a\"]\n".into(),
-        seeds,
-        stream_version: STREAM_VERSION,
-    }
+    settings_of(1, 1, seeds)
+}
+
+fn settings_of(cells: u64, rows: u64, seeds: u32) -> Settings {
+    let sweep = part_file::sweep(cells, rows, STREAM_VERSION);
+    Settings { config_toml: format!("[train]\n\n[sweep]\nseeds = {seeds}\n"), seeds, sweep }
+}
+
+/// The row of a seed index of [`settings`].
+fn of_seed(seed_index: u32) -> Row {
+    Row { run_id: seed_index.into(), cell: 0, seed_index, ..full(0) }
+}
+
+fn session(seeds: u32) -> Session {
+    let Row { adapter, driver, fingerprint, .. } = full(0);
+    Session { id: "a".into(), adapter, driver, fingerprint, shard: "0-of-1".into(), seeds, ..Session::default() }
 }
 
 fn manifest(dir: &Path) -> Value {
@@ -134,16 +160,17 @@ fn shards_may_begin_a_directory_together() {
             let out = &out;
             scope.spawn(move || {
                 let mut store = Store::open(out, &settings(shard + 1), Shard::new(shard, 8).unwrap()).unwrap();
-                let key = format!("shard{shard}");
-                store.update_manifest(Map::from_iter([(key, json!(shard))])).unwrap();
-                store.write(&format!("{shard}"), &[full(shard.into())]).unwrap();
+                let session = Session { id: shard.to_string(), ..session(shard + 1) };
+                store.write(&[of_seed(shard)], &session, 0.5).unwrap();
+                store.write_manifest().unwrap();
             });
         }
     });
     let manifest = manifest(&out);
     assert_eq!(manifest["seeds"], 8);
-    assert!((0..8).all(|shard| manifest[format!("shard{shard}")] == shard));
-    assert_eq!(fs::read_to_string(out.join("config.toml")).unwrap(), "seeds = 8\n");
+    let sessions = manifest["sessions"].as_array().unwrap();
+    assert!((0..8).all(|shard| sessions[shard]["id"] == shard.to_string() && sessions[shard]["seconds"] == 0.5));
+    assert_eq!(fs::read_to_string(out.join("config.toml")).unwrap(), settings(8).config_toml);
     assert_eq!(stored(&out).unwrap().len(), 8);
 }
 
@@ -190,75 +217,83 @@ fn other_settings_are_refused_by_their_first_differing_line() {
     let dir = tempfile::tempdir().unwrap();
     drop(Store::open(dir.path(), &settings(1), ALONE).unwrap());
     let mut other = settings(1);
-    other.identity = other.identity.replace("noise = 0.1", "noise = 0.2");
+    other.sweep.identity = other.sweep.identity.replace("noise = 0.1", "noise = 0.2");
     let error = open_error(dir.path(), &other);
     assert!(matches!(error, Error::Input(_)), "{error}");
     let text = error.to_string();
     assert!(text.contains("`noise = 0.1` there, `noise = 0.2` here"), "{text}");
 
     let mut longer = settings(1);
-    longer.identity.push_str("tail = \"pareto\"\n");
+    longer.sweep.identity.push_str("tail = \"pareto\"\n");
     let text = open_error(dir.path(), &longer).to_string();
     assert!(text.contains("`(nothing)` there, `tail = \"pareto\"` here"), "{text}");
 
     let mut newer = settings(1);
-    newer.stream_version += 1;
+    newer.sweep.stream_version += 1;
     let text = open_error(dir.path(), &newer).to_string();
-    assert!(text.contains("stream version"), "{text}");
+    assert!(text.contains("`stream_version = "), "{text}");
+    let mut larger = settings(1);
+    larger.sweep.plan = Shape::new(String::new(), [(1, 1), (1, 1)]);
+    let text = open_error(dir.path(), &larger).to_string();
+    assert!(text.contains("cells and rows"), "{text}");
     Store::open(dir.path(), &settings(1), ALONE).unwrap();
 }
 
 #[test]
 fn more_seeds_continue_a_directory() {
     let dir = tempfile::tempdir().unwrap();
-    let seed = |run_id, seed_index| Row { seed_index, ..full(run_id) };
-    let average = Row { output: "average".into(), ..seed(2, 1) };
-    let cell = full(0).cell;
+    let average = |seed| Row { output: "average".into(), ..of_seed(seed) };
+    let both = |seeds: &[u32]| seeds.iter().flat_map(|&seed| [average(seed), of_seed(seed)]).collect::<Vec<_>>();
     {
-        let mut store = Store::open(dir.path(), &settings(2), ALONE).unwrap();
-        assert!(store.done_seeds(&[cell]).unwrap().is_empty());
-        store.write("b", &[average.clone(), seed(2, 1)]).unwrap();
-        store.write("a", &[seed(1, 0)]).unwrap();
-        let refused = store.write("a", &[seed(9, 9)]).unwrap_err().to_string();
-        assert!(refused.contains("part-a.parquet"), "{refused}");
+        let mut store = Store::open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
+        assert!(store.contents().parts().is_empty());
+        store.write(&both(&[1]), &session(2), 1.0).unwrap();
+        store.write(&both(&[0]), &session(2), 1.0).unwrap();
     }
-    let mut store = Store::open(dir.path(), &settings(3), ALONE).unwrap();
-    assert_eq!(manifest(dir.path())["seeds"], 3);
-    let done = |cells: &[u64]| store.done_seeds(cells).unwrap().into_iter().collect::<Vec<_>>();
-    assert_eq!(done(&[cell, cell - 1]), [(cell, 0), (cell, 1)]);
-    assert_eq!(done(&[cell - 1]), []);
-    store.write("c", &[seed(3, 2)]).unwrap();
-    let rows = stored(dir.path()).unwrap();
-    assert_eq!(rows, [seed(1, 0), average, seed(2, 1), seed(3, 2)]);
+    let mut store = Store::open(dir.path(), &settings_of(1, 2, 3), ALONE).unwrap();
+    let manifest = manifest(dir.path());
+    assert_eq!((&manifest["seeds"], &manifest["sessions"][0]["runs"]), (&3.into(), &2.into()));
+    let names: Vec<String> =
+        store.contents().parts().iter().map(|part| part.path().file_name().unwrap().to_string_lossy().into()).collect();
+    assert!(names[0].starts_with("part-0-of-1-seed00000000-point0-"), "{names:?}");
+    assert!(names[1].starts_with("part-0-of-1-seed00000001-point0-"), "{names:?}");
+    store.write(&both(&[2]), &session(3), 1.0).unwrap();
+    assert_eq!(stored(dir.path()).unwrap(), both(&[0, 1, 2]));
     drop(store);
     // Fewer seeds than stored change nothing.
-    drop(Store::open(dir.path(), &settings(1), ALONE).unwrap());
-    assert_eq!(manifest(dir.path())["seeds"], 3);
-    assert_eq!(fs::read_to_string(dir.path().join("config.toml")).unwrap(), "seeds = 3\n");
+    drop(Store::open(dir.path(), &settings_of(1, 2, 1), ALONE).unwrap());
+    assert_eq!(self::manifest(dir.path())["seeds"], 3);
+    assert_eq!(fs::read_to_string(dir.path().join("config.toml")).unwrap(), settings_of(1, 2, 3).config_toml);
+}
+
+#[test]
+fn a_part_is_of_whole_cohorts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
+    let average = |seed| Row { output: "average".into(), ..of_seed(seed) };
+    let refused = [
+        (vec![of_seed(0)], "have 2 rows, not 1"),
+        (vec![average(0), of_seed(0), of_seed(1)], "have 4 rows, not 3"),
+        (vec![Row { cell: 1, ..of_seed(0) }], "not planned"),
+        (vec![of_seed(0), average(0)], "out of order"),
+        (vec![average(0), average(0)], "out of order"),
+    ];
+    for (rows, what) in refused {
+        let error = store.write(&rows, &session(2), 1.0).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+    assert!(store::parts(dir.path()).unwrap().is_empty());
 }
 
 #[test]
 fn stale_temporaries_of_the_shard_alone_are_removed() {
     let dir = tempfile::tempdir().unwrap();
     // What a process killed before its first manifest leaves behind is no foreign directory.
-    let [own, other] = [".part-x.parquet.0-of-2.tmp", ".part-y.parquet.1-of-2.tmp"].map(|name| dir.path().join(name));
+    let [own, other] = [".0-of-2.0.tmp", ".1-of-2.0.tmp"].map(|name| dir.path().join(name));
     fs::write(&own, "half").unwrap();
     fs::write(&other, "half").unwrap();
     let _store = Store::open(dir.path(), &settings(1), Shard::new(0, 2).unwrap()).unwrap();
     assert!(!own.exists());
     assert!(other.exists());
     assert!(store::parts(dir.path()).unwrap().is_empty());
-}
-
-#[test]
-fn provenance_merges_but_never_replaces_what_was_agreed() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path(), &settings(1), ALONE).unwrap();
-    let update = |value: Value| store.update_manifest(value.as_object().unwrap().clone());
-    update(json!({"adapter": "x", "schema_version": SCHEMA_VERSION})).unwrap();
-    update(json!({"driver": "y"})).unwrap();
-    assert!(update(json!({"seeds": 1000})).is_err());
-    let manifest = manifest(dir.path());
-    assert_eq!([&manifest["adapter"], &manifest["driver"]], ["x", "y"]);
-    assert_eq!(manifest["seeds"], 1);
 }

@@ -9,7 +9,7 @@ use super::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 40] = [
+const CHANGES: [(&str, Change); 42] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
@@ -32,6 +32,8 @@ const CHANGES: [(&str, Change); 40] = [
     ("recipe", |r| r.recipe.push('x')),
     ("formats", |r| r.formats[Site::Weight] = None),
     ("roundings", |r| r.roundings[Site::Weight] = Some("null".into())),
+    ("eps", |r| r.eps[Site::Weight] = None),
+    ("bits", |r| r.bits[Site::Weight] = None),
     ("excess", |r| r.excess = None),
     ("reducible", |r| r.reducible = Some(0.0)),
     ("approximation", |r| r.approximation = None),
@@ -53,7 +55,7 @@ const CHANGES: [(&str, Change); 40] = [
 ];
 
 #[test]
-fn the_digest_covers_the_result_columns_and_no_provenance() {
+fn the_digest_covers_settings_and_results_alone() {
     let row = full(1);
     let before = store::digest(std::slice::from_ref(&row));
     let fields: Vec<_> = serde_json::to_value(&row).unwrap().as_object().unwrap().keys().cloned().collect();
@@ -62,8 +64,9 @@ fn the_digest_covers_the_result_columns_and_no_provenance() {
         let mut changed = row.clone();
         change(&mut changed);
         assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
-        let outside = ["signal", "overlap", "checked", "adapter", "driver", "fingerprint"].contains(&name);
-        assert_eq!(store::digest(&[changed]) == before, outside, "{name}");
+        let besides =
+            ["signal", "overlap", "eps", "bits", "checked", "adapter", "driver", "fingerprint"].contains(&name);
+        assert_eq!(store::digest(&[changed]) == before, besides, "{name}");
     }
 }
 

@@ -2,87 +2,150 @@
 
 use std::fs;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use roundlaw::error::Error;
 use roundlaw::site::Site;
-use roundlaw::store::parquet::write_part;
-use roundlaw::store::row::{Row, SCHEMA_VERSION};
+use roundlaw::store::Contents;
+use roundlaw::store::row::{Row, SCHEMA_VERSION, STREAM_VERSION};
 
-use super::{full, sparse, stored};
+use super::{CELLS, full, part_file, sparse, stored};
 
-/// The rows of a part that is alone in its directory.
-fn read_part(path: &Path) -> Result<Vec<Row>, Error> {
-    stored(path.parent().unwrap())
+fn write_part(dir: &Path, rows: &[Row]) -> PathBuf {
+    let sweep = part_file::sweep(CELLS, 1, STREAM_VERSION);
+    part_file::write(dir, &part_file::header(&sweep, 4, rows), rows)
 }
 
 #[test]
 fn a_part_gives_back_every_column_and_null() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
     // More rows than one batch of the reader, nulls and values mixed.
     let rows: Vec<_> = (0..3000).map(|i| if i % 3 == 0 { sparse(i) } else { full(i) }).collect();
-    write_part(&path, &rows).unwrap();
-    let back = read_part(&path).unwrap();
+    write_part(dir.path(), &rows);
+    let back = stored(dir.path()).unwrap();
     assert!(back == rows);
     assert_eq!(back[1].reducible.unwrap().to_bits(), (-0.0f64).to_bits());
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    write_part(&path, &[]).unwrap();
-    assert_eq!(read_part(&path).unwrap(), []);
+    let dir = tempfile::tempdir().unwrap();
+    write_part(dir.path(), &[]);
+    assert_eq!(stored(dir.path()).unwrap(), []);
 }
 
 #[test]
 fn counts_are_null_site_by_site() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
     for (site, other) in Site::ALL.into_iter().zip(Site::ALL.into_iter().rev()) {
+        let dir = tempfile::tempdir().unwrap();
         let mut row = full(1);
         row.counts[site] = None;
         row.formats[other] = None;
-        write_part(&path, std::slice::from_ref(&row)).unwrap();
-        assert_eq!(read_part(&path).unwrap(), [row]);
+        write_part(dir.path(), std::slice::from_ref(&row));
+        assert_eq!(stored(dir.path()).unwrap(), [row]);
     }
 }
 
+#[track_caller]
+fn refused(dir: &Path, what: &str) {
+    let error = stored(dir).unwrap_err();
+    assert!(matches!(error, Error::Corrupt(_)), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("part-") && text.contains(what) && text.contains("delete it: the same sweep"), "{text}");
+    assert_eq!(error.exit_code(), 7);
+}
+
 #[test]
-fn truncated_and_foreign_files_are_named() {
+fn every_changed_byte_is_noticed_before_it_is_decoded() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
+    let path = write_part(dir.path(), &[full(1), sparse(2)]);
     let bytes = fs::read(&path).unwrap();
+    for at in (0..bytes.len()).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        fs::write(&path, changed).unwrap();
+        refused(dir.path(), "its bytes have the hash");
+    }
     for kept in [0, 3, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&path, &bytes[..kept]).unwrap();
-        let error = read_part(&path).unwrap_err();
-        assert!(matches!(error, Error::Corrupt(_)), "{kept} bytes: {error}");
-        assert!(error.to_string().contains("part-a.parquet"), "{error}");
-        assert_eq!(error.exit_code(), 7);
+        refused(dir.path(), "its bytes have the hash");
     }
-    fs::write(&path, "run_id,cell\n1,2\n").unwrap();
-    assert!(matches!(read_part(&path), Err(Error::Corrupt(_))));
+    fs::write(&path, [&bytes[..], b"x"].concat()).unwrap();
+    refused(dir.path(), "its bytes have the hash");
 }
 
 #[test]
-fn a_part_of_another_schema_version_is_refused() {
+fn what_is_no_part_is_refused_by_what_it_lacks() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
+    let path = write_part(dir.path(), &[full(1)]);
+    let bytes = fs::read(&path).unwrap();
     // In the footer a key is followed by the field header and length of its one-digit value.
-    let mut bytes = fs::read(&path).unwrap();
     let key = b"schema_version\x18\x01";
     let at = bytes.windows(key.len()).position(|w| w == key).unwrap() + key.len();
     assert_eq!(bytes[at], b'0' + SCHEMA_VERSION as u8);
-    bytes[at] += 1;
-    fs::write(&path, bytes).unwrap();
-    let error = read_part(&path).unwrap_err();
-    assert!(matches!(error, Error::Corrupt(_)), "{error}");
-    assert!(error.to_string().contains(&format!("schema version {}", SCHEMA_VERSION + 1)), "{error}");
+    let mut other = bytes.clone();
+    other[at] += 1;
+    let mut unnamed = bytes.clone();
+    unnamed[at - 4] ^= 1;
+    let json = bytes.windows(12).position(|w| w == b"\"identity\":\"").unwrap();
+    let mut headless = bytes.clone();
+    headless[json] = b'x';
+    let cases = [
+        (b"run_id,cell\n1,2\n".to_vec(), "can't be decoded"),
+        (other, &format!("it has schema version {}, this program {SCHEMA_VERSION}", SCHEMA_VERSION + 1)),
+        (unnamed, "it names no schema version"),
+        (headless, "its header: "),
+    ];
+    let mut path = path;
+    for (bytes, what) in cases {
+        fs::write(&path, bytes).unwrap();
+        path = part_file::rename(&path);
+        refused(dir.path(), what);
+    }
+    fs::rename(&path, path.with_file_name("part-a.parquet")).unwrap();
+    refused(dir.path(), "its name ends in no hash");
+}
+
+#[test]
+fn rows_agree_with_the_header_of_their_part() {
+    type Change = fn(&mut Row);
+    let changes: [(&str, Change); 7] = [
+        ("checked of run", |row| row.checked = "unsampled".into()),
+        ("adapter of run", |row| row.adapter = "another".into()),
+        ("driver of run", |row| row.driver = "another".into()),
+        ("fingerprint of run", |row| row.fingerprint = "another".into()),
+        ("of another stream version", |row| row.stream_version += 1),
+        ("is not that of seed index 3 and cell 3", |row| row.cell += 1),
+        ("does not name the cohort", |row| {
+            row.run_id += CELLS;
+            row.seed_index += 1;
+        }),
+    ];
+    for (what, change) in changes {
+        let dir = tempfile::tempdir().unwrap();
+        let path = write_part(dir.path(), &[full(1), full(2)]);
+        part_file::rewrite(&path, |_, rows| change(&mut rows[1]));
+        refused(dir.path(), what);
+    }
+}
+
+#[test]
+fn parts_are_of_one_sweep() {
+    let dir = tempfile::tempdir().unwrap();
+    write_part(dir.path(), &[full(1)]);
+    let foreign = write_part(dir.path(), &[full(2)]);
+    let agree = || Contents::open(dir.path()).unwrap().agree(None, |_, _| unreachable!());
+    agree().unwrap();
+    let foreign = part_file::rewrite(&foreign, |header, _| header.sweep.identity = "noise = 0.2\n".into());
+    let text = agree().unwrap_err().to_string();
+    assert!(text.contains("it belongs to another sweep") && text.contains("noise = 0.2"), "{text}");
+    part_file::rewrite(&foreign, |header, _| {
+        header.sweep.identity = part_file::sweep(CELLS, 1, STREAM_VERSION).identity;
+        header.session.seeds = 3;
+    });
+    agree().unwrap();
 }
 
 #[test]
 fn the_columns_are_named_in_a_fixed_order() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("part-a.parquet");
-    write_part(&path, &[full(1)]).unwrap();
+    let path = write_part(dir.path(), &[full(1)]);
     let file = fs::File::open(&path).unwrap();
     let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
     let schema = builder.unwrap().schema().clone();
@@ -94,7 +157,7 @@ fn the_columns_are_named_in_a_fixed_order() {
         .split_whitespace()
         .map(String::from)
         .collect();
-    expected.extend(sites.iter().flat_map(|s| [s.to_string(), format!("{s}_rounding")]));
+    expected.extend(sites.iter().flat_map(|s| ["", "_rounding", "_eps", "_bits"].map(|what| format!("{s}{what}"))));
     let risks = "excess reducible approximation signal overlap quantized_test quantized_test_se quantized_test_exact \
         held_out held_out_se diverged_at";
     expected.extend(risks.split(' ').map(String::from));

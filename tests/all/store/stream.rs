@@ -3,14 +3,18 @@
 use std::path::Path;
 
 use roundlaw::error::Error;
-use roundlaw::store::parquet::write_part;
-use roundlaw::store::row::Row;
-use roundlaw::store::{digest, digest_of, parts, rows, rows_of_run};
+use roundlaw::store::row::{Row, STREAM_VERSION};
+use roundlaw::store::{Contents, digest, digest_of};
 
-use super::{ALONE, Store, full, settings, sparse, stored};
+use super::{CELLS, full, part_file, run_id, sparse, stored};
 
-fn part(dir: &Path, name: &str, rows: &[Row]) {
-    write_part(&dir.join(format!("part-{name}.parquet")), rows).unwrap();
+fn part(dir: &Path, rows: &[Row]) {
+    let sweep = part_file::sweep(CELLS, 1, STREAM_VERSION);
+    part_file::write(dir, &part_file::header(&sweep, 4, rows), rows);
+}
+
+fn rows_of_cell(dir: &Path, cell: u64) -> Result<Vec<Row>, Error> {
+    Contents::open(dir)?.rows(Some(run_id(cell))).map(|row| row.map(|(row, _)| row)).collect()
 }
 
 fn corrupt(dir: &Path, what: &[&str]) {
@@ -22,8 +26,8 @@ fn corrupt(dir: &Path, what: &[&str]) {
 }
 
 /// Three rows of a run: two outputs at one checkpoint, and the end.
-fn run(run_id: u64) -> [Row; 3] {
-    let at = |seen, output: &str| Row { seen, output: output.into(), ..sparse(run_id) };
+fn run(cell: u64) -> [Row; 3] {
+    let at = |seen, output: &str| Row { seen, output: output.into(), ..sparse(cell) };
     [at(8, "average"), at(8, "last"), at(16, "average")]
 }
 
@@ -32,72 +36,78 @@ fn parts_are_merged_in_key_order() {
     let dir = tempfile::tempdir().unwrap();
     // Interleaved as shards leave them, of unequal lengths, one longer than a row group, one empty.
     let pick = |keep: &dyn Fn(u64) -> bool| (0..9000).filter(|r| keep(*r)).flat_map(run).collect::<Vec<_>>();
-    part(dir.path(), "c", &pick(&|r| r % 3 == 0 && r < 40));
-    part(dir.path(), "b", &pick(&|r| r % 3 == 1));
-    part(dir.path(), "a", &pick(&|r| r % 3 == 2 || (r % 3 == 0 && r >= 40)));
-    part(dir.path(), "d", &[]);
+    part(dir.path(), &pick(&|r| r % 3 == 0 && r < 40));
+    part(dir.path(), &pick(&|r| r % 3 == 1));
+    part(dir.path(), &pick(&|r| r % 3 == 2 || (r % 3 == 0 && r >= 40)));
+    part(dir.path(), &[]);
     let all: Vec<Row> = (0..9000).flat_map(run).collect();
     let back = stored(dir.path()).unwrap();
     assert!(back == all);
-    assert_eq!(digest_of(rows(dir.path()).unwrap()).unwrap(), digest(&all));
-    for run_id in [0, 39, 40, 5461, 5462, 8999] {
-        let back: Result<Vec<Row>, _> = rows_of_run(dir.path(), run_id).unwrap().collect();
-        assert_eq!(back.unwrap(), run(run_id), "run {run_id}");
+    assert_eq!(digest_of(stored(dir.path()).unwrap().into_iter().map(Ok)).unwrap(), digest(&all));
+    for cell in [0, 39, 40, 5461, 5462, 8999] {
+        assert_eq!(rows_of_cell(dir.path(), cell).unwrap(), run(cell), "cell {cell}");
     }
-    assert!(rows_of_run(dir.path(), 9000).unwrap().next().is_none());
+    assert!(rows_of_cell(dir.path(), 9000).unwrap().is_empty());
 }
 
 #[test]
 fn one_run_is_read_without_decoding_the_others() {
     let dir = tempfile::tempdir().unwrap();
-    part(dir.path(), "a", &(0..20_000).flat_map(run).collect::<Vec<_>>());
-    // Ruins every page of the first row group but the magic bytes: whoever decodes it fails.
-    let path = parts(dir.path()).unwrap().remove(0);
+    part(dir.path(), &(0..20_000).flat_map(run).collect::<Vec<_>>());
+    // Ruins every page of the first row group but the magic bytes, and gives the part the name of its bytes: whoever
+    // decodes the group fails.
+    let path = roundlaw::store::parts(dir.path()).unwrap().remove(0);
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4..2000].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
-    let back: Result<Vec<Row>, _> = rows_of_run(dir.path(), 19_999).unwrap().collect();
-    assert_eq!(back.unwrap(), run(19_999));
-    corrupt(dir.path(), &["part-a.parquet"]);
+    let path = part_file::rename(&path);
+    assert_eq!(rows_of_cell(dir.path(), 19_999).unwrap(), run(19_999));
+    corrupt(dir.path(), &[path.file_name().unwrap().to_str().unwrap()]);
 }
 
 #[test]
-fn a_key_stored_twice_is_corrupt() {
-    let dir = tempfile::tempdir().unwrap();
-    part(dir.path(), "a", &[full(5)]);
-    part(dir.path(), "b", &[full(4), full(5)]);
-    corrupt(dir.path(), &["run 5", "two rows"]);
-    // In one part, and in two whose other rows lie apart.
-    let dir = tempfile::tempdir().unwrap();
-    part(dir.path(), "a", &[full(4), full(4)]);
-    corrupt(dir.path(), &["run 4", "two rows"]);
-    let dir = tempfile::tempdir().unwrap();
-    part(dir.path(), "a", &[full(1), full(5)]);
-    part(dir.path(), "b", &[full(5), full(9)]);
-    corrupt(dir.path(), &["run 5", "two rows"]);
-}
-
-#[test]
-fn a_part_out_of_order_is_corrupt_and_never_written_by_a_sweep() {
-    let [average, last, end] = run(7);
-    for unsorted in [[last.clone(), average.clone()], [end.clone(), last.clone()], [full(8), average.clone()]] {
+fn rows_stored_twice_come_once_and_checked() {
+    let unchecked = |cell| Row { checked: "unsampled".into(), adapter: "another".into(), ..full(cell) };
+    for cells in [[4, 5], [5, 9]] {
         let dir = tempfile::tempdir().unwrap();
-        part(dir.path(), "a", &[full(1)]);
-        part(dir.path(), "b", &unsorted);
-        corrupt(dir.path(), &["part-b.parquet", "run 7"]);
-        let mut store = Store::open(&dir.path().join("out"), &settings(1), ALONE).unwrap();
-        let refused = store.write("b", &unsorted).unwrap_err().to_string();
-        assert!(refused.contains("part-b.parquet") && refused.contains("run 7"), "{refused}");
-        assert!(store.write("c", &[last.clone(), last.clone()]).is_err());
+        part(dir.path(), &cells.map(unchecked));
+        part(dir.path(), &[full(5)]);
+        let rows = cells.map(|cell| if cell == 5 { full(5) } else { unchecked(cell) });
+        assert_eq!(stored(dir.path()).unwrap(), rows);
+        part(dir.path(), &[unchecked(5)]);
+        assert_eq!(stored(dir.path()).unwrap(), rows);
+    }
+}
+
+#[test]
+fn rows_of_one_key_that_differ_are_corrupt() {
+    let dir = tempfile::tempdir().unwrap();
+    part(dir.path(), &[full(5)]);
+    part(dir.path(), &[full(4), Row { excess: None, ..full(5) }]);
+    let parts = roundlaw::store::parts(dir.path()).unwrap();
+    let names = [&parts[0], &parts[1]].map(|path| path.display().to_string());
+    corrupt(dir.path(), &[&format!("run {}", run_id(5)), "excess", &names[0], &names[1], "replay"]);
+}
+
+#[test]
+fn a_part_out_of_order_is_corrupt() {
+    let [average, last, end] = run(7);
+    let twice = [last.clone(), last.clone()];
+    for unsorted in [[last.clone(), average.clone()], [end, last], [full(8), average], twice] {
+        let dir = tempfile::tempdir().unwrap();
+        part(dir.path(), &[full(1)]);
+        part(dir.path(), &unsorted);
+        corrupt(dir.path(), &[&format!("the rows of run {} are out of order", run_id(7)), "delete it"]);
     }
 }
 
 #[test]
 fn the_first_error_ends_the_rows() {
     let dir = tempfile::tempdir().unwrap();
-    part(dir.path(), "a", &[full(1), full(3), full(2), full(4)]);
-    let mut rows = rows(dir.path()).unwrap();
+    let rows: Vec<Row> = (0..2000).map(|cell| full(if cell == 1500 { 7 } else { cell })).collect();
+    part(dir.path(), &rows);
+    let mut rows = Contents::open(dir.path()).unwrap().rows(None);
     assert!(rows.next().unwrap().is_ok() && rows.next().unwrap().is_ok());
-    assert!(rows.next().unwrap().is_err());
+    assert!(rows.by_ref().any(|row| row.is_err()));
     assert!(rows.next().is_none());
 }

@@ -1,0 +1,151 @@
+//! What lies in an output directory, verified as far as it can be without its plan.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::directory::{has_older_parts, parts};
+use super::manifest::{Manifest, Worked, other_version};
+use super::merge::Rows;
+use super::part::{Part, Session, Sweep, Work, damaged};
+use super::paths;
+use crate::error::{Error, Result};
+use crate::store::row::SCHEMA_VERSION;
+
+/// The parts and the manifest of a directory, all of one sweep.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    dir: PathBuf,
+    parts: Vec<Part>,
+    manifest: Option<Manifest>,
+}
+
+impl Contents {
+    /// Verifies every byte of every part.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a directory that is not there; [`Error::Corrupt`] for another schema version, and for parts
+    /// and a manifest that are damaged.
+    pub fn open(dir: &Path) -> Result<Contents> {
+        let older = has_older_parts(dir)?;
+        let paths = parts(dir)?;
+        let manifest = Manifest::read(dir)?;
+        if manifest.is_none() && older {
+            return Err(other_version(dir, &json!(2)));
+        }
+        Ok(Contents { dir: dir.to_path_buf(), parts: open(paths)?, manifest })
+    }
+
+    /// Reads the manifest and what parts there are more, or fewer.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        let paths = parts(&self.dir)?;
+        self.manifest = Manifest::read(&self.dir)?;
+        self.parts.retain(|part| paths.binary_search_by(|path| path.as_path().cmp(part.path())).is_ok());
+        let is_new = |path: &PathBuf| self.parts.binary_search_by(|part| (**part.path()).cmp(path)).is_err();
+        let new = open(paths.into_iter().filter(is_new).collect())?;
+        self.parts.extend(new);
+        self.parts.sort_by(|a, b| a.path().cmp(b.path()));
+        Ok(())
+    }
+
+    /// Refuses manifest, parts and `config`, where that is known, of which one is not of the sweep of the others. `differs`
+    /// makes the error of the config from the first difference: what the directory has, and what the config.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for manifest and parts, and what `differs` makes.
+    pub fn agree(&self, config: Option<&Sweep>, differs: impl Fn(&str, &str) -> Error) -> Result<()> {
+        let Some(sweep) = self.sweep() else { return Ok(()) };
+        let first = self.parts.first().map(|part| &part.header().sweep);
+        if let Some((was, is)) = config.and_then(|config| sweep.difference(config)) {
+            // Two of three are right.
+            let edited = self.manifest.is_some() && first.zip(config).is_some_and(|(a, b)| a.difference(b).is_none());
+            return Err(match edited {
+                true => manifest_differs(&self.dir, &was, &is),
+                false => differs(&was, &is),
+            });
+        }
+        for part in &self.parts {
+            if let Some((was, is)) = part.header().sweep.difference(sweep) {
+                let what = format!("it belongs to another sweep: `{was}` there, `{is}` in this directory");
+                return Err(damaged(part.path(), &what));
+            }
+            let Some(last) = part.header().cohorts.iter().filter_map(|claim| claim.seeds.last()).max() else {
+                continue;
+            };
+            if last >= self.seeds() {
+                return Err(damaged(part.path(), &format!("it holds seed index {last} of {} seeds", self.seeds())));
+            }
+        }
+        match &self.manifest {
+            Some(manifest) if manifest.seeds < self.seeds() => {
+                let [was, is] = [manifest.seeds, self.seeds()].map(|seeds| format!("seeds = {seeds}"));
+                Err(manifest_differs(&self.dir, &was, &is))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The sweep whose directory this is, where anything says so.
+    pub fn sweep(&self) -> Option<&Sweep> {
+        let first = self.parts.first().map(|part| &part.header().sweep);
+        self.manifest.as_ref().map(|manifest| &manifest.sweep).or(first)
+    }
+
+    /// The most seeds that any sweep asked for.
+    pub fn seeds(&self) -> u32 {
+        let of_parts = self.parts.iter().map(|part| part.header().session.seeds);
+        of_parts.chain(self.manifest.as_ref().map(|manifest| manifest.seeds)).max().unwrap_or(0)
+    }
+
+    /// Sorted by name.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// All rows, or those of one run.
+    pub fn rows(&self, run: Option<u64>) -> Rows {
+        Rows::of(&self.parts, run)
+    }
+
+    /// The manifest that the parts make. `None` where there is no part, nor a manifest.
+    pub fn manifest(&self) -> Option<Manifest> {
+        Some(self.manifest_of(self.sweep()?.clone(), self.seeds()))
+    }
+
+    /// The manifest of a sweep with these parts.
+    pub(super) fn manifest_of(&self, sweep: Sweep, seeds: u32) -> Manifest {
+        let mut sessions: BTreeMap<&Session, Work> = BTreeMap::new();
+        for part in &self.parts {
+            *sessions.entry(&part.header().session).or_default() += part.header().work;
+        }
+        let sessions = sessions.into_iter().map(|(session, Work { runs, checked, milliseconds })| Worked {
+            session: session.clone(),
+            runs,
+            checked,
+            seconds: milliseconds as f64 / 1000.0,
+        });
+        Manifest { schema_version: SCHEMA_VERSION, sweep, seeds, sessions: sessions.collect() }
+    }
+
+    pub(super) fn stored_manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+}
+
+fn open(paths: Vec<PathBuf>) -> Result<Vec<Part>> {
+    let parts: Vec<Result<Part>> = paths.into_par_iter().map(|path| Part::open(&path)).collect();
+    parts.into_iter().collect()
+}
+
+fn manifest_differs(dir: &Path, was: &str, is: &str) -> Error {
+    Error::Corrupt(format!(
+        "{}: `{was}` there, `{is}` in the parts; delete it: the same sweep writes it again from the parts",
+        paths::manifest(dir).display()
+    ))
+}
