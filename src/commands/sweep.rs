@@ -76,7 +76,7 @@ fn shard(text: &str, seeds: u32) -> Result<Shard> {
 }
 
 /// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.
-fn interrupted() -> anyhow::Result<Watch> {
+pub fn interrupted() -> anyhow::Result<Watch> {
     let watch = Watch::default();
     let asked = watch.clone();
     ctrlc::set_handler(move || {

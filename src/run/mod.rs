@@ -5,6 +5,7 @@ pub mod check;
 pub mod cohorts;
 mod progress;
 pub mod provenance;
+pub mod recheck;
 pub mod replay;
 pub mod rows;
 pub mod spectra;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan};
 use crate::store::part::{Shape, Sweep, damaged};
-use crate::store::row::Row;
+use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{self, COLUMNS, Contents, Kind, Value, paths};
 
 /// Cells whose settings are kept for the next seed index.
@@ -72,6 +72,20 @@ impl Stored {
         }
     }
 
+    /// Whether this program's results are to be those of the rows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for another stream version.
+    pub fn is_of_this_arithmetic(&self) -> Result<()> {
+        match self.sweep.stream_version {
+            STREAM_VERSION => Ok(()),
+            other => Err(Error::Corrupt(format!(
+                "{}: stream version {other}, this program has {STREAM_VERSION}: its results do not compare",
+                self.contents.dir().display()
+            ))),
+        }
+    }
+
     /// Runs of all cells and seeds.
     pub fn runs(&self) -> u64 {
         self.sweep.plan.cells() * u64::from(self.contents.seeds())
@@ -104,6 +118,14 @@ impl Stored {
     fn settings(&self) -> Option<PlannedSettings> {
         Some(PlannedSettings::new(self.plan.as_ref().ok()?.clone(), self.sweep.stream_version))
     }
+}
+
+/// In which columns a stored row differs from one computed again, and how; `None` where every bit agrees.
+pub fn differences(stored: &Row, computed: &Row) -> Option<String> {
+    let texts: Vec<String> = store::differences(stored, computed)
+        .map(|(name, stored, computed)| format!("{name} is {stored}, not {computed}"))
+        .collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// All rows of a sweep's directory, ascending in [`Row::key`], a few of them in memory at a time.

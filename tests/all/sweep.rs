@@ -20,6 +20,7 @@ mod due;
 mod interrupt;
 mod plan;
 mod readers;
+mod recheck;
 mod replay;
 
 /// Every kind of quantizer, shared and own sites, in a moment.
