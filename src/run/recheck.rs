@@ -150,7 +150,7 @@ struct Work<'a> {
     done: Rechecked,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     fn all(&mut self, stored: &Stored, chosen: &Chosen, launch: usize) -> Result<()> {
         for row in stored.rows() {
             let row = row?;
@@ -181,8 +181,9 @@ impl Work<'_> {
             None => all.map(|(group, plan)| self.by_reference(group, plan)).collect::<Result<_>>()?,
             Some(adapter) => {
                 let (states, origin) = (self.execute(adapter, &groups, &plans)?, adapter.origin());
-                let compare = |((group, plan), states)| self.by_adapter(group, plan, states, &origin);
-                all.zip(&states).map(compare).collect::<Result<_>>()?
+                let all = all.zip(&states);
+                all.map(|((group, plan), states)| self.by_adapter(group, plan, states, &origin))
+                    .collect::<Result<_>>()?
             }
         };
         for group in &groups {
@@ -202,7 +203,7 @@ impl Work<'_> {
     }
 
     /// The plan of a group's runs alone.
-    fn planned<'p>(&'p self, group: &Group) -> Cow<'p, Plan> {
+    fn planned(&self, group: &Group) -> Cow<'a, Plan> {
         let cells: BTreeSet<u64> = group.rows.iter().map(|row| row.cell).collect();
         let trajectories = &self.plan.points[group.cohort.point].trajectories;
         match trajectories.iter().map(|trajectory| trajectory.cells.len()).sum::<usize>() == cells.len() {
@@ -215,7 +216,7 @@ impl Work<'_> {
     fn execute(&self, adapter: &dyn Adapter, groups: &[Group], plans: &[Cow<Plan>]) -> Result<Vec<Vec<Snapshot>>> {
         let cohorts: Vec<Cohort> = groups.iter().map(|group| group.cohort).collect();
         let states = match plans.iter().all(|plan| matches!(plan, Cow::Borrowed(_))) {
-            true => adapter.execute(self.plan, &cohorts, &self.watch)?,
+            true => adapter.execute(self.plan, &cohorts, &self.watch.share(cohorts.len() as f64))?,
             false => {
                 let one = |(cohort, plan): (&Cohort, &Cow<Plan>)| adapter.execute(plan, &[*cohort], &self.watch);
                 cohorts.iter().zip(plans).map(one).collect::<Result<Vec<_>>>()?.concat()
