@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use roundlaw::cli::Cli;
 use roundlaw::error::{Error, exit};
 use roundlaw::streams::tell;
+use roundlaw::threads;
 
 fn main() -> ExitCode {
     let Err(error) = run() else { return ExitCode::from(exit::OK) };
@@ -13,7 +14,10 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match Cli::read()? {
-        Some(cli) => cli.command.run(),
+        Some(cli) => {
+            threads::start()?;
+            cli.command.run()
+        }
         None => Ok(()),
     }
 }

@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::sweep::interrupted;
 use crate::run::adapter;
 use crate::run::recheck::{Rechecked, Runs, recheck};
 use crate::run::stored::Stored;
+use crate::signals;
 use crate::streams::{print, tell};
 
 const EXAMPLES: &str = "\
@@ -38,7 +38,7 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let directory = Stored::open(&args.dir)?;
-    let watch = interrupted()?;
+    let watch = signals::watched()?;
     let adapter = args.adapter.as_ref().map(|name| {
         let lost = |line: &str| tell(&format!("warning: {line}"));
         adapter::open_telling(name, &watch, lost).with_context(|| format!("--adapter {name}"))

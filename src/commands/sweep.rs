@@ -4,12 +4,12 @@ use anyhow::Context as _;
 
 use crate::config::{Check, Config};
 use crate::cpu::memory;
-use crate::error::{Error, Result, exit};
+use crate::error::{Error, Result};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
+use crate::signals;
 use crate::store::paths;
 use crate::streams::tell;
-use crate::watch::Watch;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -41,13 +41,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
-    let watch = interrupted()?;
+    let watch = signals::watched()?;
     for warning in warnings::warnings(&plan, &watch.share(0.0))? {
         tell(&format!("warning: {warning}"));
     }
     let adapter = adapter::open_telling(&args.adapter, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
-    tell(&format!("{} runs on {}", plan.runs(), adapter.origin().adapter));
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
@@ -73,19 +72,4 @@ fn shard(text: &str, seeds: u32) -> Result<Shard> {
         true => Ok(shard),
         false => Err(Error::Input(format!("--shard {text}: allowed is i/n with n <= sweep.seeds = {seeds}"))),
     }
-}
-
-/// Set by the first Ctrl-C: the part in flight is finished. A second one ends at once.
-pub fn interrupted() -> anyhow::Result<Watch> {
-    let watch = Watch::default();
-    let asked = watch.clone();
-    ctrlc::set_handler(move || {
-        if asked.is_stopped() {
-            std::process::exit(exit::INCOMPLETE.into());
-        }
-        asked.stop();
-        tell("stopping after the part in flight (again to stop at once)");
-    })
-    .context("Ctrl-C cannot be handled")?;
-    Ok(watch)
 }

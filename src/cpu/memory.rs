@@ -1,27 +1,92 @@
-//! What a plan needs of memory on the `cpu` adapter, and what the machine has.
+//! What a plan needs of memory on the `cpu` adapter, against what is left of it.
 
 use std::collections::BTreeMap;
 
 use super::tile_samples;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::plan::{Cohort, Feature, Plan, ProblemPoint, measured_samples};
 use crate::problem::Sketch;
 use crate::site::Counts;
 
 /// Bytes of the counters of one vector.
 const COUNTS: u64 = size_of::<Counts>() as u64;
+/// Bytes of a row with its texts, and once more while it is encoded.
+const ROW: u64 = 1300;
+const ENCODED: u64 = 3 * ROW;
+/// Bytes of the program itself, of a part that is read back, and of the report of a small directory.
+const BASE: u64 = 32 << 20;
+/// Rows that are encoded together.
+const PART: u64 = 50_000;
+
+/// What memory grows with; a user would make it smaller.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Cause {
+    Dim,
+    Sketch,
+    Features,
+    Rows,
+    Measured,
+    Files,
+    Seeds,
+}
+
+/// What a plan needs, in bytes.
+struct Need {
+    /// Of one cohort in flight.
+    cohort: u64,
+    total: u64,
+    /// Of most of it.
+    cause: Cause,
+    /// The problem point with the largest cohort.
+    point: usize,
+}
 
 /// Bytes of one cohort in flight, and of a whole sweep with `threads` cohorts at once.
 pub fn memory(plan: &Plan, threads: u64) -> (u64, u64) {
-    let cohort = plan.points.iter().map(|point| cohort_bytes(plan, point)).max().unwrap_or(0);
+    let Need { cohort, total, .. } = need(plan, threads);
+    (cohort, total)
+}
+
+fn need(plan: &Plan, threads: u64) -> Need {
+    let cohorts = plan.points.iter().map(|point| of_cohort(plan, point)).enumerate();
+    let (point, cohort) = cohorts.max_by_key(|(_, items)| sum(items)).unwrap_or_default();
+    let seeds = u64::from(plan.config.sweep.seeds);
     // Every cohort is listed, and so is every seed that is checked.
-    let listed = plan.points.len() as u64 * u64::from(plan.config.sweep.seeds) * size_of::<Cohort>() as u64
-        + u64::from(plan.checked_count()) * 32;
-    (cohort, cohort.saturating_mul(threads).saturating_add(listed).saturating_add(file_bytes(plan)))
+    let listed = plan.points.len() as u64 * seeds * size_of::<Cohort>() as u64 + u64::from(plan.checked_count()) * 32;
+    let rows = plan.points.iter().map(|point| rows(plan, point)).sum::<u64>().saturating_mul(seeds);
+    let mut items: Vec<(Cause, u64)> =
+        cohort.iter().map(|&(cause, bytes)| (cause, bytes.saturating_mul(threads))).collect();
+    items.extend([(Cause::Seeds, listed), (Cause::Files, of_files(plan)), (Cause::Rows, ENCODED * rows.min(PART))]);
+    let cause = items.iter().max_by_key(|(_, bytes)| bytes).map_or(Cause::Dim, |(cause, _)| *cause);
+    Need { cohort: sum(&cohort), total: BASE.saturating_add(sum(&items)), cause, point }
+}
+
+fn sum(items: &[(Cause, u64)]) -> u64 {
+    items.iter().fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
+}
+
+/// Bytes of one cohort's results, from states to rows, at the problem point where they are most.
+pub fn results(plan: &Plan) -> u64 {
+    plan.points.iter().map(|point| of_rows(plan, point)).max().unwrap_or(0)
+}
+
+/// A cohort's rows wait for those that are encoded while the next ones come to be.
+fn of_rows(plan: &Plan, point: &ProblemPoint) -> u64 {
+    let states: u64 = point.trajectories.iter().map(|t| 3 * 4 * u64::from(t.model) * t.rows.len() as u64).sum();
+    states.saturating_add(2 * ROW * rows(plan, point))
+}
+
+/// Rows of one cohort.
+fn rows(plan: &Plan, point: &ProblemPoint) -> u64 {
+    let due = point.trajectories.iter().flat_map(|trajectory| {
+        trajectory.cells.iter().map(|prefix| plan.rows_due(trajectory, prefix.samples).len() as u64)
+    });
+    due.sum::<u64>() * plan.config.train.outputs.len() as u64
 }
 
 /// Bytes of the users' arrays, which all cohorts share.
-fn file_bytes(plan: &Plan) -> u64 {
+fn of_files(plan: &Plan) -> u64 {
     let mut files = BTreeMap::new();
     for problem in plan.points.iter().map(|point| &point.problem) {
         if let Some(covariates) = problem.covariates() {
@@ -35,61 +100,84 @@ fn file_bytes(plan: &Plan) -> u64 {
     files.values().sum()
 }
 
-fn cohort_bytes(plan: &Plan, point: &ProblemPoint) -> u64 {
+fn of_cohort(plan: &Plan, point: &ProblemPoint) -> Vec<(Cause, u64)> {
     let (d, m) = (u64::from(point.problem.dim), u64::from(point.model));
     let measured = measured_samples(plan, point);
-    let rows: u64 = point.trajectories.iter().map(|t| 3 * 4 * u64::from(t.model) * t.rows.len() as u64).sum();
     // Vectors are padded to slices of 128; every one has counts, and so has every pair's x.
     let vector = |f: &Feature| 4 * u64::from(f.model).next_multiple_of(128) + COUNTS;
     let of_features = point.features.iter().map(vector).sum::<u64>() + COUNTS * point.pairs.len() as u64;
-    let (clean, features) = match point.problem.covariates() {
+    let of_measured = match point.problem.covariates() {
         // Held-out rows are measured on features of their own.
-        Some(_) => (point.clean().features.iter().map(vector).sum::<u64>() * measured, of_features * point.block),
-        None => (0, of_features * (point.block + measured)),
+        Some(_) => point.clean().features.iter().map(vector).sum::<u64>(),
+        None => of_features,
     };
     let state: u64 = point.trajectories.iter().map(|t| 24 * u64::from(t.model)).sum();
     let pairs = point.pairs.len() as u64;
-    // G as packed components of every pair, each once more while it is cut, and the clean one; Gram and factor.
-    let sketch = match point.problem.is_sketched() {
-        true => {
-            let components: u64 = point.pairs.iter().map(|pair| pair.splitting.g.len() as u64).sum();
-            m.saturating_mul(d).saturating_mul(4 * (components + 1))
-        }
-        false => 0,
-    };
-    let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
-    // The closed form of the quantized test keeps the sketch of every pair.
-    let exact =
-        if plan.config.train.quantized_test.is_some() && point.problem.is_sketched() { pairs * m * d * 4 } else { 0 };
     let components: u64 = point.pairs.iter().map(|pair| pair.splitting.x.len() as u64).sum();
     let tile = (1 + components) * 4 * d * tile_samples(point.problem.dim) as u64;
-    let projected = pairs * m * 4 * point.block;
-    [16 * d, clean, exact, tile, rows, features, state, sketch, gram, projected]
-        .iter()
-        .fold(0, |sum, part| u64::saturating_add(sum, *part))
+    vec![
+        (Cause::Dim, 16 * d + tile),
+        (Cause::Sketch, of_sketch(plan, point)),
+        (Cause::Features, state + (of_features + pairs * m * 4) * point.block),
+        (Cause::Rows, of_rows(plan, point)),
+        (Cause::Measured, of_measured.saturating_mul(measured)),
+    ]
 }
 
-/// Refuses a plan that needs more memory than the machine has, naming both.
+/// G as packed components of every pair, each once more while it is cut, and the clean one; Gram and factor.
+fn of_sketch(plan: &Plan, point: &ProblemPoint) -> u64 {
+    if !point.problem.is_sketched() {
+        return 0;
+    }
+    let (d, m) = (u64::from(point.problem.dim), u64::from(point.model));
+    let components: u64 = point.pairs.iter().map(|pair| pair.splitting.g.len() as u64).sum();
+    // The closed form of the quantized test keeps the sketch of every pair.
+    let kept = if plan.config.train.quantized_test.is_some() { point.pairs.len() as u64 } else { 0 };
+    let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
+    m.saturating_mul(d).saturating_mul(4 * (components + 1 + kept)).saturating_add(gram)
+}
+
+/// Refuses a plan that needs more memory than is left, naming both, the key that it grows with, and what would fit.
 pub fn fits(plan: &Plan, threads: u64) -> Result<()> {
-    let (cohort, total) = memory(plan, threads);
-    let Some(installed) = installed_memory() else { return Ok(()) };
-    if total <= installed {
+    let Some(limits::Memory { bytes: left, of }) = limits::memory() else { return Ok(()) };
+    let Need { cohort, total, cause, point } = need(plan, threads);
+    if total <= left {
         return Ok(());
     }
     let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+    let fewer = (1..threads).rev().find(|&threads| need(plan, threads).total <= left);
+    let fix = fewer.map_or(String::new(), |threads| format!(", or RAYON_NUM_THREADS={threads}"));
     Err(Error::Input(format!(
-        "problem.dim, train.model and train.test_samples need {:.1} GiB ({:.1} GiB per cohort, {threads} at once, with sweep.seeds = {}), the \
-         machine has {:.1} GiB: allowed are smaller ones, or RAYON_NUM_THREADS=1",
+        "{} need {:.2} GiB ({:.2} GiB per cohort, {threads} at once), {:.2} GiB are left of {of}: allowed are smaller \
+         ones{fix}",
+        cause.keys(plan, point),
         gib(total),
         gib(cohort),
-        plan.config.sweep.seeds,
-        gib(installed)
+        gib(left)
     )))
 }
 
-/// Bytes of memory, where the system tells.
-fn installed_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+impl Cause {
+    /// The keys to change, with their values at a problem point.
+    fn keys(self, plan: &Plan, point: usize) -> String {
+        let own = &plan.points[point];
+        let (dim, model) = (own.problem.dim, own.model);
+        match self {
+            Cause::Dim => format!("vectors of problem.dim = {dim}"),
+            Cause::Sketch => format!("sketches of problem.dim = {dim} and train.model = {model}"),
+            Cause::Features => {
+                format!("features of train.model = {model}, for {} recipes,", plan.config.recipes.len())
+            }
+            Cause::Rows => format!("{} rows a cohort, by train.checkpoints and the lists of train,", rows(plan, own)),
+            Cause::Measured => {
+                let samples = measured_samples(plan, own);
+                format!("{samples} samples that measure risks, by train.test_samples or held_out,")
+            }
+            Cause::Files => "the arrays of problem".into(),
+            Cause::Seeds => {
+                let (points, seeds) = (plan.points.len(), plan.config.sweep.seeds);
+                format!("lists of {points} problem points and sweep.seeds = {seeds}")
+            }
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A device, its pipelines, and the two things done with them: dispatch and read back.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{
@@ -12,6 +13,9 @@ use super::pipeline::{Dispatch, Pipeline, Pipelines};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
+
+/// Dispatches that the device may have in front of it: enough to never let it wait.
+const IN_FLIGHT: usize = 8;
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -28,8 +32,8 @@ pub struct Context {
     most_groups: u32,
     pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
-    /// The last dispatch.
-    submitted: Mutex<Option<SubmissionIndex>>,
+    /// The last dispatches.
+    submitted: Mutex<VecDeque<SubmissionIndex>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,7 +86,7 @@ impl Context {
 
     /// The last dispatch so far, for [`Context::wait_for`].
     pub fn submitted(&self) -> Option<SubmissionIndex> {
-        locked(&self.submitted).clone()
+        locked(&self.submitted).back().cloned()
     }
 
     /// Waits until the device is done with that dispatch.
@@ -106,7 +110,8 @@ impl Context {
         self.pipeline(kernel, variant).facts.workgroup_size
     }
 
-    /// Runs a kernel once.
+    /// Runs a kernel once, when all but the last few dispatches are done: what a stop waits for, and what parameters take,
+    /// stays small.
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
@@ -127,8 +132,11 @@ impl Context {
             let [x, y, z] = dispatch.groups;
             pass.dispatch_workgroups(x, y, z);
         }
-        *locked(&self.submitted) = Some(self.queue.submit([encoder.finish()]));
-        Ok(())
+        let mut submitted = locked(&self.submitted);
+        submitted.push_back(self.queue.submit([encoder.finish()]));
+        let earliest = if submitted.len() > IN_FLIGHT { submitted.pop_front() } else { None };
+        drop(submitted);
+        earliest.map_or(Ok(()), |earliest| self.wait_for(earliest))
     }
 
     /// Waits for everything submitted and reads ranges (buffer, first word, words), one after the other.

@@ -5,6 +5,7 @@ use super::kernels::Variant;
 use super::params::Head;
 use super::shapes::{Shapes, Tuning};
 use crate::plan::{Plan, ProblemPoint};
+use crate::watch::Watch;
 
 /// Cohorts of one problem point that run together, and how.
 #[derive(Clone, Copy)]
@@ -17,6 +18,8 @@ pub struct Launch<'a> {
     /// The seed index of each slot.
     pub seeds: &'a [u32],
     pub tuning: Tuning,
+    /// Asked before every dispatch, told after every block.
+    pub watch: &'a Watch,
 }
 
 /// Samples that lie on the device together.

@@ -180,9 +180,10 @@ impl Gpu {
                 let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
                 let shapes = shapes::largest(point, together.len() as u64, self.limits, tuning)?;
                 let context = &self.context;
-                let launch = Launch { context, variant, plan, point, shapes: &shapes, seeds: &seeds, tuning };
                 let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
-                for (&cohort, done) in together.iter().zip(launch.run(&watch)?) {
+                let launch =
+                    Launch { context, variant, plan, point, shapes: &shapes, seeds: &seeds, tuning, watch: &watch };
+                for (&cohort, done) in together.iter().zip(launch.run()?) {
                     rows[cohort] = done;
                 }
             }

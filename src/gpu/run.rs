@@ -10,22 +10,21 @@ use super::upload;
 use crate::cpu::train::fold;
 use crate::error::Result;
 use crate::plan::{ProblemPoint, Snapshot};
-use crate::watch::Watch;
 
 impl Launch<'_> {
     /// Rows of every cohort, by (trajectory, seen).
-    pub fn run(&self, watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+    pub fn run(&self) -> Result<Vec<Vec<Snapshot>>> {
         let (sender, uploads) = sync_channel(1);
         std::thread::scope(|scope| {
             if self.point.uploads {
                 upload::start(scope, self, sender)?;
             }
-            self.train(&Samples::new(self, uploads)?, watch)
+            self.train(&Samples::new(self, uploads)?)
         })
     }
 
-    fn train(&self, samples: &Samples, watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        let Launch { context, point, .. } = *self;
+    fn train(&self, samples: &Samples) -> Result<Vec<Vec<Snapshot>>> {
+        let Launch { context, point, watch, .. } = *self;
         let mut training = Training::new(self);
         let mut shared = Shared::new(self, samples)?;
         let mut rows = vec![Vec::new(); self.seeds.len()];

@@ -78,7 +78,8 @@ impl<'a> Samples<'a> {
 
     /// Runs a kernel in the launch's variant.
     pub fn dispatch(&self, kernel: &Kernel, params: &Parameters, buffers: &[Bound], groups: [u32; 3]) -> Result<()> {
-        let Launch { context, variant, .. } = *self.launch;
+        let Launch { context, variant, watch, .. } = *self.launch;
+        watch.ask()?;
         context.dispatch(Dispatch { kernel, variant, params, buffers, groups })
     }
 

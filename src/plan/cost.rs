@@ -1,6 +1,6 @@
 //! What a plan will cost in work and time.
 
-use super::{Pair, Plan, ProblemPoint};
+use super::{Pair, Plan, ProblemPoint, SketchDraw};
 
 /// Work and time of one seed index over all problem points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,8 +23,12 @@ const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
 
 /// Cost of a plan, per seed index.
 pub fn cost(plan: &Plan) -> Cost {
+    of_points(plan, &plan.points)
+}
+
+fn of_points(plan: &Plan, points: &[ProblemPoint]) -> Cost {
     let mut cost = Cost::default();
-    for point in &plan.points {
+    for point in points {
         let measured = measured_samples(plan, point);
         // Test samples and held-out rows are drawn and projected as the others are.
         let (d, n) = (f64::from(point.problem.dim), (point.samples + measured) as f64);
@@ -52,6 +56,36 @@ pub fn cost(plan: &Plan) -> Cost {
     }
     let time = |rates: [f64; 3]| 1e-9 * (cost.draws * rates[0] + cost.projections * rates[1] + cost.steps * rates[2]);
     Cost { seconds_per_seed: time(FAST), reference_seconds_per_seed: time(SCALAR), ..cost }
+}
+
+/// Core-seconds of one cohort, roughly: what its parts count for in a sweep's progress.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CohortCost {
+    /// On the `cpu` adapter.
+    pub execution: f64,
+    /// Of the Gram matrix and its factor, on one core.
+    pub evaluation: f64,
+    /// Of the scalar reference.
+    pub reference: f64,
+}
+
+/// Core-nanoseconds per multiply-add of a Gram matrix, and of its factor.
+const GRAM: f64 = 0.5;
+const FACTOR: f64 = 1.0;
+
+/// What a cohort of problem point number `point` costs.
+pub fn cohort_cost(plan: &Plan, point: usize) -> CohortCost {
+    let cost = of_points(plan, &plan.points[point..=point]);
+    let own = &plan.points[point];
+    let evaluation = |draw: &SketchDraw| {
+        let (d, m) = (f64::from(own.problem.dim), f64::from(draw.rows));
+        1e-9 * (GRAM * d * m * m / 2.0 + FACTOR * m * m * m / 6.0)
+    };
+    CohortCost {
+        execution: cost.seconds_per_seed,
+        evaluation: own.sketches.iter().map(evaluation).sum(),
+        reference: cost.reference_seconds_per_seed,
+    }
 }
 
 /// Samples that measure a risk: those of the quantized test, or the held-out rows of a file.

@@ -11,7 +11,7 @@ mod shared;
 mod snapshot;
 mod step;
 
-pub use self::cost::{Cost, cost, measured_samples};
+pub use self::cost::{CohortCost, Cost, cohort_cost, cost, measured_samples};
 pub use self::grid::Cell;
 use self::grid::{cells, refuse_many};
 pub use self::point::{Feature, Pair, Prefix, ProblemPoint, SketchDraw, Trajectory};

@@ -1,21 +1,19 @@
-//! The loop of every sweep: cohorts run launch by launch on an adapter, are checked, and handed over with their risks.
+//! Sweeps without a directory: cohorts handed over in order.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use rayon::prelude::*;
-
 use super::adapter::Adapter;
-use super::check::{self, Mismatch};
-use super::rows;
+use super::check::Mismatch;
+use super::launches;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan, Shard, cost};
-use crate::risk::CohortRisk;
+use crate::plan::{Cohort, Plan, Shard};
 use crate::store::row::Row;
 use crate::watch::Watch;
 
-/// Core-seconds of a launch, so that progress and Ctrl-C are never far.
-const LAUNCH_SECONDS: f64 = 600.0;
+/// Cohorts per thread that may be finished and wait for an earlier one.
+const WAITING: usize = 16;
 
 /// What [`sweep`] may be told besides its plan. Options are added as they come: begin with the default and set fields.
 #[derive(Clone, Debug)]
@@ -68,15 +66,16 @@ impl Summary {
 }
 
 /// Runs a plan on an adapter, without a directory: `each` gets the rows of one cohort after another, by seed index,
-/// then problem point, as soon as they are finished and checked. Nothing is kept beside the launch in flight.
+/// then problem point, as soon as they and all before them are finished and checked. Nothing is kept beside what is in
+/// flight, or finished and not yet in turn.
 ///
 /// The rows are those that `roundlaw sweep` stores, bit for bit; which seed indices are checked is the config's
 /// `sweep.check`.
 ///
 /// # Errors
-/// [`Error::Mismatch`] when the reference finds other bits, [`Error::Incomplete`] when `options.watch` was stopped before the
-/// last cohort, [`Error::Input`] when the plan does not fit into memory, the adapter's own errors, and those of `each`,
-/// which end the sweep.
+/// [`Error::Mismatch`] when the reference finds other bits, [`Error::Incomplete`] when `options.watch` was stopped before
+/// the last cohort, [`Error::Input`] when the plan does not fit into memory, the adapter's own errors, and those of
+/// `each`, which end the sweep.
 ///
 /// # Examples
 /// ```
@@ -99,15 +98,11 @@ impl Summary {
 /// assert_eq!((summary.runs, summary.checked), (12, 12));
 /// assert!(best > 0.0);
 ///
-/// // The closure may ask to end: what it has got is whole cohorts.
+/// // A sweep ends where it is asked to, here before it begins; from the closure it may be asked as well.
 /// let options = SweepOptions::default();
-/// let mut cohorts = 0;
-/// let stopped = sweep(&plan, cpu.as_ref(), &options, |_| {
-///     cohorts += 1;
-///     options.watch.stop();
-///     Ok(())
-/// });
-/// assert_eq!((stopped.unwrap_err().exit_code(), cohorts), (roundlaw::exit::INCOMPLETE, 1));
+/// options.watch.stop();
+/// let stopped = sweep(&plan, cpu.as_ref(), &options, |_| Ok(())).unwrap_err();
+/// assert_eq!(stopped.to_string(), "stopped after 0 of 12 runs");
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub fn sweep(
@@ -122,67 +117,60 @@ pub fn sweep(
     let all = runs(plan, &cohorts);
     let mut summary = Summary::default();
     let refuse = |mismatch: &Mismatch| Error::Mismatch(mismatch.line());
-    run(plan, &cohorts, at_once(plan, adapter)?, adapter, &options.watch, refuse, |done| {
-        summary.add(&done);
-        each(done)?;
-        end_if_asked(&options.watch, summary.runs, all, "")
-    })?;
+    for some in cohorts.chunks(WAITING * rayon::current_num_threads()) {
+        let watch = options.watch.share(some.len() as f64 / cohorts.len() as f64);
+        let mut waiting = InTurn::new(some);
+        let ended = launches::run(plan, some, adapter, &watch, refuse, |done| {
+            waiting.add(done);
+            while let Some(done) = waiting.next() {
+                summary.add(&done);
+                each(done)?;
+            }
+            Ok(())
+        });
+        // Nothing finished is lost, though what was to come before it is.
+        for done in waiting.rest() {
+            summary.add(&done);
+            each(done)?;
+        }
+        ended?.into_result(summary.runs, all, "")?;
+    }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
 }
 
-/// Runs `cohorts`, `launch` of them at a time, and hands their results to `each` in that order. What `refuse` makes of
-/// a mismatch ends the loop, as does an error of `each`.
-pub fn run(
-    plan: &Plan,
-    cohorts: &[Cohort],
-    launch: usize,
-    adapter: &dyn Adapter,
-    watch: &Watch,
-    refuse: impl Fn(&Mismatch) -> Error + Sync,
-    mut each: impl FnMut(CohortRows) -> Result<()>,
-) -> Result<()> {
-    let checked = plan.checked_seeds();
-    for cohorts in cohorts.chunks(launch) {
-        let states = adapter.execute(plan, cohorts, watch)?;
-        if states.len() != cohorts.len() {
-            let (found, wanted) = (states.len(), cohorts.len());
-            return Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")));
-        }
-        // Asked anew: a device that was lost has been opened again.
-        let origin = adapter.origin();
-        let evaluate = |(&cohort, states): (&Cohort, &Vec<_>)| {
-            let checked = checked.contains(&cohort.seed_index);
-            let rows = match checked {
-                true => check::rows(plan, cohort, states, adapter, &origin, watch)?.map_err(|found| refuse(&found))?,
-                false => {
-                    let risk = CohortRisk::watched(plan, cohort, watch)?;
-                    rows::rows(plan, cohort, &risk, states, false, &origin, watch)?
-                }
-            };
-            Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
-        };
-        let evaluated: Vec<Result<CohortRows>> = cohorts.par_iter().zip(&states).map(evaluate).collect();
-        for done in evaluated {
-            each(done?)?;
-        }
-    }
-    Ok(())
+/// Puts cohorts that finish in any order back into theirs.
+struct InTurn<'a> {
+    /// Those that are still to be handed over, in order.
+    left: std::slice::Iter<'a, Cohort>,
+    finished: BTreeMap<(u32, usize), CohortRows>,
 }
 
-/// [`Error::Incomplete`] where the watch asks to end and runs are left; `kept` says what becomes of those that are done.
-pub fn end_if_asked(watch: &Watch, done: u64, all: u64, kept: &str) -> Result<()> {
-    match watch.is_stopped() && done < all {
-        true => Err(Error::Incomplete(format!("stopped after {done} of {all} runs{kept}"))),
-        false => Ok(()),
-    }
+fn order(cohort: &Cohort) -> (u32, usize) {
+    (cohort.seed_index, cohort.point)
 }
 
-/// Cohorts of a launch: what the adapter holds at once, but no more than some minutes of one CPU core, so that
-/// progress, Ctrl-C and a part's loss stay small.
-pub fn at_once(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
-    let by_time = LAUNCH_SECONDS * plan.points.len() as f64 / cost(plan).seconds_per_seed.max(1e-9);
-    Ok(adapter.cohorts_at_once(plan)?.min(by_time as usize).max(1))
+impl InTurn<'_> {
+    fn new(cohorts: &[Cohort]) -> InTurn<'_> {
+        InTurn { left: cohorts.iter(), finished: BTreeMap::new() }
+    }
+
+    fn add(&mut self, done: Option<CohortRows>) {
+        self.finished.extend(done.map(|done| (order(&done.cohort), done)));
+    }
+
+    /// The next one, if it is finished.
+    fn next(&mut self) -> Option<CohortRows> {
+        let next = self.left.as_slice().first()?;
+        let done = self.finished.remove(&order(next))?;
+        self.left.next();
+        Some(done)
+    }
+
+    /// What is finished and never came to be next, in order.
+    fn rest(self) -> impl Iterator<Item = CohortRows> {
+        self.finished.into_values()
+    }
 }
 
 /// Runs of the cohorts.

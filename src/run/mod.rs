@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod check;
 pub mod cohorts;
+mod launches;
 mod progress;
 pub mod provenance;
 pub mod recheck;

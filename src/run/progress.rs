@@ -1,73 +1,99 @@
 //! Progress on stderr: a bar on a terminal, else one line per 30 seconds.
 
-use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::streams::tell;
+use crate::watch::Watch;
 
 const SILENCE: Duration = Duration::from_secs(30);
+/// Length of the bar: finer than it shows.
+const STEPS: u64 = 1000;
 
-/// Counts runs done of a total.
-pub struct Progress {
+/// Runs, cohorts and work done, of totals.
+pub struct Progress<'a> {
+    runs: u64,
+    cohorts: usize,
+    watch: &'a Watch,
+    /// What the watch had been told before.
+    before: f64,
+    begun: Instant,
+    spoken: Instant,
+    /// On a terminal.
     bar: Option<ProgressBar>,
-    counts: Arc<[AtomicU64; 2]>,
-    /// Dropping it ends the thread that writes the lines.
-    _speaker: Option<Sender<()>>,
 }
 
-impl Progress {
-    pub fn new(total: u64) -> Progress {
-        let counts: Arc<[AtomicU64; 2]> = Arc::default();
-        let terminal = std::io::stderr().is_terminal();
-        let bar = (terminal && total > 0).then(|| {
-            let bar = ProgressBar::new(total);
-            let template = "{bar:30} {pos}/{len} runs  {per_sec}  {msg}  {eta} left";
-            if let Ok(style) = ProgressStyle::with_template(template) {
+impl Progress<'_> {
+    /// Of so many runs and cohorts, whose work the watch is told of.
+    pub fn new(runs: u64, cohorts: usize, watch: &Watch) -> Progress<'_> {
+        let bar = (std::io::stderr().is_terminal() && runs > 0).then(|| {
+            let bar = ProgressBar::new(STEPS);
+            if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
                 bar.set_style(style);
             }
-            bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        let _speaker = (!terminal).then(|| speak(total, counts.clone()));
-        Progress { bar, counts, _speaker }
+        let begun = Instant::now();
+        Progress { runs, cohorts, watch, before: watch.done(), begun, spoken: begun, bar }
     }
 
-    /// `done` runs are finished, `checked` of them confirmed by the reference.
-    pub fn update(&self, done: u64, checked: u64) {
-        self.counts[0].store(done, Ordering::Relaxed);
-        self.counts[1].store(checked, Ordering::Relaxed);
+    /// Called often, with what is finished.
+    pub fn update(&mut self, runs: u64, cohorts: usize) {
+        let share = self.watch.done() - self.before;
+        let line = || self.line(runs, cohorts, share, self.begun.elapsed());
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{checked} checked"));
-            bar.set_position(done);
+            bar.set_message(line());
+            bar.set_position((share * STEPS as f64) as u64);
+        } else if self.spoken.elapsed() >= SILENCE {
+            tell(&line());
+            self.spoken = Instant::now();
         }
     }
 
-    pub fn finish(&self) {
+    /// Of work that is redone, as after a lost device, `share` may exceed 1.
+    fn line(&self, runs: u64, cohorts: usize, share: f64, elapsed: Duration) -> String {
+        let done = format!("{runs} of {} runs ({cohorts} of {} cohorts)", self.runs, self.cohorts);
+        let share = share.clamp(0.0, 0.999);
+        let left = match share > 0.0 {
+            true => format!("{} left", time(elapsed.as_secs_f64() * (1.0 - share) / share)),
+            false => "time left unknown".into(),
+        };
+        format!("{done}, {:.0}% of the work, {left}", (100.0 * share).floor())
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 }
 
-/// One line per 30 seconds until the sender is dropped.
-fn speak(total: u64, counts: Arc<[AtomicU64; 2]>) -> Sender<()> {
-    let (sender, receiver) = channel::<()>();
-    let started = Instant::now();
-    std::thread::spawn(move || {
-        while receiver.recv_timeout(SILENCE) == Err(RecvTimeoutError::Timeout) {
-            let [done, checked] = [0, 1].map(|i| counts[i].load(Ordering::Relaxed));
-            let rate = done as f64 / started.elapsed().as_secs_f64();
-            let left = match done {
-                0 => "unknown time".to_string(),
-                _ => format!("{:.0} s", (total - done) as f64 / rate),
-            };
-            tell(&format!("{done} of {total} runs, {rate:.1} runs/s, {checked} checked, {left} left"));
-        }
-    });
-    sender
+/// Seconds in a unit that suits them.
+fn time(seconds: f64) -> String {
+    match seconds {
+        ..120.0 => format!("{seconds:.0} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_cohort_counts_by_its_work() {
+        let watch = Watch::default();
+        watch.tell(0.5);
+        let progress = Progress::new(800, 16, &watch);
+        let line = |share, seconds| progress.line(12, 3, share, Duration::from_secs(seconds));
+        assert_eq!(line(0.4, 60), "12 of 800 runs (3 of 16 cohorts), 40% of the work, 90 s left");
+        assert_eq!(line(0.0, 60), "12 of 800 runs (3 of 16 cohorts), 0% of the work, time left unknown");
+        assert!(line(1.2, 60).contains("99% of the work, 0 s left"), "{}", line(1.2, 60));
+        assert!(line(0.01, 600).ends_with("16.5 h left"), "{}", line(0.01, 600));
+    }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::adapter::Adapter;
 use super::check;
-use super::cohorts::at_once as cohorts_of_launch;
+use super::launches::cohorts_of_launch;
 use super::progress::Progress;
 use super::rows::{self, Origin};
 use super::stored::{Stored, differences};
@@ -61,7 +61,7 @@ pub fn recheck(stored: &Stored, runs: Runs, adapter: Option<&dyn Adapter>, watch
         dir: stored.contents.dir(),
         adapter,
         watch: watch.share(1.0 / chosen.cohorts.max(1) as f64),
-        progress: Progress::new(chosen.count),
+        progress: Progress::new(chosen.count, chosen.cohorts, watch),
         open: Vec::new(),
         cohorts: 0,
         done: Rechecked { stored: chosen.of, ..Rechecked::default() },
@@ -142,7 +142,7 @@ struct Work<'a> {
     adapter: Option<&'a dyn Adapter>,
     /// Of one cohort.
     watch: Watch,
-    progress: Progress,
+    progress: Progress<'a>,
     /// Read and not compared yet.
     open: Vec<Group>,
     /// Compared.
@@ -191,7 +191,7 @@ impl<'a> Work<'a> {
             self.done.rows += group.rows.len() as u64;
         }
         self.cohorts += groups.len();
-        self.progress.update(self.done.replayed, self.done.replayed);
+        self.progress.update(self.done.replayed, self.cohorts);
         let runs: u64 = differing.iter().flatten().map(|found| found.runs).sum();
         match differing.into_iter().flatten().next() {
             None => Ok(()),

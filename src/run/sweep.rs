@@ -1,11 +1,12 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::adapter::Adapter;
 use super::check;
 use super::cohorts::{self, CohortRows, Summary};
+use super::launches;
 use super::progress::Progress;
 use super::provenance;
 use super::rows::{self, Origin};
@@ -13,16 +14,16 @@ use super::stored::whole_cohorts;
 use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Shard, cost};
+use crate::plan::{Cohort, Plan, Shard};
 use crate::store::part::{Session, Shape, Sweep};
 use crate::store::row::{Row, STREAM_VERSION};
 use crate::store::{Settings, Store, paths};
 use crate::streams::tell;
 use crate::watch::Watch;
 
-/// Rows and core-seconds after which a part is closed.
-const PART_ROWS: u64 = 50_000;
-const PART_SECONDS: f64 = 30.0;
+/// Rows and work after which a part is closed: what a kill may cost.
+const PART_ROWS: usize = 50_000;
+const PART_TIME: Duration = Duration::from_secs(10);
 
 /// What the output directory of a plan compares and keeps.
 pub fn settings(plan: &Plan) -> Settings {
@@ -44,45 +45,69 @@ fn shape(plan: &Plan) -> Shape {
     Shape::new(format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points)
 }
 
-/// Runs what is missing of a shard and writes it to `dir`. The watch asks to end.
+/// Runs what is missing of a shard and writes it to `dir`. Where the watch asks to end, what is finished is kept and the rest
+/// dropped.
 pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch: &Watch) -> Result<Summary> {
     let started = Instant::now();
-    let launch = cohorts::at_once(plan, adapter)?;
+    // Refused before a directory is touched.
+    adapter.cohorts_at_once(plan)?;
     let store = Store::open(dir, &settings(plan), shard)?;
     let todo = missing(plan, &store, shard)?;
     let all = cohorts::runs(plan, &todo);
-    let origin = adapter.origin();
+    let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);
+    if stored > asked {
+        tell(&format!(
+            "{} holds {stored} seeds, sweep.seeds = {asked} asks for fewer: all of them stay",
+            dir.display()
+        ));
+    }
+    tell(&beginning(plan, shard, &todo, adapter));
     let mut parts = Parts {
         plan,
         store,
         shard,
         adapter,
-        session: provenance::session(plan, &origin, shard),
+        session: provenance::session(plan, &adapter.origin(), shard),
         begun: started,
-        cohorts: part_cohorts(plan, launch),
-        open: Vec::new(),
         rows: Vec::new(),
         summary: Summary::default(),
     };
-    let progress = Progress::new(all);
     let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
-    let ran = cohorts::run(plan, &todo, launch, adapter, watch, refuse, |done| {
-        parts.add(done)?;
-        let Summary { runs, checked, .. } = parts.summary;
-        progress.update(runs, checked);
-        if parts.open.len() < parts.cohorts && runs < all {
-            return Ok(());
+    let (mut progress, mut finished) = (Progress::new(all, todo.len(), watch), 0);
+    let ended = launches::run(plan, &todo, adapter, watch, refuse, |done| {
+        if let Some(done) = done {
+            finished += 1;
+            parts.add(done)?;
         }
-        parts.close()?;
-        cohorts::end_if_asked(watch, runs, all, "; what is done is kept, the same command continues")
+        progress.update(parts.summary.runs, finished);
+        if parts.is_due() { parts.close() } else { Ok(()) }
     });
-    // Of an interrupted sweep too; its own error comes first.
-    let told = parts.store.write_manifest();
-    ran?;
-    told?;
-    progress.finish();
+    drop(progress);
+    // However it ended, what is finished is kept; its own error comes first.
+    let kept = parts.close().and_then(|()| parts.store.write_manifest());
+    ended?.into_result(parts.summary.runs, all, "; what is done is kept, the same command continues")?;
+    kept?;
     parts.summary.seconds = started.elapsed().as_secs_f64();
     Ok(parts.summary)
+}
+
+/// What will be run, and where.
+fn beginning(plan: &Plan, shard: Shard, todo: &[Cohort], adapter: &dyn Adapter) -> String {
+    let own = plan.cohorts(shard);
+    let (missing, all) = (cohorts::runs(plan, todo), cohorts::runs(plan, &own));
+    let of_shard =
+        if shard == Shard::WHOLE { String::new() } else { format!(" of shard {}/{}", shard.index(), shard.of()) };
+    match missing {
+        0 => format!("all {all} runs{of_shard} are stored: nothing is missing"),
+        _ if missing == all => {
+            format!("{all} runs{of_shard} in {} cohorts on {}", todo.len(), adapter.origin().adapter)
+        }
+        _ => format!(
+            "{missing} of {all} runs{of_shard} are missing: {} cohorts on {}",
+            todo.len(),
+            adapter.origin().adapter
+        ),
+    }
 }
 
 /// Gathers cohorts into parts of the store.
@@ -94,10 +119,7 @@ struct Parts<'a> {
     session: Session,
     /// When work on the part began.
     begun: Instant,
-    /// Cohorts of a part: whole launches.
-    cohorts: usize,
-    /// What the next part holds so far: the cohorts, and their rows.
-    open: Vec<Cohort>,
+    /// What the next part holds so far, of whole cohorts.
     rows: Vec<Row>,
     summary: Summary,
 }
@@ -110,7 +132,6 @@ impl Parts<'_> {
             self.session = provenance::session(self.plan, &self.adapter.origin(), self.shard);
         }
         self.summary.add(&done);
-        self.open.push(done.cohort);
         self.rows.extend(done.rows);
         Ok(())
     }
@@ -120,14 +141,17 @@ impl Parts<'_> {
         (&row.adapter, &row.driver, &row.fingerprint) == (adapter, driver, fingerprint)
     }
 
-    /// Stores the part.
+    /// Whether there are rows or work enough to be worth a file.
+    fn is_due(&self) -> bool {
+        !self.rows.is_empty() && (self.rows.len() >= PART_ROWS || self.begun.elapsed() >= PART_TIME)
+    }
+
+    /// Stores the part. One that cannot be written is not tried again.
     fn close(&mut self) -> Result<()> {
-        self.rows.sort_by(|a, b| a.key().cmp(&b.key()));
-        self.store.write(&self.rows, &self.session, self.begun.elapsed().as_secs_f64())?;
-        self.begun = Instant::now();
-        self.open.clear();
-        self.rows.clear();
-        Ok(())
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort_by(|a, b| a.key().cmp(&b.key()));
+        let seconds = std::mem::replace(&mut self.begun, Instant::now()).elapsed().as_secs_f64();
+        self.store.write(&rows, &self.session, seconds)
     }
 }
 
@@ -137,17 +161,6 @@ fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
     let mut cohorts = plan.cohorts(shard);
     cohorts.retain(|cohort| !whole.contains(&(cohort.point, cohort.seed_index)));
     Ok(cohorts)
-}
-
-/// Cohorts of a part: whole launches, until there are rows or work enough to be worth a file.
-fn part_cohorts(plan: &Plan, launch: usize) -> usize {
-    let cost = cost(plan);
-    let points = plan.points.len() as f64;
-    let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
-    let rows: usize = trajectories.map(|trajectory| rows::rows_of(plan, trajectory)).sum();
-    let by_rows = PART_ROWS as f64 * points / rows.max(1) as f64;
-    let by_time = PART_SECONDS * points / cost.seconds_per_seed.max(1e-9);
-    (by_rows.min(by_time) as usize).max(1).next_multiple_of(launch)
 }
 
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
@@ -162,7 +175,7 @@ fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> E
     });
     let text = format!("{document:#}\n");
     match std::fs::write(&path, text) {
-        Ok(()) => Error::Mismatch(format!("{}; the part is not kept; see {}", mismatch.line(), path.display())),
+        Ok(()) => Error::Mismatch(format!("{}; the cohort is not kept; see {}", mismatch.line(), path.display())),
         Err(source) => {
             Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display()))
         }

@@ -67,17 +67,24 @@ fn shards_share_a_sweep_out() {
 
 #[test]
 fn a_sweep_ends_where_it_is_asked_to() {
-    let (plan, cpu) = (plan(), open_adapter("cpu").unwrap());
+    let long = TEXT.replace("seeds = 5", "seeds = 10000").replace("check = 2", "check = \"off\"");
+    let plan = Plan::new(Config::parse(&long, &[]).unwrap()).unwrap();
+    let cpu = open_adapter("cpu").unwrap();
     let options = SweepOptions::default();
-    let mut cohorts = 0;
-    let stopped = sweep(&plan, cpu.as_ref(), &options, |_| {
-        cohorts += 1;
-        if cohorts == 3 {
+    let (mut cohorts, mut runs) = (Vec::new(), 0);
+    let stopped = sweep(&plan, cpu.as_ref(), &options, |done| {
+        cohorts.push((done.cohort.seed_index, done.cohort.point));
+        runs += done.runs;
+        if cohorts.len() == 3 {
             options.watch.stop();
         }
         Ok(())
     });
-    assert_eq!((stopped.unwrap_err().exit_code(), cohorts), (exit::INCOMPLETE, 3));
+    let stopped = stopped.unwrap_err();
+    assert_eq!(stopped.exit_code(), exit::INCOMPLETE);
+    let message = format!("stopped after {runs} of {} runs", plan.runs());
+    assert!(stopped.to_string().starts_with(&message), "{stopped}: not {message}");
+    assert!(cohorts.len() >= 3 && cohorts.is_sorted(), "{cohorts:?}");
     let failed = sweep(&plan, cpu.as_ref(), &SweepOptions::default(), |cohort| match cohort.cohort.seed_index {
         0 => Ok(()),
         _ => Err(Error::Other("enough".into())),

@@ -18,6 +18,8 @@ mod data_files;
 mod due;
 #[cfg(unix)]
 mod interrupt;
+#[cfg(unix)]
+mod limits;
 mod plan;
 mod readers;
 mod recheck;
@@ -64,7 +66,7 @@ check = "off"
 /// Cells of a cohort of [`many_parts`].
 const CELLS: usize = 225;
 
-/// A config of many rows and little work: on one thread every cohort, of more than 25,000 rows, is a part.
+/// A config of many rows and little work: every two cohorts, of more than 25,000 rows each, are a part.
 fn many_parts(seeds: u32, noise: &str) -> String {
     let samples: Vec<usize> = (1..=CELLS).collect();
     format!(

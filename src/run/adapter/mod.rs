@@ -80,7 +80,7 @@ impl Adapter for Cpu {
     }
 
     fn cohorts_at_once(&self, _: &Plan) -> Result<usize> {
-        Ok(rayon::current_num_threads())
+        Ok(1)
     }
 
     fn executions_at_once(&self) -> usize {

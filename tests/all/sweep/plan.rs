@@ -189,10 +189,16 @@ fn sizes_beyond_memory_are_refused_with_the_memory_needed() {
     // G once in f32, and once more for each quantized pair of data and sketch.
     let output = plan(&text, &["--set", "recipe=[{name=\"fp32\"}]"]);
     refused(&output, 2, &["problem.dim", "train.model", "GiB", "512."]);
-    refused(&output, 2, &["sweep.seeds = 7"]);
+    assert!(!stderr(&output).contains("sweep.seeds"), "more seeds take no more: {}", stderr(&output));
     assert!(output.stdout.is_empty() || serde_json::from_slice::<Value>(&output.stdout).is_ok());
     refused(&place.sweep(&text, "out", &[]), 2, &["problem.dim", "train.model", "GiB"]);
     assert!(!place.path("out").exists());
     let config = place.config(&text);
     refused(&run(&["replay", &config, "--run", "0"]), 2, &["problem.dim", "GiB"]);
+    // A list of all cohorts, at 16 bytes each.
+    let noise: Vec<String> = (1..=40).map(|noise| format!("{noise}.0")).collect();
+    let many = format!("problem.noise=[{}]", noise.join(", "));
+    let output = plan(TINY, &["--set", &many, "--set", "sweep.seeds=2147483647"]);
+    refused(&output, 2, &["40 problem points", "sweep.seeds = 2147483647", "GiB"]);
+    assert!(!stderr(&output).contains("RAYON_NUM_THREADS"), "threads do not help: {}", stderr(&output));
 }

@@ -1,0 +1,243 @@
+//! The loop of every sweep: launches of cohorts run on an adapter, are checked, and are handed over with their risks as
+//! they finish.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, Builder};
+use std::time::Duration;
+
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
+
+use super::adapter::Adapter;
+use super::check::{self, Mismatch};
+use super::cohorts::{CohortRows, runs};
+use super::rows::{self, Origin};
+use crate::cpu::memory;
+use crate::error::{Error, Result};
+use crate::plan::{Cohort, CohortCost, Plan, Snapshot, cohort_cost};
+use crate::risk::CohortRisk;
+use crate::threads;
+use crate::watch::Watch;
+
+/// Core-seconds of a launch of several cohorts, and bytes of their results, so that what is lost with one and what it
+/// takes stay small.
+const LAUNCH_SECONDS: f64 = 600.0;
+const LAUNCH_BYTES: u64 = 256 << 20;
+/// Who takes the results is called at least this often.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How a loop over cohorts ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Ended {
+    /// Every cohort was handed over.
+    Finished,
+    /// The watch asked to end; so many cohorts were begun and are dropped.
+    Stopped { dropped: usize },
+}
+
+impl Ended {
+    /// [`Error::Incomplete`] where it was stopped, after `done` of `all` runs; `kept` says what becomes of those.
+    pub fn into_result(self, done: u64, all: u64, kept: &str) -> Result<()> {
+        let dropped = match self {
+            Ended::Finished => return Ok(()),
+            Ended::Stopped { dropped: 0 } => String::new(),
+            Ended::Stopped { dropped } => format!("; open cohorts dropped: {dropped}"),
+        };
+        Err(Error::Incomplete(format!("stopped after {done} of {all} runs{dropped}{kept}")))
+    }
+}
+
+/// Runs `cohorts` and hands their results to `each` as they finish, in whatever order; `each` gets `None` where nothing has
+/// finished for a moment. What `refuse` makes of a mismatch ends the loop, as does an error of the adapter: what is
+/// finished by then is still handed over. An error of `each` ends it at once.
+pub fn run(
+    plan: &Plan,
+    cohorts: &[Cohort],
+    adapter: &dyn Adapter,
+    watch: &Watch,
+    refuse: impl Fn(&Mismatch) -> Error + Sync,
+    each: impl FnMut(Option<CohortRows>) -> Result<()>,
+) -> Result<Ended> {
+    let pool = own_pool()?;
+    let launch = cohorts_of_launch(plan, adapter)?;
+    let (sender, finished) = sync_channel(rayon::current_num_threads());
+    let work = Work::new(plan, adapter, watch, refuse, Costs::new(plan, cohorts));
+    thread::scope(|scope| {
+        let (work, pool) = (&work, &pool);
+        let all = move || match pool {
+            Some(pool) => pool.install(|| work.all(cohorts.chunks(launch), &sender)),
+            None => work.all(cohorts.chunks(launch), &sender),
+        };
+        Builder::new().spawn_scoped(scope, all).map_err(|error| threads::refused(&error))?;
+        hand_over(finished, each).inspect_err(|_| work.watch.stop())
+    })?;
+    work.ended(watch)
+}
+
+/// Threads of this loop's own for a caller that is itself one of a pool: all of that pool may be waiting for such loops.
+fn own_pool() -> Result<Option<ThreadPool>> {
+    if rayon::current_thread_index().is_none() {
+        return Ok(None);
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build();
+    pool.map(Some).map_err(|error| threads::refused(&error))
+}
+
+/// What the adapter takes at once, but no more than some minutes of one CPU core and little memory.
+pub fn cohorts_of_launch(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
+    let seconds: f64 = (0..plan.points.len()).map(|point| cohort_cost(plan, point).execution).sum();
+    let by_time = LAUNCH_SECONDS * plan.points.len() as f64 / seconds.max(1e-9);
+    let by_memory = LAUNCH_BYTES / memory::results(plan).max(1);
+    Ok(adapter.cohorts_at_once(plan)?.min(by_time as usize).min(by_memory as usize).max(1))
+}
+
+/// Until all is finished and handed over. What comes after an error is dropped.
+fn hand_over(finished: Receiver<CohortRows>, mut each: impl FnMut(Option<CohortRows>) -> Result<()>) -> Result<()> {
+    loop {
+        match finished.recv_timeout(TICK) {
+            Ok(done) => each(Some(done))?,
+            Err(RecvTimeoutError::Timeout) => each(None)?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
+}
+
+/// What each cohort counts for in the whole of the work.
+struct Costs {
+    /// By problem point, in core-seconds.
+    points: Vec<CohortCost>,
+    checked: BTreeSet<u32>,
+    total: f64,
+}
+
+impl Costs {
+    fn new(plan: &Plan, cohorts: &[Cohort]) -> Costs {
+        let points = (0..plan.points.len()).map(|point| cohort_cost(plan, point)).collect();
+        let mut costs = Costs { points, checked: plan.checked_seeds(), total: 0.0 };
+        let all = |cohort: &Cohort| {
+            let CohortCost { execution, evaluation, reference } = costs.points[cohort.point];
+            execution + evaluation + if costs.is_checked(cohort) { reference } else { 0.0 }
+        };
+        costs.total = cohorts.iter().map(all).sum::<f64>().max(1e-9);
+        costs
+    }
+
+    fn is_checked(&self, cohort: &Cohort) -> bool {
+        self.checked.contains(&cohort.seed_index)
+    }
+
+    /// The share that `part` of a cohort's work is.
+    fn share(&self, cohort: &Cohort, part: fn(&CohortCost) -> f64) -> f64 {
+        part(&self.points[cohort.point]) / self.total
+    }
+}
+
+/// A launch failed, and why is noted.
+struct Failed;
+
+/// Everything to do, for the threads that do it.
+struct Work<'a, Refuse> {
+    plan: &'a Plan,
+    adapter: &'a dyn Adapter,
+    /// Stopped by the first failure too.
+    watch: Watch,
+    refuse: Refuse,
+    costs: Costs,
+    /// The first thing that went wrong.
+    failure: Mutex<Option<Error>>,
+    begun: AtomicUsize,
+    finished: AtomicUsize,
+}
+
+impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
+    fn new(plan: &'a Plan, adapter: &'a dyn Adapter, watch: &Watch, refuse: Refuse, costs: Costs) -> Self {
+        let (begun, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Work { plan, adapter, watch: watch.branch(), refuse, costs, failure: Mutex::default(), begun, finished }
+    }
+
+    fn all<'c>(&self, launches: impl Iterator<Item = &'c [Cohort]> + Send, done: &SyncSender<CohortRows>) {
+        let launch = |cohorts: &[Cohort]| self.launch(cohorts, done);
+        let mut launches = launches;
+        // Either ends at the first failure, which is noted.
+        let _ = match self.adapter.executions_at_once() {
+            1 => launches.try_for_each(launch),
+            // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
+            _ => launches.par_bridge().try_for_each(launch),
+        };
+    }
+
+    fn launch(&self, cohorts: &[Cohort], done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
+        self.noted(self.watch.ask())?;
+        self.begun.fetch_add(cohorts.len(), Ordering::Relaxed);
+        let states = self.noted(self.execute(cohorts))?;
+        // Asked anew: a device that was lost has been opened again.
+        let origin = self.adapter.origin();
+        cohorts.par_iter().zip(states).try_for_each(|(cohort, states)| {
+            let rows = self.noted(self.evaluate(*cohort, &states, &origin))?;
+            self.finished.fetch_add(1, Ordering::Relaxed);
+            send(rows, done)
+        })
+    }
+
+    fn execute(&self, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+        let share = cohorts.iter().map(|cohort| self.costs.share(cohort, |cost| cost.execution)).sum();
+        let states = self.adapter.execute(self.plan, cohorts, &self.watch.share(share))?;
+        match (states.len(), cohorts.len()) {
+            (found, wanted) if found != wanted => {
+                Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")))
+            }
+            _ => Ok(states),
+        }
+    }
+
+    fn evaluate(&self, cohort: Cohort, states: &[Snapshot], origin: &Origin) -> Result<CohortRows> {
+        let (plan, checked) = (self.plan, self.costs.is_checked(&cohort));
+        let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.evaluation));
+        let rows = if checked {
+            let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.reference));
+            check::rows(plan, cohort, states, self.adapter, origin, &watch)?.map_err(|found| (self.refuse)(&found))?
+        } else {
+            let risk = CohortRisk::watched(plan, cohort, &watch)?;
+            rows::rows(plan, cohort, &risk, states, false, origin, &watch)?
+        };
+        watch.tell(1.0);
+        Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
+    }
+
+    /// Notes the first failure, and ends the others.
+    fn noted<T>(&self, outcome: Result<T>) -> std::result::Result<T, Failed> {
+        outcome.map_err(|error| {
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.watch.stop();
+            Failed
+        })
+    }
+
+    /// After the threads are done.
+    fn ended(self, asked: &Watch) -> Result<Ended> {
+        let dropped = self.begun.into_inner() - self.finished.into_inner();
+        match self.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(Ended::Finished),
+            Some(Error::Incomplete(_)) if asked.is_stopped() => Ok(Ended::Stopped { dropped }),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// Waits while who takes the results is behind, but not idly: that one may need this thread of the pool.
+fn send(done: CohortRows, to: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
+    let mut waiting = done;
+    loop {
+        match to.try_send(waiting) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Disconnected(_)) => return Err(Failed),
+            Err(TrySendError::Full(back)) => waiting = back,
+        }
+        if rayon::yield_now() != Some(Yield::Executed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}

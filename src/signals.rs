@@ -1,0 +1,103 @@
+//! Signals that ask a long command to end.
+
+use std::io;
+use std::process;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result, exit};
+use crate::streams::tell;
+use crate::watch::Watch;
+
+/// What comes within this time of the first signal is the same request: a terminal, a shell and a batch system may each
+/// pass it on.
+const SAME: Duration = Duration::from_secs(1);
+
+/// A watch that Ctrl-C, SIGTERM and SIGHUP stop; another one, later than a second after the first, ends the process at once
+/// with the status of incomplete work. A signal that the process was started to ignore, as by nohup, stays ignored.
+///
+/// # Errors
+/// [`Error::Other`] where signals cannot be handled.
+pub fn watched() -> Result<Watch> {
+    let watch = Watch::default();
+    let asked = watch.clone();
+    let mut requests = Requests::default();
+    let outcome = on_signal(move || match requests.next(Instant::now()) {
+        Request::Stop => {
+            asked.stop();
+            tell("stopping (again to stop at once)");
+        }
+        Request::Same => {}
+        Request::StopAtOnce => process::exit(exit::INCOMPLETE.into()),
+    });
+    outcome.map_err(|error| Error::Other(format!("Ctrl-C cannot be handled: {error}")))?;
+    Ok(watch)
+}
+
+/// What signals have asked for.
+#[derive(Default)]
+struct Requests {
+    first: Option<Instant>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Request {
+    Stop,
+    Same,
+    StopAtOnce,
+}
+
+impl Requests {
+    fn next(&mut self, now: Instant) -> Request {
+        match self.first {
+            None => {
+                self.first = Some(now);
+                Request::Stop
+            }
+            Some(first) if now - first < SAME => Request::Same,
+            Some(_) => Request::StopAtOnce,
+        }
+    }
+}
+
+/// Calls `asked`, on a thread of its own, for each signal.
+#[cfg(unix)]
+fn on_signal(mut asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal)))?;
+    let wait = move || signals.forever().for_each(|_| asked());
+    std::thread::Builder::new().name("signals".into()).spawn(wait).map(|_| ())
+}
+
+/// Whether the process ignores a signal; before any handler is installed, that is what it inherited.
+#[cfg(unix)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut current = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action sigaction(2) changes nothing; where it returns 0 it has filled `current`, which is
+    // large enough for it and read only then.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), current.as_mut_ptr()) == 0
+            && current.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Calls `asked` for each Ctrl-C or Ctrl-Break.
+#[cfg(not(unix))]
+fn on_signal(asked: impl FnMut() + Send + 'static) -> io::Result<()> {
+    ctrlc::set_handler(asked).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_within_a_second_are_one_request() {
+        let (mut requests, begun) = (Requests::default(), Instant::now());
+        let mut after = |milliseconds| requests.next(begun + Duration::from_millis(milliseconds));
+        assert_eq!(after(0), Request::Stop);
+        assert_eq!([after(5), after(999)], [Request::Same, Request::Same]);
+        assert_eq!(after(1000), Request::StopAtOnce);
+    }
+}

@@ -1,0 +1,69 @@
+//! The threads of all computations.
+
+use std::fmt::Display;
+use std::thread::available_parallelism;
+
+use rayon::ThreadPoolBuilder;
+
+use crate::error::{Error, Result};
+
+/// More threads than this many times the cores are a mistake.
+const MOST_PER_CORE: usize = 4;
+/// The variable that sets their number.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
+/// Starts the threads of all computations: as many as there are cores that this process may use, by its affinity and the
+/// quota of its control group, or as many as RAYON_NUM_THREADS says.
+///
+/// # Errors
+/// [`Error::Input`] for a RAYON_NUM_THREADS that is no number, or too large; [`Error::Other`] where the threads cannot be
+/// started.
+pub fn start() -> Result<()> {
+    let cores = available_parallelism().map_or(1, usize::from);
+    let wanted = std::env::var_os(VARIABLE).map_or(String::new(), |text| text.to_string_lossy().into_owned());
+    let threads = count(&wanted, cores)?;
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| refused(&format!("{threads} threads: {error}")))
+}
+
+/// How many threads to start for what the variable holds.
+fn count(wanted: &str, cores: usize) -> Result<usize> {
+    let most = MOST_PER_CORE * cores;
+    match wanted.trim().parse() {
+        _ if wanted.trim().is_empty() => Ok(cores),
+        Ok(0) => Ok(cores),
+        Ok(threads) if threads <= most => Ok(threads),
+        _ => Err(Error::Input(format!(
+            "{VARIABLE} = {wanted:?}: allowed is a number up to {most}, {MOST_PER_CORE} times the {cores} cores, or 0 for one \
+             thread per core"
+        ))),
+    }
+}
+
+/// The error of threads that the system does not start.
+pub fn refused(reason: &dyn Display) -> Error {
+    Error::Other(format!(
+        "the system does not start a thread ({reason}): fewer of them by {VARIABLE}, or higher limits of processes \
+         (ulimit -u) and memory (ulimit -v), may help"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn the_number_of_threads_is_what_is_asked_for_or_the_cores() {
+        for (wanted, threads) in [("", 6), ("0", 6), (" 3 ", 3), ("1", 1), ("24", 24)] {
+            assert_eq!(count(wanted, 6).ok(), Some(threads), "{wanted:?}");
+        }
+        for wanted in ["abc", "-1", "2.5", "25", "100000", "99999999999999999999"] {
+            let error = count(wanted, 6).expect_err("is refused");
+            assert_eq!(error.exit_code(), crate::exit::INPUT);
+            let text = error.to_string();
+            assert!(text.contains(&format!("RAYON_NUM_THREADS = {wanted:?}")) && text.contains("up to 24"), "{text}");
+        }
+    }
+}

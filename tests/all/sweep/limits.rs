@@ -1,0 +1,65 @@
+//! Limits of memory and threads: kept to, or refused with the number and the way out.
+
+use std::process::{Command, Output};
+
+use super::{Place, TINY, refused, stderr, succeeded};
+
+/// Runs the program with these arguments under a shell's limits.
+fn limited(limits: &str, threads: Option<&str>, args: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{limits} exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_roundlaw")]).args(args);
+    match threads {
+        Some(threads) => command.env("RAYON_NUM_THREADS", threads),
+        None => command.env_remove("RAYON_NUM_THREADS"),
+    };
+    command.output().unwrap()
+}
+
+#[test]
+fn a_number_of_threads_is_a_number_and_sensible() {
+    for threads in ["abc", "100000", "-1", "1.5"] {
+        let output = limited("", Some(threads), &["formats"]);
+        refused(&output, 2, &[&format!("RAYON_NUM_THREADS = \"{threads}\""), "4 times the"]);
+        assert!(output.stdout.is_empty());
+    }
+    for threads in [None, Some(""), Some("0"), Some("1")] {
+        assert!(limited("", threads, &["formats"]).status.success(), "{threads:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_beyond_the_limit_of_the_address_space_is_refused_not_aborted() {
+    let place = Place::new();
+    // 512 MiB of G, and as much for the copy that is packed.
+    let text = TINY.replace("dim = 24", "dim = 131072").replace("model = [3, 5]", "model = [3, 1024]");
+    let config = place.config(&text.replace("seeds = 7", "seeds = 1"));
+    let out = place.path("out").display().to_string();
+    let sweep = ["sweep", &config, "--out", &out, "--adapter", "cpu", "--set", "recipe=[{name=\"a\"}]"];
+    for (limit, kilobytes) in [("-v", 1_000_000), ("-d", 900_000)] {
+        let output = limited(&format!("ulimit {limit} {kilobytes};"), Some("1"), &sweep);
+        refused(&output, 2, &["problem.dim = 131072", "train.model = 1024", "GiB", &format!("`ulimit {limit}`")]);
+        assert!(!place.path("out").exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_that_is_accepted_runs_whatever_the_limit() {
+    let place = Place::new();
+    let config = place.config(&TINY.replace("dim = 24", "dim = 20000").replace("model = [3, 5]", "model = [3, 400]"));
+    let (mut refusals, mut successes) = (0, 0);
+    for megabytes in (100..1000).step_by(60) {
+        let out = place.path(&format!("out{megabytes}")).display().to_string();
+        let args = ["sweep", &config, "--out", &out, "--adapter", "cpu", "--set", "sweep.seeds=2"];
+        let output = limited(&format!("ulimit -v {};", 1000 * megabytes), Some("2"), &args);
+        match output.status.code() {
+            Some(0) => (succeeded(&output), successes += 1).0,
+            Some(2) => (refused(&output, 2, &["GiB", "`ulimit -v`"]), refusals += 1).0,
+            // Where not even the threads start.
+            Some(1) => refused(&output, 1, &["thread", "ulimit -v"]),
+            other => panic!("{megabytes} MB: status {other:?}, {}", stderr(&output)),
+        }
+    }
+    assert!(refusals > 0 && successes > 0, "{refusals} refused, {successes} done");
+}
