@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::{self, Builder};
+use std::time::Duration;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -21,7 +25,11 @@ use crate::reference;
 use crate::risk::{CohortRisk, Truth};
 use crate::shell;
 use crate::store::row::Row;
+use crate::threads;
 use crate::watch::Watch;
+
+/// How often it is told how far the work is.
+const TICK: Duration = Duration::from_millis(250);
 
 /// Which of the stored runs are computed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +69,11 @@ pub fn recheck(stored: &Stored, runs: Runs, adapter: Option<&dyn Adapter>, watch
         dir: stored.contents.dir(),
         adapter,
         watch: watch.share(1.0 / chosen.cohorts.max(1) as f64),
-        progress: Progress::new(chosen.count, chosen.cohorts, watch),
         open: Vec::new(),
-        cohorts: 0,
         done: Rechecked { stored: chosen.of, ..Rechecked::default() },
+        compared: &Compared::default(),
     };
-    let outcome = work.all(stored, &chosen, launch);
+    let outcome = telling(&chosen, work.compared, watch, || work.all(stored, &chosen, launch))?;
     let Rechecked { replayed, .. } = work.done;
     match outcome {
         Err(Error::Incomplete(_)) if watch.is_stopped() => Err(Error::Incomplete(format!(
@@ -79,6 +86,23 @@ pub fn recheck(stored: &Stored, runs: Runs, adapter: Option<&dyn Adapter>, watch
         }
         outcome => outcome.map(|()| work.done),
     }
+}
+
+/// Does the work, and tells meanwhile how far it is.
+fn telling<T>(chosen: &Chosen, compared: &Compared, watch: &Watch, work: impl FnOnce() -> T) -> Result<T> {
+    let (working, ended) = channel::<()>();
+    let tell = move || {
+        let mut progress = Progress::new(chosen.count, chosen.cohorts, watch);
+        while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            progress.update(compared.runs.load(Ordering::Relaxed), compared.cohorts.load(Ordering::Relaxed));
+        }
+    };
+    thread::scope(|scope| {
+        Builder::new().spawn_scoped(scope, tell).map_err(|error| threads::refused(&error))?;
+        let outcome = work();
+        drop(working);
+        Ok(outcome)
+    })
 }
 
 /// Every cohort that a part holds, once.
@@ -136,18 +160,23 @@ struct Differing {
     replay: String,
 }
 
+/// How much is compared so far.
+#[derive(Default)]
+struct Compared {
+    runs: AtomicU64,
+    cohorts: AtomicUsize,
+}
+
 struct Work<'a> {
     plan: &'a Plan,
     dir: &'a Path,
     adapter: Option<&'a dyn Adapter>,
     /// Of one cohort.
     watch: Watch,
-    progress: Progress<'a>,
     /// Read and not compared yet.
     open: Vec<Group>,
-    /// Compared.
-    cohorts: usize,
     done: Rechecked,
+    compared: &'a Compared,
 }
 
 impl<'a> Work<'a> {
@@ -190,8 +219,8 @@ impl<'a> Work<'a> {
             self.done.replayed += group.rows.chunk_by(|a, b| a.run_id == b.run_id).count() as u64;
             self.done.rows += group.rows.len() as u64;
         }
-        self.cohorts += groups.len();
-        self.progress.update(self.done.replayed, self.cohorts);
+        self.compared.runs.store(self.done.replayed, Ordering::Relaxed);
+        self.compared.cohorts.fetch_add(groups.len(), Ordering::Relaxed);
         let runs: u64 = differing.iter().flatten().map(|found| found.runs).sum();
         match differing.into_iter().flatten().next() {
             None => Ok(()),
