@@ -45,10 +45,15 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
         inner = multiply(bits, scales.y);
     }
     let value = rounded(op, inner, grid_scale(op, largest), word);
-    if multiplies {
-        return rescaled(value, bits, scales.x, op.step);
+    if !multiplies {
+        return value;
     }
-    return value;
+    let found = rescaled(value, bits, scales.x, op.step);
+    // A scale is at most 1/16 too large, so only the largest element can leave f32, and the next one does not.
+    if (found.bits & MAGNITUDE) >= INFINITY && op.kind == CLASS_TWO_LEVEL && has(op, SATFINITE) {
+        return rescaled(second_largest(op, value), bits, scales.x, op.step);
+    }
+    return found;
 }
 
 // One value to the codes of `op`, scaled by 2^scale, and back.
@@ -65,10 +70,14 @@ fn rounded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     }
     // Two's complement has one zero.
     let sign = select(found.sign, 0u, has(op, OWN_SIGN) || (found.code == 0u && has(op, INTEGER)));
-    let value = sign | decoded(found.code, op, scale);
-    // A scale can take a value beyond f32.
-    let flags = found.flags | select(0u, NAN, (value & MAGNITUDE) >= INFINITY);
-    return Rounded(value, signed_code(op, sign, found.code), flags);
+    let value = decoded(found.code, op, scale);
+    let is_lost = (value & MAGNITUDE) >= INFINITY;
+    // A scale can take a value beyond f32: to 2^128, since it came from f32.
+    if is_lost && shares(op) && has(op, SATFINITE) {
+        let code = found.code - 1u;
+        return Rounded(sign | decoded(code, op, scale), signed_code(op, sign, code), found.flags | SATURATED);
+    }
+    return Rounded(sign | value, signed_code(op, sign, found.code), found.flags | select(0u, NAN, is_lost));
 }
 
 // The code of one value, scaled by 2^scale; `word` decides a random rounding.

@@ -43,6 +43,12 @@ fn saturated(op: QuantOp, sign: u32) -> Coded {
     return Coded(limit(op, sign), sign, SATURATED);
 }
 
+// The float before `largest`, which is the largest of its format.
+fn second_largest(op: QuantOp, largest: Rounded) -> Rounded {
+    let bits = (largest.bits & SIGN) | decoded(op.max_code - 1u, op, 0);
+    return Rounded(bits, largest.code - 1u, largest.flags | SATURATED);
+}
+
 // What lies beyond the largest value.
 fn beyond(op: QuantOp, sign: u32) -> Coded {
     if !has(op, OVERFLOWS) {

@@ -85,6 +85,8 @@ pub mod config;
 #[doc(hidden)]
 pub mod cpu;
 #[doc(hidden)]
+pub mod decimal;
+#[doc(hidden)]
 pub mod error;
 #[doc(hidden)]
 pub mod files;

@@ -69,7 +69,7 @@ pub struct Tensor {
 pub fn quantize(values: &[f32], format: &str, options: &QuantizeOptions) -> Result<Tensor> {
     let table = table(format)?;
     let scale_is_given = table.contains_key("tensor_scale");
-    let quantizer = quantizer(Keys::new("", table))?;
+    let quantizer = quantizer(Keys::of("", table))?;
     let input: Vec<u32> = values.iter().map(|x| x.to_bits()).collect();
     let columns = options.columns.unwrap_or(input.len().max(1));
     let job = Job::new(&quantizer, scale_is_given, &input, columns)?;

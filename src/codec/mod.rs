@@ -20,7 +20,7 @@ pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, r
 use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;
 use product::{multiply, rescaled};
-use special::{admitted, beyond, encoded_nan, not_a_number, signed};
+use special::{admitted, beyond, encoded_nan, not_a_number, second_largest, signed};
 
 pub const SATURATED: u32 = 1;
 pub const UNDERFLOWED: u32 = 2;
@@ -68,7 +68,13 @@ pub fn quantize(op: &QuantOp, bits: u32, largest: u32, word: u32) -> Rounded {
         }
         class::TWO_LEVEL => {
             let (block, inverse) = scale::two_level(largest, op);
-            rescaled(rounded(op, multiply(bits, inverse), 0, word), bits, block, op.step)
+            let inner = rounded(op, multiply(bits, inverse), 0, word);
+            let found = rescaled(inner, bits, block, op.step);
+            // A scale is at most 1/16 too large, so only the largest element can leave f32, and the next one does not.
+            match found.bits & MAGNITUDE {
+                INFINITY.. if op.has(policy::SATFINITE) => rescaled(second_largest(op, inner), bits, block, op.step),
+                _ => found,
+            }
         }
         _ => rounded(op, bits, 0, word),
     }
@@ -88,10 +94,18 @@ fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     }
     // Two's complement has one zero.
     let sign = if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::INTEGER) { 0 } else { sign };
-    let value = sign | decoded(code, op, scale);
-    // A scale can take a value beyond f32.
+    let value = decoded(code, op, scale);
+    // A scale can take a value beyond f32: to 2^128, since it came from f32.
+    if value & MAGNITUDE >= INFINITY && op.shares() && op.has(policy::SATFINITE) {
+        let code = code - 1;
+        return Rounded {
+            bits: sign | decoded(code, op, scale),
+            code: signed(op, sign, code),
+            flags: flags | SATURATED,
+        };
+    }
     let lost = if value & MAGNITUDE >= INFINITY { NAN } else { 0 };
-    Rounded { bits: value, code: signed(op, sign, code), flags: flags | lost }
+    Rounded { bits: sign | value, code: signed(op, sign, code), flags: flags | lost }
 }
 
 /// The code of one value, scaled by 2^scale; `word` decides a random rounding.

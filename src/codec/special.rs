@@ -1,7 +1,7 @@
 //! What is not a number, what lies beyond the largest one, and the signs of codes. Twin of shaders/special.wgsl.
 
 use super::bits::{INFINITY, LARGEST, MAGNITUDE, QUIET, SIGN, SMALLEST_NORMAL};
-use super::{Coded, INFINITE, NAN, Rounded, SATURATED};
+use super::{Coded, INFINITE, NAN, Rounded, SATURATED, decoded};
 use crate::format::direction::{DOWN, TOWARD_ZERO, UP};
 use crate::format::{NO_CODE, QuantOp, Specials, policy};
 
@@ -43,6 +43,12 @@ pub(super) fn signed(op: &QuantOp, sign: u32, code: u32) -> u32 {
 /// The largest value of that sign.
 pub(super) fn saturated(op: &QuantOp, sign: u32) -> Coded {
     Coded { code: limit(op, sign), sign, flags: SATURATED }
+}
+
+/// The float before `largest`, which is the largest of its format.
+pub(super) fn second_largest(op: &QuantOp, largest: Rounded) -> Rounded {
+    let bits = largest.bits & SIGN | decoded(op.max_code - 1, op, 0);
+    Rounded { bits, code: largest.code - 1, flags: largest.flags | SATURATED }
 }
 
 /// What lies beyond the largest value.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
-use crate::run::stored::{self, Stored};
+use crate::run::stored::Stored;
 use crate::store;
 use crate::store::row::Row;
 use crate::streams::{print, tell};
@@ -99,7 +99,7 @@ fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
             continue;
         };
         compared += 1;
-        if let Some(differences) = stored::differences(have, row) {
+        if let Some(differences) = store::differences(have, row) {
             return Err(Error::Mismatch(format!("{place}: the stored row differs from the reference: {differences}")));
         }
         tell(&format!("{place}: stored row agrees in every bit"));

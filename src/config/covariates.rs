@@ -2,11 +2,9 @@
 
 use std::path::Path;
 
-use toml::Value;
-
 use super::MAX_DIM;
 use super::input::input;
-use super::keys::{Keys, boolean, number, word};
+use super::item::Item;
 use crate::error::{Error, Result};
 use crate::npy::MAX_MAGNITUDE;
 use crate::problem::Covariates;
@@ -20,17 +18,15 @@ pub(super) enum Order {
 }
 
 /// Reads `{ path, labels, order, held_out, standardize }`.
-pub(super) fn covariates(mut keys: Keys, base: &Path) -> Result<Covariates> {
+pub(super) fn covariates(item: &Item, base: &Path) -> Result<Covariates> {
+    let mut keys = item.clone().table()?;
+    keys.know(&["path", "labels", "order", "held_out", "standardize", "path_hash", "labels_hash"])?;
+    let (path, labels_path) = (keys.key("path"), keys.key("labels"));
     let x = input(&mut keys, "path", "path_hash", base)?;
     let labels = input(&mut keys, "labels", "labels_hash", base)?;
-    let order = keys.take("order").unwrap_or(Value::from("file"));
-    let permuted = word::<Order>(&keys.path("order"), &order)? == Order::Permuted;
-    let held_out = keys.take("held_out").unwrap_or(Value::from(0.1));
-    let held_out = number(&keys.path("held_out"), &held_out, 0.001, 0.9)?;
-    let standardize = keys.take("standardize").unwrap_or(Value::from(false));
-    let standardize = boolean(&keys.path("standardize"), &standardize)?;
-    let (path, labels_path) = (keys.path("path"), keys.path("labels"));
-    keys.finish(&["path", "labels", "order", "held_out", "standardize", "path_hash", "labels_hash"])?;
+    let permuted = keys.take_or("order", "file").word::<Order>()? == Order::Permuted;
+    let held_out = keys.take_or("held_out", 0.1).number(0.001, 0.9)?;
+    let standardize = keys.take_or("standardize", false).boolean()?;
     let &[rows, dim] = x.shape.as_slice() else {
         return Err(Error::Input(format!(
             "{path}: {} has shape {:?}: allowed are two dimensions, rows and columns",

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use toml::Value;
-
-use super::keys::{Keys, bad};
+use super::keys::Keys;
 use crate::error::{Error, Result};
 use crate::npy::Npy;
 use crate::problem::Input;
@@ -12,16 +10,16 @@ use crate::problem::Input;
 /// Reads the file that `key` names, relative to the config's directory; a `hash` beside it must be the file's.
 pub(super) fn input(keys: &mut Keys, key: &str, hash: &str, base: &Path) -> Result<Input> {
     const ALLOWED: &str = "the path of a .npy file";
-    let name = keys.path(key);
-    let value = keys.required(key, ALLOWED)?;
+    let item = keys.required(key, ALLOWED)?;
+    let name = item.key();
     let stored = match keys.take(hash) {
         None => None,
-        Some(Value::String(stored)) => Some(stored),
-        Some(other) => return Err(bad(&keys.path(hash), &other, "the file's hash as `sweep` stores it")),
+        Some(stored) => match stored.as_str() {
+            Some(stored) => Some(stored.to_owned()),
+            None => return Err(stored.bad("the file's hash as `sweep` stores it")),
+        },
     };
-    let Some(path) = value.as_str().filter(|path| !path.is_empty()) else {
-        return Err(bad(&name, &value, ALLOWED));
-    };
+    let path = item.as_str().filter(|path| !path.is_empty()).ok_or_else(|| item.bad(ALLOWED))?;
     let path = base.join(path);
     let path = std::path::absolute(&path).unwrap_or(path);
     if path.to_str().is_none() {

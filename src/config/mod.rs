@@ -4,7 +4,9 @@
 mod covariates;
 mod input;
 pub mod inputs;
+mod item;
 pub mod keys;
+mod places;
 mod problem;
 pub mod quantizer;
 mod recipe;
@@ -15,9 +17,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use toml::Table;
-
-use self::keys::Keys;
+use self::places::Places;
 use crate::error::{Error, Result};
 use crate::format::Spec;
 use crate::problem::Problem;
@@ -44,6 +44,7 @@ pub struct Config {
     pub(crate) train: Train,
     pub(crate) recipes: Vec<Recipe>,
     pub(crate) sweep: Sweep,
+    pub(crate) places: Places,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -159,10 +160,10 @@ impl Config {
     pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
         let text = read_text(path)
             .map_err(|e| Error::Input(one_line(&format!("config {} cannot be read: {e}", path.display()))))?;
-        Config::parse_in(path.parent().unwrap_or(Path::new("")), &text, overrides)
+        Config::parse_in(path, &text, overrides)
     }
 
-    /// [`Config::load`] from a text; paths are relative to the current directory.
+    /// [`Config::load`] from a text, which messages call `config`; paths are relative to the current directory.
     ///
     /// # Examples
     /// ```
@@ -177,12 +178,13 @@ impl Config {
     /// assert_eq!(config.recipe_names().collect::<Vec<_>>(), ["fp32", "mxfp4 features"]);
     /// assert_eq!(config.seeds(), 3);
     ///
-    /// let error = Config::parse(text, &["train.modell=8".into()]).unwrap_err();
-    /// assert!(error.to_string().starts_with("train.modell is no known key: allowed are"), "{error}");
+    /// let error = Config::parse("problem = { dims = 100 }", &[]).unwrap_err().to_string();
+    /// assert!(error.starts_with("config, line 1: problem.dims is no known key: allowed are dim, "), "{error}");
+    /// assert!(error.ends_with("did you mean dim?"), "{error}");
     /// # Ok::<(), roundlaw::Error>(())
     /// ```
     pub fn parse(text: &str, overrides: &[String]) -> Result<Config> {
-        Config::parse_in(Path::new(""), text, overrides)
+        Config::parse_in(Path::new("config"), text, overrides)
     }
 
     /// Names of the recipes, in the order of the config.
@@ -216,29 +218,34 @@ impl Config {
         &self.sweep
     }
 
-    /// Parses a config after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
-    pub(crate) fn parse_in(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
-        Config::read(base, text, overrides).map_err(|error| match error {
+    /// Parses the text of `file` after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
+    pub(crate) fn parse_in(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+        Config::read(file, text, overrides).map_err(|error| match error {
             Error::Input(message) => Error::Input(one_line(&message)),
             other => other,
         })
     }
 
-    fn read(base: &Path, text: &str, overrides: &[String]) -> Result<Config> {
-        let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            Error::Input(format!("config, line {line}: {}", e.message()))
-        })?;
+    fn read(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
+        let base = file.parent().unwrap_or(Path::new(""));
+        let mut root = item::parse(&file.display().to_string(), text)?;
         for item in overrides {
-            crate::config::keys::set(&mut table, item)?;
+            root.set(item)?;
         }
-        let mut root = Keys::new("", table);
-        let problems = problem::problems(root.table("problem")?, base)?;
-        let recipes = recipe::recipes(root.take("recipe"))?;
-        let train = train::train(root.table("train")?, &problems)?;
-        let sweep = train::sweep(root.table("sweep")?)?;
-        root.finish(&["problem", "train", "recipe", "sweep"])?;
-        Ok(Config { problems, train, recipes, sweep })
+        root.know(&["problem", "train", "recipe", "sweep"])?;
+        let mut places = Places::default();
+        let [problem, train, sweep] =
+            ["problem", "train", "sweep"].map(|key| root.section(key).inspect(|section| places.add_all(section)));
+        let problems = problem::problems(problem?, base, &places)?;
+        let recipes = recipe::recipes(&mut root, &mut places)?;
+        let train = train::train(train?, &problems, &places.key("problem.dim"))?;
+        let sweep = train::sweep(sweep?)?;
+        Ok(Config { problems, train, recipes, sweep, places })
+    }
+
+    /// How a message about the key of this dotted name begins: where it stands, and the name.
+    pub(crate) fn key(&self, name: &str) -> String {
+        self.places.key(name)
     }
 }
 

@@ -1,58 +1,68 @@
 //! The `[[recipe]]` tables: a number format or a law per site.
 
-use toml::{Table, Value};
-
+use super::item::{Item, Node};
+use super::keys::Keys;
+use super::places::Places;
 use super::quantizer::{options, quantizer};
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
-use crate::config::keys::{Keys, bad};
 use crate::error::{Error, Result};
-use crate::format::{LAW_OPTIONS, LawOptions, Layout, Spec};
+use crate::format::{FORMAT_OPTIONS, LAW_OPTIONS, LawOptions, Layout, Spec};
 use crate::site::{PerSite, Site};
 
-pub(super) fn recipes(value: Option<Value>) -> Result<Vec<Recipe>> {
-    let list = match value {
-        Some(Value::Array(list)) => list,
-        Some(other) => return Err(bad("recipe", &other, "[[recipe]] tables, each with a name")),
-        None => return Err(Error::Input("recipe is missing: at least one [[recipe]] with a name".into())),
+pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe>> {
+    let item = root.required("recipe", "at least one [[recipe]] with a name")?;
+    let key = item.key();
+    let list = match item.node {
+        Node::List(list) => list,
+        _ => return Err(item.bad("[[recipe]] tables, each with a name")),
     };
     if list.len() > MAX_RECIPES {
-        return Err(Error::Input(format!("recipe stands {} times: allowed are up to {MAX_RECIPES}", list.len())));
+        return Err(Error::Input(format!("{key} stands {} times: allowed are up to {MAX_RECIPES}", list.len())));
     }
+    let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
+    let known: Vec<&str> = std::iter::once("name").chain(Site::ALL.iter().map(|site| site.name())).collect();
     let mut recipes: Vec<Recipe> = Vec::new();
     for item in list {
-        let mut keys = Keys::from_value("recipe", item)?;
-        let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
-        let name = match keys.required("name", &allowed)? {
-            Value::String(name) if !name.trim().is_empty() && name.chars().count() <= MAX_NAME => name,
-            other => return Err(bad("recipe.name", &other, &allowed)),
-        };
-        if recipes.iter().any(|recipe| recipe.name == name) {
-            return Err(Error::Input(format!("recipe.name = {name:?} stands twice: names must differ")));
+        let mut keys = item.called("recipe").table()?;
+        keys.know(&known)?;
+        let name = keys.required("name", &allowed)?;
+        let is_name = |name: &&str| !name.trim().is_empty() && name.chars().count() <= MAX_NAME;
+        let text = name.as_str().filter(is_name).ok_or_else(|| name.bad(&allowed))?.to_owned();
+        if recipes.iter().any(|recipe| recipe.name == text) {
+            return Err(Error::Input(format!("{} = {name} stands twice: names must differ", name.key())));
         }
         let mut sites = PerSite::default();
         for site in Site::ALL {
-            if let Some(value) = keys.take(site.name()) {
-                sites[site] = spec(&format!("recipe {name:?}, {}", site.name()), site, value)?;
+            if let Some(item) = keys.take(site.name()) {
+                let item = item.called(&format!("recipe {text:?}, {}", site.name()));
+                places.add(&item);
+                sites[site] = spec(site, item)?;
             }
         }
-        let mut allowed = vec!["name"];
-        allowed.extend(Site::ALL.iter().map(|site| site.name()));
-        keys.finish(&allowed)?;
-        recipes.push(Recipe { name, sites });
+        recipes.push(Recipe { name: text, sites });
     }
     if recipes.is_empty() {
-        return Err(Error::Input("recipe is empty: at least one [[recipe]] with a name".into()));
+        return Err(Error::Input(format!("{key} is empty: at least one [[recipe]] with a name")));
     }
     Ok(recipes)
 }
 
-fn spec(key: &str, site: Site, value: Value) -> Result<Option<Spec>> {
-    let value = match value {
-        Value::String(name) => Value::Table(Table::from_iter([("format".to_string(), Value::String(name))])),
-        other => other,
+fn spec(site: Site, item: Item) -> Result<Option<Spec>> {
+    // A text alone is the name of a format.
+    let keys = match item.as_str() {
+        Some(_) => Keys::new(item.place.clone(), vec![("format".into(), item.clone())]).called(&item.name),
+        None => item.table()?,
     };
-    let keys = Keys::from_value(key, value)?;
     if !keys.has("noise") {
+        if !keys.has("format") {
+            keys.know(
+                &FORMAT_OPTIONS
+                    .iter()
+                    .map(|row| row.name)
+                    .chain(LAW_OPTIONS.iter().map(|row| row.name))
+                    .collect::<Vec<_>>(),
+            )?;
+        }
         return number_format(keys);
     }
     let mut law = LawOptions::new(site.is_scalar());
@@ -61,11 +71,11 @@ fn spec(key: &str, site: Site, value: Value) -> Result<Option<Spec>> {
 }
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {
-    let path = keys.path("format");
+    let key = keys.key("format");
     let quantizer = quantizer(keys)?;
     if !quantizer.format.has_zero() {
         return Err(Error::Input(format!(
-            "{path} = \"{}\": allowed at a site are formats with a zero; `roundlaw quantize` knows this one",
+            "{key} = \"{}\": allowed at a site are formats with a zero; `roundlaw quantize` knows this one",
             quantizer.format.name
         )));
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::csv::csv_text;
-pub use self::temporary::{Temporary, is_temporary, is_temporary_of};
+pub use self::temporary::{Temporary, is_temporary, remove_left_over};
 use crate::error::{Error, Result};
 use crate::streams::stdout_as_file;
 
@@ -16,7 +16,7 @@ use crate::streams::stdout_as_file;
 const LINKS: u32 = 40;
 
 /// Writes a file through a temporary one beside it, so that a reader or a crash never meets half of it. `tag` names the
-/// writer, for [`is_temporary_of`].
+/// writer, for [`remove_left_over`].
 ///
 /// A link is followed and stays one; a file that is replaced keeps its permissions; what is no regular file, as a pipe
 /// or a device, is written to.

@@ -89,8 +89,21 @@ pub fn is_temporary(name: &str) -> bool {
     name.starts_with('.') && name.ends_with(ENDING)
 }
 
+/// Removes what the writer called `tag` left half written in a directory, which no process of that name may be writing
+/// at this moment.
+pub fn remove_left_over(dir: &Path, tag: &str) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(Error::io(dir))? {
+        let path = entry.map_err(Error::io(dir))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if is_temporary_of(&name, tag) {
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether the writer called `tag` left a file of this name half written.
-pub fn is_temporary_of(name: &str, tag: &str) -> bool {
+fn is_temporary_of(name: &str, tag: &str) -> bool {
     let number = || name.strip_prefix('.')?.strip_prefix(tag)?.strip_prefix('.')?.strip_suffix(ENDING);
     number().is_some_and(|number| number.parse::<u32>().is_ok())
 }

@@ -77,7 +77,7 @@ impl Plan {
     pub fn new(config: Config) -> Result<Plan> {
         refuse_many(&config)?;
         let cells = cells(&config);
-        let block = block_length(&config.train.batches)?;
+        let block = block_length(&config)?;
         let (mut points, mut first, mut tails) = (Vec::new(), 0, Tails::default());
         for own in cells.chunk_by(|a, b| a.problem == b.problem) {
             let tail = tails.of(&config.problems[own[0].problem]);
@@ -102,7 +102,7 @@ impl Plan {
     /// The same plan with blocks of about `samples`; results do not depend on it.
     #[doc(hidden)]
     pub fn with_block(mut self, samples: u64) -> Result<Plan> {
-        let unit = lcm_of(&self.config.train.batches)?;
+        let unit = lcm_of(&self.config)?;
         for point in &mut self.points {
             point.block = samples.div_ceil(unit).max(1) * unit;
         }
@@ -142,15 +142,16 @@ pub fn lcm(a: u64, b: u64) -> u64 {
     a / gcd(a, b) * b
 }
 
-fn lcm_of(batches: &[u32]) -> Result<u64> {
+fn lcm_of(config: &Config) -> Result<u64> {
     let mut all = 1;
     let mut previous = 1;
-    for &batch in batches {
+    for &batch in &config.train.batches {
         all = lcm(all, batch.into());
         if all > MAX_LCM {
             return Err(Error::Input(format!(
-                "train.batch holds {previous} and {batch}: the least common multiple of all batches is {all}, \
-                 allowed is up to {MAX_LCM}"
+                "{} holds {previous} and {batch}: the least common multiple of all batches is {all}, \
+                 allowed is up to {MAX_LCM}",
+                config.key("train.batch")
             )));
         }
         previous = batch;
@@ -158,7 +159,7 @@ fn lcm_of(batches: &[u32]) -> Result<u64> {
     Ok(all)
 }
 
-fn block_length(batches: &[u32]) -> Result<u64> {
-    let lcm = lcm_of(batches)?;
+fn block_length(config: &Config) -> Result<u64> {
+    let lcm = lcm_of(config)?;
     Ok(BLOCK.max(MAX_BATCH.into()).div_ceil(lcm) * lcm)
 }

@@ -31,9 +31,15 @@ impl Shard {
     /// # Errors
     /// [`Error::Input`] for anything else.
     pub fn parse(text: &str) -> Result<Shard> {
-        let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
-        let (index, of) = parsed.ok_or_else(|| Error::Input(format!("shard {text}: allowed is i/n with i < n")))?;
+        let (index, of) =
+            numbers(text, "/").ok_or_else(|| Error::Input(format!("shard {text}: allowed is i/n with i < n")))?;
         Shard::new(index, of)
+    }
+
+    /// The shard that a file's name stands for, as [`Shard`] displays.
+    pub fn named(text: &str) -> Option<Shard> {
+        let (index, of) = numbers(text, "-of-")?;
+        Shard::new(index, of).ok()
     }
 
     /// Its number, from 0.
@@ -50,6 +56,26 @@ impl Shard {
     pub const fn has(self, seed_index: u32) -> bool {
         seed_index % self.of == self.index
     }
+
+    /// Whether a seed index may belong to both: `i/n` and `j/m` share one where i and j are equal modulo the greatest
+    /// common divisor of n and m.
+    pub const fn overlaps(self, other: Shard) -> bool {
+        let (mut gcd, mut rest) = (self.of, other.of);
+        while rest > 0 {
+            (gcd, rest) = (rest, gcd % rest);
+        }
+        self.index % gcd == other.index % gcd
+    }
+
+    /// As it is asked for: `0/1`.
+    pub fn asked(self) -> String {
+        format!("{}/{}", self.index, self.of)
+    }
+}
+
+fn numbers(text: &str, between: &str) -> Option<(u32, u32)> {
+    let (index, of) = text.split_once(between)?;
+    Some((index.parse().ok()?, of.parse().ok()?))
 }
 
 /// As in the names of files: `0-of-1`.
@@ -62,6 +88,18 @@ impl fmt::Display for Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shards_overlap_where_a_seed_is_in_both() {
+        let shards: Vec<Shard> =
+            (1..9).flat_map(|of| (0..of).map(move |index| Shard::new(index, of).unwrap())).collect();
+        for (a, b) in shards.iter().flat_map(|a| shards.iter().map(move |b| (*a, *b))) {
+            let shared = (0..a.of() * b.of()).any(|seed| a.has(seed) && b.has(seed));
+            assert_eq!(a.overlaps(b), shared, "{} and {}", a.asked(), b.asked());
+        }
+        assert_eq!(Shard::named(&shards[5].to_string()), Some(shards[5]));
+        assert_eq!((Shard::named("0-of-1.2"), Shard::named("1-of-1"), Shard::named("0/1")), (None, None, None));
+    }
 
     #[test]
     fn a_shard_is_one_of_as_many_as_there_are() {

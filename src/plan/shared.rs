@@ -123,8 +123,8 @@ impl Known {
         let feature = feature(point, cell.model, ops);
         if feature.scale < libm::ldexp(1.0, -48) as f32 {
             return Err(Error::Input(format!(
-                "recipe {:?}, data.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
-                config.recipes[cell.recipe].name,
+                "{}.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
+                config.key(&format!("recipe {:?}, data", config.recipes[cell.recipe].name)),
                 libm::ldexp(1.0, data.unit),
                 cell.model
             )));

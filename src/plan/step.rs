@@ -69,9 +69,12 @@ impl StepSize {
         let halvings = ((updates - 1.0) / f64::from(stage)).floor() as i32;
         if libm::ldexp(step, -halvings) < libm::ldexp(1.0, -48) {
             return Err(Error::Input(format!(
-                "train.step_size = {}: with batch {} and {} samples the last step over the batch is below 2^-48; \
+                "{} = {:?}: with batch {} and {} samples the last step over the batch is below 2^-48; \
                  allowed are larger steps, smaller batches or fewer samples",
-                cell.step_size, cell.batch, cell.samples
+                config.key("train.step_size"),
+                cell.step_size,
+                cell.batch,
+                cell.samples
             )));
         }
         Ok(StepSize { first: step as f32, stage })

@@ -17,7 +17,6 @@ pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, lead
 pub use target::{target, total};
 
 use self::target::largest_deviation;
-use crate::error::{Error, Result};
 use crate::site::Grids;
 
 /// One problem point.
@@ -170,30 +169,38 @@ impl Problem {
     }
 }
 
-/// Refuses a problem whose numbers leave the range of the arithmetic; noise and sketch do not matter.
-pub fn check(problem: &Problem) -> Result<()> {
+/// Refuses a problem whose numbers leave the range of the arithmetic: by the key, and what is wrong with it. Noise and
+/// sketch do not matter.
+pub fn check(problem: &Problem) -> std::result::Result<(), (&'static str, String)> {
     let TailVariance { features, label } = tail(problem);
     if !features.is_finite() || !label.is_finite() {
-        return Err(Error::Input(
-            "problem.tail = \"closed\" needs a tail with a finite sum: allowed are power and logarithmic spectra of exponent \
+        return Err((
+            "problem.tail",
+            " = \"closed\" needs a tail with a finite sum: allowed are power and logarithmic spectra of exponent \
              above 1, exponential ones of rate above 0, and source targets of exponent above 1"
                 .into(),
         ));
     }
     let deviation = features.max(label).sqrt();
     if deviation > libm::ldexp(1.0, 20) {
-        return Err(Error::Input(format!(
-            "problem.tail = \"closed\": with this spectrum and target the tail has the standard deviation {deviation:e}, allowed \
-             is up to 2^20: a larger exponent or rate"
-        )));
+        return Err((
+            "problem.tail",
+            format!(
+                " = \"closed\": with this spectrum and target the tail has the standard deviation {deviation:e}, allowed is \
+                 up to 2^20: a larger exponent or rate"
+            ),
+        ));
     }
     if let Target::Source { exponent } = problem.target {
         let largest = largest_deviation(problem, exponent);
         if largest > libm::ldexp(1.0, 20) {
-            return Err(Error::Input(format!(
-                "problem.target.exponent = {exponent}: with this spectrum the largest entry of w* has the standard deviation \
-                 {largest:e}, allowed is up to 2^20: a larger exponent, a flatter spectrum or a smaller problem.dim"
-            )));
+            return Err((
+                "problem.target",
+                format!(
+                    ".exponent = {exponent}: with this spectrum the largest entry of w* has the standard deviation \
+                     {largest:e}, allowed is up to 2^20: a larger exponent, a flatter spectrum or a smaller problem.dim"
+                ),
+            ));
         }
     }
     Ok(())

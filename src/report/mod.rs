@@ -33,9 +33,12 @@ pub use self::settings::{PanelSettings, STEP_SIZE};
 use self::totals::Totals;
 pub use self::variables::{Axis, RiskKind};
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{remove_left_over, write_whole};
 use crate::store::row::Row;
 use crate::store::{self, MeasuredSpectrum, paths};
+
+/// Names the writer of a report in its temporary files; there is one at a time, who holds the lock of the report.
+const TAG: &str = "report";
 
 /// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
 /// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run
@@ -63,6 +66,9 @@ pub fn write(
     let spectra = store::spectra(dir)?;
     let figures = dir.join(paths::FIGURES);
     fs::create_dir_all(&figures).map_err(Error::io(&figures))?;
+    for dir in [dir, &figures] {
+        remove_left_over(dir, TAG)?;
+    }
 
     let panels = panels::panels(&cells);
     let page = paths::report(dir);
@@ -127,7 +133,6 @@ pub fn panels(rows: impl IntoIterator<Item = Result<Row>>) -> Result<Vec<Panel>>
     Ok(panels::panels(&cells))
 }
 
-/// The report has one writer at a time: its lock is held.
 fn replace(path: &Path, text: &str) -> Result<()> {
-    write_whole(path, "report", |file| file.write_all(text.as_bytes()).map_err(Error::io(path)))
+    write_whole(path, TAG, |file| file.write_all(text.as_bytes()).map_err(Error::io(path)))
 }

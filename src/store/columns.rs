@@ -237,10 +237,15 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     columns
 });
 
-/// The columns in which two rows differ that are to be the same, whatever computed them: their names, and both values.
-pub fn differences<'a>(a: &'a Row, b: &'a Row) -> impl Iterator<Item = (&'static str, Value<'a>, Value<'a>)> {
+/// In which columns a stored row differs from one computed again, and how: in settings, results and risks. `None` where
+/// every bit agrees.
+pub fn differences(stored: &Row, computed: &Row) -> Option<String> {
     let compared = COLUMNS.iter().filter(|c| matches!(c.kind, Kind::Setting | Kind::Result | Kind::Evaluated));
-    compared.map(|c| (c.name(), c.get(a), c.get(b))).filter(|(_, a, b)| !a.is_same(b))
+    let values = compared.map(|c| (c.name(), c.get(stored), c.get(computed)));
+    let differing = values.filter(|(_, stored, computed)| !stored.is_same(computed));
+    let texts: Vec<String> =
+        differing.map(|(name, stored, computed)| format!("{name} is {stored}, not {computed}")).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// The risks of a row by their columns, those that it has not as `None`.

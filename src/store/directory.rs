@@ -10,8 +10,11 @@ use crate::error::{Error, Result};
 /// Names in a directory that are text; ours all are.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(dir).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Error::Input(format!("{}: no such directory; name the one that a run wrote", dir.display()))
+        ErrorKind::NotFound => {
+            Error::Input(format!("{}: no such directory; name the one that a sweep wrote", dir.display()))
+        }
+        ErrorKind::NotADirectory => {
+            Error::Input(format!("{}: no directory but a file; name the directory that a sweep wrote", dir.display()))
         }
         _ => Error::io(dir)(e),
     })?;
@@ -27,11 +30,13 @@ pub fn refuse_foreign(dir: &Path, config_toml: &str) -> Result<()> {
     // Listed before the manifest is looked for: a shard may open the directory at this moment.
     let names = names(dir)?;
     let is_own_config = || fs::read_to_string(paths::config(dir)).is_ok_and(|text| body(&text) == body(config_toml));
-    let foreign = |name: &String| !paths::is_ours(name) || paths::config(dir).ends_with(name) && !is_own_config();
+    let foreign = |name: &String| {
+        !paths::is_ours(name) && !paths::is_anywhere(name) || paths::config(dir).ends_with(name) && !is_own_config()
+    };
     match names.iter().find(|name| foreign(name)) {
         Some(name) if !paths::manifest(dir).exists() && !has_older_parts(dir)? && parts(dir)?.is_empty() => {
             Err(Error::Corrupt(format!(
-                "{}: foreign directory, it holds {name} and no {}; use an empty one",
+                "{}: foreign directory, it holds {name} and no {}; use an empty or a new one, or move {name} away",
                 dir.display(),
                 paths::MANIFEST
             )))

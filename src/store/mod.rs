@@ -4,6 +4,7 @@ mod columns;
 mod contents;
 mod digest;
 mod directory;
+mod heartbeat;
 mod locks;
 mod manifest;
 mod merge;
@@ -12,7 +13,7 @@ pub mod paths;
 pub mod row;
 mod spectra;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,13 +21,14 @@ pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;
-use self::directory::{names, refuse_foreign};
+use self::directory::refuse_foreign;
+pub use self::locks::Lock;
 pub use self::merge::Rows;
 use self::part::{Claim, Header, Session, Sweep, Work};
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
-use crate::files::{is_temporary_of, write_whole};
+use crate::files::{remove_left_over, write_whole};
 use crate::plan::Shard;
 
 /// What a command is about to run.
@@ -46,7 +48,7 @@ pub struct Store {
     shard: Shard,
     sweep: Sweep,
     contents: Contents,
-    _lock: File,
+    lock: Lock,
 }
 
 impl Store {
@@ -62,10 +64,10 @@ impl Store {
             Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
         })?;
         refuse_foreign(dir, &settings.config_toml)?;
-        let _lock = locks::lock_shard(&paths::shard_lock(dir, shard))?;
-        remove_stale(dir, shard)?;
+        let lock = locks::lock_shard(dir, shard)?;
+        remove_left_over(dir, &shard.to_string())?;
         let contents = Contents::open(dir)?;
-        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, _lock };
+        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, lock };
         store.begin(settings)?;
         let rows = paths::rows(dir);
         fs::create_dir_all(&rows).map_err(Error::io(&rows))?;
@@ -79,6 +81,7 @@ impl Store {
 
     /// Writes a part of whole cohorts from their rows, in ascending order of (run_id, seen, output), all of one session.
     pub fn write(&mut self, rows: &[Row], session: &Session, seconds: f64) -> Result<()> {
+        self.lock.check()?;
         let broken = |what: String| Error::Other(format!("{}: a part was not written: {what}", self.dir.display()));
         if let Some(pair) = rows.windows(2).find(|pair| pair[0].key() >= pair[1].key()) {
             return Err(broken(format!("the rows of run {} are out of order", pair[1].run_id)));
@@ -155,20 +158,9 @@ fn another_config(dir: &Path, was: &str, is: &str) -> Error {
     ))
 }
 
-/// Removes what an earlier process of this shard left half written.
-fn remove_stale(dir: &Path, shard: Shard) -> Result<()> {
-    for name in names(dir)? {
-        if is_temporary_of(&name, &shard.to_string()) {
-            let path = dir.join(name);
-            fs::remove_file(&path).map_err(Error::io(&path))?;
-        }
-    }
-    Ok(())
-}
-
-/// Waits for whoever writes the report of a directory; held until the file is dropped. A directory without a manifest
+/// Waits for whoever writes the report of a directory; held until the lock is dropped. A directory without a manifest
 /// is not ours to put a lock into: `None`.
-pub fn lock_report(dir: &Path) -> Result<Option<File>> {
+pub fn lock_report(dir: &Path) -> Result<Option<Lock>> {
     let is_ours = paths::manifest(dir).exists();
     is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir))).transpose()
 }

@@ -85,6 +85,16 @@ pub(super) fn shard_lock(dir: &Path, shard: Shard) -> PathBuf {
     dir.join(format!("{LOCK}{shard}"))
 }
 
+/// The shard whose lock a file of this name is.
+pub(super) fn locked_shard(name: &str) -> Option<Shard> {
+    Shard::named(name.strip_prefix(LOCK)?)
+}
+
+/// Held while a shard is looked for among the others and takes its lock.
+pub(super) fn opening_lock(dir: &Path) -> PathBuf {
+    dir.join(format!("{LOCK}opening"))
+}
+
 /// Held while the manifest is read, changed and written: shards share it.
 pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}manifest"))
@@ -100,4 +110,14 @@ pub(super) fn is_ours(name: &str) -> bool {
 /// Held while the report is written.
 pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(format!("{LOCK}report"))
+}
+
+/// What systems, shells and schedulers leave in any directory.
+pub(super) fn is_anywhere(name: &str) -> bool {
+    const NAMES: [&str; 6] =
+        ["lost+found", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "@eadir"];
+    const MESSAGES: [&str; 3] = [".log", ".out", ".err"];
+    let lower = name.to_lowercase();
+    // Hidden ones are .DS_Store, .nfs..., .snapshot, .gitignore.
+    name.starts_with('.') || NAMES.contains(&lower.as_str()) || MESSAGES.iter().any(|ending| lower.ends_with(ending))
 }

@@ -75,6 +75,8 @@ fn codecs(format: &'static Format) -> Vec<Case> {
         let sharing = Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil });
         let absmax = Quantizer { sharing, ..Quantizer::new(format) };
         cases.push(Case::new(format!("block/{name}/absmax"), Subject::Block(absmax)));
+        let satfinite = Quantizer { nan: Nan::Satfinite, ..absmax };
+        cases.push(Case::new(format!("block/{name}/absmax-satfinite"), Subject::Block(satfinite)));
     }
     cases.extend(policies(Quantizer { scale: steps[0].0, ..Quantizer::new(format) }));
     cases
@@ -160,10 +162,14 @@ fn blocks(format: &'static Format) -> Vec<Case> {
             ("tensor-scale", scaled(0.003)),
             ("tiny-tensor-scale", scaled(3e-41)),
             ("huge-tensor-scale", scaled(2.7e37)),
+            // The largest f32 gets a scale that takes the largest element beyond f32.
+            ("huge-tensor-scale-satfinite", Quantizer { tensor_scale: 2.66e37, ..satfinite }),
         ];
         return cases.map(case).to_vec();
     }
-    let of_mode = |mode: ScaleMode| Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
-    let modes = ScaleMode::VARIANTS.iter().map(|&mode| (mode.name(), of_mode(mode)));
-    modes.chain([("sr", stochastic), ("satfinite", satfinite)]).map(case).collect()
+    let of_mode = |mode: ScaleMode, base: Quantizer| Quantizer { sharing: Some(Sharing { mode, ..sharing }), ..base };
+    let modes = ScaleMode::VARIANTS.iter().map(|&mode| case((mode.name(), of_mode(mode, base))));
+    let others = ScaleMode::VARIANTS.iter().filter(|&&mode| mode != sharing.mode);
+    let finite = others.map(|&mode| case((&format!("{}-satfinite", mode.name()), of_mode(mode, satfinite))));
+    modes.chain([case(("sr", stochastic)), case(("satfinite", satfinite))]).chain(finite).collect()
 }

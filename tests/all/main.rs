@@ -6,6 +6,7 @@ mod codec;
 mod config;
 mod covariates;
 mod cpu;
+mod decimals;
 mod device_lost;
 mod digests;
 mod docs;
@@ -26,6 +27,10 @@ mod quantized_test;
 mod recursion;
 mod report;
 mod risk;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "shared with another test binary")]
+#[path = "../faults/shim.rs"]
+mod shim;
 mod statistics;
 mod store;
 mod streams;

@@ -113,6 +113,7 @@ fn files_hold_values_and_codes_of_the_width_of_the_format() {
     let json = document(&place.stdout("quantize --format e4m3 in.npy out.npy --json", ""));
     let counts = serde_json::json!({
         "elements": 6, "saturated": 1, "underflowed": 0, "nan": 0, "adapter": "cpu", "fingerprint": null,
+        "tensor_scale": null,
     });
     assert_eq!(json, counts);
     for (line, descr, codes) in [
@@ -163,8 +164,24 @@ fn random_words_come_from_a_file_or_a_seed() {
     // Half a step above 1: the upper half of the words rounds up.
     place.stdout("quantize --format e4m3 --rounding stochastic --random words.npy in.npy out.npy", "");
     assert_eq!(place.read("out.npy", "<f4", &[4]), [1.0f32, 1.0, 1.125, 1.125].map(f32::to_bits));
-    let seeded =
-        |seed: &str| place.stdout(&format!("quantize --format e4m3 --rounding stochastic {seed}"), &"1.05 ".repeat(40));
+    let seeded = |seed: &str| {
+        place.stdout(&format!("quantize --format e4m3 --rounding stochastic {seed}"), &"1.0625 ".repeat(40))
+    };
     assert_eq!(seeded("--seed 0"), seeded(""));
     assert!(seeded("--seed 1") != seeded("--seed 2"));
+}
+
+#[test]
+fn the_scale_of_a_tensor_is_told_and_a_seed_that_nothing_draws_with_is_refused() {
+    let place = Place::new(&[4], &[0.5, 1.0, 2.0, 5.25]);
+    let text = place.stdout("quantize --format nvfp4 in.npy out.npy", "");
+    // 5.25 / (6 * 448)
+    assert!(text.contains("\ntensor scale 0.001953125\n"), "{text}");
+    let json = document(&place.stdout("quantize --format nvfp4 in.npy out.npy --json --tensor-scale 0.25", ""));
+    assert_eq!(json["tensor_scale"], 0.25);
+    let rows = document(&place.stdout("quantize --format nvfp4 --json", "5.25 1"));
+    assert_eq!(rows[1]["tensor_scale"], "0.001953125");
+    let refused = place.run("quantize --format e4m3 --seed 1", "1");
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!((refused.status.code(), text.contains("--seed: allowed with")), (Some(2), true), "{text}");
 }

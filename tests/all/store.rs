@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::part_file;
 
 mod digest;
+mod locks;
 mod parts;
 mod stream;
 
@@ -169,7 +170,7 @@ fn shards_may_begin_a_directory_together() {
     let manifest = manifest(&out);
     assert_eq!(manifest["seeds"], 8);
     let sessions = manifest["sessions"].as_array().unwrap();
-    assert!((0..8).all(|shard| sessions[shard]["id"] == shard.to_string() && sessions[shard]["seconds"] == 0.5));
+    assert!((0..8).all(|shard| sessions[shard]["id"] == format!("{shard}")[..] && sessions[shard]["seconds"] == 0.5));
     assert_eq!(fs::read_to_string(out.join("config.toml")).unwrap(), settings(8).config_toml);
     assert_eq!(stored(&out).unwrap().len(), 8);
 }
@@ -196,6 +197,21 @@ fn a_directory_that_cannot_be_made_or_written_is_an_input_error() {
         assert!(matches!(error, Error::Input(_)), "{error}");
         assert!(error.to_string().contains("writable"), "{error}");
     }
+}
+
+#[test]
+fn what_systems_and_shells_leave_behind_makes_no_directory_foreign() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in [".DS_Store", "Thumbs.db", "desktop.ini", ".nfs00012", ".gitignore", "nohup.out", "slurm-12.out"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    for name in ["job.err", "sweep.log", "SWEEP.LOG"] {
+        fs::write(dir.path().join(name), "x").unwrap();
+    }
+    for name in ["lost+found", ".snapshot"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    Store::open(dir.path(), &settings(1), ALONE).unwrap();
 }
 
 #[test]

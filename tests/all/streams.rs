@@ -99,6 +99,31 @@ fn messages_that_stderr_does_not_take_are_dropped_and_the_work_is_done() {
     }
 }
 
+/// A stream that others have made non-blocking, and nobody reads.
+#[cfg(unix)]
+#[test]
+fn a_stream_that_is_full_is_one_that_cannot_be_written() {
+    use std::io::Write as _;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let place = place();
+    let full = || {
+        let (mut writer, reader) = UnixStream::pair().unwrap();
+        writer.set_nonblocking(true).unwrap();
+        while writer.write(&[0; 4096]).is_ok() || writer.write(&[0]).is_ok() {}
+        (Stdio::from(OwnedFd::from(writer)), reader)
+    };
+    let (stdout, _reader) = full();
+    let output = program(place.path(), "formats").stdout(stdout).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.starts_with("roundlaw: stdout: ") && text.lines().count() == 1, "{text}");
+    let (stderr, _reader) = full();
+    let line = "sweep config.toml --out blocked --adapter cpu";
+    assert_eq!(program(place.path(), line).stderr(stderr).status().unwrap().code(), Some(0));
+}
+
 #[test]
 fn the_parsers_errors_are_one_line_too() {
     let place = place();
@@ -139,6 +164,18 @@ fn names_do_not_steer_the_terminal() {
         let both = output.stdout.len() + output.stderr.len();
         assert!(both > 0, "{args:?} says nothing");
     }
+}
+
+/// Without a session of windows, as on servers and in containers.
+#[test]
+fn drivers_do_not_complain_about_missing_windows() {
+    let place = place();
+    let mut command = program(place.path(), "devices --json");
+    for name in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY"] {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success() && !stderr(&output).contains("XDG_RUNTIME_DIR"), "{}", stderr(&output));
 }
 
 fn sources(dir: &Path) -> Vec<PathBuf> {

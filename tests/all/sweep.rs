@@ -18,8 +18,11 @@ mod data_files;
 mod due;
 #[cfg(unix)]
 mod interrupt;
+mod judged;
 #[cfg(unix)]
 mod limits;
+#[cfg(target_os = "linux")]
+mod locks;
 mod plan;
 mod readers;
 mod recheck;

@@ -172,3 +172,44 @@ fn a_product_is_ours_in_another_order_or_wrong() {
     let report = gemv::check(&z, columns, &v, &wrong);
     assert_eq!(report.wrong.iter().map(|wrong| wrong.row).collect::<Vec<_>>(), [3, 4]);
 }
+
+/// Rows of two products with v = (1, 1): what is right of infinities, NaN and sums beyond f32.
+#[test]
+fn a_product_that_is_no_finite_number_is_judged_by_its_value() {
+    let (inf, nan, max) = (f32::INFINITY, f32::NAN, f32::MAX);
+    let other_nan = f32::from_bits(0xffc1_2345);
+    for (z, value, right) in [
+        ([nan, 1.0], other_nan, true),
+        ([nan, 1.0], f32::from_bits(0x7f80_0001), true),
+        ([nan, 1.0], inf, false),
+        ([nan, 1.0], 1.0, false),
+        ([inf, -inf], other_nan, true),
+        ([inf, -inf], inf, false),
+        ([inf, 1.0], inf, true),
+        ([inf, 1.0], -inf, false),
+        ([inf, 1.0], nan, false),
+        ([inf, 1.0], max, false),
+        ([-inf, 1.0], -inf, true),
+        ([max, max], inf, true),
+        ([max, max], -inf, false),
+        ([max, max], max, false),
+        ([max, -max], 0.0, true),
+        ([max, 1.0], max, true),
+        ([1.0, 1.0], inf, false),
+        ([1.0, 1.0], nan, false),
+        ([1.0, 1.0], 2.0, true),
+    ] {
+        let report = gemv::check(&z, 2, &[1.0, 1.0], &[value]);
+        assert_eq!(report.wrong.is_empty(), right, "{z:?}: {value:?}: {report:?}");
+        assert_eq!(report.worst <= 1.0, right, "{report:?}");
+    }
+    let exact = |z: [f32; 2]| gemv::check(&z, 2, &[1.0, 1.0], &[0.5]).wrong[0].exact;
+    assert_eq!((exact([inf, 1.0]), exact([-inf, 1.0])), (f64::INFINITY, f64::NEG_INFINITY));
+    assert!(exact([inf, -inf]).is_nan() && exact([nan, inf]).is_nan());
+    assert_eq!(exact([max, max]), 2.0 * f64::from(max));
+    // In some order of three the sum leaves f32, upwards or downwards.
+    for (value, right) in [(0.85 * max, true), (inf, true), (-inf, false), (nan, false), (max, false)] {
+        let report = gemv::check(&[max, 0.75 * max, -0.9 * max], 3, &[1.0; 3], &[value]);
+        assert_eq!(report.wrong.is_empty(), right, "{value:?}: {report:?}");
+    }
+}

@@ -16,10 +16,10 @@ pub fn fail_telling<'a>(command: &'a mut Command, rules: &[String], log: &Path) 
     fail(command, rules).env("FAULTS_LOG", log)
 }
 
-/// Lets a second of the command's own clock pass in a hundredth of one, so that what is done every ten seconds is done
-/// ten times a second.
+/// Lets a second of the command's own clock pass in three milliseconds, so that what is done every ten seconds is done
+/// thirty times a second.
 pub fn hasten(command: &mut Command) -> &mut Command {
-    command.env("LD_PRELOAD", library()).env("FAULTS_CLOCK", "100")
+    command.env("LD_PRELOAD", library()).env("FAULTS_CLOCK", "300")
 }
 
 /// The compiled shim. It appears whole, as another test may load it at this moment.

@@ -3,8 +3,12 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::decimal::{self, MAX_NUMBERS, Number};
 use crate::error::{Error, Result};
 use crate::npy::{Element, Npy, Values};
+
+/// The longest text on stdin.
+const MAX_TEXT: u64 = 1 << 26;
 
 /// An array of f32.
 pub struct Array {
@@ -20,35 +24,16 @@ pub fn array(path: &Path) -> Result<Array> {
     Ok(Array { shape, bits: npy.into_f32().into_iter().map(f32::to_bits).collect() })
 }
 
-/// The numbers on stdin, one vector.
-pub fn numbers() -> Result<Array> {
+/// The numbers on stdin.
+pub fn numbers() -> Result<Vec<Number>> {
     let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Error::Input(format!("stdin can't be read: {error}")))?;
-    let number = |word: &str| {
-        let bits = match word.strip_prefix("0x").or(word.strip_prefix("0X")) {
-            Some(digits) => u32::from_str_radix(digits, 16).ok(),
-            // A decimal beyond f32 would be taken for an infinity.
-            None => word
-                .parse::<f32>()
-                .ok()
-                .filter(|x| x.is_finite() || !word.contains(|c: char| c.is_ascii_digit()))
-                .map(f32::to_bits),
-        };
-        let wrong = || {
-            format!(
-                "stdin: {word:?}: allowed are numbers that f32 holds, as 1.5, 1e-3, inf and nan, or bits, as 0x3fc00000"
-            )
-        };
-        bits.ok_or_else(|| Error::Input(wrong()))
-    };
-    let separators = |c: char| c.is_whitespace() || c == ',';
-    let bits: Vec<u32> = text.split(separators).filter(|word| !word.is_empty()).map(number).collect::<Result<_>>()?;
-    if bits.is_empty() {
-        return Err(Error::Input("stdin holds no number: allowed are numbers, or name IN.npy and OUT.npy".into()));
+    let unreadable = |error| Error::Input(format!("stdin can't be read: {error}"));
+    std::io::stdin().take(MAX_TEXT + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_TEXT {
+        let allowed = format!("allowed are {MAX_TEXT} bytes and {MAX_NUMBERS} numbers");
+        return Err(Error::Input(format!("stdin is longer: {allowed}; or save an array, and name IN.npy and OUT.npy")));
     }
-    Ok(Array { shape: vec![bits.len()], bits })
+    decimal::numbers(&text).map_err(|error| Error::Input(format!("stdin: {error}")))
 }
 
 /// The random words of `--random`.

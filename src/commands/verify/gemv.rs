@@ -67,11 +67,15 @@ fn columns(paths: &Paths, z: &Array, v: &Array, out: &Array) -> Result<usize> {
 }
 
 fn document(found: &ProductComparison) -> Value {
-    let wrong = found.wrong.iter().map(
-        |WrongRow { row, value, exact, bound }| json!({ "row": row, "value": value, "exact": exact, "bound": bound }),
-    );
+    // JSON has no infinities.
+    let number = |number: f64| if number.is_finite() { json!(number) } else { json!(format!("{number:?}")) };
+    let wrong = found.wrong.iter().map(|WrongRow { row, value, exact, bound }| {
+        // As f32 prints it, not with the digits of f64.
+        let value = if value.is_finite() { json!(value) } else { number((*value).into()) };
+        json!({ "row": row, "value": value, "exact": number(*exact), "bound": bound })
+    });
     let wrong: Vec<Value> = wrong.collect();
-    json!({ "rows": found.rows, "same_bits": found.same, "worst": found.worst, "wrong": wrong })
+    json!({ "rows": found.rows, "same_bits": found.same, "worst": number(found.worst), "wrong": wrong })
 }
 
 fn lines(found: &ProductComparison) -> Vec<String> {
@@ -84,7 +88,10 @@ fn lines(found: &ProductComparison) -> Vec<String> {
     )];
     lines.extend(found.wrong.iter().take(FIRST).map(|WrongRow { row, value, exact, bound }| {
         let distance = f64::from(*value) - exact;
-        format!("row {row}: {value:?}, exact {exact:?}, off by {distance:e}, bound {bound:e}")
+        match distance.is_finite() {
+            true => format!("row {row}: {value:?}, exact {exact:?}, off by {distance:e}, bound {bound:e}"),
+            false => format!("row {row}: {value:?}, exact {exact:?}"),
+        }
     }));
     lines
 }

@@ -1,8 +1,8 @@
 //! Float and fixed grids, alone or with the powers of two of blocks.
 
 use super::block::scales;
-use super::{ALIKE, Element, Words, each};
-use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, MAGNITUDE, SIGN};
+use super::{ALIKE, Element, ONE_SATURATED, Words, each};
+use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, policy};
@@ -105,6 +105,11 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
         max = if (sign != 0) & (op.min_code != op.max_code) { most } else { max };
     }
     let max = max.wrapping_add_signed(scale << 23);
+    // The largest multiple of a step that f32 holds, where a block's largest value is beyond it.
+    let step = (op.lsb_min + scale - 104).max(23 - mantissa).clamp(0, 31);
+    let most = LARGEST >> step << step;
+    let leaves = RARER & op.has(policy::SATFINITE) & (rounded > most) & (rounded <= max);
+    let rounded = if leaves { most } else { rounded };
     // Directions toward zero stop at the largest value, but an infinity does not.
     let stops = match DIRECTION {
         TOWARD_ZERO => magnitude < INFINITY,
@@ -116,7 +121,8 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
     let saturates = RARER & op.has(policy::SATFINITE) & not_a_number;
     let is_lost = !saturates & (not_a_number | (!stops & op.has(policy::OVERFLOWS)));
     let (sign, max) = if saturates { (0, op.max_bits) } else { (sign, max) };
-    Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0))
+    let element = Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0));
+    Element { counted: element.counted + if leaves { ONE_SATURATED } else { 0 }, ..element }
 }
 
 /// y as a whole number. Only whole numbers below 2^23 come to be: floats have at most 22 mantissa bits, and integers at most 16

@@ -6,8 +6,8 @@ use super::grid::{for_direction, is_rarer, round};
 use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
-use crate::format::QuantOp;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
+use crate::format::{QuantOp, policy};
 use crate::site::Counts;
 
 /// What a lane is multiplied with: before the grid, and behind it by the scale of its block.
@@ -65,9 +65,16 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
     let step = f32::from_bits(op.step);
     each(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
         let element = round::<DIRECTION, RARER>(op, value * before, 0, word);
-        let bits = (f32::from_bits(element.bits) * block * step).to_bits();
+        let product = |bits: u32| (f32::from_bits(bits) * block * step).to_bits();
+        let (mut bits, mut leaves) = (product(element.bits), false);
+        if RARER {
+            // Only the largest element of a block can leave f32, and the next one does not.
+            leaves = op.has(policy::SATFINITE) & (bits & MAGNITUDE == INFINITY);
+            let next = product(element.bits.wrapping_sub(1 << (23 - op.mantissa)));
+            bits = if leaves { next } else { bits };
+        }
         let nan = (element.counted >= ONE_NAN) | (bits & MAGNITUDE >= INFINITY);
         let underflowed = (element.bits == 0) & (element.counted < ONE_NAN) & (value != 0.0);
-        Element::new(bits, element.counted & ONE_SATURATED != 0, underflowed, nan)
+        Element::new(bits, (element.counted & ONE_SATURATED != 0) | leaves, underflowed, nan)
     });
 }

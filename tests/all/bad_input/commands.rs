@@ -104,8 +104,8 @@ fn numbers_on_stdin_are_told_from_words() {
     let place = Place::new();
     let line = "quantize --format e4m3";
     for (stdin, parts) in [
-        ("", &["stdin holds no number", "IN.npy", "OUT.npy"][..]),
-        (" \n,\t", &["stdin holds no number"]),
+        ("", &["stdin: no number is given", "IN.npy", "OUT.npy"][..]),
+        (" \n,\t", &["stdin: no number is given"]),
         ("1 x", &["stdin: \"x\"", "1.5, 1e-3, inf and nan", "0x3fc00000"]),
         ("1 0xfffffffff", &["stdin: \"0xfffffffff\"", "0x3fc00000"]),
         ("0x", &["stdin: \"0x\"", "0x3fc00000"]),

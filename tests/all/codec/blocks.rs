@@ -152,6 +152,42 @@ fn one_nan_or_infinity_spoils_the_block_or_is_clamped() {
     }
 }
 
+/// What a scale takes beyond f32, to 2^128, becomes the largest multiple that f32 holds.
+#[test]
+fn satfinite_is_finite_in_every_mode() {
+    let top = 2f32.powi(127);
+    // The format, its mode, its input in units of 2^127, what becomes of it, its code and the exponent of the scale.
+    for (name, mode, input, must, code, scale) in [
+        ("mxfp4", ScaleMode::Rceil, 1.9, 1.5, 5, 126),
+        ("mxfp4", ScaleMode::Ceil, 1.9, 1.5, 5, 126),
+        ("mxfp4", ScaleMode::Even, 1.9, 1.5, 5, 126),
+        ("mxfp4", ScaleMode::Floor, 1.9, 1.5, 7, 125),
+        ("mxfp8", ScaleMode::Rceil, 1.99, 1.875, 0x77, 120),
+        ("mxfp8", ScaleMode::Ceil, 1.99, 1.875, 0x77, 120),
+        ("mxint8", ScaleMode::Ceil, 1.999, 1.984_375, 127, 127),
+        ("int8", ScaleMode::Rceil, 1.999, 1.96875, 63, 122),
+        ("int4", ScaleMode::Rceil, 1.9, 1.5, 3, 126),
+    ] {
+        let satfinite = Quantizer { nan: Nan::Satfinite, ..shared(name, 32, mode) };
+        for x in [input * top, -input * top, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let done = run(&satfinite, &[x, 1.0]);
+            let (place, sign) = (format!("{name} {mode:?} {x:e}"), if x < 0.0 { -1.0 } else { 1.0 });
+            assert_eq!(done.scales[0], (scale + 127) as u32, "{place}");
+            assert_eq!(value(done.elements[0]), sign * must * top, "{place}");
+            assert_eq!(done.elements[0].flags, SATURATED, "{place}");
+            let bits = 1u32 << QuantOp::of(&satfinite).width;
+            let negative = if name.contains("int") { bits - code } else { (bits / 2) | code };
+            assert_eq!(done.elements[0].code, if x < 0.0 { negative } else { code }, "{place}");
+        }
+    }
+    // The scale of this block, 2.13, goes up to 2.25, and six times that leaves f32.
+    let nvfp4 = Quantizer { tensor_scale: 2.66e37, nan: Nan::Satfinite, ..quantizer("nvfp4") };
+    let input = [f32::NEG_INFINITY.to_bits(), 1.0f32.to_bits()];
+    let done = Job { op: QuantOp::of(&nvfp4), input: &input, columns: 2, words: Default::default() }.run();
+    let must = -4.0 * 2.25 * 2.66e37f32;
+    assert_eq!((value(done.elements[0]), done.elements[0].code, done.elements[0].flags), (must, 0xe, SATURATED));
+}
+
 #[test]
 fn absmax_takes_the_smallest_power_of_two_that_clips_nothing() {
     for (bits, full) in [(8, false), (8, true), (4, false), (2, false), (16, false)] {

@@ -20,6 +20,131 @@ fn syntax_errors_name_the_line() {
     names(&message(&broken, &[]), &[&format!("line {line}:")]);
 }
 
+/// Values in several lines, an inline table, a table of its own for the sweep.
+const LINES: &str = r#"# line 1
+[problem]
+dim = [
+  100,
+  200,
+]
+spectrum = { kind = "power", exponent = 2.0 }
+
+[train]
+model = [4, 8]
+samples = [64, 128]
+batch = [1, 2]
+step_size = 0.5
+
+[[recipe]]
+name = "a"
+[[recipe]]
+name = "b"
+weight = "e4m3"
+data = { format = "int8", step = 1.0 }
+[recipe.feature]
+format = "int4"
+step = 0.25
+
+[sweep]
+seeds = 3
+"#;
+
+#[test]
+fn every_error_names_the_line_of_its_key() {
+    read(LINES, &[]).unwrap();
+    for (from, to, line, rest) in [
+        ("  200,", "  0,", 5, "problem.dim = 0: allowed is an integer"),
+        ("  200,", "  100,", 5, "problem.dim holds 100 twice"),
+        ("\"power\"", "\"powr\"", 7, "problem.spectrum.kind = \"powr\": allowed is power"),
+        (
+            "exponent = 2.0",
+            "exponent = 2e300",
+            7,
+            "problem.spectrum.exponent = 2e300: allowed is a number from 0 to 16",
+        ),
+        ("batch = [1, 2]", "batch = [1, 3]", 11, "train.samples = 64 is no multiple of train.batch = 3"),
+        ("batch = [1, 2]", "batch = [1, 129]", 12, "train.batch = 129: allowed are 1 to the smallest"),
+        (
+            "step_size = 0.5",
+            "step_size = 1e-13",
+            13,
+            "train.step_size = 1e-13: allowed is a number from 2^-40 to 2^20, or a list of such",
+        ),
+        (
+            "samples = [64, 128]\nbatch = [1, 2]\nstep_size = 0.5",
+            "samples = [64, 8192]\nbatch = [1, 64]\nstep_size = 1e-12",
+            13,
+            "train.step_size = 1e-12: with batch 1 and 8192 samples",
+        ),
+        ("step_size", "stepsize", 13, "train.stepsize is no known key"),
+        ("name = \"b\"", "name = \"a\"", 18, "recipe.name = \"a\" stands twice"),
+        ("\"e4m3\"", "\"e4m3x\"", 19, "recipe \"b\", weight.format = \"e4m3x\": allowed is"),
+        ("step = 1.0", "step = 1e-15", 20, "recipe \"b\", data.step = 1e-15: allowed is"),
+        ("step = 1.0", "step = 3.552713678800501e-15", 20, "recipe \"b\", data.step = "),
+        ("step = 0.25", "steps = 0.25", 23, "recipe \"b\", feature.steps is no known key"),
+        ("seeds = 3", "seeds = 0", 26, "sweep.seeds = 0: allowed is"),
+        ("seeds = 3", "seeds = ", 26, ""),
+        // What is missing has no line of its own: that of its table, where it has one.
+        ("samples = [64, 128]", "", 9, "train.samples is missing"),
+        ("name = \"b\"", "", 17, "recipe.name is missing"),
+    ] {
+        assert!(LINES.contains(from), "{from}");
+        let message = message(&LINES.replacen(from, to, 1), &[]);
+        let start = format!("config, line {line}: {rest}");
+        assert!(message.starts_with(&start), "{message:?} does not start with {start:?}");
+    }
+    assert!(message(&LINES[..LINES.find("[train]").unwrap()], &[]).starts_with("config: recipe is missing"));
+
+    let place = Place::new();
+    let message = line(place.load(&LINES.replace("model = [4, 8]", "model = 0"), &[]));
+    let file = place.path("config.toml").display().to_string();
+    assert!(message.starts_with(&format!("{file}, line 10: train.model = 0: ")), "{message}");
+    // What a --set says stands in no line, the rest of the table does.
+    for (set, start) in [
+        ("train.model=0", "--set train.model = 0: "),
+        ("train.model=[8,0]", "--set train.model = 0: "),
+        ("problem.spectrum.exponent=99", "--set problem.spectrum.exponent = 99: "),
+        ("problem.spectrum.kind=exponential", &format!("{file}, line 7: problem.spectrum.rate is missing")),
+        ("train.batch=3", &format!("{file}, line 11: train.samples = 64 is no multiple of train.batch = 3")),
+        ("train.stepsize=3", "--set train.stepsize is no known key"),
+    ] {
+        let message = line(place.load(LINES, &[set]));
+        assert!(message.starts_with(start), "{message:?} does not start with {start:?}");
+    }
+}
+
+#[test]
+fn a_misspelled_word_asks_for_the_one_that_was_meant() {
+    let with = |from: &str, to: &str| message(&LINES.replacen(from, to, 1), &[]);
+    for (from, to, meant) in [
+        ("dim = [", "dims = [", "dim"),
+        ("dim = [", "Dim = [", "dim"),
+        ("[train]", "[trian]", "train"),
+        ("[[recipe]]", "[[recipes]]", "recipe"),
+        ("exponent =", "exponnent =", "exponent"),
+        ("kind =", "knid =", "kind"),
+        ("samples =", "sample =", "samples"),
+        ("step_size =", "stepsize =", "step_size"),
+        ("weight =", "weights =", "weight"),
+        ("format = \"int8\"", "fromat = \"int8\"", "format"),
+        ("step = 0.25", "step = 0.25\nroundng = \"stochastic\"", "rounding"),
+        ("step = 0.25", "step = 0.25\nrounding = \"stochastik\"", "stochastic"),
+        ("\"power\"", "\"powr\"", "power"),
+        ("\"e4m3\"", "\"mxfp-8\"", "mxfp8"),
+        ("\"e4m3\"", "\"mxpf4\"", "mxfp4"),
+        ("weight = \"e4m3\"", "weight = { noise = \"aditive\", eps = 0.1 }", "additive"),
+        ("seeds = 3", "sedes = 3", "seeds"),
+        ("seeds = 3", "draws = \"hst\"", "host"),
+    ] {
+        let message = with(from, to);
+        assert!(message.ends_with(&format!("; did you mean {meant}?")), "{to}: {message}");
+    }
+    // Where nothing is alike, nothing is asked; and where the word is right, what else is wrong is said.
+    for (from, to) in [("seeds = 3", "colour = 3"), ("\"e4m3\"", "\"decimal\""), ("\"power\"", "7")] {
+        assert!(!with(from, to).contains("did you mean"), "{}", with(from, to));
+    }
+}
+
 #[test]
 fn malformed_overrides_are_refused() {
     refused(&[

@@ -1,9 +1,15 @@
 //! A part gives back what was written, or says why it can't.
 
+use std::collections::HashMap;
 use std::fs;
 
 use std::path::{Path, PathBuf};
 
+use arrow_array::{RecordBatch, new_null_array};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::properties::WriterProperties;
 use roundlaw::error::Error;
 use roundlaw::site::Site;
 use roundlaw::store::Contents;
@@ -142,12 +148,59 @@ fn parts_are_of_one_sweep() {
     agree().unwrap();
 }
 
+/// The part with other columns: without the one called `without`, and with `more`.
+fn with_columns(path: &Path, without: &str, more: Option<Field>) {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
+    let mut pairs = builder.metadata().file_metadata().key_value_metadata().unwrap().clone();
+    pairs.retain(|pair| pair.key != "ARROW:schema");
+    let batch = builder.build().unwrap().next().unwrap().unwrap();
+    let named = batch.schema().fields().iter().cloned().zip(batch.columns().to_vec()).collect::<Vec<_>>();
+    let mut kept: Vec<_> = named.into_iter().filter(|(field, _)| field.name() != without).collect();
+    if let Some(field) = more {
+        let values = new_null_array(field.data_type(), batch.num_rows());
+        kept.insert(30, (field.into(), values));
+    }
+    let (fields, arrays): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+    let batch = RecordBatch::try_new(Schema::new(fields).into(), arrays).unwrap();
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(pairs)).build();
+    let file = fs::File::create(path).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    part_file::rename(path);
+}
+
+#[test]
+fn derived_columns_may_be_missing_or_unknown_and_no_others() {
+    let derived = || HashMap::from([("derived".to_string(), "from the settings".to_string())]);
+    let phases = || Field::new("phases", DataType::Utf8, true);
+    let mut row = full(1);
+    for (without, more, refusal) in [
+        ("data_eps", Some(phases().with_metadata(derived())), None),
+        ("excess", None, Some("column reducible stands where excess belongs")),
+        ("fingerprint", None, Some("column fingerprint is missing")),
+        ("", Some(phases()), Some("column phases stands where")),
+        ("data_bits", Some(Field::new("data_bits", DataType::Utf8, true)), Some("column data_bits stands where")),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = write_part(dir.path(), &[full(1)]);
+        with_columns(&path, without, more);
+        match refusal {
+            Some(what) => refused(dir.path(), what),
+            None => {
+                row.eps[Site::Data] = None;
+                assert_eq!(stored(dir.path()).unwrap(), [row.clone()]);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_columns_are_named_in_a_fixed_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = write_part(dir.path(), &[full(1)]);
     let file = fs::File::open(&path).unwrap();
-    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
     let schema = builder.unwrap().schema().clone();
     let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     let sites = Site::ALL.map(Site::name);
