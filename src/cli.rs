@@ -19,6 +19,7 @@ Examples:
   roundlaw sweep configs/quickstart.toml --out out/quickstart
   roundlaw sweep big.toml --out out/big --set sweep.seeds=64 --check all --shard 0/4
   roundlaw replay out/quickstart --run 17
+  roundlaw check out/quickstart --all
   echo 464 | roundlaw quantize --format e4m3
 
 A recipe of a config sets any site to a format or a law:

@@ -37,6 +37,7 @@ commands! {
     plan: Plan,
     sweep: Sweep,
     replay: Replay,
+    check: Check,
     report: Report,
     status: Status,
 }

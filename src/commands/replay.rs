@@ -1,4 +1,4 @@
-use std::fmt::{Debug, Write as _};
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::run::stored::Stored;
 use crate::store;
-use crate::store::row::{Row, STREAM_VERSION};
+use crate::store::row::Row;
 use crate::streams::{print, tell};
 
 /// Redo one run with the scalar reference and compare it with the stored rows.
@@ -59,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn describe(replayed: &Replayed) -> String {
     let row = &replayed.row;
     let number = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:e} ({:016x})", v.to_bits()));
+    let risks: String = store::risks(row).map(|(name, value)| format!("\n  {name} {}", number(value))).collect();
     let mut text = format!(
         "run {} cell {} seed_index {} recipe {:?}: M = {}, N = {}, seen {}, output {}{}\n  v_digest {}\n  diverged_at {}",
         row.run_id,
@@ -69,7 +70,7 @@ fn describe(replayed: &Replayed) -> String {
         row.samples,
         row.seen,
         row.output,
-        risks(row).map(|(name, value)| format!("\n  {name} {}", number(value))).concat(),
+        risks,
         row.v_digest,
         row.diverged_at.map_or("null".into(), |t| t.to_string()),
     );
@@ -81,33 +82,13 @@ fn describe(replayed: &Replayed) -> String {
     text
 }
 
-/// The risks of a row by their columns, those that it has not as `None`.
-fn risks(row: &Row) -> [(&'static str, Option<f64>); 8] {
-    [
-        ("excess", row.excess),
-        ("reducible", row.reducible),
-        ("approximation", row.approximation),
-        ("quantized_test", row.quantized_test),
-        ("quantized_test_se", row.quantized_test_se),
-        ("quantized_test_exact", row.quantized_test_exact),
-        ("held_out", row.held_out),
-        ("held_out_se", row.held_out_se),
-    ]
-}
-
 /// Compares with the rows of the directory; a difference is exit code 3.
 fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
     let Some(run) = rows.first().map(|replayed| replayed.row.run_id) else {
         return Ok(());
     };
     let dir = stored.contents.dir();
-    if stored.sweep.stream_version != STREAM_VERSION {
-        return Err(Error::Corrupt(format!(
-            "{}: stream version {}, this program has {STREAM_VERSION}: its results do not compare",
-            dir.display(),
-            stored.sweep.stream_version
-        )));
-    }
+    stored.is_of_this_arithmetic()?;
     let stored = stored.rows_of_run(run).collect::<Result<Vec<Row>>>()?;
     let mut compared = 0;
     for Replayed { row, .. } in rows {
@@ -118,8 +99,7 @@ fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
             continue;
         };
         compared += 1;
-        if store::digest(std::slice::from_ref(have)) != store::digest(std::slice::from_ref(row)) {
-            let differences = differences(have, row);
+        if let Some(differences) = store::differences(have, row) {
             return Err(Error::Mismatch(format!("{place}: the stored row differs from the reference: {differences}")));
         }
         tell(&format!("{place}: stored row agrees in every bit"));
@@ -128,27 +108,6 @@ fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
         0 => Err(Error::Incomplete(format!("{} holds no row of this run yet: nothing was compared", dir.display()))),
         _ => Ok(()),
     }
-}
-
-/// The results that differ, each as it is stored and as the reference has it.
-fn differences(stored: &Row, reference: &Row) -> String {
-    let mut texts = Vec::new();
-    let mut note = |name: &str, have: String, want: String| {
-        if have != want {
-            texts.push(format!("{name} is {have}, not {want}"));
-        }
-    };
-    note("v_digest", stored.v_digest.clone(), reference.v_digest.clone());
-    note("diverged_at", shown(stored.diverged_at), shown(reference.diverged_at));
-    for ((name, have), (_, want)) in risks(stored).into_iter().zip(risks(reference)) {
-        note(name, shown(have), shown(want));
-    }
-    if texts.is_empty() { "a setting or a counter".into() } else { texts.join("; ") }
-}
-
-/// A number of a row, or what a row without it has.
-fn shown(number: Option<impl Debug>) -> String {
-    number.map_or_else(|| "null".into(), |number| format!("{number:?}"))
 }
 
 /// Risk after every update, as CSV.

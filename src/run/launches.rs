@@ -87,7 +87,7 @@ fn own_pool() -> Result<Option<ThreadPool>> {
 }
 
 /// What the adapter takes at once, but no more than some minutes of one CPU core and little memory.
-fn cohorts_of_launch(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
+pub fn cohorts_of_launch(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
     let seconds: f64 = (0..plan.points.len()).map(|point| cohort_cost(plan, point).execution).sum();
     let by_time = LAUNCH_SECONDS * plan.points.len() as f64 / seconds.max(1e-9);
     let by_memory = LAUNCH_BYTES / memory::results(plan).max(1);

@@ -6,6 +6,7 @@ pub mod cohorts;
 mod launches;
 mod progress;
 pub mod provenance;
+pub mod recheck;
 pub mod replay;
 pub mod rows;
 pub mod spectra;

@@ -36,6 +36,16 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
+impl Value<'_> {
+    /// Whether both are the same to the bit.
+    fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::F64(a), Value::F64(b)) => a.to_bits() == b.to_bits(),
+            _ => self == other,
+        }
+    }
+}
+
 /// As messages show it.
 impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -226,3 +236,24 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     columns.extend(fields![Provenance: checked, adapter, driver, fingerprint]);
     columns
 });
+
+/// In which columns a stored row differs from one computed again, and how: in settings, results and risks. `None` where
+/// every bit agrees.
+pub fn differences(stored: &Row, computed: &Row) -> Option<String> {
+    let compared = COLUMNS.iter().filter(|c| matches!(c.kind, Kind::Setting | Kind::Result | Kind::Evaluated));
+    let values = compared.map(|c| (c.name(), c.get(stored), c.get(computed)));
+    let differing = values.filter(|(_, stored, computed)| !stored.is_same(computed));
+    let texts: Vec<String> =
+        differing.map(|(name, stored, computed)| format!("{name} is {stored}, not {computed}")).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
+}
+
+/// The risks of a row by their columns, those that it has not as `None`.
+pub fn risks(row: &Row) -> impl Iterator<Item = (&'static str, Option<f64>)> {
+    let is_risk =
+        |c: &&Column| matches!(c.kind, Kind::Result | Kind::Evaluated) && *c.field.data_type() == DataType::Float64;
+    COLUMNS.iter().filter(is_risk).map(|c| match c.get(row) {
+        Value::F64(value) => (c.name(), Some(value)),
+        _ => (c.name(), None),
+    })
+}

@@ -17,7 +17,7 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-pub use self::columns::{COLUMNS, Kind, Value};
+pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::parts;

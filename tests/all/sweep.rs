@@ -25,6 +25,7 @@ mod limits;
 mod locks;
 mod plan;
 mod readers;
+mod recheck;
 mod replay;
 
 /// Every kind of quantizer, shared and own sites, in a moment.

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
 use crate::plan::Plan;
 use crate::store::part::Sweep;
+use crate::store::row::STREAM_VERSION;
 use crate::store::{self, Contents, paths};
 
 /// A directory that is what it says it is.
@@ -70,6 +71,20 @@ impl Stored {
                 let again = Config::parse_in(&paths::config(self.contents.dir()), &self.config_toml, &[]);
                 Err(again.err().unwrap_or_else(|| Error::Input(format!("{}: it could not be read", file.display()))))
             }
+        }
+    }
+
+    /// Whether this program's results are to be those of the rows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for another stream version.
+    pub fn is_of_this_arithmetic(&self) -> Result<()> {
+        match self.sweep.stream_version {
+            STREAM_VERSION => Ok(()),
+            other => Err(Error::Corrupt(format!(
+                "{}: stream version {other}, this program has {STREAM_VERSION}: its results do not compare",
+                self.contents.dir().display()
+            ))),
         }
     }
 

@@ -66,7 +66,7 @@ fn an_altered_row_is_found() {
         ("approximation", &|row| nudge(&mut row.approximation)),
         ("excess is null", &|row| row.excess = None),
         ("diverged_at", &|row| row.diverged_at = Some(3)),
-        ("counter", &|row| {
+        ("_saturated is", &|row| {
             row.counts = PerSite::from_fn(|s| row.counts[s].map(|c| Counts { saturated: c.saturated + 1, ..c }))
         }),
     ];
