@@ -158,7 +158,6 @@ fn a_kill_before_any_call_that_changes_the_directory_is_made_good_by_the_same_co
 }
 
 #[test]
-#[ignore = "to come"]
 fn commands_that_read_a_directory_tell_a_failing_disk_from_a_damaged_part() {
     let place = Place::new(SMALL);
     place.finishes();

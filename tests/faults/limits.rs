@@ -83,7 +83,6 @@ fn a_limit_on_the_size_of_files_costs_nothing_that_was_done() {
 }
 
 #[test]
-#[ignore = "to come"]
 fn threads_that_cannot_start_are_told() {
     let place = Place::new(SMALL);
     let mut failures = 0;

@@ -32,7 +32,6 @@ fn succeeded(child: Child) {
 }
 
 #[test]
-#[ignore = "to come"]
 fn shardings_that_overlap_are_refused_while_the_other_runs() {
     for (first, second) in [("0/1", "0/2"), ("0/2", "0/1"), ("1/2", "3/4"), ("0/3", "1/2"), ("0/1", "0/1")] {
         let place = Place::new(LONGER);

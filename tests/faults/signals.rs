@@ -79,7 +79,6 @@ fn a_signal_at_any_moment_keeps_what_is_done() {
 }
 
 #[test]
-#[ignore = "to come"]
 fn a_signal_that_comes_twice_at_once_counts_once() {
     for signals in [["TERM", "TERM"], ["INT", "TERM"], ["HUP", "HUP"]] {
         let place = Place::new(LONGER);
