@@ -18,9 +18,9 @@ mod data_files;
 mod due;
 #[cfg(unix)]
 mod interrupt;
+mod judged;
 #[cfg(unix)]
 mod limits;
-mod judged;
 #[cfg(target_os = "linux")]
 mod locks;
 mod plan;
@@ -66,9 +66,9 @@ check = "off"
 "#;
 
 /// Cells of a cohort of [`many_parts`].
-const CELLS: usize = 225;
+const CELLS: usize = 320;
 
-/// A config of many rows and little work: every two cohorts, of more than 25,000 rows each, are a part.
+/// A config of many rows and little work: every cohort, of more than 50,000 rows, is a part.
 fn many_parts(seeds: u32, noise: &str) -> String {
     let samples: Vec<usize> = (1..=CELLS).collect();
     format!(

@@ -176,7 +176,7 @@ fn satfinite_is_finite_in_every_mode() {
             assert_eq!(value(done.elements[0]), sign * must * top, "{place}");
             assert_eq!(done.elements[0].flags, SATURATED, "{place}");
             let bits = 1u32 << QuantOp::of(&satfinite).width;
-            let negative = if name.contains("int") { bits - code } else { bits / 2 | code };
+            let negative = if name.contains("int") { bits - code } else { (bits / 2) | code };
             assert_eq!(done.elements[0].code, if x < 0.0 { negative } else { code }, "{place}");
         }
     }

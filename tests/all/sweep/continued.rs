@@ -145,13 +145,13 @@ fn threads_change_no_bit() {
 #[test]
 fn a_deleted_part_is_computed_again() {
     let place = Place::new();
-    // Two cohorts are a part.
+    // Two problem points: two parts begin at each seed.
     let text = many_parts(3, "[0.0, 1.0]");
     succeeded(&place.sweep_on("1", &text, "out", &[]));
     let out = place.path("out");
     let rows = stored(&out);
-    assert!(store::parts(&out).unwrap().len() >= 3);
-    for deleted in [&[2][..], &[1], &[0, 2], &[0, 1, 2]] {
+    assert_eq!(store::parts(&out).unwrap().len(), 6);
+    for deleted in [&[4][..], &[0, 2, 5], &[0, 1, 2, 3, 4, 5]] {
         let parts = store::parts(&out).unwrap();
         deleted.iter().for_each(|&index: &usize| fs::remove_file(&parts[index]).unwrap());
         assert!(stored(&out).len() < rows.len());
