@@ -161,7 +161,7 @@ fn a_kill_before_any_call_that_changes_the_directory_is_made_good_by_the_same_co
 fn commands_that_read_a_directory_tell_a_failing_disk_from_a_damaged_part() {
     let place = Place::new(SMALL);
     place.finishes();
-    for args in [&["status"][..], &["replay", "--run", "3"], &["report"]] {
+    for args in [&["status"][..], &["replay", "--run", "3"], &["check", "--all"], &["report"]] {
         for (call, action) in [("open", "EMFILE"), ("open", "EIO"), ("read", "EIO"), ("stat", "EIO"), ("list", "EIO")] {
             let hint = if action == "EMFILE" { "ulimit -n" } else { "out" };
             let calls = each_call(

@@ -10,7 +10,7 @@ use crate::place::{Place, failed, names, run};
 /// Every command that reads a directory's rows.
 fn readers(place: &Place) -> Vec<Command> {
     let mut commands: Vec<Command> =
-        [&["status"][..], &["report"], &["replay", "--run", "0"], &["replay", "--run", "9"]]
+        [&["status"][..], &["report"], &["replay", "--run", "0"], &["replay", "--run", "9"], &["check", "--all"]]
             .map(|args| place.on_out(args))
             .into();
     commands.push(place.sweep());

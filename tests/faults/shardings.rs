@@ -4,7 +4,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{LONGER, SMALL, digest, random, rounds};
-use crate::place::{LIMIT, Place, names, run, stderr};
+use crate::place::{LIMIT, Place, failed, names, run, stderr};
 use crate::shim;
 
 fn shard(place: &Place, shard: &str) -> Command {
@@ -37,7 +37,7 @@ fn shardings_that_overlap_are_refused_while_the_other_runs() {
         let place = Place::new(LONGER);
         let child = running(&place, first);
         let refused = run(shard(&place, second));
-        crate::place::failed(&refused, 2, &[first, &child.id().to_string()]);
+        failed(&refused, 2, &[&first.replace('/', "-of-"), &child.id().to_string()]);
         succeeded(child);
         // When it has ended any other may follow.
         place.succeeds(&mut shard(&place, second));

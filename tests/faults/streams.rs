@@ -29,7 +29,15 @@ fn printing(place: &Place) -> Vec<Command> {
     .map(roundlaw)
     .into();
     commands.extend(
-        [&["status"][..], &["status", "--json"], &["replay", "--run", "0"], &["report"]].map(|args| place.on_out(args)),
+        [
+            &["status"][..],
+            &["status", "--json"],
+            &["replay", "--run", "0"],
+            &["report"],
+            &["check"],
+            &["check", "--json"],
+        ]
+        .map(|args| place.on_out(args)),
     );
     commands
 }
