@@ -58,7 +58,7 @@ fn each_call(
         let (name, later) = call.strip_suffix('+').map_or((call, ""), |name| (name, "+"));
         let rule = format!("{name} {n}{later} {action} {}", dir.display());
         let mut command = attempt();
-        shim::fail_telling(&mut command, &[rule.clone()], log.path());
+        shim::fail_telling(&mut command, std::slice::from_ref(&rule), log.path());
         let output = run(command);
         let told = fs::read_to_string(log.path()).unwrap();
         let Some(acted) = told.lines().next() else {
@@ -104,19 +104,20 @@ fn a_sweep_that_meets_an_error_says_so_and_is_finished_by_the_same_command() {
 
 #[test]
 fn a_sweep_goes_on_where_calls_are_interrupted_or_done_in_part() {
-    let every =
-        |place: &Place| HARMLESS.map(|(nth, call, action)| format!("{call} {nth} {action} {}", place.out().display()));
-    for k in 0..HARMLESS.len() {
+    let rule = |place: &Place, (nth, call, action): (&str, &str, &str)| {
+        format!("{call} {nth} {action} {}", place.out().display())
+    };
+    for harmless in HARMLESS {
         let (place, log) = (Place::new(SMALL), NamedTempFile::new().unwrap());
         let mut sweep = place.sweep();
-        shim::fail_telling(&mut sweep, &every(&place)[k..=k], log.path());
+        shim::fail_telling(&mut sweep, &[rule(&place, harmless)], log.path());
         place.succeeds(&mut sweep);
-        assert!(fs::read_to_string(log.path()).unwrap().lines().count() > 3, "{:?} does not act", HARMLESS[k]);
+        assert!(fs::read_to_string(log.path()).unwrap().lines().count() > 3, "{harmless:?} does not act");
         place.finishes();
     }
     let place = Place::new(SMALL);
     let mut sweep = place.sweep();
-    place.succeeds(shim::fail(&mut sweep, &every(&place)));
+    place.succeeds(shim::fail(&mut sweep, &HARMLESS.map(|harmless| rule(&place, harmless))));
     place.finishes();
 }
 
@@ -199,9 +200,14 @@ fn quantize_writes_its_file_whole_or_not_at_all() {
     let dir = place.path("");
     for (call, action) in ERRORS {
         for old in [None, Some(b"old".as_slice())] {
-            fs::remove_file(&output).unwrap();
-            old.map(|bytes| fs::write(&output, bytes).unwrap());
-            each_call(call, action, &dir, quantize, |what, done| {
+            let attempt = || {
+                let _ = fs::remove_file(&output);
+                if let Some(bytes) = old {
+                    fs::write(&output, bytes).unwrap();
+                }
+                quantize()
+            };
+            each_call(call, action, &dir, attempt, |what, done| {
                 let now = fs::read(&output).ok();
                 match done.status.code() {
                     Some(0) => {
@@ -218,8 +224,6 @@ fn quantize_writes_its_file_whole_or_not_at_all() {
                 if call != "unlink" {
                     assert!(half_written(&dir).is_empty(), "{:?} are left: {what}", half_written(&dir));
                 }
-                let _ = fs::remove_file(&output);
-                old.map(|bytes| fs::write(&output, bytes).unwrap());
             });
         }
     }

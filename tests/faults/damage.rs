@@ -136,6 +136,6 @@ fn edited_settings_are_found_and_lost_ones_made_again() {
         }
         fs::remove_file(&path).unwrap();
         place.finishes();
-        assert_eq!(fs::read_to_string(&path).unwrap().contains("0.5"), true);
+        assert!(fs::read_to_string(&path).unwrap().contains("0.5"));
     }
 }
