@@ -68,7 +68,7 @@ fn each_call(
         let path = acted.splitn(3, ' ').nth(2).unwrap();
         judge(&format!("{rule}, at {path}: {}", stderr(&output)), &output);
         fs::write(log.path(), "").unwrap();
-        n += 1 + n / rounds(10, usize::MAX);
+        n += 1 + n / rounds(6, usize::MAX);
         faults += 1;
     }
 }
