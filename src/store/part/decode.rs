@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use ::parquet::file::metadata::RowGroupMetaData;
+use ::parquet::file::reader::Length as _;
 use ::parquet::file::statistics::Statistics;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -55,6 +57,9 @@ impl Part {
         }
         let file = PartFile::open(path).map_err(Error::io(path))?;
         let builder = Builder::try_new(file.clone()).map_err(|e| unreadable(path, &file, &e))?;
+        if !lie_within(builder.metadata().row_groups(), file.len()) {
+            return Err(damaged(path, "it has columns that lie outside of its bytes"));
+        }
         let pairs = builder.metadata().file_metadata().key_value_metadata();
         let value = |key: &str| pairs?.iter().find(|pair| pair.key == key)?.value.as_deref();
         let version = value(VERSION_KEY).ok_or_else(|| damaged(path, "it names no schema version"))?;
@@ -121,6 +126,15 @@ fn hash_of(path: &Path) -> Result<u64> {
             Err(e) => return Err(Error::io(path)(e)),
         }
     }
+}
+
+/// Whether every column lies in so many bytes, which the decoder takes for granted.
+fn lie_within(groups: &[RowGroupMetaData], length: u64) -> bool {
+    groups.iter().flat_map(RowGroupMetaData::columns).all(|column| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let [start, bytes] = [start, column.compressed_size()].map(u64::try_from);
+        start.is_ok_and(|start| bytes.is_ok_and(|bytes| start.checked_add(bytes).is_some_and(|end| end <= length)))
+    })
 }
 
 /// Whether a part has every column, in order, but derived ones: of these it may lack some, and have others that a later
@@ -245,4 +259,37 @@ fn fill(column: &Column, array: &dyn Array, rows: &mut [Row]) -> Option<()> {
         _ => set!(array.as_string_opt::<i32>(), Text),
     };
     fits.then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ::parquet::file::metadata::ColumnChunkMetaData;
+    use ::parquet::schema::parser::parse_message_type;
+    use ::parquet::schema::types::SchemaDescriptor;
+
+    use super::*;
+
+    #[test]
+    fn columns_lie_within_their_file() {
+        let schema = parse_message_type("message rows { required int64 run_id; }").unwrap();
+        let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+        let within = |dictionary: Option<i64>, data: i64, bytes: i64| {
+            let column = ColumnChunkMetaData::builder(schema.column(0));
+            let column = column.set_dictionary_page_offset(dictionary).set_data_page_offset(data);
+            let column = column.set_total_compressed_size(bytes).build().unwrap();
+            let group = RowGroupMetaData::builder(schema.clone()).set_column_metadata(vec![column]).build().unwrap();
+            lie_within(&[group], 100)
+        };
+        assert!(within(None, 4, 96) && within(Some(4), 50, 96) && within(None, 0, 0));
+        for (dictionary, data, bytes) in [
+            (None, 4, 97),
+            (None, 4, -1),
+            (None, -1, 8),
+            (Some(-4), 50, 8),
+            (Some(50), 4, 51),
+            (None, i64::MAX, i64::MAX),
+        ] {
+            assert!(!within(dictionary, data, bytes), "{dictionary:?} {data} {bytes}");
+        }
+    }
 }
