@@ -20,7 +20,8 @@ fn main() -> ExitCode {
 fn look_for_no_windows() {
     const DIRECTORY: &str = "XDG_RUNTIME_DIR";
     if !std::env::var_os(DIRECTORY).is_some_and(|dir| std::path::Path::new(&dir).is_absolute()) {
-        // SAFETY: no other thread runs yet that could read the environment meanwhile. The only `unsafe` of the program.
+        // SAFETY: no other thread runs yet that could read the environment meanwhile. src/signals.rs has the
+        // other `unsafe` of the program.
         unsafe { std::env::set_var(DIRECTORY, "/nonexistent") };
     }
 }

@@ -24,6 +24,14 @@ pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Resul
     filled(path, tag, fill)?.finish()
 }
 
+/// The bytes of a regular file; of anything else, which might never end or begin, [`io::ErrorKind::InvalidData`].
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    match fs::metadata(path)?.is_file() {
+        true => fs::read(path),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "no regular file")),
+    }
+}
+
 /// A file with its contents that is to get its name; `None` if it was written to as it is.
 pub struct Filled(Option<(Temporary, PathBuf)>);
 

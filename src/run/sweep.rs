@@ -1,5 +1,7 @@
 //! Runs a plan into a directory: what is missing of it, one part after another.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -13,6 +15,7 @@ use super::rows::{self, Origin};
 use super::stored::whole_cohorts;
 use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Shard};
 use crate::store::part::{Session, Shape, Sweep};
@@ -72,7 +75,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
         rows: Vec::new(),
         summary: Summary::default(),
     };
-    let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, &adapter.origin());
+    let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, shard, &adapter.origin());
     let (mut progress, mut finished) = (Progress::new(all, todo.len(), watch), 0);
     let ended = launches::run(plan, &todo, adapter, watch, refuse, |done| {
         if let Some(done) = done {
@@ -164,7 +167,7 @@ fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
 }
 
 /// Writes DIR/mismatch-RUN.json and makes the error of exit code 3.
-fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> Error {
+fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, shard: Shard, origin: &Origin) -> Error {
     let path = paths::mismatch(dir, mismatch.run_id);
     let document = serde_json::json!({
         "mismatch": mismatch,
@@ -174,10 +177,9 @@ fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, origin: &Origin) -> E
         "replay": mismatch.replay(dir),
     });
     let text = format!("{document:#}\n");
-    match std::fs::write(&path, text) {
+    let fill = |file: &mut File| file.write_all(text.as_bytes()).map_err(Error::io(&path));
+    match write_whole(&path, &shard.to_string(), fill) {
         Ok(()) => Error::Mismatch(format!("{}; the cohort is not kept; see {}", mismatch.line(), path.display())),
-        Err(source) => {
-            Error::Mismatch(format!("{}; {} could not be written: {source}", mismatch.line(), path.display()))
-        }
+        Err(error) => Error::Mismatch(format!("{}; which could not be written down: {error}", mismatch.line())),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::paths;
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 
 /// Names in a directory that are text; ours all are.
 pub fn names(dir: &Path) -> Result<Vec<String>> {
@@ -29,7 +30,7 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
 pub fn refuse_foreign(dir: &Path, config_toml: &str) -> Result<()> {
     // Listed before the manifest is looked for: a shard may open the directory at this moment.
     let names = names(dir)?;
-    let is_own_config = || fs::read_to_string(paths::config(dir)).is_ok_and(|text| body(&text) == body(config_toml));
+    let is_own_config = || config_text(dir).is_ok_and(|text| body(&text) == body(config_toml));
     let foreign = |name: &String| {
         !paths::is_ours(name) && !paths::is_anywhere(name) || paths::config(dir).ends_with(name) && !is_own_config()
     };
@@ -75,4 +76,23 @@ pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
         }
         None => Ok(found.into_iter().map(|name| rows.join(name)).collect()),
     }
+}
+
+/// The stored config as text.
+///
+/// # Errors
+/// [`Error::Corrupt`] where there is none.
+pub fn config_text(dir: &Path) -> Result<String> {
+    let path = paths::config(dir);
+    let not_text = |e| std::io::Error::new(ErrorKind::InvalidData, e);
+    read_regular(&path).and_then(|bytes| String::from_utf8(bytes).map_err(not_text)).map_err(|e| match e.kind() {
+        ErrorKind::NotFound | ErrorKind::InvalidData => unreadable(&path, &e),
+        _ => Error::io(&path)(e),
+    })
+}
+
+/// The error of a stored config that is not there, or no text.
+pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Error {
+    let first = if why.kind() == ErrorKind::NotFound { "" } else { "delete it: " };
+    Error::Corrupt(format!("{}: {why}; {first}the same sweep writes it again", path.display()))
 }

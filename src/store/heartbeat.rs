@@ -8,10 +8,11 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Result, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
+
+use crate::files::Temporary;
 
 /// How often the holder writes.
 const BEAT: Duration = Duration::from_secs(10);
@@ -144,13 +145,11 @@ fn holder(path: &Path) -> Result<Holder> {
 
 /// The time by the clock that dates the files beside `path`: that of a server may differ from ours.
 fn now(path: &Path) -> Result<SystemTime> {
-    static PROBES: AtomicU64 = AtomicU64::new(0);
-    let probe = PROBES.fetch_add(1, Ordering::Relaxed);
-    let probe = path.with_file_name(format!(".clock.{}-{probe}.tmp", std::process::id()));
-    let mut file = File::options().write(true).create_new(true).open(&probe)?;
-    let time = file.write_all(b"now").and_then(|()| file.sync_all()).and_then(|()| file.metadata()?.modified());
-    fs::remove_file(&probe)?;
-    time
+    let dir = path.parent().unwrap_or(Path::new("."));
+    // Processes of several hosts and containers may have one number: the name is what is free.
+    let mut probe = Temporary::begin(dir, "clock")?;
+    let file = probe.file();
+    file.write_all(b"now").and_then(|()| file.sync_all()).and_then(|()| file.metadata()?.modified())
 }
 
 fn numbered(name: &Path, number: u64) -> PathBuf {

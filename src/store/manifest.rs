@@ -1,7 +1,6 @@
 //! `manifest.json`: whose directory this is, what was run in it, and on what. All of it stands in the parts too, but for
 //! the number of seeds that were asked for.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -11,7 +10,7 @@ use serde_json::{Map, Value};
 use super::part::{Session, Sweep};
 use super::paths;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{read_regular, write_whole};
 use crate::store::row::SCHEMA_VERSION;
 
 /// Keys by which a manifest is one of ours.
@@ -48,16 +47,17 @@ impl Manifest {
     /// [`Error::Corrupt`] for a damaged or foreign one, and for another schema version.
     pub fn read(dir: &Path) -> Result<Option<Manifest>> {
         let path = paths::manifest(dir);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io(&path)(e)),
-        };
         let corrupt = |what: String| {
             Error::Corrupt(format!(
                 "{}: {what}; delete it: the same sweep writes it again from the parts",
                 path.display()
             ))
+        };
+        let bytes = match read_regular(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(e) if e.kind() == ErrorKind::InvalidData => return Err(corrupt(e.to_string())),
+            Err(e) => return Err(Error::io(&path)(e)),
         };
         let object: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|e| corrupt(e.to_string()))?;
         if let Some(key) = OWN_KEYS.iter().find(|&&key| !object.contains_key(key)) {

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
+pub use self::directory::config_text;
 pub use self::directory::parts;
 use self::directory::refuse_foreign;
 pub use self::locks::Lock;
@@ -28,7 +29,7 @@ use self::part::{Claim, Header, Session, Sweep, Work};
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
-use crate::files::{remove_left_over, write_whole};
+use crate::files::{read_regular, remove_left_over, write_whole};
 use crate::plan::Shard;
 
 /// What a command is about to run.
@@ -124,8 +125,9 @@ impl Store {
         self.agree()?;
         let path = paths::config(&self.dir);
         // The config of fewer seeds than are stored is not that of the directory.
-        let is_stored = match fs::read(&path) {
+        let is_stored = match read_regular(&path) {
             Ok(text) => self.contents.seeds() > settings.seeds || text == settings.config_toml.as_bytes(),
+            Err(e) if e.kind() == ErrorKind::InvalidData => return Err(directory::unreadable(&path, &e)),
             Err(_) => false,
         };
         if !is_stored {
@@ -163,18 +165,4 @@ fn another_config(dir: &Path, was: &str, is: &str) -> Error {
 pub fn lock_report(dir: &Path) -> Result<Option<Lock>> {
     let is_ours = paths::manifest(dir).exists();
     is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir))).transpose()
-}
-
-/// The stored config as text.
-///
-/// # Errors
-/// [`Error::Corrupt`] where there is none.
-pub fn config_text(dir: &Path) -> Result<String> {
-    let path = paths::config(dir);
-    fs::read_to_string(&path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound | ErrorKind::InvalidData => {
-            Error::Corrupt(format!("{}: {e}; the same sweep writes it again", path.display()))
-        }
-        _ => Error::io(&path)(e),
-    })
 }

@@ -173,3 +173,15 @@ fn decremented(text: &str) -> String {
     }
     String::from_utf8(digits).unwrap() + "9999"
 }
+
+#[test]
+fn a_decimal_may_be_longer_than_a_line() {
+    let long = format!("0.1{}", "1".repeat(70_000));
+    let output = run("quantize --format e4m3", &format!("{long} 2.5"));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(table.contains("0.1111") && table.contains("...") && table.contains("0.109375"), "{table}");
+    assert!(table.lines().all(|line| line.len() < 300), "{table}");
+    let (rows, _) = rows("e4m3", &long);
+    assert_eq!(rows[0]["input"].as_str().unwrap().len(), long.len(), "JSON has all of it");
+}

@@ -11,6 +11,9 @@ use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
 use crate::streams::print;
 
+/// Characters of a cell that are shown.
+const CELL: usize = 64;
+
 /// Counts of an array, and the GPU that gave the same bits: lines.
 pub fn summary(as_json: bool, job: &Job, done: &Quantized, proof: Option<Proof>) -> Vec<String> {
     let (elements, Counts { saturated, underflowed, nan }) = (done.elements.len(), done.counts());
@@ -44,7 +47,7 @@ pub fn numbers(as_json: bool, quantizer: &Quantizer, numbers: &[Number], job: &J
     let mut columns = vec!["input", "input_bits", "value", "value_bits", "code", "fields", "error", "note"];
     columns.splice(4..4, job.op.shares().then_some("scale"));
     columns.splice(5..5, tensor_scale(job).map(|_| "tensor_scale"));
-    let text = |row: &Value, column: &str| row[column].as_str().unwrap_or("-").to_string();
+    let text = |row: &Value, column: &str| excerpt(row[column].as_str().unwrap_or("-"));
     let cells = |row: Value| columns.iter().map(|column| text(&row, column)).collect::<Vec<String>>();
     let mut widths: Vec<usize> = columns.iter().map(|column| column.len()).collect();
     for row in rows() {
@@ -56,6 +59,14 @@ pub fn numbers(as_json: bool, quantizer: &Quantizer, numbers: &[Number], job: &J
     };
     print(&line(columns.iter().map(|column| column.to_string()).collect()))?;
     rows().try_for_each(|row| print(&line(cells(row))))
+}
+
+/// What fits a column of text: a decimal may have any number of digits.
+fn excerpt(cell: &str) -> String {
+    match cell.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}...", &cell[..end]),
+        None => cell.to_string(),
+    }
 }
 
 /// Number `k` of the list.

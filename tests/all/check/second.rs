@@ -50,15 +50,16 @@ fn states(plan: &Plan) -> Vec<Snapshot> {
     cpu::execute(plan, &[COHORT], &Watch::default()).unwrap().remove(0)
 }
 
-fn confirmed(plan: &Plan, used: &Plan, truth: Option<&Truth>) -> Result<Vec<Row>, Mismatch> {
-    check::confirmed(plan, COHORT, &states(plan), (used, truth), &Origin::default(), &Watch::default()).unwrap()
+fn confirmed(plan: &Plan, used: &Plan, truth: Option<&Truth>) -> Result<Vec<Row>, Box<Mismatch>> {
+    let confirmed = check::confirmed(plan, COHORT, &states(plan), (used, truth), &Origin::default(), &Watch::default());
+    confirmed.unwrap().map_err(Box::new)
 }
 
 /// What the check says when the risks come from this truth.
 fn with(plan: &Plan, alter: impl FnOnce(&mut Truth)) -> Mismatch {
     let mut truth = Truth::of(plan, COHORT).unwrap();
     alter(&mut truth);
-    confirmed(plan, plan, Some(&truth)).unwrap_err()
+    *confirmed(plan, plan, Some(&truth)).unwrap_err()
 }
 
 /// And when it is of a problem point that is not quite the plan's.
@@ -66,7 +67,7 @@ fn with_point(plan: &Plan, alter: impl FnOnce(&mut ProblemPoint)) -> Mismatch {
     let mut point = plan.points[0].clone();
     alter(&mut point);
     let truth = Truth { point: &point, ..Truth::of(plan, COHORT).unwrap() };
-    confirmed(plan, plan, Some(&truth)).unwrap_err()
+    *confirmed(plan, plan, Some(&truth)).unwrap_err()
 }
 
 #[track_caller]

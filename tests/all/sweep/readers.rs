@@ -61,7 +61,10 @@ fn a_foreign_part_is_no_part_of_the_directory() {
 fn edited_rows_are_refused_whatever_name_they_bear() {
     let (place, text, dir) = parts_of(2);
     type Change = fn(&mut Row);
-    let changes: [(Change, &str); 5] = [
+    let changes: [(Change, &str); 8] = [
+        (|row| row.seen -= 1, "seen of run"),
+        (|row| row.output = "tail".into(), "output of run"),
+        (|row| row.counts[roundlaw::site::Site::Label] = Some(Default::default()), "counters at label of run"),
         (|row| row.checked = "exact".into(), "checked of run"),
         (|row| row.adapter = "some GPU".into(), "adapter of run"),
         (|row| row.step_size = 0.5, "step_size of run"),
@@ -224,6 +227,17 @@ fn what_is_no_regular_file_keeps_nobody_waiting() {
     fs::create_dir(&own).unwrap();
     all_refuse(&place, &text, &dir, &[name, "no regular file"]);
     fs::remove_dir(&own).unwrap();
+    fs::write(&own, &bytes).unwrap();
+    for name in ["manifest.json", "config.toml"] {
+        let file = place.path("out").join(name);
+        let text_of = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+        all_refuse(&place, &text, &dir, &[name, "no regular file", "delete it"]);
+        fs::remove_file(&file).unwrap();
+        fs::write(&file, text_of).unwrap();
+    }
+    fs::remove_file(&own).unwrap();
     // A link to a part is as good as the part.
     fs::write(place.path("elsewhere"), bytes).unwrap();
     std::os::unix::fs::symlink(place.path("elsewhere"), &own).unwrap();
