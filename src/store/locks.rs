@@ -28,8 +28,7 @@ pub struct Lock {
 
 #[derive(Debug)]
 enum Kind {
-    /// Let go when the file is closed.
-    File(#[expect(dead_code, reason = "it is held, not used")] File),
+    File(File),
     Heartbeat(Heartbeat),
 }
 
@@ -44,6 +43,16 @@ impl Lock {
                 PATIENCE.as_secs()
             ))),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Closing the file would not let go of it while a child that was forked meanwhile has a copy of its descriptor.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Kind::File(file) = &self.kind {
+            // Where it fails the lock ends with the process.
+            let _ = file.unlock();
         }
     }
 }
