@@ -60,7 +60,8 @@ pub fn encode(path: &Path, file: &mut File, header: &Header, rows: &[Row]) -> Re
     }
 }
 
-/// A disk that gives back other bytes than it took is noticed while the rows are still at hand.
+/// What the encoder, memory or a file system made of the rows is noticed while they are still at hand. The bytes may
+/// come from the system's cache: what a disk loses later the hash in the name tells.
 fn read_back(path: &Path, hash: u64, header: &Header, rows: &[Row]) -> Result<()> {
     let differs =
         |what: &str| Error::Other(format!("{}: {what} is read back otherwise than it was written", path.display()));
