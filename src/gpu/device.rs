@@ -14,10 +14,8 @@ use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
 
-/// Dispatches that a device may have in front of it: enough to never let a GPU wait; one of a software device may take
-/// seconds on a busy machine.
+/// Dispatches that the device may have in front of it: enough to never let it wait.
 const IN_FLIGHT: usize = 8;
-const IN_FLIGHT_OF_SOFTWARE: usize = 2;
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -34,7 +32,6 @@ pub struct Context {
     most_groups: u32,
     pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
-    in_flight: usize,
     /// The last dispatches.
     submitted: Mutex<VecDeque<SubmissionIndex>>,
 }
@@ -44,7 +41,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Context {
-    pub fn new(device: Device, queue: Queue, software: bool) -> Context {
+    pub fn new(device: Device, queue: Queue) -> Context {
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let seen = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -56,9 +53,8 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let in_flight = if software { IN_FLIGHT_OF_SOFTWARE } else { IN_FLIGHT };
         let (pipelines, submitted) = (Mutex::default(), Mutex::default());
-        Context { device, queue, tables, most_groups, pipelines, trouble, in_flight, submitted }
+        Context { device, queue, tables, most_groups, pipelines, trouble, submitted }
     }
 
     /// The first error since the device was opened, if any.
@@ -138,7 +134,7 @@ impl Context {
         }
         let mut submitted = locked(&self.submitted);
         submitted.push_back(self.queue.submit([encoder.finish()]));
-        let earliest = if submitted.len() > self.in_flight { submitted.pop_front() } else { None };
+        let earliest = if submitted.len() > IN_FLIGHT { submitted.pop_front() } else { None };
         drop(submitted);
         earliest.map_or(Ok(()), |earliest| self.wait_for(earliest))
     }

@@ -50,9 +50,6 @@ use launch::Launch;
 use proof::Proofs;
 use shapes::Limits;
 
-/// How many times slower than a GPU a software device is, about.
-const SOFTWARE: u64 = 32;
-
 /// An open device with its pipelines.
 pub struct Gpu {
     pub info: AdapterInfo,
@@ -114,16 +111,14 @@ impl Gpu {
             DeviceType::IntegratedGpu => 1 << 30,
             _ => 512 << 20,
         };
-        let software = adapter.get_info().device_type == DeviceType::Cpu;
         let limits = Limits {
             binding: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min((1 << 31) - 4),
             total,
             workgroup: limits.max_compute_workgroup_storage_size.into(),
             groups: limits.max_compute_workgroups_per_dimension.into(),
-            slower: if software { SOFTWARE } else { 1 },
         };
+        let context = Context::new(device, queue);
         let own = adapter.get_info();
-        let context = Context::new(device, queue, software);
         let subgroups = (own.subgroup_min_size, own.subgroup_max_size);
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;

@@ -31,8 +31,6 @@ pub struct Limits {
     pub workgroup: u64,
     /// Workgroups of a dispatch along an axis.
     pub groups: u64,
-    /// How many times slower than a GPU it is: so much less work a dispatch may hold.
-    pub slower: u64,
 }
 
 /// Sizes that change the speed, never the results.
@@ -81,8 +79,6 @@ pub struct Shapes {
     pub state_at: Vec<u64>,
     pub state_words: u64,
     pub run_words: Vec<u64>,
-    /// As of the limits.
-    pub slower: u64,
     rows: u64,
     columns: u64,
 }
@@ -120,8 +116,8 @@ impl Shapes {
         let row_bytes = x_rows * slots * samples * 4;
         let affordable = limits.binding.min(limits.total / 4) / row_bytes;
         let cells = slots * samples;
-        let by_project = PROJECT_WORK / limits.slower / (cells * products.len() as u64 * u64::from(point.model));
-        let by_draw = DRAW_WORK / limits.slower / (cells * (1 + data_ops.len() as u64));
+        let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
+        let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
         let slice = slice_loops(&data_ops, point.problem.target_components());
         let short = (tuning.loops / slice).max(1) * u64::from(SLICE);
@@ -155,7 +151,6 @@ impl Shapes {
             run_words,
             rows: if sketched { point.model.into() } else { 0 },
             columns,
-            slower: limits.slower,
         }
     }
 
@@ -250,7 +245,7 @@ impl Shapes {
         let (slots, samples) = (u64::from(self.slots), u64::from(self.samples));
         // Many cohorts at once are worth it only while a dispatch stays short.
         let work = slots * samples * self.products.len() as u64 * self.rows * u64::from(self.panel);
-        if slots > 1 && work > 2 * PROJECT_WORK / self.slower {
+        if slots > 1 && work > 2 * PROJECT_WORK {
             return false;
         }
         let products = slots * (self.products.len() as u64).max(1);

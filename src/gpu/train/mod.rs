@@ -79,7 +79,7 @@ impl<'a> Training<'a> {
     /// sample `first`.
     pub fn run_to(&mut self, samples: &Samples, first: u64, seen: u64) -> Result<()> {
         let Launch { shapes, point, tuning, .. } = *self.launch;
-        let loops = budget(tuning.loops, point.trajectories.len() as u64 * u64::from(shapes.slots), shapes.slower);
+        let loops = budget(tuning.loops, point.trajectories.len() as u64 * u64::from(shapes.slots));
         loop {
             let mut tail = Tail::default();
             let mut runs = Vec::new();

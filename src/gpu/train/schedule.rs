@@ -23,10 +23,9 @@ pub struct Progress {
     pub unit: u64,
 }
 
-/// Loop iterations that an invocation may spend where so many workgroups run at once; `most` is what the device allows,
-/// and `slower` how many times less work that is than a GPU does in its time.
-pub fn budget(most: u64, workgroups: u64, slower: u64) -> u64 {
-    most.min((DISPATCH_WORK / slower / workgroups).max(SHORTEST))
+/// Loop iterations that an invocation may spend where so many workgroups run at once; `most` is what the device allows.
+pub fn budget(most: u64, workgroups: u64) -> u64 {
+    most.min((DISPATCH_WORK / workgroups).max(SHORTEST))
 }
 
 /// Units of one update.
