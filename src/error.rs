@@ -33,7 +33,7 @@ pub mod exit {
 /// let error = Config::parse("problem = { dim = 0 }", &[]).unwrap_err();
 /// assert!(matches!(error, Error::Input(_)));
 /// assert_eq!(error.exit_code(), exit::INPUT);
-/// assert!(error.to_string().starts_with("problem.dim = 0: allowed is"), "{error}");
+/// assert!(error.to_string().starts_with("config, line 1: problem.dim = 0: allowed is"), "{error}");
 /// ```
 #[derive(thiserror::Error, Debug)]
 #[non_exhaustive]

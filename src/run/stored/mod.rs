@@ -118,7 +118,7 @@ impl Stored {
     }
 }
 
-/// All rows of a sweep's directory, ascending in [`Row::key`], a few of them in memory at a time.
+/// All rows of a sweep's directory, ascending in [`crate::Row::key`], a few of them in memory at a time.
 ///
 /// # Errors
 /// [`Error::Input`] for a directory that is not there, [`Error::Corrupt`] for a manifest, config or part that is damaged,

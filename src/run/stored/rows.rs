@@ -56,7 +56,7 @@ impl Iterator for StoredRows {
 /// and do not.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for rows that are not the plan's, or differ.
+/// [`crate::Error::Corrupt`] for rows that are not the plan's, or differ.
 pub fn whole_cohorts(contents: &Contents, plan: &Plan, mut tell: impl FnMut(String)) -> Result<BTreeSet<(usize, u32)>> {
     let sweep = settings(plan).sweep;
     let mut planned = PlannedSettings::new(Arc::new(plan.clone()), sweep.stream_version);
