@@ -49,7 +49,9 @@ pub use plan::{Cell, Cohort, Plan, Shard, Snapshot};
 #[doc(inline)]
 pub use run::adapter::{Adapter, open as open_adapter, open_telling as open_adapter_telling};
 #[doc(inline)]
-pub use run::cohorts::{CohortRows, Summary, SweepOptions, sweep};
+pub use run::cohorts::{Summary, SweepOptions, sweep};
+#[doc(inline)]
+pub use run::launches::CohortRows;
 #[doc(inline)]
 pub use run::rows::Origin;
 #[doc(inline)]
@@ -100,6 +102,8 @@ pub mod hash;
 pub mod limits;
 #[doc(hidden)]
 pub mod npy;
+#[doc(hidden)]
+pub mod os;
 #[doc(hidden)]
 pub mod plan;
 #[doc(hidden)]

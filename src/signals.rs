@@ -7,6 +7,7 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, exit};
+use crate::os;
 use crate::streams::tell;
 use crate::threads;
 use crate::watch::Watch;
@@ -70,23 +71,11 @@ fn on_signal(mut asked: impl FnMut() + Send + 'static) -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let handled = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !is_ignored(signal));
+    let handled = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|&signal| !os::is_ignored(signal));
     let mut signals = Signals::new(handled).map_err(Error::io(Path::new(HANDLER)))?;
     let wait = move || signals.forever().for_each(|_| asked());
     std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(|error| threads::refused(&error))?;
     Ok(())
-}
-
-/// Whether the process ignores a signal; before any handler is installed, that is what it inherited.
-#[cfg(unix)]
-fn is_ignored(signal: libc::c_int) -> bool {
-    let mut current = std::mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action sigaction(2) changes nothing; where it returns 0 it has filled `current`, which is
-    // large enough for it and read only then.
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), current.as_mut_ptr()) == 0
-            && current.assume_init().sa_sigaction == libc::SIG_IGN
-    }
 }
 
 /// Calls `asked` for each Ctrl-C or Ctrl-Break.

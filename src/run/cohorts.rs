@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use super::adapter::Adapter;
 use super::check::Mismatch;
-use super::launches;
+use super::launches::{self, CohortRows, runs};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard};
-use crate::store::row::Row;
 use crate::watch::Watch;
 
 /// Cohorts per thread that may be finished and wait for an earlier one.
@@ -30,20 +29,6 @@ impl Default for SweepOptions {
     fn default() -> SweepOptions {
         SweepOptions { shard: Shard::WHOLE, watch: Watch::default() }
     }
-}
-
-/// One cohort's results: every run of a problem point and a seed index.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct CohortRows {
-    /// Of which problem point and seed index.
-    pub cohort: Cohort,
-    /// Ascending in (run_id, seen, output).
-    pub rows: Vec<Row>,
-    /// Runs that the rows are of.
-    pub runs: u64,
-    /// The reference redid these runs and found the same bits; else their seed index was not drawn for the check.
-    pub checked: bool,
 }
 
 /// What a sweep did.
@@ -171,10 +156,4 @@ impl InTurn<'_> {
     fn rest(self) -> impl Iterator<Item = CohortRows> {
         self.finished.into_values()
     }
-}
-
-/// Runs of the cohorts.
-pub fn runs(plan: &Plan, cohorts: &[Cohort]) -> u64 {
-    let trajectories = cohorts.iter().flat_map(|cohort| &plan.points[cohort.point].trajectories);
-    trajectories.map(|trajectory| trajectory.cells.len() as u64).sum()
 }

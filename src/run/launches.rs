@@ -13,12 +13,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
 use super::adapter::Adapter;
 use super::check::{self, Mismatch};
-use super::cohorts::{CohortRows, runs};
 use super::rows::{self, Origin};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, CohortCost, Plan, Snapshot, cohort_cost};
 use crate::risk::CohortRisk;
+use crate::store::row::Row;
 use crate::threads;
 use crate::watch::Watch;
 
@@ -28,6 +28,20 @@ const LAUNCH_SECONDS: f64 = 600.0;
 const LAUNCH_BYTES: u64 = 256 << 20;
 /// Who takes the results is called at least this often.
 const TICK: Duration = Duration::from_millis(250);
+
+/// One cohort's results: every run of a problem point and a seed index.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct CohortRows {
+    /// Of which problem point and seed index.
+    pub cohort: Cohort,
+    /// Ascending in (run_id, seen, output).
+    pub rows: Vec<Row>,
+    /// Runs that the rows are of.
+    pub runs: u64,
+    /// The reference redid these runs and found the same bits; else their seed index was not drawn for the check.
+    pub checked: bool,
+}
 
 /// How a loop over cohorts ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -240,4 +254,10 @@ fn send(done: CohortRows, to: &SyncSender<CohortRows>) -> std::result::Result<()
             thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// Runs of the cohorts.
+pub fn runs(plan: &Plan, cohorts: &[Cohort]) -> u64 {
+    let trajectories = cohorts.iter().flat_map(|cohort| &plan.points[cohort.point].trajectories);
+    trajectories.map(|trajectory| trajectory.cells.len() as u64).sum()
 }

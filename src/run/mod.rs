@@ -3,12 +3,13 @@
 pub mod adapter;
 pub mod check;
 pub mod cohorts;
-mod launches;
+pub mod launches;
 mod progress;
 pub mod provenance;
 pub mod recheck;
 pub mod replay;
 pub mod rows;
+mod settings;
 pub mod spectra;
 pub mod stored;
 pub mod sweep;

@@ -23,7 +23,6 @@ use crate::hash::{fnv1a64, least};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::reference;
 use crate::risk::{CohortRisk, Truth};
-use crate::shell;
 use crate::store::differences;
 use crate::store::row::Row;
 use crate::threads;
@@ -299,8 +298,7 @@ impl<'a> Work<'a> {
             own.adapter,
             differences(first, own)?
         );
-        let dir = shell::quoted(self.dir);
-        let replay = format!("roundlaw replay {dir} --run {} --seen {}", first.run_id, own.seen);
+        let replay = check::replay(self.dir, first.run_id, Some(own.seen));
         Some(Differing { runs: differing.chunk_by(|a, b| a.0.run_id == b.0.run_id).count() as u64, line, replay })
     }
 }

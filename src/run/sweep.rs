@@ -7,46 +7,25 @@ use std::time::{Duration, Instant};
 
 use super::adapter::Adapter;
 use super::check;
-use super::cohorts::{self, CohortRows, Summary};
-use super::launches;
+use super::cohorts::Summary;
+use super::launches::{self, CohortRows};
 use super::progress::Progress;
 use super::provenance;
-use super::rows::{self, Origin};
+use super::rows::Origin;
+use super::settings::settings;
 use super::stored::whole_cohorts;
-use crate::config::resolved::{identity, to_toml};
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Shard};
-use crate::store::part::{Session, Shape, Sweep};
-use crate::store::row::{Row, STREAM_VERSION};
-use crate::store::{Settings, Store, paths};
+use crate::store::part::Session;
+use crate::store::row::Row;
+use crate::store::{Store, paths};
 use crate::streams::tell;
 use crate::watch::Watch;
 
 /// Rows and work after which a part is closed: what a kill may cost.
 const PART_ROWS: usize = 50_000;
 const PART_TIME: Duration = Duration::from_secs(10);
-
-/// What the output directory of a plan compares and keeps.
-pub fn settings(plan: &Plan) -> Settings {
-    let config = &plan.config;
-    Settings {
-        config_toml: to_toml(config),
-        seeds: config.sweep.seeds,
-        sweep: Sweep { stream_version: STREAM_VERSION, identity: identity(config), plan: shape(plan) },
-    }
-}
-
-/// What a directory knows of a plan.
-fn shape(plan: &Plan) -> Shape {
-    let points = plan.points.iter().map(|point| {
-        let cells = point.trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum();
-        let rows = point.trajectories.iter().map(|trajectory| rows::rows_of(plan, trajectory) as u64).sum();
-        (cells, rows)
-    });
-    Shape::new(format!("{:016x}", fnv1a64(format!("{:?}", plan.points).bytes())), points)
-}
 
 /// Runs what is missing of a shard and writes it to `dir`. Where the watch asks to end, what is finished is kept and the rest
 /// dropped.
@@ -56,7 +35,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     adapter.cohorts_at_once(plan)?;
     let store = Store::open(dir, &settings(plan), shard)?;
     let todo = missing(plan, &store, shard)?;
-    let all = cohorts::runs(plan, &todo);
+    let all = launches::runs(plan, &todo);
     let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);
     if stored > asked {
         tell(&format!(
@@ -97,7 +76,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
 /// What will be run, and where.
 fn beginning(plan: &Plan, shard: Shard, todo: &[Cohort], adapter: &dyn Adapter) -> String {
     let own = plan.cohorts(shard);
-    let (missing, all) = (cohorts::runs(plan, todo), cohorts::runs(plan, &own));
+    let (missing, all) = (launches::runs(plan, todo), launches::runs(plan, &own));
     let of_shard =
         if shard == Shard::WHOLE { String::new() } else { format!(" of shard {}/{}", shard.index(), shard.of()) };
     match missing {

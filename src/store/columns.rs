@@ -237,14 +237,17 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
     columns
 });
 
+/// The settings, results and risks in which two rows differ, if by a bit.
+pub fn differing<'a>(a: &'a Row, b: &'a Row) -> impl Iterator<Item = (&'static str, Value<'a>, Value<'a>)> {
+    let compared = COLUMNS.iter().filter(|c| matches!(c.kind, Kind::Setting | Kind::Result | Kind::Evaluated));
+    compared.map(|c| (c.name(), c.get(a), c.get(b))).filter(|(_, a, b)| !a.is_same(b))
+}
+
 /// In which columns a stored row differs from one computed again, and how: in settings, results and risks. `None` where
 /// every bit agrees.
 pub fn differences(stored: &Row, computed: &Row) -> Option<String> {
-    let compared = COLUMNS.iter().filter(|c| matches!(c.kind, Kind::Setting | Kind::Result | Kind::Evaluated));
-    let values = compared.map(|c| (c.name(), c.get(stored), c.get(computed)));
-    let differing = values.filter(|(_, stored, computed)| !stored.is_same(computed));
-    let texts: Vec<String> =
-        differing.map(|(name, stored, computed)| format!("{name} is {stored}, not {computed}")).collect();
+    let text = |(name, stored, computed)| format!("{name} is {stored}, not {computed}");
+    let texts: Vec<String> = differing(stored, computed).map(text).collect();
     (!texts.is_empty()).then(|| texts.join("; "))
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::vec;
 
-use super::columns::{COLUMNS, Kind};
+use super::columns::differing;
 use super::part::{Batches, Part};
 use crate::error::{Error, Result};
 use crate::store::row::Row;
@@ -68,7 +68,7 @@ impl Rows {
         while self.open.peek().is_some_and(|head| head.row.key() == row.key())
             && let Some((other, other_path)) = self.take()?
         {
-            if let Some(column) = difference(&row, &other) {
+            if let Some((column, ..)) = differing(&row, &other).next() {
                 let (run, seen, output) = row.key();
                 return Err(Error::Corrupt(format!(
                     "run {run}, seen {seen}, output {output} lies in {} and in {} with another {column}; delete the \
@@ -89,12 +89,6 @@ impl Rows {
     pub fn stop(&mut self) {
         self.ended = true;
     }
-}
-
-/// The first column in which two rows of one key differ, but for where they come from and what follows from the rest.
-fn difference(a: &Row, b: &Row) -> Option<&'static str> {
-    let compared = COLUMNS.iter().filter(|column| !matches!(column.kind, Kind::Provenance | Kind::Derived));
-    compared.filter(|column| column.get(a) != column.get(b)).map(|column| column.name()).next()
 }
 
 impl Iterator for Rows {

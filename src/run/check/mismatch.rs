@@ -67,7 +67,7 @@ impl Mismatch {
 }
 
 /// The command that redoes a run of a sweep in `dir`: the row after `seen` samples, or all of it.
-pub(super) fn replay(dir: &Path, run: u64, seen: Option<u64>) -> String {
+pub fn replay(dir: &Path, run: u64, seen: Option<u64>) -> String {
     let seen = seen.map_or(String::new(), |seen| format!(" --seen {seen}"));
     format!("roundlaw replay {} --run {run}{seen}", shell::quoted(dir))
 }

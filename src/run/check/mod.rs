@@ -5,7 +5,7 @@ mod locate;
 mod mismatch;
 mod second;
 
-pub use mismatch::{Mismatch, Stage};
+pub use mismatch::{Mismatch, Stage, replay};
 pub use second::Second;
 
 use super::adapter::Adapter;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use self::cohorts::Cohorts;
 use self::planned::PlannedSettings;
 pub use self::rows::{StoredRows, whole_cohorts};
-use super::sweep::settings;
+use super::settings::settings;
 use crate::config::Config;
 use crate::config::inputs::stored_inputs;
 use crate::error::{Error, Result};

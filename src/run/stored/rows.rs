@@ -8,7 +8,7 @@ use super::cohorts::{Cohorts, Ended};
 use super::planned::PlannedSettings;
 use crate::error::Result;
 use crate::plan::{Cohort, Plan};
-use crate::run::sweep::settings;
+use crate::run::settings::settings;
 use crate::store::part::damaged;
 use crate::store::row::Row;
 use crate::store::{self, Contents};
