@@ -36,6 +36,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(stored) => stored.plan()?.clone(),
         None => Plan::new(Config::load(&args.source, &[])?)?,
     };
+    // What can't be compared is said before anything is computed.
+    let have = stored.as_ref().map(|stored| rows_of_run(stored, args.run)).transpose()?;
     let mut rows = replay(&plan, args.run).with_context(|| format!("--run {}", args.run))?;
     if let Some(seen) = args.seen {
         let mut due: Vec<u64> = rows.iter().map(|replayed| replayed.row.seen).collect();
@@ -52,7 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }
-    Ok(stored.map_or(Ok(()), |stored| compare(&stored, &rows))?)
+    Ok(have.map_or(Ok(()), |have| compare(&args.source, &have, &rows))?)
 }
 
 /// The row's risks and the bits of its weights.
@@ -82,14 +84,14 @@ fn describe(replayed: &Replayed) -> String {
     text
 }
 
-/// Compares with the rows of the directory; a difference is exit code 3.
-fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
-    let Some(run) = rows.first().map(|replayed| replayed.row.run_id) else {
-        return Ok(());
-    };
-    let dir = stored.contents.dir();
+/// What the directory has of a run.
+fn rows_of_run(stored: &Stored, run: u64) -> Result<Vec<Row>> {
     stored.is_of_this_arithmetic()?;
-    let stored = stored.rows_of_run(run).collect::<Result<Vec<Row>>>()?;
+    stored.rows_of_run(run).collect()
+}
+
+/// Compares with the rows of the directory; a difference is exit code 3.
+fn compare(dir: &Path, stored: &[Row], rows: &[Replayed]) -> Result<()> {
     let mut compared = 0;
     for Replayed { row, .. } in rows {
         let place = format!("run {} after {} samples, output {}", row.run_id, row.seen, row.output);

@@ -182,6 +182,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn all(&mut self, stored: &Stored, chosen: &Chosen, launch: usize) -> Result<()> {
         for row in stored.rows() {
+            self.watch.ask()?;
             let row = row?;
             if !chosen.has(row.run_id) {
                 continue;

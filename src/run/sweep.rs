@@ -24,7 +24,7 @@ use crate::streams::tell;
 use crate::watch::Watch;
 
 /// Rows and work after which a part is closed: what a kill may cost.
-const PART_ROWS: usize = 50_000;
+const PART_ROWS: usize = 1 << 15;
 const PART_TIME: Duration = Duration::from_secs(10);
 
 /// Runs what is missing of a shard and writes it to `dir`. Where the watch asks to end, what is finished is kept and the rest
@@ -34,7 +34,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     // Refused before a directory is touched.
     adapter.cohorts_at_once(plan)?;
     let store = Store::open(dir, &settings(plan), shard)?;
-    let todo = missing(plan, &store, shard)?;
+    let todo = missing(plan, &store, shard, watch)?;
     let all = launches::runs(plan, &todo);
     let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);
     if stored > asked {
@@ -138,8 +138,8 @@ impl Parts<'_> {
 }
 
 /// Cohorts of the shard that no part holds whole.
-fn missing(plan: &Plan, store: &Store, shard: Shard) -> Result<Vec<Cohort>> {
-    let whole = whole_cohorts(store.contents(), plan, |line| tell(&format!("warning: {line}")))?;
+fn missing(plan: &Plan, store: &Store, shard: Shard, watch: &Watch) -> Result<Vec<Cohort>> {
+    let whole = whole_cohorts(store.contents(), plan, watch, |line| tell(&format!("warning: {line}")))?;
     let mut cohorts = plan.cohorts(shard);
     cohorts.retain(|cohort| !whole.contains(&(cohort.point, cohort.seed_index)));
     Ok(cohorts)

@@ -243,6 +243,11 @@ pub fn differing<'a>(a: &'a Row, b: &'a Row) -> impl Iterator<Item = (&'static s
     compared.map(|c| (c.name(), c.get(a), c.get(b))).filter(|(_, a, b)| !a.is_same(b))
 }
 
+/// Whether two rows are the same to the bit, in every column.
+pub fn is_same(a: &Row, b: &Row) -> bool {
+    COLUMNS.iter().all(|column| column.get(a).is_same(&column.get(b)))
+}
+
 /// In which columns a stored row differs from one computed again, and how: in settings, results and risks. `None` where
 /// every bit agrees.
 pub fn differences(stored: &Row, computed: &Row) -> Option<String> {

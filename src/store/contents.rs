@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use serde_json::json;
@@ -35,7 +36,7 @@ impl Contents {
         if manifest.is_none() && older {
             return Err(other_version(dir, &json!(2)));
         }
-        Ok(Contents { dir: dir.to_path_buf(), parts: open(paths)?, manifest })
+        Ok(Contents { dir: dir.to_path_buf(), parts: open(paths, &OnceLock::new())?, manifest })
     }
 
     /// Reads the manifest and what parts there are more, or fewer.
@@ -44,7 +45,9 @@ impl Contents {
         self.manifest = Manifest::read(&self.dir)?;
         self.parts.retain(|part| paths.binary_search_by(|path| path.as_path().cmp(part.path())).is_ok());
         let is_new = |path: &PathBuf| self.parts.binary_search_by(|part| (**part.path()).cmp(path)).is_err();
-        let new = open(paths.into_iter().filter(is_new).collect())?;
+        let known =
+            self.parts.first().map(|part| part.header().sweep.clone()).map_or_else(OnceLock::new, OnceLock::from);
+        let new = open(paths.into_iter().filter(is_new).collect(), &known)?;
         self.parts.extend(new);
         self.parts.sort_by(|a, b| a.path().cmp(b.path()));
         Ok(())
@@ -56,15 +59,20 @@ impl Contents {
     /// # Errors
     /// [`Error::Corrupt`] for manifest and parts, and what `differs` makes.
     pub fn agree(&self, config: Option<&Sweep>, differs: impl Fn(&str, &str) -> Error) -> Result<()> {
-        let Some(sweep) = self.sweep() else { return Ok(()) };
-        let first = self.parts.first().map(|part| &part.header().sweep);
+        let Some(own) = self.sweep() else { return Ok(()) };
+        let of_manifest = self.manifest.as_ref().map(|manifest| &manifest.sweep);
+        // What two of manifest, parts and config say is right; a part of another sweep may lie among ours.
+        let is_own = |config: &&Sweep| {
+            let mut parts = self.parts.iter().map(|part| &*part.header().sweep);
+            parts.any(|part| part.difference(config).is_none())
+                || of_manifest.is_some_and(|of| of.difference(config).is_none())
+        };
+        let sweep = config.filter(is_own).unwrap_or(own);
         if let Some((was, is)) = config.and_then(|config| sweep.difference(config)) {
-            // Two of three are right.
-            let edited = self.manifest.is_some() && first.zip(config).is_some_and(|(a, b)| a.difference(b).is_none());
-            return Err(match edited {
-                true => manifest_differs(&self.dir, &was, &is),
-                false => differs(&was, &is),
-            });
+            return Err(differs(&was, &is));
+        }
+        if let Some((was, is)) = of_manifest.and_then(|of| of.difference(sweep)) {
+            return Err(manifest_differs(&self.dir, &was, &is));
         }
         for part in &self.parts {
             if let Some((was, is)) = part.header().sweep.difference(sweep) {
@@ -93,7 +101,7 @@ impl Contents {
 
     /// The sweep whose directory this is, where anything says so.
     pub fn sweep(&self) -> Option<&Sweep> {
-        let first = self.parts.first().map(|part| &part.header().sweep);
+        let first = self.parts.first().map(|part| &*part.header().sweep);
         self.manifest.as_ref().map(|manifest| &manifest.sweep).or(first)
     }
 
@@ -138,8 +146,14 @@ impl Contents {
     }
 }
 
-fn open(paths: Vec<PathBuf>) -> Result<Vec<Part>> {
-    let parts: Vec<Result<Part>> = paths.into_par_iter().map(|path| Part::open(&path)).collect();
+/// Opens parts, which share the sweep of the first one.
+fn open(paths: Vec<PathBuf>, sweep: &OnceLock<Arc<Sweep>>) -> Result<Vec<Part>> {
+    let open = |path: PathBuf| {
+        let part = Part::open(&path)?;
+        let sweep = sweep.get_or_init(|| part.header().sweep.clone());
+        Ok(part.sharing(sweep))
+    };
+    let parts: Vec<Result<Part>> = paths.into_par_iter().map(open).collect();
     parts.into_iter().collect()
 }
 

@@ -16,6 +16,7 @@ mod spectra;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
 pub use self::contents::Contents;
@@ -47,7 +48,7 @@ pub struct Settings {
 pub struct Store {
     dir: PathBuf,
     shard: Shard,
-    sweep: Sweep,
+    sweep: Arc<Sweep>,
     contents: Contents,
     lock: Lock,
 }
@@ -68,7 +69,7 @@ impl Store {
         let lock = locks::lock_shard(dir, shard)?;
         remove_left_over(dir, &shard.to_string())?;
         let contents = Contents::open(dir)?;
-        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone(), contents, lock };
+        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone().into(), contents, lock };
         store.begin(settings)?;
         let rows = paths::rows(dir);
         fs::create_dir_all(&rows).map_err(Error::io(&rows))?;
@@ -144,7 +145,7 @@ impl Store {
 
     /// Writes the manifest unless it is there already.
     fn put_manifest(&self, seeds: u32) -> Result<()> {
-        let derived = self.contents.manifest_of(self.sweep.clone(), seeds.max(self.contents.seeds()));
+        let derived = self.contents.manifest_of(Sweep::clone(&self.sweep), seeds.max(self.contents.seeds()));
         match self.contents.stored_manifest() {
             Some(stored) if *stored == derived => Ok(()),
             _ => derived.write(&self.dir, &self.shard.to_string()),

@@ -16,8 +16,6 @@ use crate::watch::Watch;
 
 /// Columns of the sketch at a time.
 const COLUMNS: usize = 64;
-/// Rows of a trajectory that are computed again besides the last ones of its runs.
-const CHECKPOINTS: usize = 4;
 
 /// Weights of one row, and what the reference makes of them.
 struct Weights {
@@ -43,7 +41,7 @@ pub struct Second<'a> {
 }
 
 impl<'a> Second<'a> {
-    /// For the states of a cohort, which the reference agrees with: the last ones of all runs, and a few of those before.
+    /// For the states of a cohort, which the reference agrees with.
     pub fn new(plan: &'a Plan, cohort: Cohort, states: &[Snapshot]) -> Second<'a> {
         let (point, stream) = (&plan.points[cohort.point], Stream::new(plan.config.sweep.seed, cohort.seed_index));
         let truth = Truth::new(&point.problem, &stream);
@@ -51,11 +49,7 @@ impl<'a> Second<'a> {
         let mut weights = Vec::new();
         for states in states.chunk_by(|a, b| a.trajectory == b.trajectory) {
             let trajectory = &point.trajectories[states[0].trajectory];
-            let is_last = |state: &&Snapshot| trajectory.cells.iter().any(|prefix| prefix.samples == state.seen);
-            let (last, mut chosen): (Vec<&Snapshot>, Vec<&Snapshot>) = states.iter().partition(is_last);
-            let step = chosen.len().div_ceil(CHECKPOINTS).max(1);
-            chosen = chosen.into_iter().step_by(step).chain(last).collect();
-            for state in chosen.into_iter().filter(|state| state.diverged_at.is_none()) {
+            for state in states.iter().filter(|state| state.diverged_at.is_none()) {
                 weights.extend(plan.config.train.outputs.iter().map(|&output| Weights {
                     trajectory: state.trajectory,
                     seen: state.seen,

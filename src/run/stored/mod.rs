@@ -7,6 +7,8 @@ mod rows;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use self::cohorts::Cohorts;
 use self::planned::PlannedSettings;
@@ -20,6 +22,10 @@ use crate::plan::Plan;
 use crate::store::part::Sweep;
 use crate::store::row::STREAM_VERSION;
 use crate::store::{self, Contents, paths};
+
+/// Looks at a directory that may be just about to begin, and the time between two.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A directory that is what it says it is.
 #[derive(Debug)]
@@ -39,6 +45,26 @@ impl Stored {
     /// [`Error::Input`] for a directory that is not there, and where a file that its config names has changed;
     /// [`Error::Corrupt`] for what is damaged, edited, foreign or of another version.
     pub fn open(dir: &Path) -> Result<Stored> {
+        let mut left = LOOKS;
+        loop {
+            let stored = Stored::read(dir)?;
+            left -= 1;
+            match stored.seeds_difference() {
+                None => return Ok(stored),
+                // A sweep of more seeds, as it begins, writes the config and then the manifest.
+                Some(_) if left > 0 => thread::sleep(BETWEEN_LOOKS),
+                Some((was, is)) => {
+                    return Err(Error::Corrupt(format!(
+                        "{}: `{is}` there, `{was}` in the rest of the directory: it was edited, or a sweep of other \
+                         seeds was killed as it began; the same sweep writes the file again",
+                        paths::config(dir).display()
+                    )));
+                }
+            }
+        }
+    }
+
+    fn read(dir: &Path) -> Result<Stored> {
         let contents = Contents::open(dir)?;
         let Some(sweep) = contents.sweep().cloned() else {
             let what = "no sweep's directory, it holds no manifest.json and no parts; name the one that a sweep wrote";
@@ -50,13 +76,13 @@ impl Stored {
         let stream_version = sweep.stream_version;
         let config = plan.as_ref().ok().map(|plan| Sweep { stream_version, ..settings(plan).sweep });
         contents.agree(config.as_ref(), |was, is| edited(dir, was, is))?;
-        match &plan {
-            Ok(plan) if plan.config.sweep.seeds != contents.seeds() => {
-                let [was, is] = [contents.seeds(), plan.config.sweep.seeds].map(|seeds| format!("seeds = {seeds}"));
-                Err(edited(dir, &was, &is))
-            }
-            _ => Ok(Stored { contents, sweep, config_toml, plan }),
-        }
+        Ok(Stored { contents, sweep, config_toml, plan })
+    }
+
+    /// The seeds of the rest of the directory and of its config, where they differ.
+    fn seeds_difference(&self) -> Option<(String, String)> {
+        let (was, is) = (self.contents.seeds(), self.plan.as_ref().ok()?.config.sweep.seeds);
+        (was != is).then(|| (format!("seeds = {was}"), format!("seeds = {is}")))
     }
 
     /// The plan, for commands that can't do without.

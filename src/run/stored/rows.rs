@@ -12,6 +12,7 @@ use crate::run::settings::settings;
 use crate::store::part::damaged;
 use crate::store::row::Row;
 use crate::store::{self, Contents};
+use crate::watch::Watch;
 
 /// Rows of a directory, each compared with the plan, see [`super::rows()`].
 pub struct StoredRows {
@@ -56,8 +57,14 @@ impl Iterator for StoredRows {
 /// and do not.
 ///
 /// # Errors
-/// [`crate::Error::Corrupt`] for rows that are not the plan's, or differ.
-pub fn whole_cohorts(contents: &Contents, plan: &Plan, mut tell: impl FnMut(String)) -> Result<BTreeSet<(usize, u32)>> {
+/// [`crate::Error::Corrupt`] for rows that are not the plan's, or differ; [`crate::Error::Incomplete`] when the watch asked
+/// to end.
+pub fn whole_cohorts(
+    contents: &Contents,
+    plan: &Plan,
+    watch: &Watch,
+    mut tell: impl FnMut(String),
+) -> Result<BTreeSet<(usize, u32)>> {
     let sweep = settings(plan).sweep;
     let mut planned = PlannedSettings::new(Arc::new(plan.clone()), sweep.stream_version);
     let (mut cohorts, mut whole) = (Cohorts::new(&sweep.plan), BTreeSet::new());
@@ -65,6 +72,7 @@ pub fn whole_cohorts(contents: &Contents, plan: &Plan, mut tell: impl FnMut(Stri
         whole.extend(ended.filter(Ended::is_whole).map(|ended| (ended.cohort.point, ended.cohort.seed_index)));
     };
     for row in contents.rows(None) {
+        watch.ask()?;
         let (mut row, path) = row?;
         planned.compare(&mut row).map_err(|what| damaged(&path, &what))?;
         keep(cohorts.next(&row, &path));

@@ -1,7 +1,9 @@
 //! Reading a part: by its name, its bytes, its header, and then row by row.
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
 use arrow_schema::{DataType, FieldRef};
 
 use super::file::PartFile;
-use super::header::Header;
+use super::header::{Header, Sweep};
 use super::{HEADER_KEY, RUN, VERSION_KEY};
 use crate::error::{Error, Result};
 use crate::hash::{fnv1a64, fnv1a64_more};
@@ -56,7 +58,7 @@ impl Part {
             return Err(damaged(path, &format!("its bytes have the hash {found:016x}")));
         }
         let file = PartFile::open(path).map_err(Error::io(path))?;
-        let builder = Builder::try_new(file.clone()).map_err(|e| unreadable(path, &file, &e))?;
+        let builder = decoded(path, &file, || Builder::try_new(file.clone()))?;
         if !lie_within(builder.metadata().row_groups(), file.len()) {
             return Err(damaged(path, "it has columns that lie outside of its bytes"));
         }
@@ -74,6 +76,14 @@ impl Part {
         }
         agree(builder.schema().fields()).map_err(|what| damaged(path, &what))?;
         Ok(Part { path: path.into(), header: header.into() })
+    }
+
+    /// The part with `sweep` for its own where they are equal: that of a directory is kept once, whatever its parts.
+    pub fn sharing(mut self, sweep: &Arc<Sweep>) -> Part {
+        if self.header.sweep == *sweep {
+            Arc::make_mut(&mut self.header).sweep = sweep.clone();
+        }
+        self
     }
 
     pub fn path(&self) -> &Arc<Path> {
@@ -97,7 +107,7 @@ impl Part {
     pub fn rows(&self, run: Option<u64>, batch: usize) -> Result<Batches> {
         let path = &self.path;
         let file = PartFile::open(path).map_err(Error::io(path))?;
-        let builder = Builder::try_new(file.clone()).map_err(|e| unreadable(path, &file, &e))?;
+        let builder = decoded(path, &file, || Builder::try_new(file.clone()))?;
         let groups = builder.metadata().row_groups().iter().map(|group| runs(group.columns()));
         let groups = groups.map(|runs| runs.zip(run).is_none_or(|((first, last), run)| (first..=last).contains(&run)));
         let groups = groups.enumerate().filter_map(|(group, holds)| holds.then_some(group)).collect();
@@ -105,7 +115,7 @@ impl Part {
         let columns: Vec<_> = COLUMNS.iter().filter(|column| stored.contains(&column.name())).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(|column| column.name()));
         let builder = builder.with_projection(mask).with_row_groups(groups).with_batch_size(batch);
-        let reader = builder.build().map_err(|e| unreadable(path, &file, &e))?;
+        let reader = decoded(path, &file, || builder.build())?;
         Ok(Batches { part: self.clone(), file, columns, reader, last: None })
     }
 }
@@ -182,10 +192,9 @@ impl Batches {
 
     /// The next rows; none at the end.
     pub fn next_batch(&mut self) -> Result<Vec<Row>> {
-        let Some(batch) = self.reader.next() else {
+        let Some(batch) = decoded(&self.part.path, &self.file, || self.reader.next().transpose())? else {
             return Ok(Vec::new());
         };
-        let batch = batch.map_err(|e| unreadable(&self.part.path, &self.file, &e))?;
         let mut rows = vec![Row::default(); batch.num_rows()];
         for (column, array) in self.columns.iter().zip(batch.columns()) {
             fill(column, array, &mut rows)
@@ -235,11 +244,21 @@ pub fn damaged(path: &Path, what: &str) -> Error {
     Error::Corrupt(format!("{}: {what}; delete it: the same sweep computes it again", path.display()))
 }
 
-/// An error of the reader of Parquet: of the file system where that failed, else of the part.
-fn unreadable(path: &Path, file: &PartFile, error: &dyn std::fmt::Display) -> Error {
+/// What the decoder of Parquet makes of bytes; else an error of the file system where that failed, and of the part where
+/// not. Of some bytes, forged together with their hash, it makes a panic.
+fn decoded<T, E: Display>(
+    path: &Path,
+    file: &PartFile,
+    decode: impl FnOnce() -> std::result::Result<T, E>,
+) -> Result<T> {
+    let why = match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "its decoder panics".into(),
+    };
     match file.failure() {
-        Some(source) => Error::io(path)(source),
-        None => damaged(path, &format!("it can't be decoded: {error}")),
+        Some(source) => Err(Error::io(path)(source)),
+        None => Err(damaged(path, &format!("it can't be decoded: {why}"))),
     }
 }
 

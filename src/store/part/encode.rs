@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::files::Temporary;
 use crate::hash::{fnv1a64, fnv1a64_more};
 use crate::plan::{Cohort, Shard};
-use crate::store::columns::{COLUMNS, Column, Value};
+use crate::store::columns::{COLUMNS, Column, Value, is_same};
 use crate::store::paths;
 use crate::store::row::{Row, SCHEMA_VERSION};
 
@@ -74,7 +74,7 @@ fn read_back(path: &Path, hash: u64, header: &Header, rows: &[Row]) -> Result<()
     loop {
         let back = batches.next_batch()?;
         match left.split_at_checked(back.len()) {
-            Some((these, rest)) if back == these => left = rest,
+            Some((these, rest)) if back.iter().zip(these).all(|(back, row)| is_same(back, row)) => left = rest,
             _ => return Err(differs("a row")),
         }
         if back.is_empty() {

@@ -1,5 +1,7 @@
 //! What a part says of itself, in its Parquet key-value metadata: whose rows it holds and where they come from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::seeds::Seeds;
@@ -9,12 +11,30 @@ use crate::store::row::Row;
 /// The header of a part. With it a part is known for what it is wherever it lies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    pub sweep: Sweep,
+    #[serde(with = "shared")]
+    pub sweep: Arc<Sweep>,
     /// The cohorts it holds, all of their rows, by problem point.
     pub cohorts: Vec<Claim>,
     pub session: Session,
     /// What the part itself took.
     pub work: Work,
+}
+
+/// A shared sweep is written as any other.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Sweep;
+
+    pub fn serialize<S: Serializer>(sweep: &Arc<Sweep>, serializer: S) -> Result<S::Ok, S::Error> {
+        Sweep::serialize(sweep, serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Sweep>, D::Error> {
+        Sweep::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 /// What all parts of a directory have in common.

@@ -19,7 +19,7 @@ pub fn header(sweep: &Sweep, seeds: u32, rows: &[Row]) -> Header {
     let Row { adapter, driver, fingerprint, .. } = rows.first().cloned().unwrap_or_default();
     let session = Session { adapter, driver, fingerprint, shard: "0-of-1".into(), seeds, ..Session::default() };
     let cohorts = Claim::of(rows, &sweep.plan).expect("cells of the plan");
-    Header { sweep: sweep.clone(), cohorts, session, work: Work::default() }
+    Header { sweep: sweep.clone().into(), cohorts, session, work: Work::default() }
 }
 
 /// Stores a part as it is, under the name that its bytes have.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, new_null_array};
 use arrow_schema::{DataType, Field, Schema};
@@ -76,6 +77,27 @@ fn every_changed_byte_is_noticed_before_it_is_decoded() {
     refused(dir.path(), "its bytes have the hash");
 }
 
+/// Whoever forges bytes may forge their hash with them: then it is the decoder that finds them wrong, or panics.
+#[test]
+fn forged_bytes_are_refused_or_read_and_never_a_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut path = write_part(dir.path(), &[full(1), sparse(2)]);
+    let bytes = fs::read(&path).unwrap();
+    let mut panics = 0;
+    for at in (0..bytes.len()).step_by(39) {
+        let mut forged = bytes.clone();
+        forged[at] ^= 1 << (at % 8);
+        fs::write(&path, forged).unwrap();
+        path = part_file::rename(&path);
+        match stored(dir.path()) {
+            Err(Error::Corrupt(text)) => panics += u32::from(text.contains("its decoder panics")),
+            Err(error) => panic!("byte {at}: {error}"),
+            Ok(_) => {}
+        }
+    }
+    assert!(panics > 0, "a decoder that never panics needs not be caught");
+}
+
 #[test]
 fn what_is_no_part_is_refused_by_what_it_lacks() {
     let dir = tempfile::tempdir().unwrap();
@@ -138,11 +160,12 @@ fn parts_are_of_one_sweep() {
     let foreign = write_part(dir.path(), &[full(2)]);
     let agree = || Contents::open(dir.path()).unwrap().agree(None, |_, _| unreachable!());
     agree().unwrap();
-    let foreign = part_file::rewrite(&foreign, |header, _| header.sweep.identity = "noise = 0.2\n".into());
+    let foreign =
+        part_file::rewrite(&foreign, |header, _| Arc::make_mut(&mut header.sweep).identity = "noise = 0.2\n".into());
     let text = agree().unwrap_err().to_string();
     assert!(text.contains("it belongs to another sweep") && text.contains("noise = 0.2"), "{text}");
     part_file::rewrite(&foreign, |header, _| {
-        header.sweep.identity = part_file::sweep(CELLS, 1, STREAM_VERSION).identity;
+        header.sweep = part_file::sweep(CELLS, 1, STREAM_VERSION).into();
         header.session.seeds = 3;
     });
     agree().unwrap();
