@@ -1,5 +1,7 @@
 //! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
 
+use super::cholesky::cholesky;
+use super::gram::gram;
 use crate::error::Result;
 use crate::problem::{Eigenvalues, Problem, TailVariance, sketch_norm};
 use crate::watch::Watch;
@@ -113,75 +115,4 @@ impl Evaluator {
         }
         v.iter().map(|v| v * (m as f64 * norm).sqrt()).collect()
     }
-}
-
-/// Lower triangle of G H G^T, row-major at stride `model`, and the vector G H w*, both summed over coordinates in
-/// ascending order; `sketch` has at least `model` rows of D.
-pub(super) fn gram(
-    lambda: &[f64],
-    target: &[f64],
-    sketch: &[f32],
-    model: usize,
-    watch: &Watch,
-) -> Result<(Vec<f64>, Vec<f64>)> {
-    let dim = lambda.len();
-    let (mut gram, mut b) = (vec![0.0; model * model], vec![0.0; model]);
-    // Columns of G are widened once per tile, so that the inner loop runs over contiguous outputs.
-    const TILE: usize = 64;
-    let mut columns = vec![0.0f64; TILE * model];
-    for start in (0..dim).step_by(TILE) {
-        watch.ask()?;
-        let tile = TILE.min(dim - start);
-        for j in 0..model {
-            for i in 0..tile {
-                columns[i * model + j] = f64::from(sketch[j * dim + start + i]);
-            }
-        }
-        for j in 0..model {
-            let row = &mut gram[j * model..j * model + j + 1];
-            for i in 0..tile {
-                let column = &columns[i * model..(i + 1) * model];
-                let weighted = lambda[start + i] * column[j];
-                b[j] += weighted * target[start + i];
-                for (sum, g) in row.iter_mut().zip(column) {
-                    *sum += weighted * g;
-                }
-            }
-        }
-    }
-    Ok((gram, b))
-}
-
-/// In place: the lower triangle becomes L, `b` becomes L^-1 b. A pivot at most 2^-44 of its diagonal entry adds
-/// no direction: its column, diagonal entry and y are 0.
-fn cholesky(a: &mut [f64], b: &mut [f64], n: usize, watch: &Watch) -> Result<()> {
-    for j in 0..n {
-        watch.ask()?;
-        for k in 0..=j {
-            let (head, tail) = a.split_at_mut(j * n);
-            let row_j = &mut tail[..=j];
-            if k < j {
-                let row_k = &head[k * n..k * n + k + 1];
-                let mut sum = row_j[k];
-                for i in 0..k {
-                    sum -= row_j[i] * row_k[i];
-                }
-                row_j[k] = if row_k[k] == 0.0 { 0.0 } else { sum / row_k[k] };
-            } else {
-                let diagonal = row_j[j];
-                let mut pivot = diagonal;
-                for l in &row_j[..j] {
-                    pivot -= l * l;
-                }
-                row_j[j] = if pivot <= diagonal * libm::ldexp(1.0, -44) { 0.0 } else { pivot.sqrt() };
-            }
-        }
-        let row = &a[j * n..j * n + j + 1];
-        let mut sum = b[j];
-        for i in 0..j {
-            sum -= row[i] * b[i];
-        }
-        b[j] = if row[j] == 0.0 { 0.0 } else { sum / row[j] };
-    }
-    Ok(())
 }

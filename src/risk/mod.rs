@@ -3,10 +3,13 @@
 //! [`Truth`] is what a cohort draws, [`Moments`] what full precision SGD sees of it; [`Evaluator`] and [`ExactTest`]
 //! are closed forms, [`TestSet`] measures; [`CohortRisk`] puts them together.
 
+mod cholesky;
 mod closed_form;
 mod cohort;
 mod evaluator;
+mod gram;
 mod test_set;
+mod tile;
 mod truth;
 
 pub use closed_form::ExactTest;

@@ -1,6 +1,6 @@
 //! What a cohort draws that its risk depends on, and the moments of the features that follow from it.
 
-use super::evaluator::gram;
+use super::gram::gram;
 use crate::cpu::clean_sketch;
 use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw};
 use crate::problem::{self, Eigenvalues, sketch_norm};
