@@ -9,9 +9,10 @@ use roundlaw::cpu::draw::{self, CohortSource};
 use roundlaw::cpu::project::Panels;
 use roundlaw::cpu::train::{Batch, Run};
 use roundlaw::format::QuantOp;
-use roundlaw::plan::Plan;
+use roundlaw::plan::{Cohort, Plan};
 use roundlaw::random::Stream;
 use roundlaw::random::normal::normal;
+use roundlaw::risk::CohortRisk;
 use roundlaw::site::{Counts, Grids, Site};
 
 const DIM: usize = 2000;
@@ -69,6 +70,17 @@ fn projections(c: &mut Criterion) {
         let mut out = vec![0.0; SAMPLES * model as usize];
         group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));
         group.bench_function(format!("M = {model}, flops"), |b| b.iter(|| panels.project(black_box(&x), &mut out)));
+    }
+    group.finish();
+}
+
+/// What exact risks of a cohort take: its sketch drawn, the Gram matrix, and the factor of that.
+fn evaluations(c: &mut Criterion) {
+    let mut group = c.benchmark_group("risk");
+    for model in [32, 128, 512] {
+        let plan = plan(model, "");
+        let cohort = Cohort { point: 0, seed_index: 0 };
+        group.bench_function(format!("M = {model}"), |b| b.iter(|| CohortRisk::new(&plan, cohort).is_ok()));
     }
     group.finish();
 }
@@ -152,6 +164,6 @@ criterion_group! {
     name = kernels;
     config = Criterion::default().sample_size(20).measurement_time(std::time::Duration::from_secs(1))
         .warm_up_time(std::time::Duration::from_millis(300));
-    targets = codecs, draws, projections, training
+    targets = codecs, draws, projections, evaluations, training
 }
 criterion_main!(kernels);
