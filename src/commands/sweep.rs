@@ -52,7 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let out = args.out.display();
     spectra::write(&plan, &args.out, shard)
         .with_context(|| format!("the rows are in {out}, but not the spectra of the covariates"))?;
-    super::report::write(&args.out)
+    super::report::write(&args.out, &watch)
         .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     tell(&format!(
