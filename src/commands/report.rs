@@ -14,16 +14,18 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    // Signals are not handled: they end it at once, and the report can be written again.
     for path in write(&args.dir, &Watch::default())? {
         print(&one_line(&path.display().to_string()))?;
     }
     Ok(())
 }
 
-/// Writes the report of everything stored in `dir`, unless the watch asks to end while the rows are read.
+/// Writes the report of everything stored in `dir`. The watch ends the waiting for another process that writes it, and the
+/// reading of rows.
 pub fn write(dir: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
-    let _lock = store::lock_report(dir)?;
+    let _lock = store::lock_report(dir, watch)?;
     let stored = Stored::open(dir)?;
     stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
     let provenance = stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default();

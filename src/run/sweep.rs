@@ -33,7 +33,7 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     let started = Instant::now();
     // Refused before a directory is touched.
     adapter.cohorts_at_once(plan)?;
-    let store = Store::open(dir, &settings(plan), shard)?;
+    let store = Store::open(dir, &settings(plan), shard, watch)?;
     let todo = missing(plan, &store, shard, watch)?;
     let all = launches::runs(plan, &todo);
     let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);

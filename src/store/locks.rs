@@ -2,11 +2,11 @@
 //! the report at a time. Locks end with their process.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Read as _, Result as IoResult, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::directory::names;
 use super::heartbeat::{Heartbeat, PATIENCE};
@@ -14,9 +14,18 @@ use super::paths;
 use crate::error::{Error, Result};
 use crate::plan::Shard;
 use crate::streams::tell;
+use crate::watch::Watch;
 
-/// Between two looks at a heartbeat that others hold for moments.
-const WAIT: Duration = Duration::from_millis(20);
+/// Between the first two looks at a lock that others hold for moments; then twice as long each time, up to the longest:
+/// a look at a heartbeat writes to the disk of a server.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a pause asks whether to end.
+const TICK: Duration = Duration::from_millis(50);
+/// A lock that is held for so long is not held for a moment: its holder may be stopped, or its machine gone.
+const UNTOLD: Duration = Duration::from_secs(3);
+/// For so long a process that is asked to end still waits: shards that are stopped together all write the manifest.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// A lock, held until it is dropped. Its file stays where the file system has locks: removing it could take away the
 /// name of one that another process has just taken.
@@ -58,15 +67,15 @@ impl Drop for Lock {
 }
 
 /// Takes a shard's lock; refused with [`Error::Input`] while another process runs it or one that shares seeds with it.
-pub fn lock_shard(dir: &Path, shard: Shard) -> Result<Lock> {
+pub fn lock_shard(dir: &Path, shard: Shard, watch: &Watch) -> Result<Lock> {
     // Of two that overlap and start at the same moment the second sees the first.
-    let _opening = lock_briefly(&paths::opening_lock(dir))?;
+    let _opening = lock_briefly(&paths::opening_lock(dir), watch)?;
     for name in names(dir)? {
         let Some(other) = paths::locked_shard(&name).filter(|other| *other != shard && other.overlaps(shard)) else {
             continue;
         };
         let path = dir.join(name);
-        if let Some(holder) = held(&path).map_err(|e| failure(&path, e, ""))? {
+        if let Some(holder) = held(&path)? {
             return Err(Error::Input(format!(
                 "{}: {holder} runs shard {} there, which shares seeds with shard {}: wait for it or stop it, run other shards \
                  of {}, or use another output directory",
@@ -78,7 +87,7 @@ pub fn lock_shard(dir: &Path, shard: Shard) -> Result<Lock> {
         }
     }
     let path = paths::shard_lock(dir, shard);
-    match take(&path).map_err(|e| failure(&path, e, " or choose another one"))? {
+    match take(&path)? {
         Ok(kind) => Ok(Lock { path, kind }),
         Err(holder) => Err(Error::Input(format!(
             "{} is held by {holder}: wait for it or stop it, or use another output directory",
@@ -87,17 +96,47 @@ pub fn lock_shard(dir: &Path, shard: Shard) -> Result<Lock> {
     }
 }
 
-/// Waits for a lock that is held for moments only.
-pub fn lock_briefly(path: &Path) -> Result<Lock> {
-    let kind = wait(path).map_err(|e| failure(path, e, ""))?;
-    Ok(Lock { path: path.to_path_buf(), kind })
+/// Waits for a lock that is held for moments only, and says who holds it where it takes longer. [`Error::Incomplete`] where
+/// the watch asks to end. Not by a call that blocks: after a signal that is handled it goes on.
+pub fn lock_briefly(path: &Path, watch: &Watch) -> Result<Lock> {
+    let (begun, mut pause) = (Instant::now(), FIRST_PAUSE);
+    let (mut is_told, mut stopped) = (false, None);
+    loop {
+        let holder = match take(path)? {
+            Ok(kind) => return Ok(Lock { path: path.to_path_buf(), kind }),
+            Err(holder) => holder,
+        };
+        if watch.is_stopped() && stopped.get_or_insert_with(Instant::now).elapsed() >= GRACE {
+            return Err(Error::Incomplete(format!(
+                "stopped while {} was held by {holder}; what is stored is kept, the same command continues",
+                path.display()
+            )));
+        }
+        if !is_told && begun.elapsed() >= UNTOLD {
+            tell(&format!("waiting for {}, which is held by {holder}", path.display()));
+            is_told = true;
+        }
+        sleep(pause, watch);
+        pause = (2 * pause).min(LONGEST_PAUSE);
+    }
 }
 
-/// `instead` is what else would help than to make the directory writable.
-fn failure(path: &Path, cause: std::io::Error, instead: &str) -> Error {
-    match cause.kind() {
+/// Sleeps, but for a tick only once the watch asks to end.
+fn sleep(pause: Duration, watch: &Watch) {
+    let begun = Instant::now();
+    loop {
+        thread::sleep(TICK.min(pause));
+        if watch.is_stopped() || begun.elapsed() >= pause {
+            return;
+        }
+    }
+}
+
+/// The error of a lock's files that can't be made or written.
+fn failure(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |cause| match cause.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Input(format!(
-            "can't write {}: {cause}; make the output directory writable{instead}",
+            "can't write {}: {cause}; make the output directory writable or choose another one",
             path.display()
         )),
         _ => Error::io(path)(cause),
@@ -105,50 +144,31 @@ fn failure(path: &Path, cause: std::io::Error, instead: &str) -> Error {
 }
 
 /// The lock, or who holds it.
-fn take(path: &Path) -> IoResult<std::result::Result<Kind, String>> {
+fn take(path: &Path) -> Result<std::result::Result<Kind, String>> {
     let mut file = open(path)?;
     match try_lock(path, &file)? {
         Attempt::Had => {
-            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", own_name()))?;
+            let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", own_name()));
+            written.map_err(failure(path))?;
             Ok(Ok(Kind::File(file)))
         }
         Attempt::Held => Ok(Err(holder(file))),
-        Attempt::Unknown => Ok(Heartbeat::take(path, &own_name())?.map(Kind::Heartbeat)),
-    }
-}
-
-fn wait(path: &Path) -> IoResult<Kind> {
-    let file = open(path)?;
-    loop {
-        match file.lock() {
-            Ok(()) => return Ok(Kind::File(file)),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => {
-                say_without_locks(path, &e);
-                break;
-            }
-        }
-    }
-    loop {
-        match Heartbeat::take(path, &own_name())? {
-            Ok(heartbeat) => return Ok(Kind::Heartbeat(heartbeat)),
-            Err(_) => thread::sleep(WAIT),
-        }
+        Attempt::Unknown => Ok(Heartbeat::take(path, &own_name()).map_err(failure(path))?.map(Kind::Heartbeat)),
     }
 }
 
 /// Who holds the lock of that name, if anyone does.
-fn held(path: &Path) -> IoResult<Option<String>> {
+fn held(path: &Path) -> Result<Option<String>> {
     let file = open(path)?;
     match try_lock(path, &file)? {
         Attempt::Had => Ok(None),
         Attempt::Held => Ok(Some(holder(file))),
-        Attempt::Unknown => Heartbeat::held(path),
+        Attempt::Unknown => Heartbeat::held(path).map_err(failure(path)),
     }
 }
 
-fn open(path: &Path) -> IoResult<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(path)
+fn open(path: &Path) -> Result<File> {
+    File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failure(path))
 }
 
 /// What came of trying to lock a file.
@@ -159,22 +179,31 @@ enum Attempt {
     Unknown,
 }
 
-fn try_lock(path: &Path, file: &File) -> IoResult<Attempt> {
+fn try_lock(path: &Path, file: &File) -> Result<Attempt> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(Attempt::Had),
             Err(TryLockError::WouldBlock) => return Ok(Attempt::Held),
             Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(e)) => {
+            Err(TryLockError::Error(e)) if is_without_locks(&e) => {
                 say_without_locks(path, &e);
                 return Ok(Attempt::Unknown);
             }
+            Err(TryLockError::Error(e)) => return Err(Error::io(path)(e)),
         }
     }
 }
 
-/// Whatever keeps a lock from being had on a file that is open is taken for a file system without locks: they say so
-/// by many errors.
+/// Whether that is what a file system without locks answers. After any other failure there may be locks, which other
+/// processes hold and heartbeats would not see.
+fn is_without_locks(error: &std::io::Error) -> bool {
+    #[cfg(unix)]
+    const ANSWERS: &[i32] = &[libc::ENOLCK, libc::ENOSYS, libc::ENOTSUP, libc::EOPNOTSUPP];
+    #[cfg(not(unix))]
+    const ANSWERS: &[i32] = &[];
+    error.kind() == ErrorKind::Unsupported || error.raw_os_error().is_some_and(|code| ANSWERS.contains(&code))
+}
+
 fn say_without_locks(path: &Path, error: &std::io::Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {

@@ -1,6 +1,7 @@
 //! `manifest.json`: whose directory this is, what was run in it, and on what. All of it stands in the parts too, but for
 //! the number of seeds that were asked for.
 
+use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 use super::part::{Session, Sweep};
 use super::paths;
 use crate::error::{Error, Result};
-use crate::files::{read_regular, write_whole};
+use crate::files::{filled, read_regular};
 use crate::store::row::SCHEMA_VERSION;
 
 /// Keys by which a manifest is one of ours.
@@ -71,12 +72,17 @@ impl Manifest {
         serde_json::from_value(Value::Object(object)).map(Some).map_err(|e| corrupt(e.to_string()))
     }
 
-    pub fn write(&self, dir: &Path, tag: &str) -> Result<()> {
+    /// Writes it whole; `may` is asked right before it has its name.
+    pub fn write(&self, dir: &Path, tag: &str, may: impl FnOnce() -> Result<()>) -> Result<()> {
         let path = paths::manifest(dir);
         let mut text =
             serde_json::to_string_pretty(self).map_err(|e| Error::Other(format!("{}: {e}", path.display())))?;
         text.push('\n');
-        write_whole(&path, tag, |file| file.write_all(text.as_bytes()).map_err(Error::io(&path)))
+        // Synced here already: that may take long, and nothing long may lie between the question and the rename.
+        let fill = |file: &mut File| file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        let filled = filled(&path, tag, |file| fill(file).map_err(Error::io(&path)))?;
+        may()?;
+        filled.finish()
     }
 
     /// What it says of where the rows of a directory come from, by key.

@@ -32,6 +32,7 @@ pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
 use crate::files::{read_regular, remove_left_over, write_whole};
 use crate::plan::Shard;
+use crate::watch::Watch;
 
 /// What a command is about to run.
 #[derive(Clone, Debug)]
@@ -51,25 +52,29 @@ pub struct Store {
     sweep: Arc<Sweep>,
     contents: Contents,
     lock: Lock,
+    /// Ends the waiting for other processes, and nothing else.
+    watch: Watch,
 }
 
 impl Store {
     /// Opens or continues a directory for a shard. Shards may open it at the same time; the
-    /// stored seeds are the most any of them asked for.
+    /// stored seeds are the most any of them asked for. Where the watch asks to end, other processes are not waited
+    /// for, now or later.
     ///
     /// # Errors
     /// [`Error::Input`] when it can't be created or written, another process holds the shard, or it
     /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files, or parts that are damaged
-    /// or of another sweep.
-    pub fn open(dir: &Path, settings: &Settings, shard: Shard) -> Result<Store> {
+    /// or of another sweep; [`Error::Incomplete`] when it was stopped while it waited.
+    pub fn open(dir: &Path, settings: &Settings, shard: Shard, watch: &Watch) -> Result<Store> {
         fs::create_dir_all(dir).map_err(|e| {
             Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
         })?;
         refuse_foreign(dir, &settings.config_toml)?;
-        let lock = locks::lock_shard(dir, shard)?;
+        let lock = locks::lock_shard(dir, shard, watch)?;
         remove_left_over(dir, &shard.to_string())?;
         let contents = Contents::open(dir)?;
-        let mut store = Store { dir: dir.to_path_buf(), shard, sweep: settings.sweep.clone().into(), contents, lock };
+        let (sweep, watch) = (settings.sweep.clone().into(), watch.clone());
+        let mut store = Store { dir: dir.to_path_buf(), shard, sweep, contents, lock, watch };
         store.begin(settings)?;
         let rows = paths::rows(dir);
         fs::create_dir_all(&rows).map_err(Error::io(&rows))?;
@@ -104,23 +109,26 @@ impl Store {
             runs.fold((0, 0), |(runs, checked), run| (runs + 1, checked + u64::from(run[0].is_checked())));
         let work = Work { runs, checked, milliseconds: (1000.0 * seconds) as u64 };
         let header = Header { sweep: self.sweep.clone(), cohorts, session: session.clone(), work };
-        part::write(&self.dir, self.shard, first, &header, rows)?;
-        Ok(())
+        let written = part::write(&self.dir, self.shard, first, &header, rows, || self.lock.check());
+        // Who takes a lock over removes what is half written: that it is gone is not what went wrong.
+        self.lock.check()?;
+        written.map(drop)
     }
 
-    /// Makes the manifest anew from the parts of all shards, where it is not what they make.
+    /// Makes the manifest anew from the parts of all shards, where it is not what they make. Where it can't be had by now
+    /// nothing is lost: the next sweep writes it.
     pub fn write_manifest(&mut self) -> Result<()> {
         // What is new is verified before others have to wait.
         self.contents.refresh()?;
-        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        let guard = locks::lock_briefly(&paths::manifest_lock(&self.dir), &self.watch)?;
         self.contents.refresh()?;
         self.agree()?;
-        self.put_manifest(0)
+        self.put_manifest(0, &guard)
     }
 
     /// Stores config and manifest where they are new, or not what they were.
     fn begin(&mut self, settings: &Settings) -> Result<()> {
-        let _guard = locks::lock_briefly(&paths::manifest_lock(&self.dir))?;
+        let guard = locks::lock_briefly(&paths::manifest_lock(&self.dir), &self.watch)?;
         // Another shard may have begun the directory since its contents were read.
         self.contents.refresh()?;
         self.agree()?;
@@ -136,19 +144,19 @@ impl Store {
                 file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
             })?;
         }
-        self.put_manifest(settings.seeds)
+        self.put_manifest(settings.seeds, &guard)
     }
 
     fn agree(&self) -> Result<()> {
         self.contents.agree(Some(&self.sweep), |was, is| another_config(&self.dir, was, is))
     }
 
-    /// Writes the manifest unless it is there already.
-    fn put_manifest(&self, seeds: u32) -> Result<()> {
+    /// Writes the manifest, whose lock `guard` is, unless it is there already.
+    fn put_manifest(&self, seeds: u32, guard: &Lock) -> Result<()> {
         let derived = self.contents.manifest_of(Sweep::clone(&self.sweep), seeds.max(self.contents.seeds()));
         match self.contents.stored_manifest() {
             Some(stored) if *stored == derived => Ok(()),
-            _ => derived.write(&self.dir, &self.shard.to_string()),
+            _ => derived.write(&self.dir, &self.shard.to_string(), || self.lock.check().and_then(|()| guard.check())),
         }
     }
 }
@@ -162,8 +170,8 @@ fn another_config(dir: &Path, was: &str, is: &str) -> Error {
 }
 
 /// Waits for whoever writes the report of a directory; held until the lock is dropped. A directory without a manifest
-/// is not ours to put a lock into: `None`.
-pub fn lock_report(dir: &Path) -> Result<Option<Lock>> {
+/// is not ours to put a lock into: `None`. [`Error::Incomplete`] where the watch asks to end.
+pub fn lock_report(dir: &Path, watch: &Watch) -> Result<Option<Lock>> {
     let is_ours = paths::manifest(dir).exists();
-    is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir))).transpose()
+    is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir), watch)).transpose()
 }

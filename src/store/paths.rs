@@ -12,8 +12,12 @@ const REPORT: &str = "report.html";
 /// The names of parts begin and end so.
 const PART: &str = "part-";
 const PARQUET: &str = ".parquet";
-/// In the name of a lock, before what it locks.
+/// In the name of a lock, before what it locks: a shard or one of these.
 const LOCK: &str = "lock-";
+/// Held for moments.
+const OPENING_LOCK: &str = "lock-opening";
+const MANIFEST_LOCK: &str = "lock-manifest";
+const REPORT_LOCK: &str = "lock-report";
 /// Folder of the figures, each with its numbers beside it.
 pub const FIGURES: &str = "figures";
 
@@ -87,29 +91,52 @@ pub(super) fn shard_lock(dir: &Path, shard: Shard) -> PathBuf {
 
 /// The shard whose lock a file of this name is.
 pub(super) fn locked_shard(name: &str) -> Option<Shard> {
-    Shard::named(name.strip_prefix(LOCK)?)
+    let shard = Shard::named(name.strip_prefix(LOCK)?)?;
+    // As `lock-00-of-2` is none.
+    (shard_lock(Path::new(""), shard).as_os_str() == name).then_some(shard)
 }
 
 /// Held while a shard is looked for among the others and takes its lock.
 pub(super) fn opening_lock(dir: &Path) -> PathBuf {
-    dir.join(format!("{LOCK}opening"))
+    dir.join(OPENING_LOCK)
 }
 
 /// Held while the manifest is read, changed and written: shards share it.
 pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
-    dir.join(format!("{LOCK}manifest"))
+    dir.join(MANIFEST_LOCK)
+}
+
+/// Held while the report is written.
+pub(super) fn report_lock(dir: &Path) -> PathBuf {
+    dir.join(REPORT_LOCK)
+}
+
+/// The file of this number that stands in for a lock where the file system has none.
+pub(super) fn stand_in(lock: &Path, number: u64) -> PathBuf {
+    let mut path = lock.as_os_str().to_owned();
+    path.push(format!(".{number}"));
+    path.into()
+}
+
+/// The lock that a file of this name stands in for, and its number.
+pub(super) fn stood_for(name: &str) -> Option<(&str, u64)> {
+    let (lock, text) = name.rsplit_once('.')?;
+    let number: u64 = text.parse().ok()?;
+    // As `+5` and `05` are not written.
+    (number.to_string() == text).then_some((lock, number))
+}
+
+/// Whether a file of this name is a lock of ours, or stands in for one.
+fn is_lock(name: &str) -> bool {
+    let lock = stood_for(name).map_or(name, |(lock, _)| lock);
+    [OPENING_LOCK, MANIFEST_LOCK, REPORT_LOCK].contains(&lock) || locked_shard(lock).is_some()
 }
 
 /// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.
 pub(super) fn is_ours(name: &str) -> bool {
     let named = [CONFIG, ROWS, REPORT, FIGURES].contains(&name);
     let mismatch = name.starts_with("mismatch-") && name.ends_with(".json");
-    named || mismatch || spectrum_number(name).is_some() || name.starts_with(LOCK) || is_temporary(name)
-}
-
-/// Held while the report is written.
-pub(super) fn report_lock(dir: &Path) -> PathBuf {
-    dir.join(format!("{LOCK}report"))
+    named || mismatch || spectrum_number(name).is_some() || is_lock(name) || is_temporary(name)
 }
 
 /// What systems, shells and schedulers leave in any directory.
@@ -120,4 +147,39 @@ pub(super) fn is_anywhere(name: &str) -> bool {
     let lower = name.to_lowercase();
     // Hidden ones are .DS_Store, .nfs..., .snapshot, .gitignore.
     name.starts_with('.') || NAMES.contains(&lower.as_str()) || MESSAGES.iter().any(|ending| lower.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locks_of_ours_are_told_from_files_of_others() {
+        for name in ["lock-opening", "lock-manifest", "lock-report", "lock-0-of-1", "lock-3-of-16"] {
+            for name in [name.to_owned(), format!("{name}.1"), format!("{name}.4711")] {
+                assert!(is_ours(&name), "{name}");
+            }
+        }
+        for name in [
+            "lock-",
+            "lock-file",
+            "lock-picking.pdf",
+            "lock-manifest.json",
+            "lock-manifest.",
+            "lock-manifest.01",
+            "lock-manifest.+1",
+            "lock-manifest.1.1",
+            "lock-0-of-0",
+            "lock-2-of-2",
+            "lock-00-of-2",
+            "lock-0-of-1.bak",
+            "lock-opening2",
+            "lock",
+            "a-lock-report",
+        ] {
+            assert!(!is_ours(name), "{name}");
+        }
+        // What the clock of the file system is read from.
+        assert!(is_ours(".clock.0.tmp"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use roundlaw::Watch;
 use roundlaw::error::Error;
 use roundlaw::plan::Shard;
 use roundlaw::site::{Counts, PerSite};
@@ -134,22 +135,26 @@ fn manifest(dir: &Path) -> Value {
     serde_json::from_slice(&fs::read(dir.join("manifest.json")).unwrap()).unwrap()
 }
 
+fn open(dir: &Path, settings: &Settings, shard: Shard) -> Result<Store, Error> {
+    Store::open(dir, settings, shard, &Watch::default())
+}
+
 fn open_error(dir: &Path, settings: &Settings) -> Error {
-    Store::open(dir, settings, ALONE).unwrap_err()
+    open(dir, settings, ALONE).unwrap_err()
 }
 
 #[test]
 fn a_shard_is_held_by_one_process() {
     let dir = tempfile::tempdir().unwrap();
-    let held = Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
-    let error = Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap_err();
+    let held = open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
+    let error = open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap_err();
     assert!(matches!(error, Error::Input(_)), "{error}");
     let pid = format!("pid {}", std::process::id());
     assert!(error.to_string().contains(&pid), "{error}");
     // The other shard is free, and so is this one once its holder is gone.
-    Store::open(dir.path(), &settings(2), Shard::new(1, 2).unwrap()).unwrap();
+    open(dir.path(), &settings(2), Shard::new(1, 2).unwrap()).unwrap();
     drop(held);
-    Store::open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
+    open(dir.path(), &settings(2), Shard::new(0, 2).unwrap()).unwrap();
 }
 
 #[test]
@@ -160,7 +165,7 @@ fn shards_may_begin_a_directory_together() {
         for shard in 0..8 {
             let out = &out;
             scope.spawn(move || {
-                let mut store = Store::open(out, &settings(shard + 1), Shard::new(shard, 8).unwrap()).unwrap();
+                let mut store = open(out, &settings(shard + 1), Shard::new(shard, 8).unwrap()).unwrap();
                 let session = Session { id: shard.to_string(), ..session(shard + 1) };
                 store.write(&[of_seed(shard)], &session, 0.5).unwrap();
                 store.write_manifest().unwrap();
@@ -211,7 +216,11 @@ fn what_systems_and_shells_leave_behind_makes_no_directory_foreign() {
     for name in ["lost+found", ".snapshot"] {
         fs::create_dir(dir.path().join(name)).unwrap();
     }
-    Store::open(dir.path(), &settings(1), ALONE).unwrap();
+    // A sweep that was killed before it had a config.
+    for name in ["lock-opening", "lock-0-of-1", "lock-0-of-1.3", "lock-manifest.12", ".clock.0.tmp"] {
+        fs::write(dir.path().join(name), "free").unwrap();
+    }
+    open(dir.path(), &settings(1), ALONE).unwrap();
 }
 
 #[test]
@@ -222,6 +231,8 @@ fn a_foreign_directory_is_left_alone() {
     assert!(matches!(error, Error::Corrupt(_)), "{error}");
     assert!(error.to_string().contains("thesis.tex"), "{error}");
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    fs::rename(dir.path().join("thesis.tex"), dir.path().join("lock-picking.pdf")).unwrap();
+    assert!(open_error(dir.path(), &settings(1)).to_string().contains("lock-picking.pdf"));
 
     fs::write(dir.path().join("manifest.json"), "{\"name\": \"web app\"}").unwrap();
     let error = open_error(dir.path(), &settings(1));
@@ -231,7 +242,7 @@ fn a_foreign_directory_is_left_alone() {
 #[test]
 fn other_settings_are_refused_by_their_first_differing_line() {
     let dir = tempfile::tempdir().unwrap();
-    drop(Store::open(dir.path(), &settings(1), ALONE).unwrap());
+    drop(open(dir.path(), &settings(1), ALONE).unwrap());
     let mut other = settings(1);
     other.sweep.identity = other.sweep.identity.replace("noise = 0.1", "noise = 0.2");
     let error = open_error(dir.path(), &other);
@@ -252,7 +263,7 @@ fn other_settings_are_refused_by_their_first_differing_line() {
     larger.sweep.plan = Shape::new(String::new(), [(1, 1), (1, 1)]);
     let text = open_error(dir.path(), &larger).to_string();
     assert!(text.contains("cells and rows"), "{text}");
-    Store::open(dir.path(), &settings(1), ALONE).unwrap();
+    open(dir.path(), &settings(1), ALONE).unwrap();
 }
 
 #[test]
@@ -261,12 +272,12 @@ fn more_seeds_continue_a_directory() {
     let average = |seed| Row { output: "average".into(), ..of_seed(seed) };
     let both = |seeds: &[u32]| seeds.iter().flat_map(|&seed| [average(seed), of_seed(seed)]).collect::<Vec<_>>();
     {
-        let mut store = Store::open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
+        let mut store = open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
         assert!(store.contents().parts().is_empty());
         store.write(&both(&[1]), &session(2), 1.0).unwrap();
         store.write(&both(&[0]), &session(2), 1.0).unwrap();
     }
-    let mut store = Store::open(dir.path(), &settings_of(1, 2, 3), ALONE).unwrap();
+    let mut store = open(dir.path(), &settings_of(1, 2, 3), ALONE).unwrap();
     let manifest = manifest(dir.path());
     assert_eq!((&manifest["seeds"], &manifest["sessions"][0]["runs"]), (&3.into(), &2.into()));
     let names: Vec<String> =
@@ -277,7 +288,7 @@ fn more_seeds_continue_a_directory() {
     assert_eq!(stored(dir.path()).unwrap(), both(&[0, 1, 2]));
     drop(store);
     // Fewer seeds than stored change nothing.
-    drop(Store::open(dir.path(), &settings_of(1, 2, 1), ALONE).unwrap());
+    drop(open(dir.path(), &settings_of(1, 2, 1), ALONE).unwrap());
     assert_eq!(self::manifest(dir.path())["seeds"], 3);
     assert_eq!(fs::read_to_string(dir.path().join("config.toml")).unwrap(), settings_of(1, 2, 3).config_toml);
 }
@@ -285,7 +296,7 @@ fn more_seeds_continue_a_directory() {
 #[test]
 fn a_part_is_of_whole_cohorts() {
     let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
+    let mut store = open(dir.path(), &settings_of(1, 2, 2), ALONE).unwrap();
     let average = |seed| Row { output: "average".into(), ..of_seed(seed) };
     let refused = [
         (vec![of_seed(0)], "have 2 rows, not 1"),
@@ -308,7 +319,7 @@ fn stale_temporaries_of_the_shard_alone_are_removed() {
     let [own, other] = [".0-of-2.0.tmp", ".1-of-2.0.tmp"].map(|name| dir.path().join(name));
     fs::write(&own, "half").unwrap();
     fs::write(&other, "half").unwrap();
-    let _store = Store::open(dir.path(), &settings(1), Shard::new(0, 2).unwrap()).unwrap();
+    let _store = open(dir.path(), &settings(1), Shard::new(0, 2).unwrap()).unwrap();
     assert!(!own.exists());
     assert!(other.exists());
     assert!(store::parts(dir.path()).unwrap().is_empty());

@@ -12,7 +12,7 @@ use crate::place::{Place, error_line, failed, names, roundlaw, run, stderr};
 use crate::shim;
 
 /// Calls with an error that they may meet.
-const ERRORS: [(&str, &str); 14] = [
+const ERRORS: [(&str, &str); 16] = [
     ("open", "EMFILE"),
     ("open", "ENOSPC"),
     ("read", "EIO"),
@@ -27,16 +27,19 @@ const ERRORS: [(&str, &str); 14] = [
     ("truncate", "EIO"),
     ("unlink", "EIO"),
     ("close", "EIO"),
+    ("lock", "EIO"),
+    ("unlock", "EIO"),
 ];
 
 /// Calls that no command may overlook; what can't be read may be written again, and what was synced may be closed.
-const NEEDED: [&str; 4] = ["mkdir", "write", "sync", "rename"];
+const NEEDED: [&str; 5] = ["mkdir", "write", "sync", "rename", "lock"];
 
 /// What a system may do to any call in good order.
-const HARMLESS: [(&str, &str, &str); 5] = [
+const HARMLESS: [(&str, &str, &str); 6] = [
     ("2*", "open", "EINTR"),
     ("2*", "read", "EINTR"),
     ("2*", "write", "EINTR"),
+    ("2*", "lock", "EINTR"),
     ("1+", "read", "SHORT"),
     ("1+", "write", "SHORT"),
 ];
@@ -121,6 +124,36 @@ fn a_sweep_goes_on_where_calls_are_interrupted_or_done_in_part() {
     place.finishes();
 }
 
+/// Others may hold real locks, which what stands in for locks would not see.
+#[test]
+fn a_lock_that_fails_is_an_error_where_the_file_system_has_locks() {
+    for error in ["EIO", "EPERM", "EACCES", "EINVAL"] {
+        let place = Place::new(SMALL);
+        let attempt = || anew(&place);
+        let calls = each_call("lock", error, &place.out(), attempt, |what, output| {
+            failed(output, 1, &[&format!("{}/lock-", place.out().display())]);
+            assert!(!stderr(output).contains("no file locks"), "{what}");
+            place.finishes();
+        });
+        assert!(calls > 3, "{calls} calls");
+    }
+}
+
+#[test]
+fn a_file_system_without_locks_is_told_and_made_do_with() {
+    for error in ["ENOLCK", "ENOSYS", "ENOTSUP"] {
+        let place = Place::new(SMALL);
+        let attempt = || anew(&place);
+        let calls = each_call("lock+", error, &place.out(), attempt, |what, output| {
+            assert_eq!(output.status.code(), Some(0), "{what}");
+            assert_eq!(stderr(output).matches("no file locks").count(), 1, "{what}");
+            assert!(stderr(output).contains("mount it with flock"), "{what}");
+            place.finishes();
+        });
+        assert!(calls > 3, "{calls} calls");
+    }
+}
+
 #[test]
 fn a_full_disk_is_named_and_leaves_nothing_half_written() {
     let place = Place::new(SMALL);
@@ -142,7 +175,7 @@ fn a_full_disk_is_named_and_leaves_nothing_half_written() {
 #[test]
 fn a_kill_before_any_call_that_changes_the_directory_is_made_good_by_the_same_command() {
     let place = Place::new(SMALL);
-    for call in ["mkdir", "open", "lock", "truncate", "write", "sync", "rename", "unlink"] {
+    for call in ["mkdir", "open", "lock", "unlock", "truncate", "write", "sync", "rename", "unlink"] {
         let calls = each_call(
             call,
             "KILL",

@@ -3,12 +3,12 @@
  *
  *     CALL NTH ACTION PATH
  *
- * CALL    open read write sync rename link unlink mkdir lock truncate chmod stat list
- *         close thread
+ * CALL    open read write sync rename link unlink mkdir lock unlock truncate chmod
+ *         stat list close thread
  * NTH     3: the third such call on such a path alone; 3+: this and every later one; 3*: every third; counted from 1
  *         over all threads
  * ACTION  an error by name (ENOSPC), KILL: SIGKILL before the call, SHORT: half of the bytes are read or written,
- *         SLEEP: the call takes 20 ms longer
+ *         SLEEP: the call takes 20 ms longer, STOP: SIGSTOP before the call
  * PATH    how the path begins that the call names, or that its descriptor has (pipe: for pipes); nothing for every path
  *
  * Every rule that acts appends "CALL ACTION PATH" to the file FAULTS_LOG, if that is set. FAULTS_CLOCK=100: a second
@@ -78,7 +78,7 @@ __attribute__((constructor)) static void read_rules(void) {
     rule->repeat = *end;
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
       if (!strcmp(errors[i].name, rule->action)) rule->error = errors[i].error;
-    if (rule->nth < 1 || !strchr("+*", *end) || (!rule->error && !strstr("KILL SHORT SLEEP", rule->action))) refuse(line);
+    if (rule->nth < 1 || !strchr("+*", *end) || (!rule->error && !strstr("KILL SHORT SLEEP STOP", rule->action))) refuse(line);
     rule_count++;
     line += length + (line[length] == '\n');
   }
@@ -106,6 +106,7 @@ static int act(const char *call, const char *path) {
     if (!hit) continue;
     tell(rule, path);
     if (!strcmp(rule->action, "KILL")) kill(getpid(), SIGKILL);
+    if (!strcmp(rule->action, "STOP")) raise(SIGSTOP);
     if (!strcmp(rule->action, "SLEEP")) nanosleep(&(struct timespec){0, 20000000}, NULL);
     if (!strcmp(rule->action, "SHORT")) outcome = SHORT;
     if (rule->error) {
@@ -166,7 +167,7 @@ TRANSFER("write", copy_file_range, (int from, off64_t *at, int fd, off64_t *to, 
   int name declared { return act_fd(call, fd) == FAIL ? -1 : NEXT(name) passed; }
 BY_FD("sync", fsync, (int fd), (fd))
 BY_FD("sync", fdatasync, (int fd), (fd))
-BY_FD("lock", flock, (int fd, int operation), (fd, operation))
+BY_FD(operation & LOCK_UN ? "unlock" : "lock", flock, (int fd, int operation), (fd, operation))
 BY_FD("truncate", ftruncate, (int fd, off_t size), (fd, size))
 BY_FD("truncate", ftruncate64, (int fd, off64_t size), (fd, size))
 BY_FD("chmod", fchmod, (int fd, mode_t mode), (fd, mode))

@@ -1,11 +1,15 @@
 //! INT, TERM and HUP at random moments, repeated ones, and ignored ones.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{LONGER, digest, random, rounds};
+use serde_json::Value;
+
+use super::{LONGER, SMALL, digest, random, rounds};
 use crate::place::{LIMIT, Place, error_line, names, stderr};
 use crate::shim;
 
@@ -111,6 +115,62 @@ fn a_signal_that_the_starter_ignores_stays_ignored() {
         assert_eq!(output.status.code(), Some(0), "{signal}: {}", stderr(&output));
         place.finishes();
     }
+}
+
+/// Holds a lock of the place's directory, as a process does that hangs.
+fn hang(place: &Place, lock: &str) -> File {
+    std::fs::create_dir_all(place.out()).unwrap();
+    let mut file = File::create(place.out().join(lock)).unwrap();
+    file.lock().unwrap();
+    writeln!(file, "pid 7 on a machine that hangs").unwrap();
+    file
+}
+
+/// Reads what the sweep says until it says that it waits.
+fn says_that_it_waits(child: &mut Child, lock: &str) {
+    let stderr = BufReader::new(child.stderr.as_mut().unwrap());
+    let line = stderr.lines().map(Result::unwrap).find(|line| line.starts_with("waiting for ")).unwrap();
+    assert!(line.contains(lock) && line.contains("held by pid 7 on a machine that hangs"), "{line}");
+}
+
+#[test]
+fn a_lock_that_another_process_does_not_let_go_of_is_told_and_a_signal_ends_the_wait() {
+    for (signal, lock) in [("TERM", "lock-opening"), ("INT", "lock-manifest"), ("HUP", "lock-report")] {
+        let place = Place::new(SMALL);
+        let held = hang(&place, lock);
+        let mut child = place.sweep().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        says_that_it_waits(&mut child, lock);
+        send(signal, &child);
+        let output = ended(child);
+        assert_eq!(output.status.code(), Some(5), "{}: {}", output.status, stderr(&output));
+        let text = stderr(&output);
+        for part in ["stopped", lock, "pid 7 on a machine that hangs"] {
+            assert!(error_line(&text).contains(part), "{text}");
+        }
+        drop(held);
+        place.finishes();
+    }
+}
+
+#[test]
+fn a_stopped_sweep_does_not_wait_for_the_manifest_for_long() {
+    let place = Place::new(LONGER);
+    let mut sweep = place.sweep();
+    sweep.args(["--set", "sweep.seeds=1000"]);
+    let child = sweep.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&place.out(), |name| name == "manifest.json");
+    let held = hang(&place, "lock-manifest");
+    std::thread::sleep(Duration::from_secs(1));
+    send("TERM", &child);
+    // The parts are stored; what the manifest says of them the next sweep writes.
+    stopped(&ended(child), &place);
+    assert!(place.status().done > 0);
+    drop(held);
+    place.succeeds(&mut place.sweep());
+    let manifest = std::fs::read(place.out().join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let runs = manifest["sessions"].as_array().unwrap().iter().map(|session| session["runs"].as_u64().unwrap());
+    assert_eq!(runs.sum::<u64>(), place.status().done);
 }
 
 #[test]

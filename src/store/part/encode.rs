@@ -32,17 +32,26 @@ const DICTIONARY_BYTES: usize = 1 << 14;
 
 /// Writes a part into the rows of `dir` and returns its path. It is begun in `dir` itself, so that who reads the folder
 /// of the rows meets whole parts alone; synced; read back and compared with the rows; and then renamed. The rows are in
-/// ascending order of their keys; `first` is the cohort that names the part.
+/// ascending order of their keys; `first` is the cohort that names the part. `may` is asked right before the rename.
 ///
 /// # Errors
-/// [`Error::Io`] where it can't be written, [`Error::Other`] where what is read back is not what was written.
-pub fn write(dir: &Path, shard: Shard, first: Cohort, header: &Header, rows: &[Row]) -> Result<PathBuf> {
+/// [`Error::Io`] where it can't be written, [`Error::Other`] where what is read back is not what was written, and that of
+/// `may`.
+pub fn write(
+    dir: &Path,
+    shard: Shard,
+    first: Cohort,
+    header: &Header,
+    rows: &[Row],
+    may: impl FnOnce() -> Result<()>,
+) -> Result<PathBuf> {
     let mut temporary = Temporary::begin(dir, &shard.to_string()).map_err(Error::io(dir))?;
     let path = temporary.path().to_path_buf();
     let hash = encode(&path, temporary.file(), header, rows)?;
     temporary.file().sync_all().map_err(Error::io(&path))?;
     read_back(&path, hash, header, rows)?;
     let path = paths::rows(dir).join(paths::part_name(shard, first, hash));
+    may()?;
     temporary.rename(&path)?;
     Ok(path)
 }
