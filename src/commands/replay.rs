@@ -6,13 +6,14 @@ use anyhow::Context as _;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::filled;
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::run::stored::Stored;
 use crate::store;
 use crate::store::row::Row;
 use crate::streams::{print, tell};
+use crate::threads;
 
 /// Redo one run with the scalar reference and compare it with the stored rows.
 #[derive(clap::Args, Debug)]
@@ -31,6 +32,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start()?;
     let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
     let plan = match &stored {
         Some(stored) => stored.plan()?.clone(),
@@ -112,7 +114,7 @@ fn compare(stored: &Stored, rows: &[Replayed]) -> Result<()> {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
-    write_whole(path, "trace", |file| {
+    let written = filled(path, "trace", |file| {
         let mut file = csv::Writer::from_writer(file);
         let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
         let mut write =
@@ -126,5 +128,6 @@ fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
             write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
         })?;
         file.flush().map_err(Error::io(path))
-    })
+    })?;
+    written.finish()
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::run::stored::Stored;
 use crate::streams::{one_line, print, tell};
-use crate::{report, store};
+use crate::{report, store, threads};
 
 /// Write report.html and the figures of a directory again.
 #[derive(clap::Args, Debug)]
@@ -13,6 +13,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start_or_alone();
     for path in write(&args.dir)? {
         print(&one_line(&path.display().to_string()))?;
     }
