@@ -15,5 +15,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    os::refuse_closed_output().map_err(Error::io(std::path::Path::new("stdout")))?;
     Cli::read()?.map_or(Ok(()), |cli| cli.command.run())
 }
