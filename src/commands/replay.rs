@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::files::filled;
+use crate::files::{filled, is_stdout};
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::run::stored::Stored;
@@ -50,7 +50,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             return Err(Error::Input(format!("--seen {seen}: of run {run} allowed are {allowed}")).into());
         }
     }
-    rows.iter().try_for_each(|replayed| print(&describe(replayed)))?;
+    // Where the trace goes to stdout nothing else may.
+    let is_taken = args.trace.as_deref().is_some_and(is_stdout);
+    for text in rows.iter().map(describe) {
+        match is_taken {
+            true => text.lines().for_each(tell),
+            false => print(&text)?,
+        }
+    }
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }

@@ -315,6 +315,9 @@ fn a_trace_is_whole_or_not_there() {
     );
     place.ends("replay config.toml --run 0 --trace gone/trace.csv", 1, &["gone/trace.csv: "]);
     if cfg!(target_os = "linux") {
+        let output = place.command("replay config.toml --run 0 --trace /dev/stdout").output().unwrap();
+        assert!(output.status.success() && output.stdout == text.as_bytes(), "the trace alone");
+        assert!(String::from_utf8(output.stderr).unwrap().starts_with("run 0 cell 0"));
         place.ends("replay config.toml --run 0 --trace /dev/full", 1, &["/dev/full: No space left", "make room"]);
     }
     assert!(place.names().iter().all(|name| !name.ends_with(".tmp")), "{:?}", place.names());
