@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, class};
 
-/// The most numbers of one list; longer ones belong into arrays.
-pub const MAX_NUMBERS: usize = 1 << 20;
+/// A decimal below this power of ten is nothing beside an f32.
+const TINY: i64 = -100;
 /// The characters of a wrong word that a message quotes.
 const QUOTED: usize = 40;
 
@@ -56,11 +56,44 @@ impl Number {
         self.below | u32::from(self.inexact.is_some())
     }
 
-    /// The nearest f64.
-    pub fn value(&self) -> f64 {
-        let written = self.inexact.as_ref().and_then(|text| text.parse().ok());
-        written.unwrap_or(f64::from(f32::from_bits(self.nearest)))
+    /// `value` less the number as it was written, rounded once.
+    pub fn error_of(&self, value: f32) -> f64 {
+        match &self.inexact {
+            Some(text) if value.is_finite() => difference(value, text),
+            // Of two f32, which f64 holds.
+            _ => f64::from(value) - f64::from(f32::from_bits(self.nearest)),
+        }
     }
+}
+
+/// A finite f32 less a decimal, rounded once to f64: exact in decimal, and read as one.
+fn difference(value: f32, text: &str) -> f64 {
+    let written = Digits::of(text);
+    if value == 0.0 {
+        return 0.0 - text.parse::<f64>().expect("the text was read as a number");
+    }
+    // Far less than half the distance of any f32 from the next f64; aligned, it might have any number of zeros.
+    if written.power < TINY {
+        return value.into();
+    }
+    let value_digits = Digits::of(&format!("{:.120e}", value.abs()));
+    let is_larger = value_digits > written;
+    let (large, small) = if is_larger { (value_digits, written) } else { (written, value_digits) };
+    let (top, last) = (large.power, large.last().min(small.last()));
+    // The magnitudes are added where the signs differ.
+    let is_same_sign = value.is_sign_negative() == text.starts_with('-');
+    let mut carry = 0;
+    let digits = (last..top).map(|place| {
+        let small = small.at(place);
+        let sum = large.at(place) + if is_same_sign { -small } else { small } + carry;
+        carry = sum.div_euclid(10);
+        char::from(b'0' + sum.rem_euclid(10) as u8)
+    });
+    let digits: Vec<char> = digits.collect();
+    let digits: String = digits.into_iter().rev().collect();
+    let is_negative = value.is_sign_negative() != (is_same_sign && !is_larger);
+    let sign = if is_negative { "-" } else { "" };
+    format!("{sign}{carry}.{digits}e{top}").parse().expect("digits are a number")
 }
 
 /// Whether [`Number::odd`] rounds to what the number itself would: where each number of the format, each point halfway
@@ -78,8 +111,8 @@ pub fn rounds_odd_alike(op: &QuantOp) -> bool {
         }
 }
 
-/// The numbers of a list, separated by blanks or commas.
-pub fn numbers(text: &str) -> Result<Vec<Number>> {
+/// The first numbers of a list, at most so many, separated by blanks or commas.
+pub fn numbers(text: &str, most: usize) -> Result<Vec<Number>> {
     let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
     let number = |word: &str| {
         Number::parse(word).ok_or_else(|| {
@@ -89,13 +122,10 @@ pub fn numbers(text: &str) -> Result<Vec<Number>> {
             Error::Input(format!("{quoted:?}{cut}: allowed are {allowed}"))
         })
     };
-    let numbers: Vec<Number> = words.take(MAX_NUMBERS + 1).map(number).collect::<Result<_>>()?;
-    match numbers.len() {
-        0 => Err(Error::Input("no number is given: allowed are numbers, or name IN.npy and OUT.npy".into())),
-        1..=MAX_NUMBERS => Ok(numbers),
-        _ => Err(Error::Input(format!(
-            "there are more than {MAX_NUMBERS} numbers: save them as an array, and name IN.npy and OUT.npy"
-        ))),
+    let numbers: Vec<Number> = words.take(most).map(number).collect::<Result<_>>()?;
+    match numbers.is_empty() {
+        true => Err(Error::Input("no number is given: allowed are numbers, or name IN.npy and OUT.npy".into())),
+        false => Ok(numbers),
     }
 }
 
@@ -122,6 +152,17 @@ impl Digits {
             "" => Digits { power: i64::MIN, digits: String::new() },
             digits => Digits { power, digits: digits.to_string() },
         }
+    }
+
+    /// The power of ten of the last digit.
+    fn last(&self) -> i64 {
+        self.power - self.digits.len() as i64
+    }
+
+    /// The digit of a power of ten.
+    fn at(&self, power: i64) -> i8 {
+        let place = usize::try_from(self.power - 1 - power).ok();
+        place.and_then(|place| self.digits.as_bytes().get(place)).map_or(0, |digit| (digit - b'0') as i8)
     }
 }
 
@@ -165,6 +206,52 @@ mod tests {
         }
         assert_eq!(Number::parse("-inf").unwrap().nearest, f32::NEG_INFINITY.to_bits());
         assert!(f32::from_bits(Number::parse("nan").unwrap().nearest).is_nan());
+    }
+
+    #[test]
+    fn errors_are_those_of_the_decimal() {
+        for (word, value, error) in [
+            ("0.1", 0.1015625, 0.0015625),
+            ("-0.3", -0.3125, -0.0125),
+            ("0.3", -0.3125, -0.6125),
+            ("-0.7", 0.5, 1.2),
+            ("431.99999999999994", 416.0, -15.99999999999994),
+            ("431.99999999999994", 448.0, 16.00000000000006),
+            ("9.9", 1.0, -8.9),
+            ("9.99", -0.5, -10.49),
+            ("0.1", 0.0, -0.1),
+            ("-0.1", -0.0, 0.1),
+            ("1e-50", 1.0, 1.0),
+            ("1e-50", 0.0, -1e-50),
+            ("-1e-999999999999", 0.001953125, 0.001953125),
+            ("-1e-999999999999", 0.0, 0.0),
+            ("0.1", f32::INFINITY, f64::INFINITY),
+            // Halfway between 1 and the next f64, and a little more.
+            ("-1.1102230246251565404236316680908203125e-16", 1.0, 1.0),
+            ("-1.1102230246251565404236316680908203126e-16", 1.0, 1.0 + f64::EPSILON),
+        ] {
+            assert_eq!(Number::parse(word).unwrap().error_of(value), error, "{value} - {word}");
+        }
+        assert!(Number::parse("0.1").unwrap().error_of(f32::NAN).is_nan());
+        assert_eq!(Number::parse("464").unwrap().error_of(448.0), -16.0);
+    }
+
+    /// Against a quotient of whole numbers, which f64 holds and rounds once.
+    #[test]
+    fn errors_are_rounded_once() {
+        for k in 0..20_000u32 {
+            let random = k.wrapping_mul(0x9e37_79b9);
+            let (millionths, steps) = (i64::from(random >> 8) - (1 << 23), i64::from(random & 0xffff) - (1 << 15));
+            let word = format!(
+                "{}{}.{:06}",
+                if millionths < 0 { "-" } else { "" },
+                millionths.abs() / 1_000_000,
+                millionths.abs() % 1_000_000
+            );
+            // A value in steps of 2^-12.
+            let error = (steps * 1_000_000 - (millionths << 12)) as f64 / (1_000_000_i64 << 12) as f64;
+            assert_eq!(Number::parse(&word).unwrap().error_of(steps as f32 / 4096.0), error, "{word}");
+        }
     }
 
     /// Every f32 is its own decimal, and half a unit beside it is not.

@@ -4,7 +4,6 @@ use roundlaw::cli::Cli;
 use roundlaw::error::{Error, exit};
 use roundlaw::os;
 use roundlaw::streams::tell;
-use roundlaw::threads;
 
 fn main() -> ExitCode {
     // Before any other thread runs.
@@ -16,11 +15,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<()> {
-    match Cli::read()? {
-        Some(cli) => {
-            threads::start()?;
-            cli.command.run()
-        }
-        None => Ok(()),
-    }
+    #[cfg(unix)]
+    os::refuse_closed_output().map_err(Error::io(std::path::Path::new("stdout")))?;
+    Cli::read()?.map_or(Ok(()), |cli| cli.command.run())
 }

@@ -3,10 +3,13 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use crate::error::{Error, Result};
+
+/// Bytes of [`print_all`] that go to stdout in one call.
+const BLOCK: usize = 1 << 16;
 
 /// Writes data and a line's end to stdout, which is not buffered beyond it.
 ///
@@ -16,11 +19,29 @@ pub fn print(text: &str) -> Result<()> {
     written(writeln!(io::stdout(), "{}", harmless(text, |c| c != '\n')))
 }
 
+/// [`print`] of many pieces, without a line's end behind each, in few calls of the system. For what is all known when
+/// the first piece is written; what is still being worked out is printed line by line, as it comes.
+pub fn print_all(pieces: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut stdout = BufWriter::with_capacity(BLOCK, io::stdout().lock());
+    let mut write = |piece: String| stdout.write_all(harmless(&piece, |c| c != '\n').as_bytes());
+    let outcome = pieces.into_iter().try_for_each(&mut write);
+    written(outcome.and_then(|()| stdout.flush()))
+}
+
 /// What came of writing to stdout, once nothing is left in its buffer.
 pub fn written(outcome: io::Result<()>) -> Result<()> {
-    match outcome.and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::io(Path::new("stdout"))(error)),
-        _ => Ok(()),
+    taken(outcome.and_then(|()| io::stdout().flush()).map_err(Error::io(Path::new("stdout"))))
+}
+
+/// What came of writing to stdout, as every command sees it: a reader that has gone is no error.
+pub fn taken(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Error::Io { cause, .. }) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        // See os::refuse_closed_output.
+        Err(Error::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotConnected => {
+            Err(Error::Other("stdout is closed: let it lead to a file, a pipe or /dev/null".into()))
+        }
+        outcome => outcome,
     }
 }
 

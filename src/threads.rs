@@ -12,20 +12,36 @@ const MOST_PER_CORE: usize = 4;
 /// The variable that sets their number.
 const VARIABLE: &str = "RAYON_NUM_THREADS";
 
-/// Starts the threads of all computations: as many as there are cores that this process may use, by its affinity and the
-/// quota of its control group, or as many as RAYON_NUM_THREADS says.
+/// How many threads compute: as many as there are cores that this process may use, by its affinity and the quota of its
+/// control group, or as many as RAYON_NUM_THREADS says.
 ///
 /// # Errors
-/// [`Error::Input`] for a RAYON_NUM_THREADS that is no number, or too large; [`Error::Other`] where the threads cannot be
-/// started.
-pub fn start() -> Result<()> {
+/// [`Error::Input`] for a RAYON_NUM_THREADS that is no number, or too large.
+pub fn number() -> Result<usize> {
     let cores = available_parallelism().map_or(1, usize::from);
     let wanted = std::env::var_os(VARIABLE).map_or(String::new(), |text| text.to_string_lossy().into_owned());
-    let threads = count(&wanted, cores)?;
+    count(&wanted, cores)
+}
+
+/// Starts the threads of all computations, before any of them begins. Commands that compute nothing do not call it, and
+/// meet none of its errors.
+///
+/// # Errors
+/// Those of [`number`], and [`Error::Other`] where the threads cannot be started.
+pub fn start() -> Result<()> {
+    let threads = number()?;
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
         .map_err(|error| refused(&format!("{threads} threads: {error}")))
+}
+
+/// [`start`] for commands that threads only make faster: where there are none, this thread does all by itself.
+pub fn start_or_alone() {
+    if start().is_err() {
+        // With this thread as its only one, a pool starts none; whatever is asked of rayon here is then asked of it.
+        let _ = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+    }
 }
 
 /// How many threads to start for what the variable holds.

@@ -8,6 +8,7 @@ use crate::run::recheck::{Rechecked, Runs, recheck};
 use crate::run::stored::Stored;
 use crate::signals;
 use crate::streams::{print, tell};
+use crate::threads;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +38,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start()?;
     let directory = Stored::open(&args.dir)?;
     let watch = signals::watched()?;
     let adapter = args.adapter.as_ref().map(|name| {

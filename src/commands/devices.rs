@@ -3,6 +3,7 @@ use serde_json::{Map, Value, json};
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
 use crate::streams::print;
+use crate::threads;
 
 /// List adapters, their limits and how their arithmetic behaves.
 #[derive(clap::Args, Debug)]
@@ -14,6 +15,8 @@ pub struct Args {
 
 /// Lists `cpu` and every adapter that wgpu finds, each with its measured fingerprint.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    // Each adapter proves itself by its own computations.
+    threads::start()?;
     let cpu = adapter::open("cpu")?.origin();
     let mut list = vec![json!({
         "index": "cpu",

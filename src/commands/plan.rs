@@ -7,6 +7,7 @@ use crate::cpu::memory;
 use crate::plan::{self, Plan};
 use crate::run::warnings;
 use crate::streams::print;
+use crate::threads;
 use crate::watch::Watch;
 
 /// Say what a config will run and cost, and warn of what you would regret; run nothing.
@@ -24,7 +25,9 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
-    let threads = rayon::current_num_threads() as u64;
+    let threads = threads::number()? as u64;
+    // The trials of the warnings are small.
+    threads::start_or_alone();
     let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
     // The warnings try the plan out in small, which takes its memory.
     let warnings = if fits.is_ok() { warnings::warnings(&plan, &Watch::default())? } else { Vec::new() };

@@ -6,13 +6,14 @@ use anyhow::Context as _;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{filled, is_stdout};
 use crate::plan::Plan;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::run::stored::Stored;
 use crate::store;
 use crate::store::row::Row;
 use crate::streams::{print, tell};
+use crate::threads;
 
 /// Redo one run with the scalar reference and compare it with the stored rows.
 #[derive(clap::Args, Debug)]
@@ -31,6 +32,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start()?;
     let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
     let plan = match &stored {
         Some(stored) => stored.plan()?.clone(),
@@ -50,7 +52,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             return Err(Error::Input(format!("--seen {seen}: of run {run} allowed are {allowed}")).into());
         }
     }
-    rows.iter().try_for_each(|replayed| print(&describe(replayed)))?;
+    // Where the trace goes to stdout nothing else may.
+    let is_taken = args.trace.as_deref().is_some_and(is_stdout);
+    for text in rows.iter().map(describe) {
+        match is_taken {
+            true => text.lines().for_each(tell),
+            false => print(&text)?,
+        }
+    }
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }
@@ -114,7 +123,7 @@ fn compare(dir: &Path, stored: &[Row], rows: &[Replayed]) -> Result<()> {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
-    write_whole(path, "trace", |file| {
+    let written = filled(path, "trace", |file| {
         let mut file = csv::Writer::from_writer(file);
         let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);
         let mut write =
@@ -128,5 +137,6 @@ fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
             write([update, seen, excess, reducible, held_out, step.diverged.to_string()])
         })?;
         file.flush().map_err(Error::io(path))
-    })
+    })?;
+    written.finish()
 }

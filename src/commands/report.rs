@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::run::stored::Stored;
 use crate::streams::{one_line, print, tell};
 use crate::watch::Watch;
-use crate::{report, store};
+use crate::{report, store, threads};
 
 /// Write report.html and the figures of a directory again.
 #[derive(clap::Args, Debug)]
@@ -14,6 +14,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start_or_alone();
     // Signals are not handled: they end it at once, and the report can be written again.
     for path in write(&args.dir, &Watch::default())? {
         print(&one_line(&path.display().to_string()))?;

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::run::stored::Stored;
 use crate::store;
 use crate::streams::{print, tell};
+use crate::threads;
 
 /// Runs done, checked share and digest of a directory.
 #[derive(clap::Args, Debug)]
@@ -18,6 +19,7 @@ pub struct Args {
 
 /// Runs done and to do, the checked share, and the digest of the result columns.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start_or_alone();
     let stored = Stored::open(&args.dir)?;
     stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
     let all = stored.runs();

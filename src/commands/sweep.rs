@@ -10,6 +10,7 @@ use crate::run::{adapter, spectra, sweep, warnings};
 use crate::signals;
 use crate::store::paths;
 use crate::streams::tell;
+use crate::threads;
 
 /// Run a config, check it, and write rows, the report, and the spectra of covariates from files.
 #[derive(clap::Args, Debug)]
@@ -40,6 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
+    threads::start()?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
     let watch = signals::watched()?;
     for warning in warnings::warnings(&plan, &watch.share(0.0))? {

@@ -10,18 +10,32 @@ use std::path::{Path, PathBuf};
 pub use self::csv::csv_text;
 pub use self::temporary::{Temporary, is_temporary, remove_left_over};
 use crate::error::{Error, Result};
-use crate::streams::stdout_as_file;
+use crate::streams::{self, stdout_as_file};
 
 /// Links that are followed, one to the next: as many as Linux does.
 const LINKS: u32 = 40;
 
-/// Writes a file through a temporary one beside it, so that a reader or a crash never meets half of it. `tag` names the
-/// writer, for [`remove_left_over`].
+/// Writes a file of ours through a temporary one beside it, so that a reader or a crash never meets half of it. `tag` names
+/// the writer, for [`remove_left_over`].
 ///
-/// A link is followed and stays one; a file that is replaced keeps its permissions; what is no regular file, as a pipe
-/// or a device, is written to.
+/// [`filled`] says what happens to what is there. A pipe alone is refused: opening it may wait for a reader without end,
+/// and no signal that asks a sweep to stop would be seen.
 pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
-    filled(path, tag, fill)?.finish()
+    match is_pipe(path) {
+        true => Err(Error::Other(format!("{} is a pipe: delete it, so that a file can be there", path.display()))),
+        false => filled(path, tag, fill)?.finish(),
+    }
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> bool {
+    false
 }
 
 /// The bytes of a regular file; of anything else, which might never end or begin, [`io::ErrorKind::InvalidData`].
@@ -42,10 +56,16 @@ impl Filled {
     }
 }
 
-/// The first half of [`write_whole`], for several files of which none shall appear if one cannot be written.
+/// A file that users name, through a temporary one beside it, up to its last step: for several of which none shall appear
+/// if one cannot be written.
+///
+/// A link is followed and stays one; a file that is replaced keeps its permissions, but for those of a group that the
+/// writer is not in; what is no regular file, as a pipe or a device, is written to. Of stdout, a reader that has gone is
+/// no error.
 pub fn filled(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<Filled> {
     // The path that was asked for is the one to name.
     let begun = match target(path).map_err(Error::io(path))? {
+        Target::Stdout(mut stdout) => return streams::taken(fill(&mut stdout)).map(|()| Filled(None)),
         Target::Stream(mut file) => return fill(&mut file).map(|()| Filled(None)),
         Target::New(path) => Temporary::begin(directory(&path), tag).map(|temporary| (temporary, path)),
         Target::Old(path, found) => {
@@ -61,21 +81,22 @@ pub fn filled(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>
 enum Target {
     New(PathBuf),
     Old(PathBuf, Metadata),
+    Stdout(File),
     /// What is written to as it is.
     Stream(File),
 }
 
 fn target(path: &Path) -> io::Result<Target> {
+    // Not opened again by its path, which begins files anew and is refused for sockets.
+    if let Some(stdout) = stdout_at(path) {
+        return Ok(Target::Stdout(stdout));
+    }
     // Who may not write to the file may not replace it either.
     let file = match File::options().write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Target::New(followed(path))),
         opened => opened?,
     };
     let (found, named) = (file.metadata()?, followed(path));
-    let is_found = |stdout: &File| stdout.metadata().is_ok_and(|stdout| are_one(&stdout, &found));
-    if let Some(stdout) = stdout_as_file().filter(is_found) {
-        return Ok(Target::Stream(stdout));
-    }
     // A path as /dev/fd/3 leads to an open file, whose own name may be gone.
     let has_name = fs::metadata(&named).is_ok_and(|at_name| found.is_file() && are_one(&found, &at_name));
     Ok(if has_name { Target::Old(named, found) } else { Target::Stream(file) })
@@ -91,22 +112,28 @@ fn followed(path: &Path) -> PathBuf {
     path
 }
 
-/// Whether two paths lead to one regular file, which need not be there yet.
+/// Whether two paths lead to one file, which need not be there yet, or to one pipe or device. The null device, which
+/// keeps nothing, may be written twice.
 pub fn are_one_file(a: &Path, b: &Path) -> bool {
     let place = |path: &Path| {
         let path = followed(path);
         fs::canonicalize(directory(&path)).ok().map(|dir| dir.join(path.file_name().unwrap_or_default()))
     };
     match (fs::metadata(a), fs::metadata(b)) {
-        (Ok(a), Ok(b)) if cfg!(unix) || !a.is_file() => a.is_file() && are_one(&a, &b),
+        (Ok(a), Ok(b)) if cfg!(unix) => are_one(&a, &b) && !is_null(&a),
+        (Ok(a), _) if !a.is_file() => false,
         _ => place(a).is_some_and(|a| Some(a) == place(b)),
     }
 }
 
 /// Whether a path leads to the stdout of this process, as /dev/stdout does.
 pub fn is_stdout(path: &Path) -> bool {
-    let (stdout, found) = (stdout_as_file().and_then(|stdout| stdout.metadata().ok()), fs::metadata(path).ok());
-    stdout.zip(found).is_some_and(|(stdout, found)| are_one(&stdout, &found))
+    stdout_at(path).is_some()
+}
+
+fn stdout_at(path: &Path) -> Option<File> {
+    let (stdout, found) = (stdout_as_file()?, fs::metadata(path).ok()?);
+    are_one(&stdout.metadata().ok()?, &found).then_some(stdout)
 }
 
 #[cfg(unix)]
@@ -115,9 +142,21 @@ fn are_one(a: &Metadata, b: &Metadata) -> bool {
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
+#[cfg(unix)]
+fn is_null(found: &Metadata) -> bool {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    let is_device = found.file_type().is_char_device();
+    is_device && fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == found.rdev())
+}
+
 #[cfg(not(unix))]
 fn are_one(_: &Metadata, _: &Metadata) -> bool {
     true
+}
+
+#[cfg(not(unix))]
+fn is_null(_: &Metadata) -> bool {
+    false
 }
 
 /// The directory that a path lies in.
@@ -128,13 +167,43 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-/// Makes what happened to names in a directory last.
+/// Makes what happened to names in a directory last, where the file system can.
 #[cfg(unix)]
 fn sync_directory(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io(dir))
+    match File::open(dir).and_then(|dir| dir.sync_all()) {
+        Err(error) if !has_no_sync(&error) => Err(Error::io(dir)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether an error says that this directory cannot be synced at all: some network and FUSE file systems have no such
+/// call, and a directory may be writable that cannot be opened for reading. The names are in it nevertheless.
+#[cfg(unix)]
+fn has_no_sync(error: &io::Error) -> bool {
+    let known = [libc::EINVAL, libc::ENOTSUP, libc::EOPNOTSUPP, libc::ENOSYS, libc::EACCES, libc::EPERM];
+    error.raw_os_error().is_some_and(|code| known.contains(&code))
 }
 
 #[cfg(not(unix))]
 fn sync_directory(_: &Path) -> Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::{has_no_sync, io};
+
+    #[test]
+    fn a_directory_without_a_sync_is_told_from_one_whose_sync_failed() {
+        for (code, is_without) in [
+            (libc::EINVAL, true),
+            (libc::ENOTSUP, true),
+            (libc::EACCES, true),
+            (libc::EIO, false),
+            (libc::ENOSPC, false),
+            (libc::EMFILE, false),
+        ] {
+            assert_eq!(has_no_sync(&io::Error::from_raw_os_error(code)), is_without, "{code}");
+        }
+    }
 }

@@ -33,15 +33,7 @@ impl Temporary {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let temporary = Temporary::begin_with(dir, tag, &mut options)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
-            // Only a privileged process may give files away.
-            let _ = fchown(&temporary.file, Some(found.uid()), Some(found.gid()));
-            temporary.file.set_permissions(fs::Permissions::from_mode(found.mode() & 0o777))?;
-        }
-        #[cfg(not(unix))]
-        let _ = found;
+        take_over(&temporary.file, found)?;
         Ok(temporary)
     }
 
@@ -72,6 +64,33 @@ impl Temporary {
         self.is_named = true;
         // On Unix the new name lies in the directory, which has a sync of its own.
         sync_directory(directory(path))
+    }
+}
+
+/// Gives a file the owner, the group and the permissions of the one whose place it takes, as far as this process may.
+#[cfg(unix)]
+fn take_over(file: &File, found: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+    // Apart: a user may give files to any group of theirs, and only a privileged process to another user.
+    let _ = fchown(file, None, Some(found.gid()));
+    let keeps_group = file.metadata()?.gid() == found.gid();
+    file.set_permissions(fs::Permissions::from_mode(mode_for(found.mode(), keeps_group)))?;
+    let _ = fchown(file, Some(found.uid()), None);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn take_over(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// The permissions of a file in the place of one with this mode. Those of the group are no other group's, and what was
+/// kept from the group is kept from everybody, of whom it is now a part. Nothing of ours runs as its owner.
+#[cfg(unix)]
+fn mode_for(mode: u32, keeps_group: bool) -> u32 {
+    match keeps_group {
+        true => mode & 0o777,
+        false => mode & 0o700 | mode & (mode >> 3) & 0o007,
     }
 }
 
@@ -106,4 +125,23 @@ pub fn remove_left_over(dir: &Path, tag: &str) -> Result<()> {
 fn is_temporary_of(name: &str, tag: &str) -> bool {
     let number = || name.strip_prefix('.')?.strip_prefix(tag)?.strip_prefix('.')?.strip_suffix(ENDING);
     number().is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::mode_for;
+
+    #[test]
+    fn permissions_of_a_group_are_no_other_groups() {
+        for (mode, kept, lost) in [
+            (0o100_664, 0o664, 0o604),
+            (0o100_640, 0o640, 0o600),
+            (0o107_775, 0o775, 0o705),
+            // A group that may less than everybody.
+            (0o100_604, 0o604, 0o600),
+            (0o100_646, 0o646, 0o604),
+        ] {
+            assert_eq!((mode_for(mode, true), mode_for(mode, false)), (kept, lost), "{mode:o}");
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! Files that users name for output: what lies there already, links, devices, and two writers at once.
 
+#[cfg(unix)]
+mod owners;
+
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -150,7 +153,7 @@ mod on_unix {
 
     use super::*;
 
-    fn mode(path: &Path) -> u32 {
+    pub fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
     }
 
@@ -199,6 +202,27 @@ mod on_unix {
         }
     }
 
+    /// By whichever names: what is written to both would hold neither.
+    #[test]
+    fn one_pipe_is_no_two_outputs() {
+        let place = Place::new();
+        make_fifo(&place.path("pipe"));
+        fs::hard_link(place.path("pipe"), place.path("same")).unwrap();
+        let mut outputs = vec![("pipe", "pipe"), ("pipe", "same")];
+        if cfg!(target_os = "linux") {
+            outputs.extend([("/dev/stdout", "/dev/fd/1"), ("/proc/self/fd/1", "/dev/stdout")]);
+        }
+        outputs.push(("/dev/stdout", "/dev/stdout"));
+        for (out, codes) in outputs {
+            let line = format!("quantize --format e4m3 in.npy {out} --codes {codes}");
+            let output = place.ends(&line, 2, &["one file", "must differ", &format!("OUT.npy {out} "), codes]);
+            assert!(output.stdout.is_empty());
+        }
+        let line = "quantize --format mxfp4 in.npy right.npy --codes pipe --scales same";
+        place.ends(line, 2, &["--codes pipe and --scales same are one file"]);
+        place.holds("right.npy", "right.npy");
+    }
+
     #[test]
     fn devices_and_pipes_are_written_to() {
         let place = Place::new();
@@ -238,6 +262,29 @@ mod on_unix {
         let log = fs::File::options().append(true).open(place.path("log")).unwrap();
         assert!(place.command(line).stdout(log).stderr(Stdio::null()).status().unwrap().success());
         assert!(fs::read(place.path("log")).unwrap() == [b"before", right.as_slice()].concat());
+        // A socket cannot be opened by a name.
+        let (socket, mut reader) = std::os::unix::net::UnixStream::pair().unwrap();
+        let socket = std::os::fd::OwnedFd::from(socket);
+        assert!(place.command(line).stdout(socket).stderr(Stdio::null()).status().unwrap().success());
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        assert!(read == right);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_reader_of_stdout_that_has_gone_is_no_error_for_arrays_either() {
+        let place = Place::new();
+        for line in ["in.npy /dev/stdout", "in.npy /dev/fd/1 --codes c.npy", "in.npy z.npy --codes /dev/stdout"] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let output = place.command(&format!("quantize --format e4m3 {line}")).stdout(writer).output().unwrap();
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(0), "{line}: {text}");
+            assert!(!text.contains("roundlaw: "), "{line}: {text}");
+        }
+        place.holds("c.npy", "codes.npy");
+        place.holds("z.npy", "right.npy");
     }
 
     /// A limit on the size of files stands for a full disk: nothing is left, and what was there stays.
@@ -268,6 +315,9 @@ fn a_trace_is_whole_or_not_there() {
     );
     place.ends("replay config.toml --run 0 --trace gone/trace.csv", 1, &["gone/trace.csv: "]);
     if cfg!(target_os = "linux") {
+        let output = place.command("replay config.toml --run 0 --trace /dev/stdout").output().unwrap();
+        assert!(output.status.success() && output.stdout == text.as_bytes(), "the trace alone");
+        assert!(String::from_utf8(output.stderr).unwrap().starts_with("run 0 cell 0"));
         place.ends("replay config.toml --run 0 --trace /dev/full", 1, &["/dev/full: No space left", "make room"]);
     }
     assert!(place.names().iter().all(|name| !name.ends_with(".tmp")), "{:?}", place.names());

@@ -124,6 +124,40 @@ fn a_stream_that_is_full_is_one_that_cannot_be_written() {
     assert_eq!(program(place.path(), line).stderr(stderr).status().unwrap().code(), Some(0));
 }
 
+/// A list is written in blocks, whatever the number of its lines.
+#[cfg(unix)]
+#[test]
+fn many_lines_are_few_writes() {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixDatagram;
+
+    let place = place();
+    fs::write(place.path().join("stdin"), "1 2 3 ".repeat(2000)).unwrap();
+    for (line, least) in [("quantize --format e4m3", 6000), ("quantize --format e4m3 --json", 1), ("formats", 20)] {
+        // Each write is a datagram of its own.
+        let (writer, reader) = UnixDatagram::pair().unwrap();
+        let mut child = program(place.path(), line).stdout(OwnedFd::from(writer)).spawn().unwrap();
+        let read = std::thread::spawn(move || {
+            let (mut writes, mut bytes, mut buffer) = (0, Vec::new(), vec![0; 1 << 20]);
+            reader.set_read_timeout(Some(std::time::Duration::from_secs(10))).unwrap();
+            while let Ok(length @ 1..) = reader.recv(&mut buffer) {
+                bytes.extend_from_slice(&buffer[..length]);
+                writes += 1;
+                if bytes.ends_with(b"]\n") {
+                    break;
+                }
+            }
+            (writes, bytes)
+        });
+        assert!(child.wait().unwrap().success());
+        let (writes, bytes) = read.join().unwrap();
+        let whole = program(place.path(), line).output().unwrap().stdout;
+        assert!(bytes == whole, "{line}");
+        assert!(whole.iter().filter(|&&byte| byte == b'\n').count() >= least, "{line}");
+        assert!(writes <= 3 + 2 * whole.len() / (1 << 16), "{line}: {writes} writes of {} bytes", whole.len());
+    }
+}
+
 #[test]
 fn the_parsers_errors_are_one_line_too() {
     let place = place();

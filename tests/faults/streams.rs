@@ -1,10 +1,12 @@
 //! stdout and stderr that cannot be written, for every command.
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::{SMALL, npy_file::f32_file};
-use crate::place::{Place, failed, roundlaw, run, stderr};
+use crate::place::{Place, error_line, failed, roundlaw, run, stderr};
 use crate::shim;
 
 /// Commands that print, on a finished directory.
@@ -99,15 +101,38 @@ fn a_closed_pipe_ends_in_silence() {
 }
 
 #[test]
-fn streams_that_are_closed_do_no_harm() {
+fn streams_that_are_closed_do_no_harm_and_lose_no_data() {
     let place = finished();
     for command in printing(&place) {
-        for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
+        let of_quantize = command.get_args().any(|arg| arg == "quantize");
+        for closed in ["<&-", "2>&-", "<&- 2>&-"] {
             let output = run(redirected(&place, &command, closed));
-            let text = stderr(&output);
-            assert!(matches!(output.status.code(), Some(0..=2)) && !text.contains("panicked"), "{command:?}: {text}");
+            // Nothing comes from a closed stdin.
+            let code = if of_quantize && closed.contains('<') { 2 } else { 0 };
+            assert_eq!(output.status.code(), Some(code), "{command:?} {closed}: {}", stderr(&output));
+            assert_eq!(output.stdout.is_empty(), code != 0, "{command:?} {closed}");
         }
+        // The last is open, but for reading.
+        for closed in [">&-", "1</dev/null"] {
+            let output = run(redirected(&place, &command, closed));
+            println!("{command:?} {closed}");
+            failed(&output, 1, &["stdout is closed"]);
+        }
+        let code = if of_quantize { 2 } else { 1 };
+        assert_eq!(run(redirected(&place, &command, "<&- >&- 2>&-")).status.code(), Some(code), "{command:?}");
+        let output = run(redirected(&place, &command, ">/dev/null"));
+        assert_eq!(output.status.code(), Some(0), "{command:?}: {}", stderr(&output));
     }
+    // An array for stdout, by each of its names; one for a file is there, and the summary is not.
+    let input = place.path("in.npy");
+    fs::write(&input, f32_file(1, &[2], &[1.5, 2.5])).unwrap();
+    let names = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].map(std::path::PathBuf::from);
+    for out in names.iter().chain([&place.path("out.npy")]) {
+        let mut quantize = roundlaw(&["quantize", "--format", "e4m3"]);
+        quantize.arg(&input).arg(out);
+        failed(&run(redirected(&place, &quantize, ">&-")), 1, &["stdout is closed"]);
+    }
+    assert!(place.path("out.npy").exists());
     // No file of a directory may get a closed stream's number and its text.
     for closed in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         let place = Place::new(SMALL);
@@ -159,4 +184,68 @@ fn a_pipe_whose_reader_goes_away_is_an_output_that_failed() {
     let child = quantize.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     drop(fs::File::open(&pipe).unwrap());
     failed(&child.wait_with_output().unwrap(), 1, &["pipe: ", "Broken pipe"]);
+}
+
+/// As every program that opens a pipe, it waits for a reader; a signal ends the waiting.
+#[test]
+fn a_pipe_that_nobody_reads_is_waited_for_until_a_signal() {
+    let place = Place::new(SMALL);
+    let (input, pipe) = (place.path("in.npy"), place.path("pipe"));
+    fs::write(&input, f32_file(1, &[2], &[1.5, 2.5])).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (signal, number) in [("INT", 2), ("TERM", 15)] {
+        let mut quantize = roundlaw(&["quantize", "--format", "e4m3"]);
+        let mut child = quantize.arg(&input).arg(&pipe).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(child.try_wait().unwrap(), None, "it waits");
+        let asked = Instant::now();
+        assert!(Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        assert!(status.signal() == Some(number) && asked.elapsed() < Duration::from_secs(20), "{signal}: {status}");
+    }
+}
+
+/// No sweep waits where it could not be stopped: its own files are no pipes.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_told() {
+    let place = finished();
+    for name in ["report.html", "manifest.json"] {
+        let path = place.out().join(name);
+        fs::remove_file(&path).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let output = run(place.sweep());
+        assert_ne!(output.status.code(), Some(0), "{name}");
+        let line = error_line(&stderr(&output)).to_string();
+        assert!(line.contains(name), "{line}");
+        fs::remove_file(&path).unwrap();
+        place.finishes();
+    }
+}
+
+/// A directory that cannot be synced holds the new file nevertheless; one whose sync failed may lose it.
+#[test]
+fn a_directory_that_has_no_sync_is_no_error() {
+    let place = Place::new(SMALL);
+    let (input, dir) = (place.path("in.npy"), place.path("dir"));
+    fs::write(&input, f32_file(1, &[2], &[1.5, 2.5])).unwrap();
+    fs::create_dir(&dir).unwrap();
+    let rule = |call: &str, nth: &str, error: &str| format!("{call} {nth} {error} {}", dir.display());
+    let written = |rule: String| {
+        let out = dir.join("out.npy");
+        let _ = fs::remove_file(&out);
+        let mut quantize = roundlaw(&["quantize", "--format", "e4m3"]);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        shim::fail_telling(quantize.arg(&input).arg(&out), std::slice::from_ref(&rule), log.path());
+        let output = run(quantize);
+        assert!(!fs::read_to_string(log.path()).unwrap().is_empty() && out.exists(), "{rule}");
+        output
+    };
+    // The file's own sync is the first.
+    for error in ["EINVAL", "ENOTSUP", "EACCES", "ENOSYS", "EPERM"] {
+        let output = written(rule("sync", "2", error));
+        assert_eq!(output.status.code(), Some(0), "{error}: {}", stderr(&output));
+    }
+    for error in ["EIO", "ENOSPC"] {
+        failed(&written(rule("sync", "2", error)), 1, &["dir: "]);
+    }
 }

@@ -27,13 +27,17 @@ pub fn refuse_twice(args: &Args) -> Result<()> {
     let mut known: Vec<(&str, &Path)> =
         inputs.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
     for (name, path) in outputs(args) {
-        if let Some((other, _)) = known.iter().find(|(_, known)| are_one_file(known, path)) {
-            let path = path.display();
-            return Err(Error::Input(format!("{path} is one file for {other} and for {name}: they must differ")));
+        if let Some(other) = known.iter().find(|(_, known)| are_one_file(known, path)) {
+            return Err(are_one(*other, (name, path)));
         }
         known.push((name, path));
     }
     Ok(())
+}
+
+fn are_one((a, path_a): (&str, &Path), (b, path_b): (&str, &Path)) -> Error {
+    let (path_a, path_b) = (path_a.display(), path_b.display());
+    Error::Input(format!("{a} {path_a} and {b} {path_b} are one file: they must differ"))
 }
 
 /// Writes OUT.npy and, where they are wanted, codes and scales; nothing where one of them cannot be.
@@ -43,7 +47,7 @@ pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Q
     if args.scales.is_some() && !op.shares() {
         return Err(Error::Input("--scales: allowed with formats whose blocks share a scale".into()));
     }
-    let mut files = Vec::new();
+    let mut files: Vec<((&str, &Path), Filled)> = Vec::new();
     if let Some(path) = &args.codes {
         if let Some(k) = done.elements.iter().position(|element| element.code == NO_CODE) {
             let hint =
@@ -56,7 +60,7 @@ pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Q
             _ => (Element::U32, 4),
         };
         let codes = done.elements.iter().flat_map(|element| element.code.to_le_bytes().into_iter().take(bytes));
-        files.push(npy::filled_with(path, element, shape, &codes.collect::<Vec<u8>>())?);
+        files.push((("--codes", path), npy::filled_with(path, element, shape, &codes.collect::<Vec<u8>>())?));
     }
     if let Some(path) = &args.scales {
         let columns = shape.last().copied().unwrap_or(1);
@@ -65,8 +69,17 @@ pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Q
         shape.pop();
         shape.push(blocks);
         let bytes: Vec<u8> = done.scales.iter().map(|scale| *scale as u8).collect();
-        files.push(npy::filled_with(path, Element::U8, &shape, &bytes)?);
+        files.push((("--scales", path), npy::filled_with(path, Element::U8, &shape, &bytes)?));
     }
-    files.push(npy::filled_with(output, Element::F32, shape, &values)?);
-    files.into_iter().try_for_each(Filled::finish)
+    files.push((("OUT.npy", output), npy::filled_with(output, Element::F32, shape, &values)?));
+    let mut finished: Vec<(&str, &Path)> = Vec::new();
+    for (named, file) in files {
+        // New names that differ, as z.npy and Z.npy, may be one to the file system, which shows when the first is there.
+        if let Some(other) = finished.iter().find(|(_, path)| are_one_file(path, named.1)) {
+            return Err(are_one(*other, named));
+        }
+        file.finish()?;
+        finished.push(named);
+    }
+    Ok(())
 }

@@ -3,12 +3,15 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::decimal::{self, MAX_NUMBERS, Number};
+use crate::decimal::{self, Number};
 use crate::error::{Error, Result};
+use crate::limits::{self, Memory};
 use crate::npy::{Element, Npy, Values};
 
-/// The longest text on stdin.
-const MAX_TEXT: u64 = 1 << 26;
+/// The part of the memory left that the text on stdin may take: room for it to grow, and for its numbers.
+const OF_TEXT: u64 = 8;
+/// Bytes for each number, from its text to what is printed: measured, and rounded up.
+const OF_NUMBER: u64 = 256;
 
 /// An array of f32.
 pub struct Array {
@@ -24,16 +27,35 @@ pub fn array(path: &Path) -> Result<Array> {
     Ok(Array { shape, bits: npy.into_f32().into_iter().map(f32::to_bits).collect() })
 }
 
-/// The numbers on stdin.
+/// The numbers on stdin, as many as fit the memory that is left.
 pub fn numbers() -> Result<Vec<Number>> {
     let mut text = String::new();
     let unreadable = |error| Error::Input(format!("stdin can't be read: {error}"));
-    std::io::stdin().take(MAX_TEXT + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_TEXT {
-        let allowed = format!("allowed are {MAX_TEXT} bytes and {MAX_NUMBERS} numbers");
-        return Err(Error::Input(format!("stdin is longer: {allowed}; or save an array, and name IN.npy and OUT.npy")));
+    let longer = |most: u64, what: &str, Memory { bytes, of }: Memory| {
+        let left = format!("{:.2} GiB are left of {of}", bytes as f64 / (1u64 << 30) as f64);
+        Error::Input(format!(
+            "stdin is longer than {most} {what}: {left}; save an array, and name IN.npy and OUT.npy, or give fewer at a time"
+        ))
+    };
+    let left = memory();
+    let most = left.bytes / OF_TEXT;
+    std::io::stdin().take(most.saturating_add(1)).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > most {
+        return Err(longer(most, "bytes", left));
     }
-    decimal::numbers(&text).map_err(|error| Error::Input(format!("stdin: {error}")))
+    let left = memory();
+    let most = (left.bytes / OF_NUMBER) as usize;
+    let numbers = decimal::numbers(&text, most.saturating_add(1));
+    let numbers = numbers.map_err(|error| Error::Input(format!("stdin: {error}")))?;
+    match numbers.len() > most {
+        true => Err(longer(most as u64, "numbers", left)),
+        false => Ok(numbers),
+    }
+}
+
+/// The memory that is left; without end where nothing is known of limits.
+fn memory() -> Memory {
+    limits::memory().unwrap_or(Memory { bytes: u64::MAX, of: "the memory".into() })
 }
 
 /// The random words of `--random`.

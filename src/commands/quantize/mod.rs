@@ -16,6 +16,7 @@ use crate::gpu::Gpu;
 use crate::reference::quantize::{Job, Quantized};
 use crate::run::adapter;
 use crate::streams::{print, tell};
+use crate::threads;
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
@@ -72,6 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Err(Error::Input("--seed: allowed with --rounding stochastic or dither".into()).into());
     }
     files::refuse_twice(args)?;
+    threads::start()?;
     let words = args.random.as_deref().map(input::given_words).transpose()?;
     match (&args.input, &args.output) {
         (Some(input), Some(output)) => round_array(args, &quantizer, words.as_deref(), input, output),

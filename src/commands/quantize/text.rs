@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::format::{Quantizer, class};
 use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
-use crate::streams::print;
+use crate::streams::print_all;
 
 /// Characters of a cell that are shown.
 const CELL: usize = 64;
@@ -42,7 +42,8 @@ fn tensor_scale(job: &Job) -> Option<f32> {
 pub fn numbers(as_json: bool, quantizer: &Quantizer, numbers: &[Number], job: &Job, done: &Quantized) -> Result<()> {
     let rows = || numbers.iter().enumerate().map(|(k, written)| number(quantizer, written, job, done, k));
     if as_json {
-        return print(&format!("[{}]", rows().map(|row| row.to_string()).collect::<Vec<_>>().join(",")));
+        let rows = rows().enumerate().map(|(k, row)| format!("{}{row}", if k == 0 { "[" } else { "," }));
+        return print_all(rows.chain(["]\n".to_string()]));
     }
     let mut columns = vec!["input", "input_bits", "value", "value_bits", "code", "fields", "error", "note"];
     columns.splice(4..4, job.op.shares().then_some("scale"));
@@ -55,10 +56,11 @@ pub fn numbers(as_json: bool, quantizer: &Quantizer, numbers: &[Number], job: &J
     }
     let line = |cells: Vec<String>| {
         let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_string()
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
-    print(&line(columns.iter().map(|column| column.to_string()).collect()))?;
-    rows().try_for_each(|row| print(&line(cells(row))))
+    let head = line(columns.iter().map(|column| column.to_string()).collect());
+    // The width of a column is known when stdin has ended, and then so are all lines: none waits for what is to come.
+    print_all(std::iter::once(head).chain(rows().map(|row| line(cells(row)))))
 }
 
 /// What fits a column of text: a decimal may have any number of digits.
@@ -81,7 +83,7 @@ fn number(quantizer: &Quantizer, written: &Number, job: &Job, done: &Quantized, 
         "value_bits": format!("0x{:08x}", element.bits),
         "code": (element.code != NO_CODE).then(|| format!("0x{:0digits$x}", element.code)),
         "fields": quantizer.layout.fields(element.code),
-        "error": error(written.value(), value),
+        "error": error(written.error_of(value)),
         "note": note(element.flags),
     });
     if op.shares() {
@@ -94,9 +96,8 @@ fn number(quantizer: &Quantizer, written: &Number, job: &Job, done: &Quantized, 
     row
 }
 
-/// value - input, exact where f64 holds both.
-fn error(x: f64, value: f32) -> String {
-    let error = f64::from(value) - x;
+/// value - input, the nearest f64.
+fn error(error: f64) -> String {
     if error.is_nan() { "-".into() } else { format!("{error:?}") }
 }
 

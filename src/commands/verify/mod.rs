@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::format_options::FormatOptions;
 use crate::error::Error;
+use crate::threads;
 use crate::verify::Level;
 use crate::words;
 
@@ -58,6 +59,9 @@ fn level(word: &str) -> Result<Level, String> {
 
 /// Runs the cases on the adapters asked for, or checks somebody else's codec or product.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if !args.list {
+        threads::start()?;
+    }
     match (&args.codec, args.gemv.as_slice()) {
         (Some(path), _) => codec::run(args, path),
         (None, [z, v, out]) => gemv::run(args, &gemv::Paths { z, v, out }),

@@ -15,16 +15,54 @@ fn limited(limits: &str, threads: Option<&str>, args: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// What a command prints that ends well.
+#[track_caller]
+fn printed(output: &Output) -> String {
+    assert!(output.status.success() && !output.stdout.is_empty(), "{}", stderr(output));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
 #[test]
 fn a_number_of_threads_is_a_number_and_sensible() {
+    let verify = ["verify", "--adapter", "cpu", "--filter", "codec/e4m3/rne/encode"];
     for threads in ["abc", "100000", "-1", "1.5"] {
-        let output = limited("", Some(threads), &["formats"]);
+        let output = limited("", Some(threads), &verify);
         refused(&output, 2, &[&format!("RAYON_NUM_THREADS = \"{threads}\""), "4 times the"]);
         assert!(output.stdout.is_empty());
     }
     for threads in [None, Some(""), Some("0"), Some("1")] {
-        assert!(limited("", threads, &["formats"]).status.success(), "{threads:?}");
+        assert!(limited("", threads, &verify).status.success(), "{threads:?}");
     }
+}
+
+/// Threads that cannot be had, by their number or by the limit of the system, hurt what computes, and nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_computes_nothing_needs_no_threads() {
+    let place = Place::new();
+    let config = place.config(TINY);
+    let out = place.path("out").display().to_string();
+    succeeded(&limited("", Some("2"), &["sweep", &config, "--out", &out, "--adapter", "cpu"]));
+    let idle: [&[&str]; 6] = [
+        &["--help"],
+        &["--version"],
+        &["formats"],
+        &["verify", "--list", "--filter", "codec/e4m3"],
+        &["status", &out],
+        &["report", &out],
+    ];
+    for args in idle {
+        let usual = printed(&limited("", None, args));
+        assert_eq!(printed(&limited("", Some("abc"), args)), usual, "{args:?}");
+        // Stacks of threads that the address space has no room for; a thread more than the first is never started.
+        assert_eq!(printed(&limited("export RUST_MIN_STACK=1000000000000000;", Some("3"), args)), usual, "{args:?}");
+    }
+    let plan = ["plan", &config];
+    refused(&limited("", Some("abc"), &plan), 2, &["RAYON_NUM_THREADS = \"abc\""]);
+    let usual = printed(&limited("", Some("3"), &plan));
+    assert_eq!(printed(&limited("export RUST_MIN_STACK=1000000000000000;", Some("3"), &plan)), usual);
+    let check = limited("export RUST_MIN_STACK=1000000000000000;", Some("3"), &["check", &out]);
+    refused(&check, 1, &["thread", "RAYON_NUM_THREADS"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -1,8 +1,12 @@
-//! How much memory this process may still use: of the machine, its control groups and its resource limits, whichever has
-//! least. Linux tells; elsewhere nothing is known.
+//! How much memory this process may still use: of the machine, its control groups, its resource limits and its Slurm job,
+//! whichever has least. Linux tells; elsewhere nothing but what Slurm says is known.
+
+mod groups;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use groups::control_groups;
 
 /// Address space that the C library may take for the heap of each thread, whatever lies in it.
 const HEAP: u64 = 64 << 20;
@@ -17,7 +21,7 @@ pub struct Memory {
 
 /// The limit that leaves the least; `None` where none is known.
 pub fn memory() -> Option<Memory> {
-    of_system(Path::new("/"))
+    of_system(Path::new("/"), |name| std::env::var(name).ok())
 }
 
 /// [`memory`] in bytes.
@@ -25,12 +29,16 @@ pub fn memory_bytes() -> Option<u64> {
     memory().map(|memory| memory.bytes)
 }
 
-fn of_system(root: &Path) -> Option<Memory> {
-    let proc = |name: &str| fs::read_to_string(root.join("proc").join(name)).unwrap_or_default();
+fn of_system(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Option<Memory> {
+    // Names of mounts and groups may be of any bytes.
+    let bytes = |name: &str| fs::read(root.join("proc").join(name)).unwrap_or_default();
+    let proc = |name: &str| String::from_utf8_lossy(&bytes(name)).into_owned();
     let groups = control_groups(&proc("self/cgroup"), &proc("self/mountinfo"));
     let in_groups = groups.iter().filter_map(|group| group.left(root));
-    let own = resource_limits(&proc("self/limits"), &proc("self/status"));
-    machine(&proc("meminfo")).into_iter().chain(in_groups).chain(own).min_by_key(|memory| memory.bytes)
+    let status = proc("self/status");
+    let own = resource_limits(&proc("self/limits"), &status);
+    let granted = slurm(variable, &status);
+    machine(&proc("meminfo")).into_iter().chain(in_groups).chain(own).chain(granted).min_by_key(|memory| memory.bytes)
 }
 
 /// What the kernel expects to find without swapping.
@@ -60,62 +68,32 @@ fn resource_limits(limits: &str, status: &str) -> Vec<Memory> {
     both.into_iter().flatten().collect()
 }
 
-/// A control group of memory, version 1 or 2, that this process is in.
-#[derive(Debug, PartialEq)]
-struct ControlGroup {
-    folder: PathBuf,
-    unified: bool,
-}
-
-impl ControlGroup {
-    /// Its limit less what is used by more than reclaimable files.
-    fn left(&self, root: &Path) -> Option<Memory> {
-        let folder = root.join(self.folder.strip_prefix("/").unwrap_or(&self.folder));
-        let text = |name: &str| fs::read_to_string(folder.join(name)).ok();
-        let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
-        let (most, used, files) = match self.unified {
-            // `max` where there is no limit.
-            true => (number("memory.max")?, number("memory.current"), "inactive_file "),
-            false => (number("memory.limit_in_bytes")?, number("memory.usage_in_bytes"), "total_inactive_file "),
-        };
-        let stat = text("memory.stat").unwrap_or_default();
-        let files = stat.lines().find_map(|line| line.strip_prefix(files)?.trim().parse::<u64>().ok());
-        let used = used.unwrap_or(0).saturating_sub(files.unwrap_or(0));
-        let of = format!("the memory of the control group {}", self.folder.display());
-        Some(Memory { bytes: most.saturating_sub(used), of })
-    }
-}
-
-/// The groups that this process is in, with all that hold them: the limit of each counts (cgroups(7)).
-fn control_groups(cgroup: &str, mountinfo: &str) -> Vec<ControlGroup> {
-    let mut groups = Vec::new();
-    for line in cgroup.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else { continue };
-        let unified = controllers.is_empty();
-        if !unified && !controllers.split(',').any(|name| name == "memory") {
-            continue;
-        }
-        let Some((mounted, at)) = mountinfo.lines().find_map(|line| mount(line, unified)) else { continue };
-        // In a container the mount may show a group below the one that the path begins with.
-        let below = Path::new(path).strip_prefix(mounted).unwrap_or(Path::new(""));
-        let folders = below.ancestors().map(|below| Path::new(at).components().chain(below.components()).collect());
-        groups.extend(folders.map(|folder| ControlGroup { folder, unified }));
-    }
-    groups
-}
-
-/// What a line of mountinfo (proc_pid_mountinfo(5)) mounts and where, if that is the groups of memory.
-fn mount(line: &str, unified: bool) -> Option<(&str, &str)> {
-    let (place, system) = line.split_once(" - ")?;
-    let mut system = system.split(' ');
-    let (kind, options) = (system.next()?, system.nth(1)?);
-    let fits = match unified {
-        true => kind == "cgroup2",
-        false => kind == "cgroup" && options.split(',').any(|option| option == "memory"),
+/// What Slurm granted the job on this machine, less what this process has: it may stand in these variables alone, where
+/// control groups do not enforce it (sbatch(1)).
+fn slurm(variable: impl Fn(&str) -> Option<String>, status: &str) -> Option<Memory> {
+    let of_machine = || Some(("SLURM_MEM_PER_NODE", size(&variable("SLURM_MEM_PER_NODE")?)?));
+    let of_cores = || {
+        let cores: u64 = variable("SLURM_CPUS_ON_NODE")?.trim().parse().ok()?;
+        Some(("SLURM_MEM_PER_CPU", size(&variable("SLURM_MEM_PER_CPU")?)?.checked_mul(cores)?))
     };
-    let mut place = place.split(' ').skip(3);
-    fits.then_some((place.next()?, place.next()?))
+    // 0 asks for all that the machine has.
+    let (name, granted) = of_machine().or_else(of_cores).filter(|(_, granted)| *granted > 0)?;
+    let bytes = granted.saturating_sub(kilobytes(status, "VmRSS:").unwrap_or(0));
+    Some(Memory { bytes, of: format!("the memory that Slurm granted ({name})") })
+}
+
+/// A size of Slurm in bytes: in MB, or with one of its units.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "K" | "KB" => 10,
+        "" | "M" | "MB" => 20,
+        "G" | "GB" => 30,
+        "T" | "TB" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 #[cfg(test)]
@@ -135,7 +113,7 @@ mod tests {
     }
 
     fn least(files: &[(&str, &str)]) -> (u64, String) {
-        let found = of_system(system(files).path()).expect("a limit");
+        let found = of_system(system(files).path(), |_| None).expect("a limit");
         (found.bytes, found.of)
     }
 
@@ -149,7 +127,7 @@ mod tests {
             ("proc/self/limits", "Max address space         unlimited            unlimited            bytes\n"),
         ]);
         assert_eq!((bytes, of.as_str()), (23_585_976 << 10, "the machine's memory"));
-        assert_eq!(of_system(system(&[]).path()), None);
+        assert_eq!(of_system(system(&[]).path(), |_| None), None);
     }
 
     #[test]
@@ -166,6 +144,52 @@ mod tests {
         ]);
         assert_eq!(bytes, (4 << 30) - (1 << 29), "files that can be dropped are not in the way");
         assert!(of.ends_with("/job_7"), "{of}");
+    }
+
+    #[test]
+    fn what_throttles_a_group_counts_as_what_ends_it() {
+        let least_of = |high: &str, max: &str| {
+            least(&[
+                ("proc/meminfo", MEMINFO),
+                ("proc/self/cgroup", "0::/user.slice\n"),
+                ("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+                ("sys/fs/cgroup/user.slice/memory.max", max),
+                ("sys/fs/cgroup/user.slice/memory.high", high),
+                ("sys/fs/cgroup/user.slice/memory.current", "1000\n"),
+            ])
+        };
+        for (high, max) in [("9000\n", "max\n"), ("9000\n", "10000\n"), ("max\n", "9000\n"), ("10000\n", "9000\n")] {
+            assert_eq!(least_of(high, max).0, 8000, "{high:?} {max:?}");
+        }
+    }
+
+    #[test]
+    fn slurm_grants_a_machine_or_its_cores() {
+        let found = |variables: &[(&str, &str)]| {
+            let variable = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
+            slurm(variable, "VmRSS:\t 1024 kB\n").map(|memory| memory.bytes + (1 << 20))
+        };
+        let (node, core, cores) = ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", ("SLURM_CPUS_ON_NODE", "6"));
+        for (variables, bytes) in [
+            (&[(node, "4000")][..], Some(4000 << 20)),
+            (&[(node, "4000M")], Some(4000 << 20)),
+            (&[(node, "16g"), cores], Some(16 << 30)),
+            (&[(node, "512K")], Some(1 << 20)),
+            (&[(node, "2T")], Some(2 << 40)),
+            (&[(core, "1000"), cores], Some(6000 << 20)),
+            (&[(core, "1G"), cores], Some(6 << 30)),
+            (&[(node, "0")], None),
+            (&[(core, "1000")], None),
+            (&[(node, "many")], None),
+            (&[(node, "-1")], None),
+            (&[(node, "99999999999999999999")], None),
+            (&[], None),
+        ] {
+            assert_eq!(found(variables), bytes, "{variables:?}");
+        }
+        let root = system(&[("proc/meminfo", MEMINFO)]);
+        let least = of_system(root.path(), |name| (name == node).then(|| "100".into())).unwrap();
+        assert_eq!(least, Memory { bytes: 100 << 20, of: format!("the memory that Slurm granted ({node})") });
     }
 
     #[test]
