@@ -203,7 +203,8 @@ fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], f
     let projected: Vec<Vec<f32>> = (0..point.pairs.len())
         .map(|p| {
             let op = &point.pairs[p].data;
-            let mut quantized = x.clone();
+            // The last pair may have x itself.
+            let mut quantized = if p + 1 < point.pairs.len() { x.clone() } else { std::mem::take(&mut x) };
             if op.is_set() {
                 for ((n, x), counts) in (first..).zip(quantized.chunks_mut(columns)).zip(&mut data[p]) {
                     draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);

@@ -1,7 +1,7 @@
 //! Float and fixed grids, alone or with the powers of two of blocks.
 
 use super::block::scales;
-use super::{ALIKE, Element, ONE_SATURATED, Words, each};
+use super::{ALIKE, Element, ONE_SATURATED, Words, each, nearest};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
@@ -39,7 +39,10 @@ pub(super) fn is_rarer(op: &QuantOp) -> bool {
 /// Elements that share nothing.
 #[inline(always)]
 pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    for_direction!(op, plain, op, lanes, words, counts)
+    match nearest::applies(op, (0, 0)) {
+        true => nearest::lanes(op, lanes, counts),
+        false => for_direction!(op, plain, op, lanes, words, counts),
+    }
 }
 
 /// Elements of blocks that share a power of two. `used` exist, and `whole` is the largest magnitude of a vector that is one
@@ -53,7 +56,11 @@ pub(super) fn block_lanes(
     counts: &mut Counts,
 ) {
     let scales = &scales(op, lanes, used, whole, counts);
-    for_direction!(op, scaled, op, lanes, scales, words, counts)
+    let range = scales.iter().fold((0, 0), |(least, most), scale| (least.min(*scale), most.max(*scale)));
+    match nearest::applies(op, range) {
+        true => nearest::block_lanes(op, lanes, scales, counts),
+        false => for_direction!(op, scaled, op, lanes, scales, words, counts),
+    }
 }
 
 #[inline(always)]

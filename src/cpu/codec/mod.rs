@@ -12,6 +12,7 @@ mod dither;
 mod grid;
 mod law;
 mod logarithmic;
+mod nearest;
 mod power;
 mod scaled;
 
@@ -66,10 +67,13 @@ pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4],
     let whole = block::whole(op, &mut values[..len], counts);
     let shared = if op.one_draw != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
     let draws = op.draws() && op.one_draw == 0;
+    let mut drawn = [[shared; LANES]; 4];
     for (slice, lanes) in values.chunks_mut(SLICE).enumerate().take(len.div_ceil(SLICE)) {
-        let words = if draws { words(key, slice, second, op.purpose) } else { [[shared; LANES]; 4] };
+        if draws {
+            drawn = words(key, slice, second, op.purpose);
+        }
         let used = (len - slice * SLICE).min(SLICE);
-        round_slice(op, &mut lanes[..used.next_multiple_of(LANES)], used, whole, &words, counts);
+        round_slice(op, &mut lanes[..used.next_multiple_of(LANES)], used, whole, &drawn, counts);
     }
     values[len..].fill(0.0);
 }

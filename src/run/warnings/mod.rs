@@ -21,7 +21,7 @@ const SPELLED: usize = 50;
 
 /// What `plan` and `sweep` warn of, one line each. [`crate::error::Error::Incomplete`] where the watch asks to end.
 pub fn warnings(plan: &Plan, watch: &Watch) -> Result<Vec<String>> {
-    let mut warnings = Vec::new();
+    let (mut warnings, mut clipped) = (Vec::new(), pilot::Clipped::default());
     let (mut work, mut spectrum): (f64, Option<Features>) = (0.0, None);
     for (index, point) in plan.points.iter().enumerate() {
         // Points that differ in their last keys alone are neighbours and share a spectrum.
@@ -47,9 +47,10 @@ pub fn warnings(plan: &Plan, watch: &Watch) -> Result<Vec<String>> {
             warnings.extend(step_warnings(plan, &features));
         }
         warnings.extend(weight_warnings(plan, point, watch)?);
-        warnings.extend(pilot::warnings(plan, index, watch)?);
+        pilot::try_out(plan, index, &mut clipped, watch)?;
         spectrum = Some(features);
     }
+    warnings.extend(clipped.warnings());
     warnings.sort();
     warnings.dedup();
     let more = warnings.len().saturating_sub(SPELLED);

@@ -1,6 +1,6 @@
 //! The first samples of seed index 0, tried out: what they saturate, and what they overflow.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
@@ -29,12 +29,40 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
     (counted && entries <= ENTRIES && work <= work::POINT).then_some(work)
 }
 
+/// What formats clip or overflow, over all problem points.
+#[derive(Default)]
+pub struct Clipped<'a>(BTreeMap<(&'a str, Site, String), Most>);
+
+/// The most of any run, and whose runs they are where that depends on M.
+#[derive(Default)]
+struct Most {
+    percent: f64,
+    models: BTreeSet<u32>,
+}
+
+impl<'a> Clipped<'a> {
+    fn add(&mut self, recipe: &'a str, site: Site, model: Option<u32>, (percent, what): (f64, String)) {
+        let most = self.0.entry((recipe, site, what)).or_default();
+        most.percent = most.percent.max(percent);
+        most.models.extend(model);
+    }
+
+    /// A line for each recipe, site, and what becomes of the values.
+    pub fn warnings(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().map(|((recipe, site, what), Most { percent, models })| {
+            let models: Vec<String> = models.iter().map(u32::to_string).collect();
+            let place = if models.is_empty() { String::new() } else { format!(" (M = {})", models.join(", ")) };
+            format!("recipe {recipe:?}: up to {percent:.1} % of the values at {}{place} {what}", site.name())
+        })
+    }
+}
+
 /// Recipes that clip or overflow much of what a site sees: each is trained on the first samples, with one batch and
 /// step size for all.
-pub fn warnings(plan: &Plan, index: usize, watch: &Watch) -> Result<Vec<String>> {
+pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watch: &Watch) -> Result<()> {
     let point = &plan.points[index];
     if work(point).is_none() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let mut tried = BTreeSet::new();
     let mut trajectories = point.trajectories.clone();
@@ -52,7 +80,6 @@ pub fn warnings(plan: &Plan, index: usize, watch: &Watch) -> Result<Vec<String>>
         average: false,
     };
     let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }], watch)?.remove(0);
-    let mut warnings = Vec::new();
     for row in rows {
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
         let recipe = &plan.config.recipes[trajectory.recipe];
@@ -66,18 +93,16 @@ pub fn warnings(plan: &Plan, index: usize, watch: &Watch) -> Result<Vec<String>>
         for site in Site::ALL {
             let (counts, values) = (row.counts[site], site.values(&size));
             let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
-            let place = if shared { String::new() } else { format!(" (M = {})", trajectory.model) };
-            let spec = spec_at(recipe, &point.problem, site);
-            if let Some(text) = spec.and_then(|spec| message(spec, site, &place, &counts, values)) {
-                warnings.push(format!("recipe {:?}: {text}", recipe.name));
-            }
+            let model = (!shared).then_some(trajectory.model);
+            let found = spec_at(recipe, &point.problem, site).and_then(|spec| much(spec, site, &counts, values));
+            found.into_iter().for_each(|found| clipped.add(&recipe.name, site, model, found));
         }
     }
-    Ok(warnings)
+    Ok(())
 }
 
-/// What to say of these counts, if anything.
-fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, values: u128) -> Option<String> {
+/// The percentage of values that overflow or are clipped, and what becomes of them; `None` where it is little.
+fn much(spec: &Spec, site: Site, counts: &Counts, values: u128) -> Option<(f64, String)> {
     let Spec::Format(quantizer) = spec else { return None };
     let site = site.name();
     let hint = match quantizer.layout {
@@ -88,15 +113,9 @@ fn message(spec: &Spec, site: Site, place: &str, counts: &Counts, values: u128) 
     };
     let percent = |count: u64| 100.0 * count as f64 / values.max(1) as f64;
     if counts.nan > 0 {
-        return Some(format!(
-            "{:.1} % of the values at {site}{place} overflow, and a run diverges where it reads one{hint}",
-            percent(counts.nan)
-        ));
+        return Some((percent(counts.nan), format!("overflow, and a run diverges where it reads one{hint}")));
     }
-    (percent(counts.saturated) > 100.0 * Counts::HEAVY).then(|| {
-        format!(
-            "{:.1} % of the values at {site}{place} are beyond the format's largest one and saturate{hint}",
-            percent(counts.saturated)
-        )
-    })
+    let saturated = percent(counts.saturated);
+    let what = || format!("are beyond the format's largest one and saturate{hint}");
+    (saturated > 100.0 * Counts::HEAVY).then(|| (saturated, what()))
 }
