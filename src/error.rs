@@ -97,6 +97,9 @@ fn fix(cause: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "; make room there, and give the same command again"
         }
+        io::ErrorKind::FileTooLarge => {
+            "; raise the limit of file sizes with `ulimit -f`, and give the same command again"
+        }
         _ if OUT_OF_FILES.map(Some).contains(&cause.raw_os_error()) => {
             "; raise the limit of open files with `ulimit -n`, and give the same command again"
         }

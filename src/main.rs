@@ -8,6 +8,7 @@ use roundlaw::streams::tell;
 fn main() -> ExitCode {
     // Before any other thread runs.
     os::look_for_no_windows();
+    os::refuse_large_files();
     let Err(error) = run() else { return ExitCode::from(exit::OK) };
     tell(&format!("roundlaw: {error:#}"));
     let known = error.chain().find_map(|cause| cause.downcast_ref::<Error>());

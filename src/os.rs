@@ -15,6 +15,16 @@ pub fn look_for_no_windows() {
     }
 }
 
+/// Has a write beyond the limit of file sizes refused as any other write is, where the signal for it would end the process
+/// in silence.
+pub fn refuse_large_files() {
+    #[cfg(unix)]
+    // SAFETY: no handler is installed; ignoring a signal runs no code of ours.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 /// Whether the process ignores a signal; before any handler is installed, that is what it inherited.
 #[cfg(unix)]
 pub fn is_ignored(signal: libc::c_int) -> bool {

@@ -220,10 +220,7 @@ impl Config {
 
     /// Parses the text of `file` after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
     pub(crate) fn parse_in(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
-        Config::read(file, text, overrides).map_err(|error| match error {
-            Error::Input(message) => Error::Input(one_line(&message)),
-            other => other,
-        })
+        Config::read(file, text, overrides).map_err(in_one_line)
     }
 
     fn read(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
@@ -257,6 +254,13 @@ fn read_text(path: &Path) -> std::io::Result<String> {
         return Err(std::io::Error::other(format!("it is longer than the {MAX_TEXT} bytes allowed")));
     }
     read.map(|_| text)
+}
+
+fn in_one_line(error: Error) -> Error {
+    match error {
+        Error::Input(message) => Error::Input(one_line(&message)),
+        other => other,
+    }
 }
 
 /// A message that quotes keys and values stays one line, with control characters as escapes, and a readable one:

@@ -1,5 +1,6 @@
 //! A number format or a law with its options, as a recipe or the command line names them: a loop over their table.
 
+use super::in_one_line;
 use super::item::Item;
 use super::keys::Keys;
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::words::{nearest, question};
 pub fn quantizer(keys: Keys) -> Result<Quantizer> {
     // `fp32`, until the first option names the format.
     let mut quantizer = Quantizer::new(&FORMATS[0]);
-    options(keys, FORMAT_OPTIONS, &mut quantizer)?;
+    options(keys, FORMAT_OPTIONS, &mut quantizer).map_err(in_one_line)?;
     Ok(quantizer)
 }
 

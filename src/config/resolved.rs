@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use toml::Value;
+use toml::{Table, Value};
 
 use super::covariates::Order;
+use super::inputs::{StoredInput, stored_inputs};
 use super::{Check, Checkpoints, Config, Output};
 use crate::problem::{Covariates, Input, Problem, Sampling, Sketch, Spectrum, Target};
 use crate::site::Site;
@@ -30,6 +31,21 @@ pub fn to_toml(config: &Config) -> String {
 /// What an output directory compares: all but seeds, check, draws and the places of files.
 pub fn identity(config: &Config) -> String {
     format!("{}\nseed = {}\n", body(config, file_name), config.sweep.seed)
+}
+
+/// The identity and the seeds that a stored config says, whose files are not read; `None` for a text that [`to_toml`] did
+/// not write.
+pub fn stored_identity(config_toml: &str) -> Option<(String, u32)> {
+    let table: Table = config_toml.parse().ok()?;
+    let sweep = table.get("sweep")?;
+    let seeds = sweep.get("seeds")?.as_integer()?.try_into().ok()?;
+    let mut body = config_toml.split_once("\n[sweep]\n")?.0.to_owned();
+    for StoredInput { path, .. } in stored_inputs(config_toml) {
+        let [path, name] =
+            [path.as_os_str(), path.file_name()?].map(|text| Value::from(&*text.to_string_lossy()).to_string());
+        body = body.replace(&path, &name);
+    }
+    Some((format!("{body}\nseed = {}\n", sweep.get("seed")?), seeds))
 }
 
 /// How a text names a file.

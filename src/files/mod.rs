@@ -72,7 +72,11 @@ pub fn filled(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>
             Temporary::begin_like(directory(&path), tag, &found).map(|temporary| (temporary, path))
         }
     };
-    let (mut temporary, path) = begun.map_err(Error::io(path))?;
+    let (mut temporary, path) = begun.map_err(|cause| match cause.kind() {
+        // The file itself could be opened, or is not there yet.
+        io::ErrorKind::PermissionDenied => Error::io(directory(path))(cause),
+        _ => Error::io(path)(cause),
+    })?;
     fill(temporary.file())?;
     Ok(Filled(Some((temporary, path))))
 }

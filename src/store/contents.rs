@@ -107,8 +107,12 @@ impl Contents {
 
     /// The most seeds that any sweep asked for.
     pub fn seeds(&self) -> u32 {
-        let of_parts = self.parts.iter().map(|part| part.header().session.seeds);
-        of_parts.chain(self.manifest.as_ref().map(|manifest| manifest.seeds)).max().unwrap_or(0)
+        self.seeds_of_parts().max(self.manifest.as_ref().map_or(0, |manifest| manifest.seeds))
+    }
+
+    /// The most seeds that the sweep of any part asked for.
+    pub fn seeds_of_parts(&self) -> u32 {
+        self.parts.iter().map(|part| part.header().session.seeds).max().unwrap_or(0)
     }
 
     /// Sorted by name.
@@ -139,6 +143,11 @@ impl Contents {
             seconds: milliseconds as f64 / 1000.0,
         });
         Manifest { schema_version: SCHEMA_VERSION, sweep, seeds, sessions: sessions.collect() }
+    }
+
+    /// Knows of a manifest that has been written.
+    pub(super) fn know(&mut self, manifest: Manifest) {
+        self.manifest = Some(manifest);
     }
 
     pub(super) fn stored_manifest(&self) -> Option<&Manifest> {

@@ -31,8 +31,11 @@ pub fn refuse_foreign(dir: &Path, config_toml: &str) -> Result<()> {
     // Listed before the manifest is looked for: a shard may open the directory at this moment.
     let names = names(dir)?;
     let is_own_config = || config_text(dir).is_ok_and(|text| body(&text) == body(config_toml));
+    // A report is written where we hold a lock.
+    let locked = names.iter().any(|name| paths::is_lock(name));
     let foreign = |name: &String| {
-        !paths::is_ours(name) && !paths::is_anywhere(name) || paths::config(dir).ends_with(name) && !is_own_config()
+        let ours = paths::is_ours(name) || locked && paths::is_report(name);
+        !ours && !paths::is_anywhere(name) || paths::config(dir).ends_with(name) && !is_own_config()
     };
     match names.iter().find(|name| foreign(name)) {
         Some(name) if !paths::manifest(dir).exists() && !has_older_parts(dir)? && parts(dir)?.is_empty() => {
@@ -64,6 +67,10 @@ pub fn has_older_parts(dir: &Path) -> Result<bool> {
 pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
     let rows = paths::rows(dir);
     let mut found = match fs::metadata(&rows) {
+        Ok(metadata) if !metadata.is_dir() => {
+            let what = "no folder of parts but a file; delete it: the same sweep computes what is missing";
+            return Err(Error::Corrupt(format!("{}: {what}", rows.display())));
+        }
         Ok(_) => names(&rows)?,
         Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(Error::io(&rows)(e)),

@@ -46,8 +46,8 @@ impl Lock {
     pub fn check(&self) -> Result<()> {
         match &self.kind {
             Kind::Heartbeat(heartbeat) if heartbeat.is_lost() => Err(Error::Other(format!(
-                "{} was taken over by another process, for this one was stopped for more than {} s: it writes nothing \
-                 more; the same command continues when the other one has ended",
+                "{} is gone: it was taken over by another process, for this one was silent for more than {} s, or it was \
+                 deleted; this one writes nothing more; the same command continues when no other one runs",
                 self.path.display(),
                 PATIENCE.as_secs()
             ))),

@@ -34,6 +34,9 @@ use crate::files::{read_regular, remove_left_over, write_whole};
 use crate::plan::Shard;
 use crate::watch::Watch;
 
+/// What stands before the seeds in a stored config.
+const SEEDS: &str = "\n[sweep]\nseeds = ";
+
 /// What a command is about to run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -42,6 +45,18 @@ pub struct Settings {
     pub seeds: u32,
     /// What must not change in a directory.
     pub sweep: Sweep,
+}
+
+impl Settings {
+    /// The config of so many seeds: that of fewer than are stored is not that of a directory.
+    fn config_of(&self, seeds: u32) -> String {
+        self.config_toml.replacen(&format!("{SEEDS}{}\n", self.seeds), &format!("{SEEDS}{seeds}\n"), 1)
+    }
+}
+
+/// The seeds of a stored config.
+fn seeds_in(config_toml: &str) -> Option<u32> {
+    config_toml.split_once(SEEDS)?.1.lines().next()?.parse().ok()
 }
 
 /// An output directory, open for one shard until it is dropped.
@@ -123,7 +138,7 @@ impl Store {
         let guard = locks::lock_briefly(&paths::manifest_lock(&self.dir), &self.watch)?;
         self.contents.refresh()?;
         self.agree()?;
-        self.put_manifest(0, &guard)
+        self.put_manifest(self.contents.seeds(), &guard)
     }
 
     /// Stores config and manifest where they are new, or not what they were.
@@ -133,18 +148,28 @@ impl Store {
         self.contents.refresh()?;
         self.agree()?;
         let path = paths::config(&self.dir);
-        // The config of fewer seeds than are stored is not that of the directory.
-        let is_stored = match read_regular(&path) {
-            Ok(text) => self.contents.seeds() > settings.seeds || text == settings.config_toml.as_bytes(),
+        let stored = match read_regular(&path) {
+            Ok(text) => Some(String::from_utf8_lossy(&text).into_owned()),
             Err(e) if e.kind() == ErrorKind::InvalidData => return Err(directory::unreadable(&path, &e)),
-            Err(_) => false,
+            Err(_) => None,
         };
-        if !is_stored {
+        let seeds = settings.seeds.max(self.seeds(stored.as_deref()));
+        let config_toml = settings.config_of(seeds);
+        if stored.as_ref() != Some(&config_toml) {
             write_whole(&path, &self.shard.to_string(), |file| {
-                file.write_all(settings.config_toml.as_bytes()).map_err(Error::io(&path))
+                file.write_all(config_toml.as_bytes()).map_err(Error::io(&path))
             })?;
         }
-        self.put_manifest(settings.seeds, &guard)
+        self.put_manifest(seeds, &guard)
+    }
+
+    /// Seeds that sweeps have asked for: what config and manifest both say, for who began with more and was killed has
+    /// written but one of them; and those of the parts in any case.
+    fn seeds(&self, config_toml: Option<&str>) -> u32 {
+        let of_config = config_toml.and_then(seeds_in);
+        let of_manifest = self.contents.stored_manifest().map(|manifest| manifest.seeds);
+        let asked = of_config.into_iter().chain(of_manifest).min().unwrap_or(0);
+        asked.max(self.contents.seeds_of_parts())
     }
 
     fn agree(&self) -> Result<()> {
@@ -152,12 +177,13 @@ impl Store {
     }
 
     /// Writes the manifest, whose lock `guard` is, unless it is there already.
-    fn put_manifest(&self, seeds: u32, guard: &Lock) -> Result<()> {
-        let derived = self.contents.manifest_of(Sweep::clone(&self.sweep), seeds.max(self.contents.seeds()));
-        match self.contents.stored_manifest() {
-            Some(stored) if *stored == derived => Ok(()),
-            _ => derived.write(&self.dir, &self.shard.to_string(), || self.lock.check().and_then(|()| guard.check())),
+    fn put_manifest(&mut self, seeds: u32, guard: &Lock) -> Result<()> {
+        let derived = self.contents.manifest_of(Sweep::clone(&self.sweep), seeds);
+        if self.contents.stored_manifest() != Some(&derived) {
+            derived.write(&self.dir, &self.shard.to_string(), || self.lock.check().and_then(|()| guard.check()))?;
+            self.contents.know(derived);
         }
+        Ok(())
     }
 }
 

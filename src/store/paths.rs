@@ -127,14 +127,19 @@ pub(super) fn stood_for(name: &str) -> Option<(&str, u64)> {
 }
 
 /// Whether a file of this name is a lock of ours, or stands in for one.
-fn is_lock(name: &str) -> bool {
+pub(super) fn is_lock(name: &str) -> bool {
     let lock = stood_for(name).map_or(name, |(lock, _)| lock);
     [OPENING_LOCK, MANIFEST_LOCK, REPORT_LOCK].contains(&lock) || locked_shard(lock).is_some()
 }
 
+/// Whether a file of this name is a report, or the folder of its figures.
+pub(super) fn is_report(name: &str) -> bool {
+    [REPORT, FIGURES].contains(&name)
+}
+
 /// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.
 pub(super) fn is_ours(name: &str) -> bool {
-    let named = [CONFIG, ROWS, REPORT, FIGURES].contains(&name);
+    let named = [CONFIG, ROWS].contains(&name);
     let mismatch = name.starts_with("mismatch-") && name.ends_with(".json");
     named || mismatch || spectrum_number(name).is_some() || is_lock(name) || is_temporary(name)
 }

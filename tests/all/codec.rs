@@ -9,6 +9,7 @@ mod list;
 mod lists;
 mod random;
 mod tables;
+mod vector;
 
 use roundlaw::codec::{Rounded, quantize};
 use roundlaw::format::{Direction, QuantOp, Quantizer, Rounding, format};

@@ -1,6 +1,9 @@
 //! The library as its users see it: the same results as the program's, without a directory.
 
-use roundlaw::{Cohort, Config, Error, Plan, Row, Shard, SweepOptions, exit, open_adapter, replay, rows, run, sweep};
+use roundlaw::{
+    Cohort, Config, Error, Plan, QuantizeOptions, Row, Shard, SweepOptions, exit, open_adapter, quantize, replay, rows,
+    run, sweep,
+};
 
 const TEXT: &str = r#"
     problem = { dim = 30, noise = [0.0, 0.5], spectrum = { kind = "power", exponent = 1.5 } }
@@ -102,5 +105,17 @@ fn replayed_rows_are_the_sweeps() {
         assert_eq!(of(&own.row), of(row));
         assert_eq!((own.weights.len(), own.bits.len()), (row.model as usize, row.model as usize));
         assert_eq!(own.low_bits.is_empty(), row.output == "last");
+    }
+}
+
+#[test]
+fn an_error_of_a_format_is_one_line_whatever_it_quotes() {
+    let options = QuantizeOptions::default();
+    for format in
+        ["{ format = \"i\\\\\\\\nt4\" }", "{ format = \"a\\nb\" }", "{ format = \"e4m3\", rounding = \"\\r\\u001b\" }"]
+    {
+        let error = quantize(&[1.0], format, &options).unwrap_err();
+        assert_eq!(error.exit_code(), exit::INPUT);
+        assert!(!error.to_string().chars().any(char::is_control), "{format}: {error:?}");
     }
 }

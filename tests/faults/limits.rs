@@ -1,7 +1,6 @@
 //! Limits that the system sets to a process, and a disk that is full indeed.
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output};
 
 use super::{SMALL, rounds};
@@ -73,10 +72,9 @@ fn a_limit_on_the_size_of_files_costs_nothing_that_was_done() {
     for blocks in [0, 1, 2, 4, 8, 16, 32, 64] {
         let place = Place::new(SMALL);
         let output = limited(&place.sweep(), &format!("-f {blocks}"));
-        match output.status.signal() {
-            Some(signal) => assert_eq!(signal, 25, "SIGXFSZ"),
-            None if output.status.code() == Some(0) => {}
-            None => failed(&output, 1, &["out", "File too large"]),
+        match output.status.code() {
+            Some(0) => assert!(blocks > 8, "{blocks}"),
+            _ => failed(&output, 1, &["out", "File too large", "ulimit -f"]),
         }
         place.finishes();
     }

@@ -1,36 +1,15 @@
-//! Float and fixed grids, alone or with the powers of two of blocks.
+//! Float and fixed grids, alone or with the powers of two of blocks; the loops of those with a rarer policy.
 
 use super::block::scales;
-use super::{ALIKE, Element, ONE_SATURATED, Words, each, nearest};
+use super::usual::{self, for_direction};
+use super::{ALIKE, Element, ONE_SATURATED, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, policy};
 use crate::site::Counts;
 
-/// Calls `$loop::<DIRECTION, RARER>($arguments)` for the direction of `$op`, and for whether it has one of the rarer
-/// policies: a choice inside the loop would keep it from becoming vector code.
-macro_rules! for_direction {
-    ($op:expr, $loop:ident, $($argument:expr),*) => {
-        match ($op.rounding, is_rarer($op)) {
-            (NEAREST_EVEN, false) => $loop::<{ NEAREST_EVEN }, false>($($argument),*),
-            (NEAREST_EVEN, true) => $loop::<{ NEAREST_EVEN }, true>($($argument),*),
-            (NEAREST_AWAY, false) => $loop::<{ NEAREST_AWAY }, false>($($argument),*),
-            (NEAREST_AWAY, true) => $loop::<{ NEAREST_AWAY }, true>($($argument),*),
-            (UP, false) => $loop::<{ UP }, false>($($argument),*),
-            (UP, true) => $loop::<{ UP }, true>($($argument),*),
-            (DOWN, false) => $loop::<{ DOWN }, false>($($argument),*),
-            (DOWN, true) => $loop::<{ DOWN }, true>($($argument),*),
-            (STOCHASTIC, false) => $loop::<{ STOCHASTIC }, false>($($argument),*),
-            (STOCHASTIC, true) => $loop::<{ STOCHASTIC }, true>($($argument),*),
-            (_, false) => $loop::<{ TOWARD_ZERO }, false>($($argument),*),
-            (_, true) => $loop::<{ TOWARD_ZERO }, true>($($argument),*),
-        }
-    };
-}
-pub(super) use for_direction;
-
-/// What few recipes ask for, and every loop without it is spared.
+/// What few recipes ask for, and [`usual`] does not know.
 #[inline(always)]
 pub(super) fn is_rarer(op: &QuantOp) -> bool {
     op.has(policy::ABRUPT | policy::SATFINITE) || op.min_code != op.max_code || op.mantissa == 0
@@ -39,9 +18,9 @@ pub(super) fn is_rarer(op: &QuantOp) -> bool {
 /// Elements that share nothing.
 #[inline(always)]
 pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    match nearest::applies(op, (0, 0)) {
-        true => nearest::lanes(op, lanes, counts),
-        false => for_direction!(op, plain, op, lanes, words, counts),
+    match is_rarer(op) {
+        true => for_direction!(op, plain, op, lanes, words, counts),
+        false => usual::lanes(op, lanes, words, counts),
     }
 }
 
@@ -56,66 +35,54 @@ pub(super) fn block_lanes(
     counts: &mut Counts,
 ) {
     let scales = &scales(op, lanes, used, whole, counts);
-    let range = scales.iter().fold((0, 0), |(least, most), scale| (least.min(*scale), most.max(*scale)));
-    match nearest::applies(op, range) {
-        true => nearest::block_lanes(op, lanes, scales, counts),
-        false => for_direction!(op, scaled, op, lanes, scales, words, counts),
+    match is_rarer(op) {
+        true => for_direction!(op, scaled, op, lanes, scales, words, counts),
+        false => usual::block_lanes(op, lanes, scales, words, counts),
     }
 }
 
 #[inline(always)]
-fn plain<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    each(op, lanes, words, &ALIKE, counts, |value, word, _| round::<DIRECTION, RARER>(op, value, 0, word));
+fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    each(op, lanes, words, &ALIKE, counts, |value, word, _| round::<DIRECTION>(op, value, 0, word));
 }
 
 #[inline(always)]
-fn scaled<const DIRECTION: u32, const RARER: bool>(
+fn scaled<const DIRECTION: u32>(
     op: &QuantOp,
     lanes: &mut [f32],
     scales: &[i32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
-    each(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION, RARER>(op, value, scale, word));
+    each(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION>(op, value, scale, word));
 }
 
 /// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.
 #[inline(always)]
-pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
-    op: &QuantOp,
-    value: f32,
-    scale: i32,
-    word: u32,
-) -> Element {
+pub(super) fn round<const DIRECTION: u32>(op: &QuantOp, value: f32, scale: i32, word: u32) -> Element {
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa);
     // Places of the significand below the smallest step, and those that are rounded away.
     let fine = op.lsb_min + scale + 150 - exponent;
-    let (mut shift, mut odd) = (fine.max(23 - mantissa).max(0), false);
-    if RARER {
-        let coarse = op.has(policy::ABRUPT) & (fine > 23 - mantissa);
-        // The smallest normal number is the only step below itself.
-        shift = if coarse { fine + mantissa } else { shift };
-        // Without mantissa bits the number of octaves is the code.
-        odd = !coarse & ((shift - fine) & 1 != 0);
-    }
+    let coarse = op.has(policy::ABRUPT) & (fine > 23 - mantissa);
+    // The smallest normal number is the only step below itself.
+    let shift = if coarse { fine + mantissa } else { fine.max(23 - mantissa).max(0) };
+    // Without mantissa bits the number of octaves is the code.
+    let odd = !coarse & ((shift - fine) & 1 != 0);
     // The significand with the exponent that makes it a number of steps; what is 2^-126 of one or less is all the same.
     let y = f32::from_bits(magnitude & FRACTION | ((150 - shift.min(149)) as u32) << 23);
-    let q = whole::<DIRECTION, RARER>(op, y, sign != 0, odd, word);
+    let q = whole::<DIRECTION>(op, y, sign != 0, odd, word);
     let units = q.to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
     let rounded = if (q == 0.0) | (magnitude == 0) { 0 } else { units };
-    let mut max = op.max_bits;
-    if RARER {
-        // The one more code of two's complement is a power of two.
-        let most = (op.max_bits & !FRACTION) + IMPLICIT;
-        max = if (sign != 0) & (op.min_code != op.max_code) { most } else { max };
-    }
+    // The one more code of two's complement is a power of two.
+    let most = (op.max_bits & !FRACTION) + IMPLICIT;
+    let max = if (sign != 0) & (op.min_code != op.max_code) { most } else { op.max_bits };
     let max = max.wrapping_add_signed(scale << 23);
     // The largest multiple of a step that f32 holds, where a block's largest value is beyond it.
     let step = (op.lsb_min + scale - 104).max(23 - mantissa).clamp(0, 31);
     let most = LARGEST >> step << step;
-    let leaves = RARER & op.has(policy::SATFINITE) & (rounded > most) & (rounded <= max);
+    let leaves = op.has(policy::SATFINITE) & (rounded > most) & (rounded <= max);
     let rounded = if leaves { most } else { rounded };
     // Directions toward zero stop at the largest value, but an infinity does not.
     let stops = match DIRECTION {
@@ -125,7 +92,7 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
         _ => false,
     };
     let not_a_number = magnitude > INFINITY;
-    let saturates = RARER & op.has(policy::SATFINITE) & not_a_number;
+    let saturates = op.has(policy::SATFINITE) & not_a_number;
     let is_lost = !saturates & (not_a_number | (!stops & op.has(policy::OVERFLOWS)));
     let (sign, max) = if saturates { (0, op.max_bits) } else { (sign, max) };
     let element = Element::limited(rounded, sign, max, is_lost, (rounded == 0) & (magnitude != 0));
@@ -135,20 +102,19 @@ pub(super) fn round<const DIRECTION: u32, const RARER: bool>(
 /// y as a whole number. Only whole numbers below 2^23 come to be: floats have at most 22 mantissa bits, and integers at most 16
 /// bits, so what is 2^23 or more saturates whatever becomes of it here.
 #[inline(always)]
-fn whole<const DIRECTION: u32, const RARER: bool>(op: &QuantOp, y: f32, negative: bool, odd: bool, word: u32) -> f32 {
+fn whole<const DIRECTION: u32>(op: &QuantOp, y: f32, negative: bool, odd: bool, word: u32) -> f32 {
     // Behind 2^23 there is no place for a fraction: the sum is rounded to a whole number, ties to even.
     const NO_FRACTION: f32 = 8_388_608.0;
     let even = (y + NO_FRACTION) - NO_FRACTION;
     let below = if even > y { even - 1.0 } else { even };
     let fraction = y - below; // exact
     let up = match DIRECTION {
-        NEAREST_EVEN if RARER => {
+        NEAREST_EVEN => {
             // Without mantissa bits a tie goes from 0 or 1 to the number that makes the code even.
             let tie = (op.mantissa == 0) & (fraction == 0.5);
             let leaves = if odd { 0.0 } else { 1.0 };
             (tie & (below == leaves)) | (!tie & (even > below))
         }
-        NEAREST_EVEN => even > below,
         NEAREST_AWAY => fraction >= 0.5,
         UP => !negative & (fraction > 0.0),
         DOWN => negative & (fraction > 0.0),

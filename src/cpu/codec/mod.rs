@@ -12,9 +12,9 @@ mod dither;
 mod grid;
 mod law;
 mod logarithmic;
-mod nearest;
 mod power;
 mod scaled;
+mod usual;
 
 use multiversion::multiversion;
 

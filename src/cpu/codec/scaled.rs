@@ -2,7 +2,8 @@
 //! grid, and multiplied back.
 
 use super::block::largest;
-use super::grid::{for_direction, is_rarer, round};
+use super::grid::{self, is_rarer};
+use super::usual::{Grid, for_direction};
 use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
@@ -21,7 +22,7 @@ struct Factors {
 #[inline(always)]
 pub(super) fn step_lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
     let factors = &[Factors { before: f32::from_bits(op.factor), block: 1.0 }; SLICE];
-    for_direction!(op, multiplied, op, lanes, factors, words, counts)
+    between(op, lanes, factors, words, counts);
 }
 
 /// `used` elements exist, and `whole` is the largest magnitude of a vector that is one block.
@@ -40,7 +41,7 @@ pub(super) fn block_lanes(
         let scale = block * g;
         Factors { before: if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) }, block }
     });
-    for_direction!(op, multiplied, op, lanes, factors, words, counts)
+    between(op, lanes, factors, words, counts);
 }
 
 /// The E4M3 number nearest x >= 0, at most 448. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
@@ -55,16 +56,50 @@ fn nearest_e4m3(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn multiplied<const DIRECTION: u32, const RARER: bool>(
+fn between(op: &QuantOp, lanes: &mut [f32], factors: &[Factors; SLICE], words: &Words, counts: &mut Counts) {
+    match is_rarer(op) {
+        true => for_direction!(op, rarer, op, lanes, factors, words, counts),
+        false => for_direction!(op, usual, op, lanes, factors, words, counts),
+    }
+}
+
+#[inline(always)]
+fn rarer<const DIRECTION: u32>(
     op: &QuantOp,
     lanes: &mut [f32],
     factors: &[Factors; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
+    let round = |value, word| grid::round::<DIRECTION>(op, value, 0, word);
+    multiplied::<true>(op, lanes, factors, words, counts, round);
+}
+
+#[inline(always)]
+fn usual<const DIRECTION: u32>(
+    op: &QuantOp,
+    lanes: &mut [f32],
+    factors: &[Factors; SLICE],
+    words: &Words,
+    counts: &mut Counts,
+) {
+    // No such format has magnitudes that would be shifted down.
+    let (grid, _) = Grid::new(op, 0);
+    multiplied::<false>(op, lanes, factors, words, counts, |value, word| grid.element::<DIRECTION>(value, word));
+}
+
+#[inline(always)]
+fn multiplied<const RARER: bool>(
+    op: &QuantOp,
+    lanes: &mut [f32],
+    factors: &[Factors; SLICE],
+    words: &Words,
+    counts: &mut Counts,
+    round: impl Fn(f32, u32) -> Element,
+) {
     let step = f32::from_bits(op.step);
     each(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
-        let element = round::<DIRECTION, RARER>(op, value * before, 0, word);
+        let element = round(value * before, word);
         let product = |bits: u32| (f32::from_bits(bits) * block * step).to_bits();
         let (mut bits, mut leaves) = (product(element.bits), false);
         if RARER {

@@ -16,6 +16,7 @@ pub use self::rows::{StoredRows, whole_cohorts};
 use super::settings::settings;
 use crate::config::Config;
 use crate::config::inputs::stored_inputs;
+use crate::config::resolved::stored_identity;
 use crate::error::{Error, Result};
 use crate::hash::fnv1a64;
 use crate::plan::Plan;
@@ -34,6 +35,8 @@ pub struct Stored {
     pub sweep: Sweep,
     /// The resolved config.
     pub config_toml: String,
+    /// Those that it asks for.
+    seeds: u32,
     /// `Err` with the file where one that the config names can't be read: settings are then not compared.
     pub plan: std::result::Result<Arc<Plan>, PathBuf>,
 }
@@ -53,13 +56,7 @@ impl Stored {
                 None => return Ok(stored),
                 // A sweep of more seeds, as it begins, writes the config and then the manifest.
                 Some(_) if left > 0 => thread::sleep(BETWEEN_LOOKS),
-                Some((was, is)) => {
-                    return Err(Error::Corrupt(format!(
-                        "{}: `{is}` there, `{was}` in the rest of the directory: it was edited, or a sweep of other \
-                         seeds was killed as it began; the same sweep writes the file again",
-                        paths::config(dir).display()
-                    )));
-                }
+                Some(difference) => return Err(Error::Corrupt(difference)),
             }
         }
     }
@@ -74,15 +71,34 @@ impl Stored {
         let plan = stored_plan(dir, &config_toml)?;
         // Rows of an older arithmetic can be read, if not continued.
         let stream_version = sweep.stream_version;
-        let config = plan.as_ref().ok().map(|plan| Sweep { stream_version, ..settings(plan).sweep });
-        contents.agree(config.as_ref(), |was, is| edited(dir, was, is))?;
-        Ok(Stored { contents, sweep, config_toml, plan })
+        let (config, seeds) = match &plan {
+            Ok(plan) => (Sweep { stream_version, ..settings(plan).sweep }, plan.config.sweep.seeds),
+            Err(_) => {
+                let edited = || Error::Corrupt(format!("{}: no config of a sweep's", paths::config(dir).display()));
+                let (identity, seeds) = stored_identity(&config_toml).ok_or_else(edited)?;
+                (Sweep { identity, ..sweep.clone() }, seeds)
+            }
+        };
+        contents.agree(Some(&config), |was, is| edited(dir, was, is))?;
+        Ok(Stored { contents, sweep, config_toml, seeds, plan })
     }
 
-    /// The seeds of the rest of the directory and of its config, where they differ.
-    fn seeds_difference(&self) -> Option<(String, String)> {
-        let (was, is) = (self.contents.seeds(), self.plan.as_ref().ok()?.config.sweep.seeds);
-        (was != is).then(|| (format!("seeds = {was}"), format!("seeds = {is}")))
+    /// What is wrong where the config asks for other seeds than the rest of the directory.
+    fn seeds_difference(&self) -> Option<String> {
+        let (dir, was, is) = (self.contents.dir(), self.contents.seeds(), self.seeds);
+        // Of two that a sweep is about to write the config is the first: the manifest never has more.
+        let (path, there, rest, fix) = match is {
+            _ if is == was => return None,
+            _ if is < was && self.contents.seeds_of_parts() <= is => {
+                (paths::manifest(dir), was, is, "delete it, and the same sweep writes it again from the parts")
+            }
+            _ => (paths::config(dir), is, was, "the same sweep writes it again"),
+        };
+        Some(format!(
+            "{}: `seeds = {there}` there, `seeds = {rest}` in the rest of the directory: it was edited, or a sweep of more \
+             seeds was killed as it began; {fix}",
+            path.display()
+        ))
     }
 
     /// The plan, for commands that can't do without.

@@ -80,12 +80,14 @@ pub fn whole_cohorts(
     keep(cohorts.end());
     for part in contents.parts() {
         let claimed = part.header().cohorts.iter().flat_map(|claim| claim.cohorts());
-        for Cohort { point, seed_index } in claimed.filter(|c| !whole.contains(&(c.point, c.seed_index))) {
-            let name = part.path().display();
-            tell(format!(
-                "{name}: rows of problem point {point}, seed index {seed_index} are missing; computing it again"
-            ));
-        }
+        let mut missing = claimed.filter(|c| !whole.contains(&(c.point, c.seed_index)));
+        let Some(Cohort { point, seed_index }) = missing.next() else { continue };
+        let more = missing.try_fold(0_u64, |count, _| watch.ask().map(|()| count + 1))?;
+        let others = if more == 0 { String::new() } else { format!(", and of {more} more cohorts,") };
+        let name = part.path().display();
+        tell(format!(
+            "{name}: rows of problem point {point}, seed index {seed_index}{others} are missing; computing it again"
+        ));
     }
     Ok(whole)
 }

@@ -1,11 +1,12 @@
 //! Reading a part: by its name, its bytes, its header, and then row by row.
 
+use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -244,6 +245,11 @@ pub fn damaged(path: &Path, what: &str) -> Error {
     Error::Corrupt(format!("{}: {what}; delete it: the same sweep computes it again", path.display()))
 }
 
+thread_local! {
+    /// Whether this thread is in the decoder, whose panics are told as errors.
+    static DECODES: Cell<bool> = const { Cell::new(false) };
+}
+
 /// What the decoder of Parquet makes of bytes; else an error of the file system where that failed, and of the part where
 /// not. Of some bytes, forged together with their hash, it makes a panic.
 fn decoded<T, E: Display>(
@@ -251,7 +257,19 @@ fn decoded<T, E: Display>(
     file: &PartFile,
     decode: impl FnOnce() -> std::result::Result<T, E>,
 ) -> Result<T> {
-    let why = match catch_unwind(AssertUnwindSafe(decode)) {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !DECODES.get() {
+                usual(panic);
+            }
+        }));
+    });
+    let outer = DECODES.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(decode));
+    DECODES.set(outer);
+    let why = match outcome {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "its decoder panics".into(),

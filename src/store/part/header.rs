@@ -130,11 +130,23 @@ impl Shape {
 }
 
 impl Header {
-    /// Whether it says nothing that can't be.
+    /// Whether it names cohorts, and says nothing that can't be.
     pub(super) fn is_sound(&self) -> bool {
-        let points = self.sweep.plan.points.len();
+        let points = &self.sweep.plan.points;
         let ascends = self.cohorts.windows(2).all(|pair| pair[0].point < pair[1].point);
-        self.sweep.plan.is_sound() && ascends && self.cohorts.last().is_none_or(|claim| claim.point < points)
+        let within = self.cohorts.last().is_some_and(|claim| claim.point < points.len());
+        let seeds = |claim: &Claim| claim.seeds.last().is_some_and(|last| last < self.session.seeds);
+        let runs = |of: fn(&Claim) -> &Seeds| {
+            let runs =
+                self.cohorts.iter().map(|claim| u128::from(points[claim.point].cells) * u128::from(of(claim).count()));
+            runs.sum::<u128>()
+        };
+        self.sweep.plan.is_sound()
+            && ascends
+            && within
+            && self.cohorts.iter().all(seeds)
+            && runs(|claim| &claim.seeds) == self.work.runs.into()
+            && runs(|claim| &claim.checked) == self.work.checked.into()
     }
 
     /// What it says of the cohort of a cell and a seed index.

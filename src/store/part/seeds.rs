@@ -48,6 +48,11 @@ impl Seeds {
         self.0.last().map(|run| run.last)
     }
 
+    /// How many they are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|run| u64::from((run.last - run.first) / run.step) + 1).sum()
+    }
+
     /// All of them, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         self.0.iter().flat_map(|run| (run.first..=run.last).step_by(run.step as usize))
@@ -120,6 +125,7 @@ mod tests {
             assert_eq!(set.to_string(), text);
             assert_eq!(Seeds::try_from(text.to_string()).unwrap(), set);
             assert_eq!(set.iter().collect::<Vec<_>>(), seeds);
+            assert_eq!(set.count(), seeds.len() as u64);
             assert!((0..60).all(|seed| set.has(seed) == seeds.contains(&seed)), "{text}");
             assert_eq!((set.first(), set.last()), (seeds.first().copied(), seeds.last().copied()));
         }

@@ -19,7 +19,16 @@ pub fn header(sweep: &Sweep, seeds: u32, rows: &[Row]) -> Header {
     let Row { adapter, driver, fingerprint, .. } = rows.first().cloned().unwrap_or_default();
     let session = Session { adapter, driver, fingerprint, shard: "0-of-1".into(), seeds, ..Session::default() };
     let cohorts = Claim::of(rows, &sweep.plan).expect("cells of the plan");
-    Header { sweep: sweep.clone().into(), cohorts, session, work: Work::default() }
+    let work = work(sweep, &cohorts);
+    Header { sweep: sweep.clone().into(), cohorts, session, work }
+}
+
+/// What a part of these cohorts took, in no time.
+pub fn work(sweep: &Sweep, cohorts: &[Claim]) -> Work {
+    let cells = |claim: &Claim| sweep.plan.points[claim.point].cells;
+    let runs = cohorts.iter().map(|claim| cells(claim) * claim.seeds.count()).sum();
+    let checked = cohorts.iter().map(|claim| cells(claim) * claim.checked.count()).sum();
+    Work { runs, checked, milliseconds: 0 }
 }
 
 /// Stores a part as it is, under the name that its bytes have.

@@ -68,6 +68,29 @@ fn a_foreign_part_is_no_part_of_the_directory() {
     assert_eq!(run(&["status", &dir]).status.code(), Some(0));
 }
 
+/// Bytes that the decoder of Parquet panics on, under the name that says their hash.
+#[test]
+fn a_part_that_was_forged_with_its_hash_is_refused_in_one_line() {
+    let (_place, _, dir) = parts_of(1);
+    let mut path = part(&dir, 0);
+    let bytes = fs::read(&path).unwrap();
+    let panics = (0..bytes.len()).step_by(13).find(|&at| {
+        let mut forged = bytes.clone();
+        forged[at] ^= 1 << (at % 8);
+        fs::write(&path, forged).unwrap();
+        path = part_file::rename(&path);
+        let read = roundlaw::rows(dir.as_ref()).and_then(|rows| rows.collect::<Result<Vec<_>, _>>());
+        read.is_err_and(|error| error.to_string().contains("its decoder panics"))
+    });
+    assert!(panics.is_some(), "the decoder never panics");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    for command in [&["status", &dir][..], &["check", &dir], &["report", &dir]] {
+        let output = run(command);
+        refused(&output, 7, &[name, "it can't be decoded", "delete it"]);
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn edited_rows_are_refused_whatever_name_they_bear() {
     let (place, text, dir) = parts_of(2);
@@ -151,7 +174,13 @@ fn the_manifest_is_made_again_from_the_parts() {
         let sweep = place.sweep_on("1", &many_parts(3, "1.0"), "out", &[]);
         refused(&sweep, 7, &["manifest.json", "delete it: the same sweep writes it again"]);
     }
-    fs::write(&manifest, bytes).unwrap();
+    // With seeds that nobody asked for it is named, and written again.
+    fs::write(&manifest, text.replace("\"seeds\": 3,\n  \"sessions", "\"seeds\": 9,\n  \"sessions")).unwrap();
+    for command in [&["status", &dir][..], &["report", &dir], &["replay", &dir, "--run", "0"]] {
+        refused(&run(command), 7, &["manifest.json", "`seeds = 9` there", "the same sweep writes it again"]);
+    }
+    succeeded(&place.sweep_on("1", &many_parts(3, "1.0"), "out", &[]));
+    assert_eq!(fs::read(&manifest).unwrap(), bytes);
     assert_eq!(run(&["status", &dir]).status.code(), Some(0));
 }
 
@@ -177,6 +206,9 @@ fn an_edited_config_is_named_and_written_again() {
     for command in [&["status", &dir][..], &["report", &dir], &["replay", &dir, "--run", "0"]] {
         refused(&run(command), 7, &["config.toml", "the same sweep writes it again"]);
     }
+    // A sweep of fewer seeds does not take them for those of the directory.
+    succeeded(&place.sweep_on("1", &text, "out", &["--set", "sweep.seeds=2"]));
+    assert_eq!(fs::read_to_string(&config).unwrap(), stored);
     // What does not change a row may change.
     fs::write(&config, stored.replace("check = \"off\"", "check = \"all\"")).unwrap();
     assert_eq!(run(&["status", &dir]).status.code(), Some(0));
@@ -280,7 +312,20 @@ fn a_copied_directory_is_read_without_its_data() {
         assert!(errors.contains("were not compared"), "{errors}");
     }
     assert_eq!(run(&["status", "--json", &dir]).stdout, whole.stdout);
-    // What can be verified is.
+    // What can be verified is: the config, but for what is in its files, and what the parts say of themselves.
+    let config = place.path("out/config.toml");
+    let stored = fs::read_to_string(&config).unwrap();
+    for (from, to, there) in [
+        ("noise = [1.0]", "noise = [0.5]", "`noise = [0.5]` there, `noise = [1.0]`"),
+        ("lambda.npy\"", "mu.npy\"", "mu.npy"),
+        ("seeds = 2", "seeds = 3", "`seeds = 3` there, `seeds = 2`"),
+    ] {
+        fs::write(&config, stored.replace(from, to)).unwrap();
+        for command in [&["status", &dir][..], &["report", &dir], &["check", &dir]] {
+            refused(&run(command), 7, &["config.toml", there, "the same sweep writes"]);
+        }
+    }
+    fs::write(&config, stored).unwrap();
     let own = part(&dir, 0);
     part_file::rewrite(&own, |_, rows| rows[0].checked = "unsampled".into());
     refused(&run(&["status", &dir]), 7, &["checked of run"]);
@@ -300,7 +345,8 @@ fn more_parts_than_files_may_be_open_are_read() {
             let rows: Vec<Row> = part_file::rows(&path).into_iter().filter(mine).collect();
             if let Some(claims) = store::part::Claim::of(&rows, &header.sweep.plan).filter(|claims| !claims.is_empty())
             {
-                part_file::write(&dir, &store::part::Header { cohorts: claims, ..header }, &rows);
+                let work = part_file::work(&header.sweep, &claims);
+                part_file::write(&dir, &store::part::Header { cohorts: claims, work, ..header }, &rows);
             }
         }
         fs::remove_file(path).unwrap();

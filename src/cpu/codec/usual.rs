@@ -1,0 +1,200 @@
+//! Grids without rarer policies, which nearly all recipes ask for: a few f32 operations an element, and no branch.
+//!
+//! Added to a power of two whose last place is the element's step, a magnitude is rounded to a multiple of that step, ties
+//! to even, and taking the power away again is exact. The other directions follow from what that leaves.
+
+use super::{Element, Words};
+use crate::codec::{INFINITY, MAGNITUDE};
+use crate::cpu::lanes::{SLICE, flush48};
+use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
+use crate::format::{QuantOp, policy};
+use crate::site::Counts;
+
+/// The exponent field of the largest magnitude for which that power of two is a number whatever the step.
+const LARGEST_EXPONENT: i32 = 254 - 23;
+/// Places by which magnitudes are shifted down where a format has larger ones.
+const DOWN_BY: i32 = 24;
+/// Places between a power of two and its last one.
+const PLACES: i32 = 23 << 23;
+/// The least power whose last place is a normal number; only zeros have a step below it.
+const LEAST_PLACE: i32 = PLACES + (1 << 23);
+
+/// What all elements share.
+pub struct Grid {
+    /// What lies between the exponent fields of a normal magnitude and of the power of two that is added to it, in place.
+    normal: i32,
+    /// That power's exponent field where the smallest step is the element's.
+    least: i32,
+    largest: u32,
+    /// The power of two that magnitudes are multiplied with.
+    factor: f32,
+    /// Places of a random word that are not read, and 1 where half a unit joins the rest.
+    random_shift: u32,
+    half: u32,
+    is_lost: bool,
+}
+
+/// What became of a magnitude.
+pub struct Rounded {
+    pub magnitude: f32,
+    pub over: bool,
+    /// It is no number, or beyond the largest where that is none.
+    pub lost: bool,
+}
+
+impl Grid {
+    /// For scales with exponents of at most `most`; and the places by which results come out shifted down.
+    #[inline(always)]
+    pub fn new(op: &QuantOp, most: i32) -> (Grid, i32) {
+        let down = if (op.max_bits >> 23) as i32 + most < LARGEST_EXPONENT { 0 } else { DOWN_BY };
+        let grid = Grid {
+            normal: (23 - op.mantissa) << 23,
+            least: op.lsb_min + 150 - down,
+            largest: op.max_bits.wrapping_add_signed(-(down << 23)),
+            factor: f32::from_bits(((127 - down) << 23) as u32),
+            random_shift: op.random_shift,
+            half: u32::from(op.has(policy::ZERO_MEAN)),
+            is_lost: op.has(policy::OVERFLOWS),
+        };
+        (grid, down)
+    }
+
+    /// Rounds a value scaled by 2^scale.
+    #[inline(always)]
+    pub fn round<const DIRECTION: u32>(&self, value: f32, scale: i32, word: u32) -> Rounded {
+        let (negative, nan) = (value.to_bits() > MAGNITUDE, value.to_bits() & MAGNITUDE > INFINITY);
+        let magnitude = value.abs() * self.factor;
+        let normal = ((magnitude.to_bits() & INFINITY) as i32).min(LARGEST_EXPONENT << 23) + self.normal;
+        // Of zeros the scale may be any.
+        let place = normal.max((self.least + scale) << 23).max(LEAST_PLACE);
+        let power = f32::from_bits(place as u32);
+        let even = (magnitude + power) - power;
+        let rounded = match DIRECTION {
+            NEAREST_EVEN => even,
+            _ => {
+                let step = f32::from_bits((place - PLACES) as u32);
+                let below = if even > magnitude { even - step } else { even };
+                let rest = magnitude - below; // exact
+                let up = match DIRECTION {
+                    NEAREST_AWAY => rest + rest >= step,
+                    UP => !negative & (rest > 0.0),
+                    DOWN => negative & (rest > 0.0),
+                    STOCHASTIC => self.reaches(rest, place, word),
+                    _ => false,
+                };
+                if up { below + step } else { below }
+            }
+        };
+        let largest = f32::from_bits(self.largest.wrapping_add_signed(scale << 23));
+        let over = (rounded > largest) & (rounded != 0.0);
+        // Directions toward zero stop at the largest value, but an infinity does not.
+        let finite = magnitude < f32::INFINITY;
+        let stops = match DIRECTION {
+            TOWARD_ZERO => finite,
+            UP => negative & finite,
+            DOWN => !negative & finite,
+            _ => false,
+        };
+        Rounded { magnitude: if over { largest } else { rounded }, over, lost: nan | (over & self.is_lost & !stops) }
+    }
+
+    /// The same with what is counted of it.
+    #[inline(always)]
+    pub fn element<const DIRECTION: u32>(&self, value: f32, word: u32) -> Element {
+        let Rounded { magnitude, over, lost } = self.round::<DIRECTION>(value, 0, word);
+        let zero = magnitude == 0.0;
+        let bits = if zero { 0 } else { magnitude.to_bits() | (value.to_bits() & !MAGNITUDE) };
+        Element::new(bits, over & !lost, zero & (value != 0.0), lost)
+    }
+
+    /// Whether a fraction f of a step, which is `rest`, and n random bits R have f 2^n >= 2^n - R, or
+    /// f 2^(n+1) >= 2 (2^n - R) - 1 where half a unit joins the random bits. The right side, of up to 33 bits, is cut in
+    /// two so that f32 holds all: where f 2^n is less than the upper part the difference is negative, else it is a
+    /// multiple of the last bit of f 2^n and not larger.
+    #[inline(always)]
+    fn reaches(&self, rest: f32, place: i32, word: u32) -> bool {
+        let missing = !word >> self.random_shift; // 2^n - R - 1
+        let cut = 16 - self.half;
+        let (upper, lower) = (missing >> cut, ((missing & ((1 << cut) - 1)) << self.half) + 1);
+        // 2^n steps, or 2^(n+1).
+        let places = (127 + 150 + 32 - self.random_shift + self.half) << 23;
+        let fraction = rest * f32::from_bits(places.wrapping_sub(place as u32));
+        fraction - upper as i32 as f32 * 65536.0 >= lower as i32 as f32
+    }
+}
+
+/// Calls `$each` for the direction of an op.
+macro_rules! for_direction {
+    ($op:expr, $each:ident, $($argument:expr),*) => {
+        match $op.rounding {
+            NEAREST_EVEN => $each::<{ NEAREST_EVEN }>($($argument),*),
+            NEAREST_AWAY => $each::<{ NEAREST_AWAY }>($($argument),*),
+            UP => $each::<{ UP }>($($argument),*),
+            DOWN => $each::<{ DOWN }>($($argument),*),
+            STOCHASTIC => $each::<{ STOCHASTIC }>($($argument),*),
+            _ => $each::<{ TOWARD_ZERO }>($($argument),*),
+        }
+    };
+}
+pub(super) use for_direction;
+
+/// Elements that share nothing.
+#[inline(always)]
+pub fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    for_direction!(op, plain, op, lanes, words, counts)
+}
+
+/// Elements of blocks, each with the exponent of its scale.
+#[inline(always)]
+pub fn block_lanes(op: &QuantOp, lanes: &mut [f32], scales: &[i32; SLICE], words: &Words, counts: &mut Counts) {
+    for_direction!(op, scaled, op, lanes, scales, words, counts)
+}
+
+#[inline(always)]
+fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
+    let (grid, down) = Grid::new(op, 0);
+    // No result is moved by a unit, or as small as the floor.
+    match op.unit == down && op.lsb_min >= -48 {
+        true => each::<DIRECTION, true>(&grid, 0, lanes, |_| 0, words, counts),
+        false => each::<DIRECTION, false>(&grid, op.unit - down, lanes, |_| 0, words, counts),
+    }
+}
+
+#[inline(always)]
+fn scaled<const DIRECTION: u32>(
+    op: &QuantOp,
+    lanes: &mut [f32],
+    scales: &[i32; SLICE],
+    words: &Words,
+    counts: &mut Counts,
+) {
+    let (grid, down) = Grid::new(op, scales.iter().fold(0, |most, scale| most.max(*scale)));
+    each::<DIRECTION, false>(&grid, op.unit - down, lanes, |l| scales[l], words, counts);
+}
+
+#[inline(always)]
+fn each<const DIRECTION: u32, const SETTLED: bool>(
+    grid: &Grid,
+    unit: i32,
+    lanes: &mut [f32],
+    scale: impl Fn(usize) -> i32,
+    words: &Words,
+    counts: &mut Counts,
+) {
+    let (mut saturated, mut underflowed, mut nans) = (0_u32, 0_u32, 0_u32);
+    for (l, lane) in lanes.iter_mut().take(SLICE).enumerate() {
+        let value = *lane;
+        let Rounded { magnitude, over, lost } = grid.round::<DIRECTION>(value, scale(l), words.as_flattened()[l]);
+        let zero = magnitude == 0.0;
+        let bits = magnitude.to_bits() | (value.to_bits() & !MAGNITUDE);
+        let moved = if SETTLED { bits } else { bits.wrapping_add_signed(-(unit << 23)) };
+        // A block's scale can take its elements beyond f32.
+        let lost = lost | (!SETTLED & !zero & (moved & MAGNITUDE >= INFINITY));
+        let kept = f32::from_bits(if zero | lost { 0 } else { moved });
+        *lane = if SETTLED { kept } else { flush48(kept) };
+        saturated += u32::from(over & !lost);
+        underflowed += u32::from(zero & (value != 0.0));
+        nans += u32::from(lost);
+    }
+    *counts += Counts { saturated: saturated.into(), underflowed: underflowed.into(), nan: nans.into() };
+}
