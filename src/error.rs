@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::characters::one_line;
+
 /// The exit statuses of the program; scripts may rely on them.
 pub mod exit {
     /// Everything asked for was done.
@@ -39,28 +41,28 @@ pub mod exit {
 #[non_exhaustive]
 pub enum Error {
     /// What was asked for can't be done as it is.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Input(String),
     /// Two computations that must agree differ: the first place, and both bit patterns.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Mismatch(String),
     /// No adapter fits, or the one that does gives wrong bits.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     NoAdapter(String),
     /// Runs are missing.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Incomplete(String),
     /// The device was lost and could not be had again.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     DeviceLost(String),
     /// A stored file is damaged, foreign or of another version.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Corrupt(String),
     /// None of these.
-    #[error("{0}")]
+    #[error("{}", one_line(.0))]
     Other(String),
     /// A file that can't be read or written. Its cause is no source of the error: the line says it already.
-    #[error("{}: {cause}{}", path.display(), fix(cause))]
+    #[error("{}: {cause}{}", one_line(&path.display().to_string()), fix(cause))]
     Io { path: PathBuf, cause: io::Error },
 }
 

@@ -76,6 +76,7 @@ pub use risk::{CohortRisk, Measured, Risk};
 pub use random::{Purpose, Stream, Words, site_purpose, user_purpose};
 
 // The parts behind it, in the order of the pipeline.
+mod characters;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]

@@ -1,11 +1,12 @@
 //! What goes to stdout and stderr. Nothing else writes to either, so that what cannot be written is noticed and what
 //! comes from outside cannot steer a terminal.
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
+use crate::characters::harmless;
+pub use crate::characters::one_line;
 use crate::error::{Error, Result};
 
 /// Bytes of [`print_all`] that go to stdout in one call.
@@ -60,39 +61,4 @@ pub fn stdout_as_file() -> Option<File> {
 /// Writes a message of one line to stderr; where that cannot be written the message is dropped, and the work goes on.
 pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{}", one_line(line));
-}
-
-/// The text as one line: every control character is escaped.
-pub fn one_line(text: &str) -> Cow<'_, str> {
-    harmless(text, |_| true)
-}
-
-/// The text with the control characters that are `unwanted` escaped, and those that turn the direction of writing.
-fn harmless(text: &str, unwanted: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let escaped = |c: char| steers(c) && unwanted(c);
-    if !text.contains(escaped) {
-        return Cow::Borrowed(text);
-    }
-    let mut line = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match escaped(c) {
-            true => line.extend(c.escape_default()),
-            false => line.push(c),
-        }
-    }
-    Cow::Owned(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{harmless, one_line};
-
-    #[test]
-    fn control_characters_are_escaped_and_nothing_else() {
-        assert_eq!(one_line("a\u{1b}[2Jb\r\n\tc\u{9b}d\u{7f}"), "a\\u{1b}[2Jb\\r\\n\\tc\\u{9b}d\\u{7f}");
-        assert_eq!(one_line("left \u{202e}thgir"), "left \\u{202e}thgir");
-        assert_eq!(one_line("Grün, 二, C:\\x"), "Grün, 二, C:\\x");
-        assert_eq!(harmless("a\nb\u{7}", |c| c != '\n'), "a\nb\\u{7}");
-    }
 }

@@ -18,6 +18,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use self::places::Places;
+use crate::characters;
 use crate::error::{Error, Result};
 use crate::format::Spec;
 use crate::problem::Problem;
@@ -263,14 +264,13 @@ fn in_one_line(error: Error) -> Error {
     }
 }
 
-/// A message that quotes keys and values stays one line, with control characters as escapes, and a readable one:
-/// of a long value its beginning is kept, and what the end says is allowed.
+/// A message that quotes keys and values stays a readable line: of a long value its beginning is kept, and what the end
+/// says is allowed.
 fn one_line(message: &str) -> String {
-    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    let line: String = message.chars().map(escape).collect();
+    let line = characters::one_line(message);
     let length = line.chars().count();
     if length <= MAX_MESSAGE {
-        return line;
+        return line.into_owned();
     }
     let start: String = line.chars().take(MAX_MESSAGE / 3).collect();
     let end: String = line.chars().skip(length - MAX_MESSAGE / 2).collect();
