@@ -154,7 +154,7 @@ pub fn block_lanes(op: &QuantOp, lanes: &mut [f32], scales: &[i32; SLICE], words
 fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
     let (grid, down) = Grid::new(op, 0);
     // No result is moved by a unit, or as small as the floor.
-    match op.unit == down && op.lsb_min >= -48 {
+    match op.unit == down && op.lsb_min - op.unit >= -48 {
         true => each::<DIRECTION, true>(&grid, 0, lanes, |_| 0, words, counts),
         false => each::<DIRECTION, false>(&grid, op.unit - down, lanes, |_| 0, words, counts),
     }

@@ -74,7 +74,12 @@ impl Stored {
         let (config, seeds) = match &plan {
             Ok(plan) => (Sweep { stream_version, ..settings(plan).sweep }, plan.config.sweep.seeds),
             Err(_) => {
-                let edited = || Error::Corrupt(format!("{}: no config of a sweep's", paths::config(dir).display()));
+                let edited = || {
+                    Error::Corrupt(format!(
+                        "{}: it was edited; the same sweep writes it again",
+                        paths::config(dir).display()
+                    ))
+                };
                 let (identity, seeds) = stored_identity(&config_toml).ok_or_else(edited)?;
                 (Sweep { identity, ..sweep.clone() }, seeds)
             }
