@@ -24,6 +24,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> counts: array<u32>;
 
 const TARGET_COMPONENTS: u32 = 3u; // at most
+const SUMS: u32 = 2u;
 
 fn covariate(scale: f32, word: u32) -> u32 {
     return flush48(round_significand(bitcast<u32>(opaque(scale * normal_draw(word))), 16u));
@@ -69,8 +70,9 @@ fn label(vector: Vector, sums: array<f32, TARGET_COMPONENTS>, lane: u32) {
     var lanes = sums;
     var y = 0.0;
     for (var k = 0u; k < params.target_components; k++) {
-        let at = LANES * (k % 2u);
-        partials[at + lane] = lanes[params.target_components - 1u - k];
+        // One may still be read while the other is written.
+        let at = PARTIAL_STRIDE * (k % 2u);
+        put_partial(at, lane, lanes[params.target_components - 1u - k]);
         workgroupBarrier();
         let total = tree(at);
         if k == 0u {

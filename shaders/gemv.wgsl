@@ -15,6 +15,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> v: array<f32>;
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
+const SUMS: u32 = 1u;
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     let columns = params.columns;
@@ -22,7 +24,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var j = lane; j < columns; j += LANES) {
         sum = opaque(sum + opaque(z[group.x * columns + j] * v[j]));
     }
-    partials[lane] = sum;
+    put_partial(0u, lane, sum);
     workgroupBarrier();
     let total = tree(0u);
     if lane == 0u {

@@ -1,180 +1,288 @@
 // SGD runs, many updates a dispatch. Twin of src/reference/train.rs; what an update is stands in update.wgsl.
-// One workgroup of 32 lanes per (run, cohort slot); lane l owns the elements j = l mod 32 of every M-vector.
+// One workgroup of 32 lanes per (run, cohort slot); lane l keeps the elements j = l mod 32 of every M-vector.
 //
-// An update is B + 1 + ceil(M/32) units of work: the dot products of the batch, the scalars of the batch, and the
-// gradient of 32 elements each. The host says with which unit a dispatch starts and how many it does, so a batch
-// may straddle dispatches; what is between two units lies in `state`.
+// An update is B activations, the scalars of the batch and B terms of the gradient; one of several samples that is too
+// long for a dispatch is cut at any of them, and what is between lies in `state`. Whether an update diverged is settled at the first barrier
+// of the next one, so that a batch of one costs one barrier: `weights` are v before the update that is open to doubt,
+// `next` what it made of them. A run that diverged goes on to the end of the dispatch and changes nothing any more:
+// every barrier then stands in uniform control flow.
 // needs: update, block, tree
 
-const GROUPS: u32 = max(MODEL, BATCH) / SMALLEST_BLOCK;
-const SCALARS = vec3<u32>(ACTIVATION, LABEL, GRADIENT);
+const GROUPS: u32 = (max(MODEL, BATCH) + SMALLEST_BLOCK - 1u) / SMALLEST_BLOCK;
+// Elements of a vector that a lane keeps.
+const KEPT: u32 = (MODEL + LANES - 1u) / LANES;
+// Vectors that are summed over the lanes at once.
+const SUMS: u32 = clamp(BATCH, 2u, LANES);
+const SINGLE: bool = OWN && BATCH == 1u;
 
 // Workgroup memory does not start as zeros: every word is written before it is read.
-var<workgroup> weights: array<f32, MODEL>;
 var<workgroup> values: array<f32, BATCH>; // activations, then residuals
+var<workgroup> ended: array<atomic<u32>, 2>; // by parity of the update: it is not applied
 var<workgroup> diverged: u32;
 
 var<private> lane: u32;
-var<private> flip: u32 = 0u;
+var<private> weights: array<f32, KEPT>;
+var<private> next: array<f32, KEPT>;
+var<private> read_weights: array<f32, KEPT>; // v as it is read, rounded
+var<private> z_kept: array<f32, KEPT>; // z of a batch of one
+var<private> gradient: array<f32, KEPT>;
+var<private> group_sum: array<f32, KEPT>; // open group of the average
+var<private> doubt: bool = false; // an update is open to it
+var<private> read_tally: vec3<u32>; // what `parameter` counted meanwhile
 var<private> words: vec4<u32>;
 
-// Word of element 32 k + lane of an M-vector of this update.
+fn rows(len: u32) -> u32 {
+    return (len + LANES - 1u) / LANES;
+}
+
+fn element(k: u32) -> u32 {
+    return LANES * k + lane;
+}
+
+// Word of element 32 k + lane of an M-vector of this update; ascending k.
 fn element_word(op: QuantOp, k: u32) -> u32 {
     if draws(op) && k % 4u == 0u {
-        words = vector_words(op, seed_index, counter_of(LANES * k + lane), update);
+        words = vector_words(op, seed_index, counter_of(element(k)), update);
     }
     return words[k % 4u];
 }
 
-// Rounds the M-vector at this place of `state`; returns the largest magnitude of this lane's elements.
-fn round_vector(site: u32, at: u32) -> u32 {
-    let op = run_op(site);
+// The weights as they are read; counted where the update starts with it. A barrier where elements share scales.
+fn read_parameter(run: Run) {
+    let op = run_op(run, PARAMETER);
     if shares(op) {
-        for (var j = lane; j < run.model; j += LANES) {
-            offer(j / op.block, state[at + j] & MAGNITUDE);
+        for (var k = 0u; k < rows(run.model); k++) {
+            if element(k) < run.model {
+                offer(element(k) / op.block, bitcast<u32>(next[k]) & MAGNITUDE);
+            }
         }
         settle(lane, groups_of(op, run.model));
     }
-    var largest = 0u;
-    for (var k = 0u; LANES * k + lane < run.model; k++) {
-        let j = LANES * k + lane;
-        let rounded = quantized(op, site, state[at + j], block_maximum(op, j), element_word(op, k));
-        state[at + j] = rounded;
-        largest = max(largest, rounded & MAGNITUDE);
-    }
-    return largest;
-}
-
-// The weights as they are read: into `state`.
-fn read_parameter() {
-    if run_op(PARAMETER).kind != CLASS_NONE {
-        let at = vector_at(STATE_READ);
-        for (var j = lane; j < run.model; j += LANES) {
-            write_f32(at + j, weights[j]);
+    let before = counted[PARAMETER];
+    for (var k = 0u; k < rows(run.model); k++) {
+        read_weights[k] = next[k];
+        if op.kind != CLASS_NONE && element(k) < run.model {
+            let largest = block_maximum(op, element(k));
+            read_weights[k] = bitcast<f32>(quantized(op, PARAMETER, bitcast<u32>(next[k]), largest, element_word(op, k)));
         }
-        round_vector(PARAMETER, at);
+    }
+    read_tally = counted[PARAMETER] - before;
+    counted[PARAMETER] = before;
+}
+
+// Ends the doubt about an update; behind a barrier.
+fn close(run: Run, last: u32) {
+    if alive && doubt {
+        alive = atomicLoad(&ended[last % 2u]) == 0u;
+        if alive {
+            accept(run, last);
+        } else if lane == 0u {
+            status[status_at(run)] = last;
+        }
+    }
+    doubt = false;
+}
+
+// Joins v to the average and takes the next v.
+fn accept(run: Run, last: u32) {
+    for (var k = 0u; k < rows(run.model); k++) {
+        if keeps_average() {
+            group_sum[k] = opaque(opaque(group_sum[k]) + opaque(weights[k]));
+        }
+        weights[k] = next[k];
+    }
+    if keeps_average() && (last + 1u) % GROUP == 0u {
+        for (var k = 0u; k < rows(run.model); k++) {
+            if element(k) < run.model {
+                let hi = vector_at(run, STATE_HI) + element(k);
+                let lo = vector_at(run, STATE_LO) + element(k);
+                let folded = fold(group_sum[k], read_f32(hi), read_f32(lo));
+                write_f32(hi, folded.x);
+                write_f32(lo, folded.y);
+            }
+            group_sum[k] = 0.0;
+        }
     }
 }
 
-// The activation of sample b of the batch, in every lane.
-fn dot(b: u32) -> f32 {
+// This lane's part of the dot product of z_b with the weights as they are read.
+fn lane_sum(run: Run, b: u32) -> f32 {
     let row = z_row + b * run.model;
-    poisoned = poisoned || meets_nan(b);
     var sum = 0.0;
-    if run_op(PARAMETER).kind == CLASS_NONE {
-        for (var j = lane; j < run.model; j += LANES) {
-            sum = opaque(sum + opaque(z[row + j] * weights[j]));
-        }
-    } else {
-        let at = vector_at(STATE_READ);
-        for (var j = lane; j < run.model; j += LANES) {
-            sum = opaque(sum + opaque(z[row + j] * read_f32(at + j)));
+    for (var k = 0u; k < rows(run.model); k++) {
+        if element(k) < run.model {
+            z_kept[k] = z[row + element(k)];
+            sum = opaque(sum + opaque(z_kept[k] * read_weights[k]));
         }
     }
-    partials[flip + lane] = sum;
-    workgroupBarrier();
-    let total = tree(flip);
-    flip = LANES - flip;
-    return total;
+    return sum;
 }
 
-// Activations, labels and residuals of the batch, one after the other so that the codec stands here once: blocks of
-// formats run along the batch. `values` holds the activations, then y - a, then the residuals.
-fn scalars() {
-    for (var stage = 0u; stage < 3u; stage++) {
-        let site = SCALARS[stage];
-        let op = run_op(site);
-        if shares(op) {
-            for (var b = lane; b < run.batch; b += LANES) {
-                offer(b / op.block, scalar(site, b) & MAGNITUDE);
-            }
-            settle(lane, groups_of(op, run.batch));
+// What the first barrier of an update settles.
+fn settle_doubt(run: Run, starts: bool) {
+    close(run, update - 1u);
+    if alive && starts {
+        counted[PARAMETER] += read_tally;
+    }
+}
+
+// The activation of a batch of one, in every lane.
+fn activation(run: Run) -> f32 {
+    poisoned = poisoned || meets_nan(run, 0u);
+    let at = PARTIAL_STRIDE * (update % 2u);
+    put_partial(at, lane, lane_sum(run, 0u));
+    workgroupBarrier();
+    settle_doubt(run, true);
+    return tree(at);
+}
+
+// The activations of a batch from sample `first` to before `end`: 32 at a time, each summed over the lanes by one.
+fn activations(run: Run, first: u32, end: u32) {
+    for (var tile = first; tile < end; tile += LANES) {
+        let own = tile + lane;
+        for (var b = tile; b < min(tile + LANES, end); b++) {
+            put_partial(PARTIAL_STRIDE * (b - tile), lane, lane_sum(run, b));
         }
-        for (var b = lane; b < run.batch; b += LANES) {
-            let rounded = quantized(op, site, scalar(site, b), block_maximum(op, b), scalar_word(op, b));
-            let value = opaque(bitcast<f32>(rounded));
-            if site == LABEL {
-                values[b] = opaque(value - opaque(values[b]));
-            } else {
-                values[b] = value;
-            }
+        workgroupBarrier();
+        if tile == first {
+            settle_doubt(run, first == 0u);
+        }
+        if own < end {
+            poisoned = poisoned || meets_nan(run, own);
+            values[own] = tree(PARTIAL_STRIDE * lane);
+        }
+        workgroupBarrier();
+    }
+}
+
+// The residual of a batch of one from its activation, in every lane; one of them counts.
+fn residual(run: Run, activation: f32) -> f32 {
+    let counts = counted;
+    let a = scalar(run, ACTIVATION, activation);
+    let y = scalar(run, LABEL, labels[label_row]);
+    let r = scalar(run, GRADIENT, opaque(y - opaque(a)));
+    if lane != 0u {
+        counted = counts;
+    }
+    return r;
+}
+
+fn scalar(run: Run, site: u32, value: f32) -> f32 {
+    let op = run_op(run, site);
+    let bits = bitcast<u32>(value);
+    return opaque(bitcast<f32>(quantized(op, site, bits, bits & MAGNITUDE, scalar_word(op, 0u))));
+}
+
+// Activations, labels and residuals of a batch, where blocks of formats run along it. `values` holds the activations,
+// then y - a, then the residuals. Operations that are data share one copy of the codec.
+fn residuals(run: Run) {
+    if OWN {
+        round_batch(run, ACTIVATION);
+        round_batch(run, LABEL);
+        round_batch(run, GRADIENT);
+    } else {
+        let sites = vec3<u32>(ACTIVATION, LABEL, GRADIENT);
+        for (var stage = 0u; stage < 3u; stage++) {
+            round_batch(run, sites[stage]);
         }
     }
     workgroupBarrier();
+}
+
+fn round_batch(run: Run, site: u32) {
+    let op = run_op(run, site);
+    if shares(op) {
+        for (var b = lane; b < run.batch; b += LANES) {
+            offer(b / op.block, batch_value(site, b) & MAGNITUDE);
+        }
+        settle(lane, groups_of(op, run.batch));
+    }
+    for (var b = lane; b < run.batch; b += LANES) {
+        let rounded = quantized(op, site, batch_value(site, b), block_maximum(op, b), scalar_word(op, b));
+        let value = opaque(bitcast<f32>(rounded));
+        if site == LABEL {
+            values[b] = opaque(value - opaque(values[b]));
+        } else {
+            values[b] = value;
+        }
+    }
 }
 
 // What a site along the batch rounds of sample b.
-fn scalar(site: u32, b: u32) -> u32 {
+fn batch_value(site: u32, b: u32) -> u32 {
     if site == LABEL {
         return bitcast<u32>(labels[label_row + b]);
     }
     return bitcast<u32>(values[b]);
 }
 
-// Next value of elements 32 k ... 32 k + 31, before it is rounded.
-fn gradient(k: u32) {
-    let j = LANES * k + lane;
-    if j >= run.model {
-        return;
+// Adds sample b of residual r to the gradient.
+fn add_to_gradient(run: Run, b: u32, r: f32) {
+    let op = run_op(run, FEATURE_GRAD);
+    for (var k = 0u; k < rows(run.model); k++) {
+        let j = element(k);
+        if j < run.model {
+            let product = opaque(gradient_z(run, op, b, k) * r);
+            if b == 0u {
+                gradient[k] = product;
+            } else {
+                gradient[k] = opaque(gradient[k] + product);
+            }
+        }
     }
-    let op = run_op(FEATURE_GRAD);
-    var sum = 0.0;
+}
+
+// z_bj of element j = 32 k + lane as Z^T r reads it.
+fn gradient_z(run: Run, op: QuantOp, b: u32, k: u32) -> f32 {
+    let j = element(k);
+    if op.kind == CLASS_NONE {
+        if SINGLE {
+            return z_kept[k];
+        }
+        return z[gradient_row + b * run.model + j];
+    }
+    let bits = bitcast<u32>(z[gradient_row + b * run.model + j]);
     var largest = 0u;
-    for (var b = 0u; b < run.batch; b++) {
-        if shares(op) && b % op.block == 0u {
-            largest = batch_block_maximum(op, b, j);
-        }
-        let product = opaque(gradient_feature(op, b, j, largest) * values[b]);
-        if b == 0u {
-            sum = product;
-        } else {
-            sum = opaque(sum + product);
-        }
+    if shares(op) {
+        largest = batch_block_maximum(run, op, b, j);
     }
-    advance(j, weights[j], sum);
+    if k % 4u == 0u {
+        words = vector_words(op, seed_index, counter_of(j), sample + b);
+    }
+    return bitcast<f32>(quantized(op, FEATURE_GRAD, bits, largest, words[k % 4u]));
 }
 
-// Joins the weight to the average.
-fn add_to_average(j: u32) {
-    let s_at = vector_at(STATE_S) + j;
-    let s = opaque(opaque(read_f32(s_at)) + opaque(weights[j]));
-    write_f32(s_at, s);
-    if (update + 1u) % GROUP == 0u {
-        let folded = fold(s, read_f32(vector_at(STATE_HI) + j), read_f32(vector_at(STATE_LO) + j));
-        write_f32(vector_at(STATE_HI) + j, folded.x);
-        write_f32(vector_at(STATE_LO) + j, folded.y);
-        write_f32(s_at, 0.0);
+// Ends an update: the next v, rounded, and whether it diverges, which the next barrier settles.
+fn commit(run: Run) {
+    let op = run_op(run, WEIGHT);
+    for (var k = 0u; k < rows(run.model); k++) {
+        next[k] = advanced(weights[k], gradient[k]);
+        if shares(op) && element(k) < run.model {
+            offer(element(k) / op.block, bitcast<u32>(next[k]) & MAGNITUDE);
+        }
     }
-}
-
-// Ends an update: rounds the next v, tests for divergence, joins v to the average and takes the next v.
-fn commit() {
-    let next_at = vector_at(STATE_NEXT);
-    let largest = round_vector(WEIGHT, next_at);
-    offer(0u, select(largest, MAGNITUDE, poisoned));
+    if shares(op) {
+        settle(lane, groups_of(op, run.model));
+    }
+    var largest = 0u;
+    for (var k = 0u; k < rows(run.model); k++) {
+        if element(k) < run.model {
+            let rounded =
+                quantized(op, WEIGHT, bitcast<u32>(next[k]), block_maximum(op, element(k)), element_word(op, k));
+            next[k] = bitcast<f32>(rounded);
+            largest = max(largest, rounded & MAGNITUDE);
+        }
+    }
+    if poisoned || largest >= DIVERGED {
+        atomicStore(&ended[update % 2u], 1u);
+    }
     poisoned = false;
-    settle(lane, 1u);
-    if !alive {
-        return;
-    }
-    if largest_of(0u) >= DIVERGED {
-        alive = false;
-        if lane == 0u {
-            status[status_at()] = update;
-        }
-        return;
-    }
-    for (var j = lane; j < run.model; j += LANES) {
-        if params.average != 0u {
-            add_to_average(j);
-        }
-        weights[j] = read_f32(next_at + j);
-    }
+    doubt = true;
 }
 
-fn save_counts() {
+fn save_counts(run: Run) {
     for (var c = 0u; c < COUNTERS; c++) {
-        let low = counters_at() + COUNTER_WORDS * c + lane;
+        let low = counters_at(run) + COUNTER_WORDS * c + lane;
         let added = counted[c / TALLY][c % TALLY];
         let sum = state[low] + added;
         state[low] = sum;
@@ -182,69 +290,96 @@ fn save_counts() {
             state[low + LANES] += 1u;
         }
     }
-    state[nan_at() + lane] = u32(poisoned);
+    state[nan_at(run) + lane] = u32(poisoned);
 }
 
-// What lies in `state` between dispatches; `unit` is the next of the update.
-fn load_state(unit: u32) {
-    poisoned = state[nan_at() + lane] != 0u;
-    for (var j = lane; j < run.model; j += LANES) {
-        weights[j] = read_f32(vector_at(STATE_V) + j);
-    }
-    if unit != 0u {
-        for (var b = lane; b < run.batch; b += LANES) {
-            values[b] = read_f32(values_at() + b);
+// What lies in `state` between dispatches, where the run starts amid an update that update's too.
+fn load_state(run: Run) {
+    poisoned = state[nan_at(run) + lane] != 0u;
+    for (var k = 0u; k < rows(run.model); k++) {
+        if element(k) < run.model {
+            weights[k] = read_f32(vector_at(run, STATE_V) + element(k));
+            if keeps_average() {
+                group_sum[k] = read_f32(vector_at(run, STATE_S) + element(k));
+            }
+            if run.first != 0u {
+                gradient[k] = read_f32(vector_at(run, STATE_G) + element(k));
+            }
         }
-        workgroupBarrier();
+        next[k] = weights[k];
     }
+    if run.first != 0u {
+        for (var b = lane; b < run.batch; b += LANES) {
+            values[b] = read_f32(values_at(run) + b);
+        }
+    }
+    workgroupBarrier();
 }
 
-fn save_state(unit: u32) {
-    for (var j = lane; j < run.model; j += LANES) {
-        write_f32(vector_at(STATE_V) + j, weights[j]);
-    }
-    if unit != 0u {
-        for (var b = lane; b < run.batch; b += LANES) {
-            write_f32(values_at() + b, values[b]);
+fn save_state(run: Run) {
+    for (var k = 0u; k < rows(run.model); k++) {
+        if element(k) < run.model {
+            write_f32(vector_at(run, STATE_V) + element(k), weights[k]);
+            write_f32(vector_at(run, STATE_S) + element(k), group_sum[k]);
+            write_f32(vector_at(run, STATE_G) + element(k), gradient[k]);
         }
     }
-    save_counts();
+    if run.end != 2u * run.batch {
+        for (var b = lane; b < run.batch; b += LANES) {
+            write_f32(values_at(run) + b, values[b]);
+        }
+    }
+    save_counts(run);
+}
+
+// An update of one sample.
+fn single(run: Run) {
+    read_parameter(run);
+    add_to_gradient(run, 0u, residual(run, activation(run)));
+    commit(run);
+}
+
+// An update, or of the first and the last of a dispatch a part.
+fn batch(run: Run, first: u32, end: u32) {
+    if first < run.batch {
+        read_parameter(run);
+        activations(run, first, min(end, run.batch));
+        if end >= run.batch {
+            residuals(run);
+        }
+    }
+    for (var b = max(first, run.batch); b < end; b++) {
+        add_to_gradient(run, b - run.batch, values[b - run.batch]);
+    }
+    if end == 2u * run.batch {
+        commit(run);
+    }
 }
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     lane = index;
-    start_run(group.x, group.y);
+    let run = run_at(group.x);
+    start_run(run, group.y);
     clear_maxima(lane);
     if lane == 0u {
-        diverged = status[status_at()];
+        diverged = status[status_at(run)];
+        atomicStore(&ended[0], 0u);
+        atomicStore(&ended[1], 0u);
     }
     if workgroupUniformLoad(&diverged) != NEVER {
         return;
     }
-    var unit = run.unit;
-    load_state(unit);
-    let end = run.batch + 1u + (run.model + LANES - 1u) / LANES;
-    for (var done = 0u; done < run.units; done++) {
-        if unit < run.batch {
-            if unit == 0u {
-                read_parameter();
-            }
-            let a = dot(unit);
-            if unit % LANES == lane {
-                values[unit] = a;
-            }
-        } else if unit == run.batch {
-            scalars();
+    load_state(run);
+    for (var done = 0u; done < run.updates; done++) {
+        if SINGLE {
+            single(run);
         } else {
-            gradient(unit - run.batch - 1u);
+            batch(run, select(0u, run.first, done == 0u), select(2u * run.batch, run.end, done + 1u == run.updates));
         }
-        unit++;
-        if unit == end {
-            commit();
-            unit = 0u;
-            next_batch();
-        }
+        next_batch(run);
     }
-    save_state(unit);
+    workgroupBarrier();
+    close(run, update - 1u);
+    save_state(run);
 }

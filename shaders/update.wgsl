@@ -1,6 +1,7 @@
 // What an update of an SGD run is, whoever owns which element: the run and its place in `state`, the operations of its
 // sites and their random words, what is counted, the step and the average. Twin of src/reference/train.rs. A kernel
-// that trains owns lanes, loops and workgroup memory.
+// that trains owns lanes, loops and workgroup memory. In a pipeline of its own (OWN) the operations, model and batch of
+// a run are constants, which a driver folds; else they are data.
 // needs: common, op, site
 
 struct Params {
@@ -32,8 +33,9 @@ struct Run {
     step: StepSize,
     ops_at: u32, // one for each site, in the order of the sites below
     update: u32,
-    unit: u32, // of the update
-    units: u32, // to do
+    updates: u32, // to do, the last of them up to place `end`
+    first: u32, // place in the update: B activations, then B terms of the gradient
+    end: u32,
     batch_start: u32, // sample of the buffers
     state_at: u32,
     state_words: u32, // of a slot
@@ -61,9 +63,8 @@ const STATE_V: u32 = 0u;
 const STATE_S: u32 = 1u; // open group of the average
 const STATE_HI: u32 = 2u;
 const STATE_LO: u32 = 3u;
-const STATE_READ: u32 = 4u; // v as it is read, rounded
-const STATE_NEXT: u32 = 5u; // the next v before it is rounded
-const STATE_VECTORS: u32 = 6u;
+const STATE_G: u32 = 4u; // the open update's gradient so far
+const STATE_VECTORS: u32 = 5u;
 const COUNTERS: u32 = TRAIN_SITES * TALLY;
 const COUNTER_WORDS: u32 = 2u * LANES; // a low and a high word per lane
 const NAN_WORDS: u32 = LANES;
@@ -72,7 +73,6 @@ const NAN_WORDS: u32 = LANES;
 const GROUP: u32 = 256u;
 const NEVER: u32 = 0xffffffffu;
 
-var<private> run: Run;
 var<private> slot: u32;
 var<private> seed_index: u32;
 var<private> base: u32; // first word of this run's state
@@ -81,12 +81,29 @@ var<private> gradient_row: u32; // the same as Z^T r reads it
 var<private> label_row: u32;
 var<private> sample: u32; // absolute index of the batch's first sample
 var<private> update: u32;
+var<private> step: u32; // bits of c_t
+var<private> halves_at: u32; // update of the next halving
 var<private> alive: bool = true;
 var<private> poisoned: bool; // a nan stands behind a value of this update: it is not applied
 var<private> counted: array<vec3<u32>, TRAIN_SITES>;
 
-fn start_run(number: u32, own_slot: u32) {
-    run = load_run(params.runs_at + RUN_WORDS * number);
+fn run_at(number: u32) -> Run {
+    var run = load_run(params.runs_at + RUN_WORDS * number);
+    if OWN {
+        run.model = MODEL;
+        run.batch = BATCH;
+    }
+    return run;
+}
+
+fn keeps_average() -> bool {
+    if OWN {
+        return AVERAGE;
+    }
+    return params.average != 0u;
+}
+
+fn start_run(run: Run, own_slot: u32) {
     slot = own_slot;
     seed_index = params.words[params.seeds_at + slot];
     base = run.state_at + slot * run.state_words;
@@ -95,33 +112,41 @@ fn start_run(number: u32, own_slot: u32) {
     gradient_row = run.gradient_z_at + label_row * run.model;
     sample = params.first_sample + run.batch_start;
     update = run.update;
+    // Halving is exact.
+    let halvings = update / run.step.stage;
+    step = bitcast<u32>(run.step.first) - (halvings << 23u);
+    halves_at = select((halvings + 1u) * run.step.stage, NEVER, run.step.stage == NEVER);
 }
 
-fn next_batch() {
+fn next_batch(run: Run) {
     update++;
+    if update == halves_at {
+        step -= 1u << 23u;
+        halves_at += run.step.stage;
+    }
     z_row += run.batch * run.model;
     gradient_row += run.batch * run.model;
     label_row += run.batch;
     sample += run.batch;
 }
 
-fn vector_at(vector: u32) -> u32 {
+fn vector_at(run: Run, vector: u32) -> u32 {
     return base + vector * run.model;
 }
 
-fn values_at() -> u32 {
-    return vector_at(STATE_VECTORS);
+fn values_at(run: Run) -> u32 {
+    return vector_at(run, STATE_VECTORS);
 }
 
-fn counters_at() -> u32 {
-    return values_at() + run.batch;
+fn counters_at(run: Run) -> u32 {
+    return values_at(run) + run.batch;
 }
 
-fn nan_at() -> u32 {
-    return counters_at() + COUNTERS * COUNTER_WORDS;
+fn nan_at(run: Run) -> u32 {
+    return counters_at(run) + COUNTERS * COUNTER_WORDS;
 }
 
-fn status_at() -> u32 {
+fn status_at(run: Run) -> u32 {
     return run.index * params.slots + slot;
 }
 
@@ -133,11 +158,33 @@ fn write_f32(at: u32, x: f32) {
     state[at] = bitcast<u32>(x);
 }
 
-fn run_op(site: u32) -> QuantOp {
-    return load_quant_op(run.ops_at + site * QUANT_OP_WORDS);
+fn run_op(run: Run, site: u32) -> QuantOp {
+    if !OWN {
+        return load_quant_op(run.ops_at + site * QUANT_OP_WORDS);
+    }
+    switch site {
+        case LABEL: {
+            return OP_LABEL;
+        }
+        case PARAMETER: {
+            return OP_PARAMETER;
+        }
+        case ACTIVATION: {
+            return OP_ACTIVATION;
+        }
+        case GRADIENT: {
+            return OP_GRADIENT;
+        }
+        case WEIGHT: {
+            return OP_WEIGHT;
+        }
+        default: {
+            return OP_FEATURE_GRAD;
+        }
+    }
 }
 
-// One element through an operation; `largest` is that of its block.
+// One element through an operation; `largest` is that of its block. What is known of the run so far may count.
 fn quantized(op: QuantOp, site: u32, bits: u32, largest: u32, word: u32) -> u32 {
     if op.kind == CLASS_NONE {
         return flush48(bits);
@@ -151,7 +198,7 @@ fn quantized(op: QuantOp, site: u32, bits: u32, largest: u32, word: u32) -> u32 
 }
 
 // Whether what made z of sample b left a nan behind.
-fn meets_nan(b: u32) -> bool {
+fn meets_nan(run: Run, b: u32) -> bool {
     let cell = run.feature * params.slots * params.samples + label_row + b;
     return features[FEATURE_TALLY * cell + TALLY_NAN_BEHIND] != 0u;
 }
@@ -164,40 +211,21 @@ fn scalar_word(op: QuantOp, b: u32) -> u32 {
     return 0u;
 }
 
-// The word of element j of z_b as Z^T r reads it.
-fn gradient_word(op: QuantOp, j: u32, b: u32) -> u32 {
-    let words = vector_words(op, seed_index, counter_of(j), sample + b);
-    return words[j % SLICE / LANES];
-}
-
-// z_bj as Z^T r reads it; `largest` is that of its block along the batch.
-fn gradient_feature(op: QuantOp, b: u32, j: u32, largest: u32) -> f32 {
-    let bits = bitcast<u32>(z[gradient_row + b * run.model + j]);
-    if op.kind == CLASS_NONE {
-        return bitcast<f32>(bits);
-    }
-    return bitcast<f32>(quantized(op, FEATURE_GRAD, bits, largest, gradient_word(op, j, b)));
-}
-
-// Largest magnitude of the block of the batch that starts at `first`, in column j.
-fn batch_block_maximum(op: QuantOp, first: u32, j: u32) -> u32 {
+// Largest magnitude of the block of the batch that holds sample b, in column j.
+fn batch_block_maximum(run: Run, op: QuantOp, b: u32, j: u32) -> u32 {
+    let first = b - b % op.block;
     var largest = 0u;
     let end = first + min(op.block, run.batch - first);
-    for (var b = first; b < end; b++) {
-        largest = max(largest, bitcast<u32>(z[gradient_row + b * run.model + j]) & MAGNITUDE);
+    for (var i = first; i < end; i++) {
+        largest = max(largest, bitcast<u32>(z[gradient_row + i * run.model + j]) & MAGNITUDE);
     }
     return largest;
 }
 
-// c_t: halving is exact.
-fn step_size() -> f32 {
-    return bitcast<f32>(bitcast<u32>(run.step.first) - ((update / run.step.stage) << 23u));
-}
-
-// The next value of weight j before it is rounded, from its present one and its gradient summed over the batch.
-fn advance(j: u32, v: f32, sum: f32) {
-    let g = bitcast<f32>(flush48(bitcast<u32>(sum)));
-    write_f32(vector_at(STATE_NEXT) + j, opaque(opaque(v) + opaque(step_size() * g)));
+// The next value of a weight before it is rounded, from its present one and its gradient summed over the batch.
+fn advanced(v: f32, gradient: f32) -> f32 {
+    let g = bitcast<f32>(flush48(bitcast<u32>(gradient)));
+    return opaque(opaque(v) + opaque(bitcast<f32>(step) * g));
 }
 
 // (hi, q) = TwoSum(hi, s), lo = fl(lo + q) (Knuth); returns hi and lo.

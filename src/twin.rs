@@ -19,6 +19,22 @@ pub trait Twin: Pod {
     const NAME: &'static str;
     /// None for a scalar.
     const MEMBERS: &'static [Member];
+
+    /// The value as an expression in WGSL: of a struct of scalars, or of a scalar's name with its bits.
+    fn literal(&self) -> String {
+        let words: &[u32] = bytemuck::cast_slice(std::slice::from_ref(self));
+        let member = |member: &Member| {
+            let word = words[member.offset / 4];
+            match member.kind {
+                "u32" => format!("{word}u"),
+                "i32" => format!("{}i", word as i32),
+                "f32" => format!("bitcast<f32>({word}u)"),
+                other => unreachable!("{other} is no scalar"),
+            }
+        };
+        let members: Vec<String> = Self::MEMBERS.iter().map(member).collect();
+        format!("{}({})", Self::NAME, members.join(", "))
+    }
 }
 
 macro_rules! scalar {

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use rayon::prelude::*;
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device,
     MapMode, PollType, Queue, SubmissionIndex,
 };
 
-use super::kernels::{Kernel, Variant};
-use super::pipeline::{Dispatch, Pipeline, Pipelines};
+use super::kernels::{Kernel, Variant, compose};
+use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
@@ -103,6 +104,15 @@ impl Context {
 
     fn pipeline(&self, kernel: &Kernel, variant: Variant) -> Arc<Pipeline> {
         locked(&self.pipelines).get(&self.device, kernel, variant)
+    }
+
+    /// Compiles pipelines of a kernel side by side.
+    pub fn compile(&self, kernel: &Kernel, variants: &[Variant]) {
+        let missing = locked(&self.pipelines).missing(kernel, variants);
+        missing.into_par_iter().for_each(|variant| {
+            let pipeline = build(&self.device, kernel, compose(kernel, variant));
+            locked(&self.pipelines).insert(kernel, variant, pipeline);
+        });
     }
 
     /// Invocations of a kernel's workgroup along each axis.

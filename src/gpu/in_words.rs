@@ -68,10 +68,11 @@ twin! {
         /// Its [`TrainOps`].
         pub ops_at: u32,
         pub update: u32,
-        /// Of the update, the first to do.
-        pub unit: u32,
-        /// To do.
-        pub units: u32,
+        /// To do, the last of them up to place `end`.
+        pub updates: u32,
+        /// The first place to do in the update: B activations, then B terms of the gradient.
+        pub first: u32,
+        pub end: u32,
         /// Sample of the buffers.
         pub batch_start: u32,
         pub state_at: u32,

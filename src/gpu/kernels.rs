@@ -2,6 +2,9 @@
 
 use super::loaders::loaders;
 use crate::config::{MAX_BATCH, MAX_MODEL};
+use crate::format::QuantOp;
+use crate::plan::{TrainOps, Trajectory};
+use crate::site::Site;
 use crate::twin::{Member, Twin};
 
 /// One WGSL file whose entry point is `main`. Bindings 0 (parameters) and 1 (tables of the normals and of roots of two)
@@ -117,16 +120,32 @@ pub struct Variant {
     pub strict: bool,
     /// The codec knows every class of format, not only grids and blocks of them: three times the code.
     pub every_class: bool,
-    /// One of [`MODEL_SIZES`].
+    /// One of [`MODEL_SIZES`]; of a pipeline of [`Own`] runs, their model.
     pub model: u32,
+    /// Runs of train that have a pipeline of their own.
+    pub own: Option<Own>,
+}
+
+/// What is constant in a pipeline of train that is compiled for some runs alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Own {
+    pub ops: TrainOps,
+    pub batch: u32,
+    pub average: bool,
 }
 
 impl Variant {
     /// All choices.
     pub fn all() -> impl Iterator<Item = Variant> {
         let choices = [(false, false), (false, true), (true, false), (true, true)];
-        let of = |(strict, every_class)| MODEL_SIZES.map(|model| Variant { strict, every_class, model });
+        let of = |(strict, every_class)| MODEL_SIZES.map(|model| Variant { strict, every_class, model, own: None });
         choices.into_iter().flat_map(of)
+    }
+
+    /// That of the runs of a trajectory alone.
+    pub fn of(t: &Trajectory, average: bool, strict: bool) -> Variant {
+        let every_class = !t.ops.by_site().iter().all(|(_, op)| op.is_grid());
+        Variant { strict, every_class, model: t.model, own: Some(Own { ops: t.ops, batch: t.batch, average }) }
     }
 }
 
@@ -134,17 +153,20 @@ impl Variant {
 /// kernel does not choose have the same text.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let body = body(kernel);
+    let Variant { strict, every_class, model, own } = variant;
+    let batch = own.map_or(MAX_BATCH, |own| own.batch);
+    let ops = own.map_or_else(|| TrainOps::new(|_| QuantOp::none()), |own| own.ops);
     let constants = [
-        ("STRICT", format!("bool = {}", variant.strict)),
-        ("EVERY_CLASS", format!("bool = {}", variant.every_class)),
-        ("MODEL", format!("u32 = {}u", variant.model)),
-        ("BATCH", format!("u32 = {MAX_BATCH}u")),
+        ("STRICT".into(), format!("{strict}")),
+        ("EVERY_CLASS".into(), format!("{every_class}")),
+        ("MODEL".into(), format!("{model}u")),
+        ("BATCH".into(), format!("{batch}u")),
+        ("OWN".into(), format!("{}", own.is_some())),
+        ("AVERAGE".into(), format!("{}", own.is_some_and(|own| own.average))),
     ];
-    let mut text = String::new();
-    for (name, value) in constants {
-        if body.contains(name) {
-            text.push_str(&format!("const {name}: {value};\n"));
-        }
-    }
+    let of_site = |(site, op): (Site, &QuantOp)| (format!("OP_{}", site.name().to_uppercase()), op.literal());
+    let constants = constants.into_iter().chain(ops.by_site().into_iter().map(of_site));
+    let occur = constants.filter(|(name, _)| body.contains(name));
+    let text: String = occur.map(|(name, value)| format!("const {name} = {value};\n")).collect();
     text + &body
 }

@@ -4,7 +4,7 @@ use super::device::Context;
 use super::kernels::Variant;
 use super::params::Head;
 use super::shapes::{Shapes, Tuning};
-use crate::plan::{Plan, ProblemPoint};
+use crate::plan::{Plan, ProblemPoint, Trajectory};
 use crate::watch::Watch;
 
 /// Cohorts of one problem point that run together, and how.
@@ -12,6 +12,8 @@ use crate::watch::Watch;
 pub struct Launch<'a> {
     pub context: &'a Context,
     pub variant: Variant,
+    /// Whether runs of train are grouped by pipelines of their own.
+    pub own: bool,
     pub plan: &'a Plan,
     pub point: &'a ProblemPoint,
     pub shapes: &'a Shapes,
@@ -33,6 +35,11 @@ impl Launch<'_> {
     /// What the parameters of its dispatches start with.
     pub fn head(&self) -> Head {
         Head::of(self.plan.config.sweep.seed)
+    }
+
+    /// The pipeline that trains a trajectory.
+    pub fn train_variant(&self, t: &Trajectory) -> Variant {
+        if self.own { Variant::of(t, self.plan.average, self.variant.strict) } else { self.variant }
     }
 
     pub fn blocks(&self) -> impl Iterator<Item = Block> {

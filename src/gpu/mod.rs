@@ -35,6 +35,8 @@ mod twins;
 mod upload;
 mod verify;
 
+use std::collections::HashSet;
+
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
@@ -49,6 +51,10 @@ use kernels::{MODEL_SIZES, Variant, model_size};
 use launch::Launch;
 use proof::Proofs;
 use shapes::Limits;
+
+/// Elements of z that runs of one pipeline read before it is worth compiling: a compiler takes tens of milliseconds, and
+/// the pipeline of operations that are data about 60 ps an element more.
+const WORTH_A_PIPELINE: u64 = 1 << 26;
 
 /// An open device with its pipelines.
 pub struct Gpu {
@@ -79,7 +85,14 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
 
 /// The pipelines that the runs of a point take.
 fn pipelines(point: &ProblemPoint, strict: bool) -> Variant {
-    Variant { strict, every_class: point.has_every_class(), model: model_size(point.model) }
+    Variant { strict, every_class: point.has_every_class(), model: model_size(point.model), own: None }
+}
+
+/// The pipelines of train that runs of a plan would have of their own.
+fn own_pipelines(plan: &Plan) -> Vec<Variant> {
+    let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
+    let mut seen = HashSet::new();
+    trajectories.map(|t| Variant::of(t, plan.average, false)).filter(|variant| seen.insert(*variant)).collect()
 }
 
 impl Gpu {
@@ -155,9 +168,23 @@ impl Gpu {
         tuning: Tuning,
         watch: &Watch,
     ) -> Result<Vec<Vec<Snapshot>>> {
-        let needed: Vec<Variant> = plan.points.iter().map(|point| pipelines(point, false)).collect();
-        let strict = self.prove(&needed, watch)?;
+        let mut needed: Vec<Variant> = plan.points.iter().map(|point| pipelines(point, false)).collect();
+        let own = own_pipelines(plan);
+        let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
+        if tuning.own == Some(true) {
+            needed.extend(own);
+        }
+        let strict = self.prove(&needed, Some(plan), watch)?;
         self.run(plan, cohorts, tuning, watch, |point| pipelines(point, strict))
+    }
+
+    /// Whether the runs of a plan are long enough for pipelines of their own: a device that is no GPU compiles far longer
+    /// than it gains.
+    fn is_worth(&self, plan: &Plan, own: &[Variant]) -> bool {
+        let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
+        let work: u64 = trajectories.map(|t| t.samples * u64::from(t.model)).sum();
+        let all = work.saturating_mul(plan.config.sweep.seeds.into());
+        is_hardware(&self.info) && all >= own.len() as u64 * WORTH_A_PIPELINE
     }
 
     fn run(
@@ -181,8 +208,9 @@ impl Gpu {
                 let shapes = shapes::largest(point, together.len() as u64, self.limits, tuning)?;
                 let context = &self.context;
                 let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
-                let launch =
-                    Launch { context, variant, plan, point, shapes: &shapes, seeds: &seeds, tuning, watch: &watch };
+                let own = tuning.own == Some(true);
+                let (shapes, seeds, watch) = (&shapes, &seeds[..], &watch);
+                let launch = Launch { context, variant, own, plan, point, shapes, seeds, tuning, watch };
                 for (&cohort, done) in together.iter().zip(launch.run()?) {
                     rows[cohort] = done;
                 }
@@ -202,6 +230,6 @@ impl Gpu {
 
     /// The variant of the kernels that hold the whole codec.
     fn every(&self) -> Variant {
-        Variant { strict: false, every_class: true, model: MODEL_SIZES[0] }
+        Variant { strict: false, every_class: true, model: MODEL_SIZES[0], own: None }
     }
 }

@@ -42,7 +42,18 @@ impl Pipelines {
     }
 }
 
-fn build(device: &Device, kernel: &Kernel, text: String) -> Pipeline {
+impl Pipelines {
+    /// Those of a kernel that are not compiled yet.
+    pub fn missing(&self, kernel: &Kernel, variants: &[Variant]) -> Vec<Variant> {
+        variants.iter().copied().filter(|variant| !self.0.contains_key(&(kernel.name, *variant))).collect()
+    }
+
+    pub fn insert(&mut self, kernel: &Kernel, variant: Variant, pipeline: Pipeline) {
+        self.0.insert((kernel.name, variant), Arc::new(pipeline));
+    }
+}
+
+pub fn build(device: &Device, kernel: &Kernel, text: String) -> Pipeline {
     let label = Some(kernel.name);
     let facts = Facts::of(kernel, &text);
     let entries: Vec<BindGroupLayoutEntry> = (0..)

@@ -96,7 +96,7 @@ pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
     let (found, carried) = (context.buffer("probe", found_words), context.buffer("carried", 2));
     context.dispatch(Dispatch {
         kernel: &PROBE,
-        variant: Variant { strict: false, every_class: false, model: MODEL_SIZES[0] },
+        variant: Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None },
         params: &Parameters::of(p),
         buffers: &[Bound::new(&found, found_words), Bound::new(&carried, 2)],
         groups: [2, 1, 1],

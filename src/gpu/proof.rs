@@ -1,15 +1,24 @@
 //! The proof of pipelines: what computes a sweep gave the known answers before.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::facts::needs;
-use super::kernels::{MODEL_SIZES, Variant};
+use super::kernels::{MODEL_SIZES, TRAIN, Variant};
 use super::known::{self, Known};
-use super::{Gpu, no_adapter};
+use super::shapes::Tuning;
+use super::{Gpu, no_adapter, pipelines};
 use crate::error::Result;
+use crate::plan::{Cohort, Plan, ProblemPoint};
+use crate::reference;
 use crate::watch::Watch;
+
+/// Samples that prove a pipeline of some runs alone: past a group of the average, unless that is long for the reference,
+/// which multiplies so often.
+const PREFIX: Range<u64> = 16..264;
+const PREFIX_WORK: u64 = 300_000_000;
 
 /// Which pipelines gave the known answers, and which are in use.
 #[derive(Default)]
@@ -31,18 +40,16 @@ impl Proofs {
     /// Proves each of these pipelines once, in the mode in use or, where one of them fails plain and all hold strict, in
     /// the strict one, which is in use from then on. Gives whether that is strict. `failure` says what is wrong with
     /// pipelines.
-    fn settle(&self, pipelines: &[Variant], failure: impl Fn(Variant) -> Result<Option<String>>) -> Result<bool> {
+    fn settle(&self, pipelines: &[Variant], failure: impl Fn(&[Variant]) -> Result<Option<String>>) -> Result<bool> {
         let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
         let mut first_failure = |strict| {
-            for variant in pipelines.iter().map(|variant| Variant { strict, ..*variant }) {
-                if !proved.contains(&variant) {
-                    if let Some(reason) = failure(variant)? {
-                        return Ok(Some(reason));
-                    }
-                    proved.insert(variant);
-                }
+            let asked = pipelines.iter().map(|variant| Variant { strict, ..*variant });
+            let new: Vec<Variant> = asked.filter(|variant| !proved.contains(variant)).collect();
+            let found = failure(&new)?;
+            if found.is_none() {
+                proved.extend(new);
             }
-            Ok(None)
+            Ok(found)
         };
         let strict = self.is_strict();
         let Some(reason) = first_failure(strict)? else { return Ok(strict) };
@@ -59,29 +66,37 @@ impl Gpu {
     /// bits with the reference. Where the plain shaders fail and the strict ones hold, the latter are used from then
     /// on. The other pipelines are proved alike when a plan first needs them.
     pub fn self_test(&self, watch: &Watch) -> Result<()> {
-        self.prove(&[Variant { strict: false, every_class: false, model: MODEL_SIZES[0] }], watch).map(|_| ())
+        let grids = Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None };
+        self.prove(&[grids], None, watch).map(|_| ())
     }
 
     /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
     pub fn self_test_all(&self, watch: &Watch) -> Result<()> {
         let fits = |variant: &Variant| needs(variant.model).workgroup_bytes <= self.limits.workgroup;
         let plain: Vec<Variant> = Variant::all().filter(|variant| !variant.strict).filter(fits).collect();
-        self.prove(&plain, watch).map(|_| ())
+        self.prove(&plain, None, watch).map(|_| ())
     }
 
-    /// Proves pipelines together, and gives whether the strict ones of them are to be used;
+    /// Proves pipelines together, and gives whether the strict ones of them are to be used: by the known answers, and
+    /// those of some runs alone by the first updates of such runs of the plan.
     /// [`crate::error::Error::NoAdapter`] names the first difference.
-    pub(super) fn prove(&self, pipelines: &[Variant], watch: &Watch) -> Result<bool> {
+    pub(super) fn prove(&self, pipelines: &[Variant], plan: Option<&Plan>, watch: &Watch) -> Result<bool> {
         // What is proved counts for none of the work that was planned.
         let watch = watch.share(0.0);
-        self.proofs.settle(pipelines, |variant| {
-            let place = self.first_difference(variant, &watch)?;
+        self.proofs.settle(pipelines, |variants| {
+            let (own, common): (Vec<Variant>, Vec<Variant>) =
+                variants.iter().partition(|variant| variant.own.is_some());
+            let mut place = common.iter().find_map(|variant| self.known_difference(*variant, &watch).transpose());
+            if let (None, Some(plan), false) = (&place, plan, own.is_empty()) {
+                place = self.prefix_difference(plan, own, &watch).transpose();
+            }
             let (index, name) = (self.info.index, &self.info.name);
-            Ok(place.map(|place| format!("adapter {index} ({name}) does not give the bits of the reference: {place}")))
+            let reason = |place| format!("adapter {index} ({name}) does not give the bits of the reference: {place}");
+            Ok(place.transpose()?.map(reason))
         })
     }
 
-    fn first_difference(&self, variant: Variant, watch: &Watch) -> Result<Option<String>> {
+    fn known_difference(&self, variant: Variant, watch: &Watch) -> Result<Option<String>> {
         for block in known::blocks(variant.every_class) {
             let Known { plan, cohorts, tuning, answers } = &**block;
             let found = self.run(plan, cohorts, *tuning, watch, |_| variant)?;
@@ -89,6 +104,27 @@ impl Gpu {
                 if let Some(place) = plan.difference(*cohort, expected, found) {
                     return Ok(Some(place));
                 }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Compares the first updates of a run of each pipeline with the reference.
+    fn prefix_difference(&self, plan: &Plan, own: Vec<Variant>, watch: &Watch) -> Result<Option<String>> {
+        let Some(strict) = own.first().map(|variant| variant.strict) else { return Ok(None) };
+        self.context.compile(&TRAIN, &own);
+        let mut left: HashSet<Variant> = own.into_iter().collect();
+        let size = |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model);
+        let largest = plan.points.iter().map(size).max().unwrap_or(1);
+        let samples = (PREFIX_WORK / largest).clamp(PREFIX.start, PREFIX.end);
+        let prefix = plan.prefix(samples, |t| left.remove(&Variant::of(t, plan.average, strict)));
+        let tuning = Tuning { own: Some(true), ..Tuning::default() };
+        for point in (0..prefix.points.len()).filter(|&point| !prefix.points[point].trajectories.is_empty()) {
+            let cohort = Cohort { point, seed_index: 0 };
+            let expected = reference::cohort(&prefix, cohort, None, watch)?;
+            let found = self.run(&prefix, &[cohort], tuning, watch, |point| pipelines(point, strict))?;
+            if let Some(place) = prefix.difference(cohort, &expected, &found[0]) {
+                return Ok(Some(place));
             }
         }
         Ok(None)
@@ -101,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    const GRIDS: Variant = Variant { strict: false, every_class: false, model: MODEL_SIZES[0] };
+    const GRIDS: Variant = Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None };
     const EVERY_CLASS: Variant = Variant { every_class: true, ..GRIDS };
 
     fn strict(variant: Variant) -> Variant {
@@ -110,10 +146,10 @@ mod tests {
 
     #[test]
     fn where_one_pipeline_needs_the_strict_shaders_all_are_proved_strict() {
-        let tried = RefCell::new(Vec::new());
-        let failure = |variant: Variant| {
-            tried.borrow_mut().push(variant);
-            Ok((variant == EVERY_CLASS).then(|| "a bit".to_string()))
+        let tried = RefCell::new(Vec::<Variant>::new());
+        let failure = |variants: &[Variant]| {
+            tried.borrow_mut().extend(variants);
+            Ok(variants.contains(&EVERY_CLASS).then(|| "a bit".to_string()))
         };
         let proofs = Proofs::default();
         assert!(!proofs.settle(&[GRIDS], failure).expect("the plain ones hold"));
@@ -128,10 +164,10 @@ mod tests {
 
     #[test]
     fn what_fails_strict_too_is_refused_with_its_first_failure() {
-        let tried = RefCell::new(Vec::new());
-        let failure = |variant: Variant| {
-            tried.borrow_mut().push(variant);
-            Ok(Some(if variant.strict { "strict" } else { "plain" }.to_string()))
+        let tried = RefCell::new(Vec::<Variant>::new());
+        let failure = |variants: &[Variant]| {
+            tried.borrow_mut().extend(variants);
+            Ok(variants.first().map(|variant| if variant.strict { "strict" } else { "plain" }.to_string()))
         };
         let proofs = Proofs::default();
         let error = proofs.settle(&[GRIDS], failure).expect_err("none holds").to_string();

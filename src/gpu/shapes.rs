@@ -42,11 +42,13 @@ pub struct Tuning {
     pub panel: u64,
     /// Cohorts at once, at most.
     pub slots: u64,
+    /// Whether runs are trained by pipelines of their own; without it, where that is worth it.
+    pub own: Option<bool>,
 }
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { loops: 50_000, panel: PANEL, slots: 4096 }
+        Tuning { loops: 50_000, panel: PANEL, slots: 4096, own: None }
     }
 }
 
@@ -75,9 +77,7 @@ pub struct Shapes {
     /// First word of each feature in z, and the words of all.
     pub z_at: Vec<u64>,
     pub z_words: u64,
-    /// First word of each trajectory's state, the words of all, and of one slot.
-    pub state_at: Vec<u64>,
-    pub state_words: u64,
+    /// Words of a slot's state of each trajectory.
     pub run_words: Vec<u64>,
     rows: u64,
     columns: u64,
@@ -96,7 +96,7 @@ pub fn columns(stride: u32, panel: u32) -> impl Iterator<Item = Columns> {
 }
 
 /// First word of each item, and the sum.
-fn offsets(words: impl Iterator<Item = u64>) -> (Vec<u64>, u64) {
+pub fn offsets(words: impl Iterator<Item = u64>) -> (Vec<u64>, u64) {
     let mut total = 0;
     let at = words.map(|words| (total, total += words).0).collect();
     (at, total)
@@ -125,8 +125,7 @@ impl Shapes {
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);
         let panel = if sketched { whole_slices.max(SLICE.into()) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
-        let run_words: Vec<u64> = point.trajectories.iter().map(|t| state_words(t).into()).collect();
-        let (state_at, state_words) = offsets(run_words.iter().map(|words| slots * words));
+        let run_words = point.trajectories.iter().map(|t| state_words(t).into()).collect();
         Shapes {
             slots: slots as u32,
             samples: samples as u32,
@@ -146,8 +145,6 @@ impl Shapes {
             },
             z_at,
             z_words,
-            state_at,
-            state_words,
             run_words,
             rows: if sketched { point.model.into() } else { 0 },
             columns,
@@ -211,8 +208,12 @@ impl Shapes {
         u64::from(FEATURE_TALLY) * self.z_at.len() as u64 * self.cells()
     }
 
-    pub fn status_words(&self) -> u64 {
-        self.state_at.len() as u64 * u64::from(self.slots)
+    fn status_words(&self) -> u64 {
+        self.run_words.len() as u64 * u64::from(self.slots)
+    }
+
+    fn state_words(&self) -> u64 {
+        self.run_words.iter().sum::<u64>() * u64::from(self.slots)
     }
 
     pub fn scale_words(&self) -> u64 {
@@ -231,7 +232,7 @@ impl Shapes {
             self.p_words(),
             self.z_words,
             self.feature_count_words(),
-            self.state_words,
+            self.state_words(),
             self.status_words(),
             self.scale_words(),
             self.uploaded_x,
@@ -249,7 +250,7 @@ impl Shapes {
             return false;
         }
         let products = slots * (self.products.len() as u64).max(1);
-        let groups = [samples, self.rows, products, self.z_at.len() as u64, self.state_at.len() as u64];
+        let groups = [samples, self.rows, products, self.z_at.len() as u64, self.run_words.len() as u64];
         largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= limits.groups)
     }
 }

@@ -2,6 +2,7 @@
 //! the host (structs, constants) is the same on both sides.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 use wgpu::naga::{Block, Expression, Literal, Module, ScalarKind, Statement, StructMember, TypeInner};
@@ -11,12 +12,13 @@ use super::in_words::IN_WORDS;
 use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
-use super::train::schedule::{OTHER_LOOPS, UNIT_LOOPS};
-use super::{draw, probe, project, slice, tally, train};
+use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
+use super::{draw, own_pipelines, probe, project, slice, tally, train};
 use crate::codec;
 use crate::codec::bits;
-use crate::config::{MAX_BATCH, MAX_MODEL};
+use crate::config::{Config, MAX_BATCH, MAX_MODEL};
 use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, direction, policy};
+use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
 use crate::reference::verify::{CHUNK, Question};
@@ -66,7 +68,6 @@ fn constants() -> Vec<(String, Literal)> {
         ("ASK_WORDS", Question::Words.number()),
         ("NORMALS", 0),
         ("ROOTS", TABLE.len() as u32),
-        ("BATCH", MAX_BATCH),
         ("SMALLEST_BLOCK", BLOCK_SIZES[0]),
     ]);
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
@@ -80,12 +81,42 @@ fn constants() -> Vec<(String, Literal)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &[&str] = &["STRICT", "EVERY_CLASS", "SCALARS", "GROUPS", "SIDE", "SLICE_QUADS", "THREADS"];
+const SHADERS_OWN: &[&str] = &[
+    "STRICT",
+    "EVERY_CLASS",
+    "OWN",
+    "AVERAGE",
+    "GROUPS",
+    "SIDE",
+    "SLICE_QUADS",
+    "THREADS",
+    "KEPT",
+    "SUMS",
+    "SINGLE",
+    "PARTIAL_STRIDE",
+];
+
+/// Pipelines of train that some runs have alone: of one sample and of batches, for each class of formats.
+fn own_variants() -> Vec<Variant> {
+    let text = r#"
+        problem = { dim = 140, spectrum = { kind = "power", exponent = 1.0 } }
+        train = { model = [5, 64, 130], samples = [66], batch = [1, 3], output = ["last", "average"] }
+        recipe = [
+            { name = "none" },
+            { name = "blocks", feature_grad = "mxfp8", weight = { format = "mxfp4", rounding = "stochastic" } },
+            { name = "classes", parameter = "log8", label = "nvfp4", gradient = { format = "int8", step = 0.3 } },
+            { name = "noise", activation = { noise = "additive", eps = 0.1 } },
+        ]
+    "#;
+    let plan = Config::parse(text, &[]).and_then(Plan::new).expect("this is a plan");
+    own_pipelines(&plan)
+}
 
 /// Every kernel in every variant, once per text.
 fn modules() -> Vec<(Kernel, Variant, String, Module)> {
     let mut seen = HashSet::new();
     let all = KERNELS.iter().flat_map(|kernel| Variant::all().map(move |variant| (*kernel, variant)));
+    let all = all.chain(own_variants().into_iter().map(|variant| (TRAIN, variant)));
     let texts = all.map(|(kernel, variant)| (kernel, variant, compose(&kernel, variant)));
     let new = texts.filter(|(.., text)| seen.insert(text.clone()));
     new.map(|(kernel, variant, text)| {
@@ -121,9 +152,14 @@ fn difference(module: &Module, members: &[StructMember], host: &[Member]) -> Opt
     Some(format!("the shader has {:?}, the host {:?}", own.get(place), host.get(place)))
 }
 
+/// With `ROUNDLAW_SHADERS` each goes to a file of that folder, for tests/browser.
 #[test]
 fn every_composed_shader_is_valid_and_its_entry_point_is_main() {
-    for (kernel, variant, text, module) in modules() {
+    for (number, (kernel, variant, text, module)) in modules().into_iter().enumerate() {
+        if let Some(folder) = std::env::var_os("ROUNDLAW_SHADERS") {
+            let path = Path::new(&folder).join(format!("{}-{number:02}.wgsl", kernel.name));
+            std::fs::write(&path, &text).expect("the folder can be written");
+        }
         let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
         validated.unwrap_or_else(|error| panic!("{}, {variant:?}: {}", kernel.name, error.emit_to_string(&text)));
         let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
@@ -171,10 +207,16 @@ fn constants_have_the_values_of_their_twins() {
     let constants = constants();
     let (mut found, mut alone, mut own) = (HashSet::new(), BTreeSet::new(), BTreeSet::new());
     for (kernel, variant, _, module) in modules() {
-        let of_variant = ("MODEL".to_string(), Literal::U32(variant.model));
+        let batch = variant.own.map_or(MAX_BATCH, |own| own.batch);
+        let of_variant = [("MODEL", variant.model), ("BATCH", batch)];
+        let of_variant = of_variant.map(|(name, value)| (name.to_string(), Literal::U32(value)));
         for (_, constant) in module.constants.iter() {
             let Some(name) = &constant.name else { continue };
-            let twin = constants.iter().chain([&of_variant]).find(|(twin, _)| twin == name);
+            // An operation is written by its twin.
+            if name.starts_with("OP_") {
+                continue;
+            }
+            let twin = constants.iter().chain(&of_variant).find(|(twin, _)| twin == name);
             let Some((_, value)) = twin else {
                 match SHADERS_OWN.contains(&name.as_str()) {
                     true => own.insert(name.clone()),
@@ -220,11 +262,11 @@ fn the_host_knows_every_loop_of_long_kernels() {
             let function = module.functions.iter().find(|(_, function)| function.name.as_deref() == Some(name));
             function.map(|(_, function)| loops(&module, &function.body))
         };
-        // The long loop, of units or of slices, and those in it.
+        // The long loop, of updates or of slices, and those in it.
         let longest = main.iter().map(|statement| loops_of(&module, statement)).max();
         if kernel.name == TRAIN.name {
-            assert_eq!(longest, Some(1 + UNIT_LOOPS), "{} in the loop of units", kernel.name);
-            assert_eq!(loops(&module, main), 1 + UNIT_LOOPS + OTHER_LOOPS, "{}", kernel.name);
+            assert_eq!(longest, Some(1 + UPDATE_LOOPS), "{} in the loop of updates", kernel.name);
+            assert_eq!(loops(&module, main), 1 + UPDATE_LOOPS + OTHER_LOOPS, "{}", kernel.name);
         } else if let Some(of_operations) = of_function("quantize_slice") {
             // The sketch has no components of w*.
             let own = if kernel.name == SKETCH.name { SLICE_LOOPS - 2 } else { SLICE_LOOPS };

@@ -1,11 +1,27 @@
-//! A plan of some of the cells of another one.
+//! A plan of some of the work of another one.
 
 use std::collections::BTreeSet;
 
 use super::due::union_due;
-use super::{Plan, ProblemPoint};
+use super::{Plan, ProblemPoint, Trajectory};
 
 impl Plan {
+    /// The first updates of those trajectories that `wanted` wants: within the first `samples` samples, and at least one.
+    #[doc(hidden)]
+    pub fn prefix(&self, samples: u64, mut wanted: impl FnMut(&Trajectory) -> bool) -> Plan {
+        let mut plan = self.clone();
+        for ProblemPoint { trajectories, samples: longest, .. } in &mut plan.points {
+            trajectories.retain_mut(|trajectory| {
+                let batch = u64::from(trajectory.batch);
+                trajectory.samples = trajectory.samples.min((samples / batch).max(1) * batch);
+                trajectory.rows = vec![trajectory.samples];
+                wanted(trajectory)
+            });
+            *longest = trajectories.iter().map(|trajectory| trajectory.samples).max().unwrap_or(0);
+        }
+        plan
+    }
+
     /// What these cells of a problem point need, and nothing else: trajectories that serve none of them are left out, the
     /// others end where the last of them does. Cells keep their numbers, and runs their ids and bits.
     #[doc(hidden)]

@@ -10,7 +10,7 @@ use crate::twin::twin;
 /// Operations of the sites that a trajectory applies itself; data, sketch and feature are shared. Kernels read them in
 /// this order.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
 pub struct TrainOps {
     pub label: QuantOp,
     pub parameter: QuantOp,

@@ -111,6 +111,7 @@ fn random_plans_give_the_bits_of_the_reference() {
             loops: [1, 60, 700, 50_000][choices.below(4) as usize],
             panel: [128, 256, 16_384][choices.below(3) as usize],
             slots: [1, 2, 4096][choices.below(3) as usize],
+            own: Some(false),
         };
         let block = [1, 64, 1024][choices.below(3) as usize];
         for row in same_as_reference(&text, block, tuning).iter().flatten() {
@@ -132,7 +133,7 @@ fn a_model_of_1024_and_a_batch_of_64_straddle_dispatches() {
         "[problem]\ndim = 1100\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33, 1024]\n\
          samples = [128]\nbatch = [64]\nstep_size = [0.05]\noutput = \"average\"\n[sweep]\nseeds = 1\n{ALL_SITES}"
     );
-    same_as_reference(&text, 1, Tuning { loops: 1500, panel: 512, slots: 1 });
+    same_as_reference(&text, 1, Tuning { loops: 1500, panel: 512, slots: 1, own: None });
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn wide_models_of_random_size_give_the_bits_of_the_reference() {
             batch * updates,
         );
         text += &plans::recipes_text(&mut choices, 2, 2);
-        same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, slots: 4096 });
+        same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, slots: 4096, own: None });
     }
 }
 
@@ -189,6 +190,25 @@ fn the_largest_models_have_blocks_of_every_size() {
         recipes.concat()
     );
     same_as_reference(&text, 1, Tuning { loops: 2000, ..Tuning::default() });
+}
+
+/// Runs for which a driver gets the operations, M and B as constants: of one sample and of batches, past a group of the
+/// average, in dispatches of a few updates and of a part of one, and where runs diverge.
+#[test]
+fn pipelines_of_some_runs_alone_give_the_bits_of_the_reference() {
+    // Few sites each: some drivers take seconds for every copy of the codec.
+    let recipes = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"weights\"\nparameter = \"e4m3\"\n\
+        weight = { format = \"mxfp4\", rounding = \"stochastic\" }\n[[recipe]]\nname = \"scalars\"\n\
+        feature_grad = { noise = \"relative\", eps = 0.01 }\nactivation = \"log8\"\n\
+        gradient = { format = \"f16\", overflow = \"ieee\" }\n";
+    for (loops, samples) in [(1, 9), (4000, 264)] {
+        let text = format!(
+            "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33]\n\
+             samples = [{samples}]\nbatch = [1, 3]\nstep_size = [0.02, 300.0]\nschedule = \"geometric\"\n\
+             output = [\"last\", \"average\"]\n[sweep]\nseeds = 2\n{recipes}"
+        );
+        same_as_reference(&text, 66, Tuning { loops, own: Some(true), ..Tuning::default() });
+    }
 }
 
 #[test]

@@ -7,14 +7,15 @@ use std::mem::offset_of;
 
 use wgpu::Buffer;
 
-use self::schedule::{Progress, advance, budget};
+use self::schedule::{Progress, Stretch, budget};
 pub use self::state::RunState;
 use super::in_words::Run;
-use super::kernels::TRAIN;
+use super::kernels::{TRAIN, Variant};
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};
-use super::pipeline::Bound;
+use super::pipeline::{Bound, Dispatch};
 use super::samples::Samples;
+use super::shapes::offsets;
 use super::tally::FEATURE_TALLY;
 use crate::error::Result;
 use crate::format::QuantOp;
@@ -56,63 +57,143 @@ constants! {
     pub const NEVER: u32 = u32::MAX;
 }
 
-/// The runs of a launch.
-pub struct Training<'a> {
-    launch: &'a Launch<'a>,
-    progress: Vec<Progress>,
+/// Runs of one pipeline, with states of their own: a device may work at several groups at once.
+struct Group {
+    variant: Variant,
+    /// The trajectories, and the first word of each one's state.
+    members: Vec<usize>,
+    state_at: Vec<u64>,
     state: Buffer,
     status: Buffer,
 }
 
+/// The runs of a launch.
+pub struct Training<'a> {
+    launch: &'a Launch<'a>,
+    progress: Vec<Progress>,
+    groups: Vec<Group>,
+    /// Group of each trajectory, and its place there.
+    places: Vec<(usize, usize)>,
+}
+
 impl<'a> Training<'a> {
     pub fn new(launch: &'a Launch<'a>) -> Training<'a> {
-        let Launch { context, shapes, point, .. } = *launch;
-        Training {
-            launch,
-            progress: vec![Progress::default(); point.trajectories.len()],
-            state: context.buffer("state", shapes.state_words),
-            status: context.filled("status", &vec![NEVER; shapes.status_words() as usize]),
+        let trajectories = &launch.point.trajectories;
+        let (mut variants, mut members): (Vec<Variant>, Vec<Vec<usize>>) = Default::default();
+        let mut places = Vec::new();
+        for (index, t) in trajectories.iter().enumerate() {
+            let variant = launch.train_variant(t);
+            let group = variants.iter().position(|have| *have == variant).unwrap_or_else(|| {
+                variants.push(variant);
+                members.push(Vec::new());
+                variants.len() - 1
+            });
+            places.push((group, members[group].len()));
+            members[group].push(index);
         }
+        let groups = variants.into_iter().zip(members).map(|(variant, members)| Group::new(launch, variant, members));
+        Training { launch, progress: vec![Progress::default(); trajectories.len()], groups: groups.collect(), places }
     }
 
     /// Takes every run to its last whole batch within the first `seen` samples. The block on the device starts at
     /// sample `first`.
     pub fn run_to(&mut self, samples: &Samples, first: u64, seen: u64) -> Result<()> {
-        let Launch { shapes, point, tuning, .. } = *self.launch;
-        let loops = budget(tuning.loops, point.trajectories.len() as u64 * u64::from(shapes.slots));
-        loop {
-            let mut tail = Tail::default();
-            let mut runs = Vec::new();
-            for (index, t) in point.trajectories.iter().enumerate() {
-                let target = seen.min(t.samples) / u64::from(t.batch);
-                let start = self.progress[index];
-                let units = advance(t, &mut self.progress[index], target, loops);
-                if units > 0 {
-                    let ops_at = tail.append(&[t.ops]);
-                    runs.push(Run { units: units as u32, ops_at, ..self.run(index, t, start, first) });
-                }
+        let mut is_done = false;
+        while !is_done {
+            is_done = true;
+            for group in &self.groups {
+                is_done &= !group.step(self.launch, &mut self.progress, samples, first, seen)?;
             }
-            if runs.is_empty() {
-                return Ok(());
-            }
-            let params = Params {
-                head: self.launch.head(),
-                samples: shapes.samples,
-                slots: shapes.slots,
-                seeds_at: tail.append(self.launch.seeds),
-                runs_at: tail.append(&runs),
-                first_sample: first as u32,
-                average: u32::from(self.launch.plan.average),
-            };
-            self.dispatch(samples, &runs, &tail.behind(params))?;
         }
+        Ok(())
     }
 
-    /// A run from `start` on; the units to do and the place of its operations are left open.
-    fn run(&self, index: usize, t: &Trajectory, start: Progress, first: u64) -> Run {
-        let shapes = self.launch.shapes;
+    /// Update at which each run diverged, [run][slot].
+    pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
+        let slots = u64::from(self.launch.shapes.slots);
+        let status = |&(group, at): &(usize, usize)| (&self.groups[group].status, at as u64 * slots, slots);
+        let words = self.launch.context.read(&self.places.iter().map(status).collect::<Vec<_>>())?;
+        Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
+    }
+
+    /// States of some trajectories, each by slot.
+    pub fn states(&self, due: &[usize]) -> Result<Vec<Vec<RunState>>> {
+        let Launch { context, shapes, plan, point, .. } = *self.launch;
+        let words = |index: usize| u64::from(shapes.slots) * shapes.run_words[index];
+        let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
+        let mut states = Vec::with_capacity(due.len());
+        for due in due.chunks(per_read as usize) {
+            let range = |&index: &usize| {
+                let (group, at) = self.places[index];
+                (&self.groups[group].state, self.groups[group].state_at[at], words(index))
+            };
+            let read = context.read(&due.iter().map(range).collect::<Vec<_>>())?;
+            let mut rest = read.as_slice();
+            for &index in due {
+                let (own, others) = rest.split_at(words(index) as usize);
+                let runs = own.chunks(shapes.run_words[index] as usize);
+                let state = |words| RunState::decode(&point.trajectories[index], words, plan.average);
+                states.push(runs.map(state).collect());
+                rest = others;
+            }
+        }
+        Ok(states)
+    }
+}
+
+impl Group {
+    fn new(launch: &Launch, variant: Variant, members: Vec<usize>) -> Group {
+        let Launch { context, shapes, .. } = *launch;
+        let slots = u64::from(shapes.slots);
+        let (state_at, words) = offsets(members.iter().map(|&index| slots * shapes.run_words[index]));
+        let state = context.buffer("state", words);
+        let status = context.filled("status", &vec![NEVER; members.len() * slots as usize]);
+        Group { variant, members, state_at, state, status }
+    }
+
+    /// Takes its runs a dispatch further; whether anything was left to do.
+    fn step(
+        &self,
+        launch: &Launch,
+        progress: &mut [Progress],
+        samples: &Samples,
+        first: u64,
+        seen: u64,
+    ) -> Result<bool> {
+        let Launch { shapes, point, tuning, .. } = *launch;
+        let loops = budget(tuning.loops, self.members.len() as u64 * u64::from(shapes.slots));
+        let mut tail = Tail::default();
+        let mut runs = Vec::new();
+        for (at, &index) in self.members.iter().enumerate() {
+            let t = &point.trajectories[index];
+            let target = seen.min(t.samples) / u64::from(t.batch);
+            if let Some(stretch) = schedule::next(t, progress[index], target, loops) {
+                progress[index] = stretch.behind(t);
+                let ops_at = tail.append(&[t.ops]);
+                runs.push(Run { ops_at, ..self.run(launch, at, t, stretch, first) });
+            }
+        }
+        if runs.is_empty() {
+            return Ok(false);
+        }
+        let params = Params {
+            head: launch.head(),
+            samples: shapes.samples,
+            slots: shapes.slots,
+            seeds_at: tail.append(launch.seeds),
+            runs_at: tail.append(&runs),
+            first_sample: first as u32,
+            average: u32::from(launch.plan.average),
+        };
+        self.dispatch(launch, samples, &runs, &tail.behind(params))?;
+        Ok(true)
+    }
+
+    /// A stretch of the run at that place; where its operations lie is left open.
+    fn run(&self, launch: &Launch, at: usize, t: &Trajectory, stretch: Stretch, first: u64) -> Run {
+        let (shapes, Stretch { start, updates, end }) = (launch.shapes, stretch);
         Run {
-            index: index as u32,
+            index: at as u32,
             model: t.model,
             batch: t.batch,
             feature: t.feature as u32,
@@ -121,16 +202,17 @@ impl<'a> Training<'a> {
             step: t.step,
             ops_at: 0,
             update: start.update as u32,
-            unit: start.unit as u32,
-            units: 0,
+            updates: updates as u32,
+            first: start.place as u32,
+            end: end as u32,
             batch_start: (start.update * u64::from(t.batch) - first) as u32,
-            state_at: shapes.state_at[index] as u32,
-            state_words: shapes.run_words[index] as u32,
+            state_at: self.state_at[at] as u32,
+            state_words: shapes.run_words[self.members[at]] as u32,
         }
     }
 
-    fn dispatch(&self, samples: &Samples, runs: &[Run], params: &Parameters) -> Result<()> {
-        let shapes = self.launch.shapes;
+    fn dispatch(&self, launch: &Launch, samples: &Samples, runs: &[Run], params: &Parameters) -> Result<()> {
+        let shapes = launch.shapes;
         let (cells, slots) = (shapes.cells(), u64::from(shapes.slots));
         let most = |of: &dyn Fn(&Run) -> u64| runs.iter().map(of).max().unwrap_or(0);
         let z_end = |run: &Run| u64::from(run.z_at.max(run.gradient_z_at)) + cells * u64::from(run.model);
@@ -145,33 +227,8 @@ impl<'a> Training<'a> {
             Bound::new(&self.state, most(&state_end)),
             Bound::new(&self.status, most(&|run| u64::from(1 + run.index)) * slots),
         ];
-        samples.dispatch(&TRAIN, params, &buffers, [runs.len() as u32, shapes.slots, 1])
-    }
-
-    /// Update at which each run diverged, [run][slot].
-    pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
-        let words = self.launch.context.read(&[(&self.status, 0, self.launch.shapes.status_words())])?;
-        Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
-    }
-
-    /// States of some trajectories, each by slot.
-    pub fn states(&self, due: &[usize]) -> Result<Vec<Vec<RunState>>> {
-        let Launch { context, shapes, plan, point, .. } = *self.launch;
-        let words = |index: usize| u64::from(shapes.slots) * shapes.run_words[index];
-        let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
-        let mut states = Vec::with_capacity(due.len());
-        for due in due.chunks(per_read as usize) {
-            let ranges: Vec<_> = due.iter().map(|&index| (&self.state, shapes.state_at[index], words(index))).collect();
-            let read = context.read(&ranges)?;
-            let mut rest = read.as_slice();
-            for &index in due {
-                let (own, others) = rest.split_at(words(index) as usize);
-                let runs = own.chunks(shapes.run_words[index] as usize);
-                let state = |words| RunState::decode(&point.trajectories[index], words, plan.average);
-                states.push(runs.map(state).collect());
-                rest = others;
-            }
-        }
-        Ok(states)
+        let groups = [runs.len() as u32, shapes.slots, 1];
+        launch.watch.ask()?;
+        launch.context.dispatch(Dispatch { kernel: &TRAIN, variant: self.variant, params, buffers: &buffers, groups })
     }
 }

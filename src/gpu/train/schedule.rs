@@ -1,4 +1,5 @@
-//! Which units of work a dispatch of train does: as many as keep an invocation's loops, and the dispatch, short.
+//! How far a dispatch of train takes a run: as many updates, or places of one update, as keep an invocation's loops, and
+//! the dispatch, short.
 
 use crate::config::MAX_MODEL;
 use crate::format::BLOCK_SIZES;
@@ -9,18 +10,25 @@ use crate::plan::Trajectory;
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
 const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
-/// Loops of all units, and those outside of the loop of units: a test counts the shader's.
-pub const UNIT_LOOPS: usize = 17;
-pub const OTHER_LOOPS: usize = 6;
-/// A compiler that masks lanes instead of jumping runs each loop once even where its branch is not taken: llvmpipe
-/// does, and counts it towards its limit, as it does a loop's last test.
-const IDLE: u64 = UNIT_LOOPS as u64 + 1;
+/// Loops of an update, and those outside of the loop of updates: a test counts the shader's.
+pub const UPDATE_LOOPS: usize = 38;
+pub const OTHER_LOOPS: usize = 8;
 
 /// Where a run stands: the same for every cohort of the launch, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     pub update: u64,
-    pub unit: u64,
+    /// Of the update: B activations, then B terms of the gradient.
+    pub place: u64,
+}
+
+/// What a dispatch does of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    pub start: Progress,
+    pub updates: u64,
+    /// Of the last one, the place behind the last to do.
+    pub end: u64,
 }
 
 /// Loop iterations that an invocation may spend where so many workgroups run at once; `most` is what the device allows.
@@ -28,92 +36,91 @@ pub fn budget(most: u64, workgroups: u64) -> u64 {
     most.min((DISPATCH_WORK / workgroups).max(SHORTEST))
 }
 
-/// Units of one update.
-fn units(t: &Trajectory) -> u64 {
-    u64::from(t.batch) + 1 + u64::from(t.model).div_ceil(LANES.into())
+/// Places of one update.
+fn places(t: &Trajectory) -> u64 {
+    2 * u64::from(t.batch)
 }
 
-/// Loop iterations that one invocation spends in the parts of an update.
+/// Loop iterations that one invocation spends in an update, or a part of one.
 struct Loops {
-    /// Once in front of the first dot product: measuring, clearing, rounding.
-    parameter: u64,
-    dot: u64,
-    scalars: u64,
+    /// Whatever is done of it: measuring, clearing, rounding and the last test of each loop.
+    update: u64,
+    activation: u64,
     gradient: u64,
-    /// Once behind the last gradient.
-    commit: u64,
 }
 
 fn loops_of(t: &Trajectory) -> Loops {
     let batch = u64::from(t.batch);
-    let (rounds, batch_rounds) = (u64::from(t.model).div_ceil(LANES.into()), batch.div_ceil(LANES.into()));
+    let (rows, batch_rows) = (u64::from(t.model).div_ceil(LANES.into()), batch.div_ceil(LANES.into()));
     // A set of largest magnitudes has one for each of the smallest blocks; 32 lanes clear it.
-    let clear = 1 + rounds.max(batch_rounds) / u64::from(BLOCK_SIZES[0]);
+    let clear = 1 + rows.max(batch_rows) / u64::from(BLOCK_SIZES[0]);
+    // A compiler that masks lanes instead of jumping runs each loop once even where its branch is not taken: llvmpipe
+    // does, and counts it towards its limit, as it does a loop's last test.
+    let idle = 2 * UPDATE_LOOPS as u64;
     Loops {
-        parameter: 3 * rounds + clear,
-        dot: 1 + IDLE + rounds,
-        // Three stages of measuring, clearing and rounding, with the last test of each loop.
-        scalars: 1 + IDLE + 3 * (4 + 2 * batch_rounds + clear),
-        // Z^T r reads each z once, and once more where blocks along the batch need their largest one.
-        gradient: 1 + IDLE + 3 * batch,
-        commit: 3 * rounds + 2 * clear,
+        // Rounding v twice, its average, and three stages of the batch.
+        update: idle + 7 * rows + 6 * batch_rows + 5 * clear,
+        activation: 3 + rows,
+        // Blocks along the batch are measured for each of their elements.
+        gradient: 3 + rows
+            * if t.ops.feature_grad.shares() { 1 + batch.min(t.ops.feature_grad.block.into()) } else { 1 },
     }
 }
 
 impl Loops {
-    fn of_unit(&self, t: &Trajectory, unit: u64) -> u64 {
-        let batch = u64::from(t.batch);
-        let first = if unit == 0 { self.parameter } else { 0 };
-        let last = if unit + 1 == units(t) { self.commit } else { 0 };
-        let own = match unit {
-            unit if unit < batch => self.dot,
-            unit if unit == batch => self.scalars,
-            _ => self.gradient,
-        };
-        first + own + last
+    fn of_update(&self, t: &Trajectory) -> u64 {
+        self.update + u64::from(t.batch) * (self.activation + self.gradient)
     }
 
-    fn of_update(&self, t: &Trajectory) -> u64 {
-        let (batch, rounds) = (u64::from(t.batch), u64::from(t.model).div_ceil(LANES.into()));
-        self.parameter + batch * self.dot + self.scalars + rounds * self.gradient + self.commit
+    fn of_place(&self, t: &Trajectory, place: u64) -> u64 {
+        if place < t.batch.into() { self.activation } else { self.gradient }
     }
 }
 
-/// Loop iterations of a dispatch outside of its units: clearing the largest magnitudes of the larger variant, copies
-/// from and to the state, counters.
+/// Loop iterations of a dispatch outside of its updates: clearing the largest magnitudes of the larger variant, copies
+/// from and to the state, the average, counters.
 fn overhead(t: &Trajectory) -> u64 {
-    let (rounds, batch_rounds) = (t.model.div_ceil(LANES), t.batch.div_ceil(LANES));
+    let (rows, batch_rows) = (t.model.div_ceil(LANES), t.batch.div_ceil(LANES));
     let clear = (3 * MAX_MODEL / BLOCK_SIZES[0]).div_ceil(LANES);
-    let loops: [u32; OTHER_LOOPS] = [clear, rounds, batch_rounds, rounds, batch_rounds, COUNTERS];
+    let loops: [u32; OTHER_LOOPS] = [clear, rows, batch_rows, rows, rows, rows, batch_rows, COUNTERS];
     loops.map(|iterations| u64::from(iterations) + 1).iter().sum()
 }
 
-/// Advances `progress` within the budget, at most to `target` updates; returns the number of units.
-pub fn advance(t: &Trajectory, progress: &mut Progress, target: u64, loops: u64) -> u64 {
-    let (per_update, costs) = (units(t), loops_of(t));
-    let update_cost = costs.of_update(t);
-    let mut left = loops.saturating_sub(overhead(t));
-    let mut done = 0;
-    while progress.update < target {
-        if progress.unit == 0 && left >= update_cost {
-            let whole = (left / update_cost).min(target - progress.update);
-            progress.update += whole;
-            left -= whole * update_cost;
-            done += whole * per_update;
-            continue;
-        }
-        let cost = costs.of_unit(t, progress.unit);
-        if cost > left && done > 0 {
+/// The next stretch within the budget, at most to `target` updates; `None` where the run is there. It does at least a
+/// place; an update of one sample is never cut.
+pub fn next(t: &Trajectory, start: Progress, target: u64, loops: u64) -> Option<Stretch> {
+    if start.update >= target {
+        return None;
+    }
+    let (all, costs) = (places(t), loops_of(t));
+    let left = loops.saturating_sub(overhead(t));
+    let whole = (left / costs.of_update(t)).max(u64::from(t.batch == 1)).min(target - start.update);
+    if start.place == 0 && whole > 0 {
+        return Some(Stretch { start, updates: whole, end: all });
+    }
+    let mut left = left.saturating_sub(costs.update);
+    let mut end = start.place;
+    while end < all {
+        let cost = costs.of_place(t, end);
+        if cost > left && end > start.place {
             break;
         }
         left = left.saturating_sub(cost);
-        done += 1;
-        progress.unit += 1;
-        if progress.unit == per_update {
-            *progress = Progress { update: progress.update + 1, unit: 0 };
+        end += 1;
+    }
+    Some(Stretch { start, updates: 1, end })
+}
+
+impl Stretch {
+    /// Where the run stands behind it.
+    pub fn behind(&self, t: &Trajectory) -> Progress {
+        let last = self.start.update + self.updates - 1;
+        if self.end == places(t) {
+            Progress { update: last + 1, place: 0 }
+        } else {
+            Progress { update: last, place: self.end }
         }
     }
-    done
 }
 
 #[cfg(test)]
@@ -125,7 +132,7 @@ mod tests {
     use crate::plan::TrainOps;
 
     #[test]
-    fn a_dispatch_stays_within_its_budget_and_all_units_are_done_once() {
+    fn a_dispatch_stays_within_its_budget_and_all_places_are_done_once() {
         for (model, batch) in [(1, 1), (33, 3), (1024, 64), (4096, 1024)] {
             let t = Trajectory {
                 model,
@@ -141,18 +148,20 @@ mod tests {
             };
             for loops in [1, 5000, 50_000] {
                 let (mut progress, mut done) = (Progress::default(), 0);
-                while progress.update < 3 {
-                    let mut unit = progress.unit;
-                    let count = advance(&t, &mut progress, 3, loops);
-                    let mut cost = overhead(&t);
-                    for _ in 0..count {
-                        cost += loops_of(&t).of_unit(&t, unit);
-                        unit = (unit + 1) % units(&t);
-                    }
-                    assert!(count == 1 || cost <= loops, "{cost} loop iterations of {loops}");
+                while let Some(stretch) = next(&t, progress, 3, loops) {
+                    let Stretch { start, updates, end } = stretch;
+                    assert_eq!(start, progress);
+                    let count = (updates - 1) * places(&t) + end - start.place;
+                    let of_places: u64 = (start.place..start.place + count)
+                        .map(|place| loops_of(&t).of_place(&t, place % places(&t)))
+                        .sum();
+                    let cost = overhead(&t) + updates * loops_of(&t).update + of_places;
+                    let least = if batch == 1 { 2 } else { 1 };
+                    assert!(count == least || cost <= loops, "{cost} loop iterations of {loops}");
                     done += count;
+                    progress = stretch.behind(&t);
                 }
-                assert_eq!((progress, done), (Progress { update: 3, unit: 0 }, 3 * units(&t)));
+                assert_eq!((progress, done), (Progress { update: 3, place: 0 }, 3 * places(&t)));
             }
         }
     }

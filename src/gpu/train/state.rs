@@ -7,15 +7,14 @@ use crate::site::{Counts, PerSite};
 use crate::twin::constants;
 
 constants! {
-    /// Vectors of M words at the start of a state: v; the open group, hi and lo of the average; v as it is read,
-    /// rounded; the next v before it is rounded.
+    /// Vectors of M words at the start of a state: v; the open group, hi and lo of the average; the open update's
+    /// gradient so far.
     pub const STATE_V: u32 = 0;
     pub const STATE_S: u32 = 1;
     pub const STATE_HI: u32 = 2;
     pub const STATE_LO: u32 = 3;
-    pub const STATE_READ: u32 = 4;
-    pub const STATE_NEXT: u32 = 5;
-    pub const STATE_VECTORS: u32 = 6;
+    pub const STATE_G: u32 = 4;
+    pub const STATE_VECTORS: u32 = 5;
     /// Behind the vectors and B batch values: counters, a low and a high word for each lane.
     pub const COUNTERS: u32 = super::TRAIN_SITES * TALLY;
     pub const COUNTER_WORDS: u32 = 2 * LANES;
