@@ -71,7 +71,7 @@ pub struct Needs {
 /// For each of [`MODEL_SIZES`].
 static NEEDS: LazyLock<[Needs; 2]> = LazyLock::new(|| {
     MODEL_SIZES.map(|model| {
-        let variant = Variant { strict: false, every_class: false, model, own: None };
+        let variant = Variant { model, ..Variant::least() };
         let all = KERNELS.iter().map(|kernel| Facts::of(kernel, &compose(kernel, variant)));
         all.fold(Needs::default(), |most, facts| Needs {
             invocations: most.invocations.max(facts.workgroup_size.iter().product()),

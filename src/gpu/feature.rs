@@ -52,7 +52,8 @@ impl Samples<'_> {
     /// Makes z of a block from its projections.
     pub fn feature(&self, block: Block) -> Result<()> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
-        let (source, stride) = if shapes.sketched { (&self.p, point.model) } else { (&self.x, shapes.stride) };
+        let (source, stride) =
+            if shapes.sketched { (&self.p, shapes.row_stride as u32) } else { (&self.x, shapes.stride) };
         let features: Vec<Feature> =
             point.features.iter().zip(&shapes.z_at).map(|(feature, &at)| self.feature_of(feature, at)).collect();
         let mut tail = Tail::default();

@@ -1,6 +1,7 @@
 //! The list of kernels, and the composer that joins their WGSL files.
 
 use super::loaders::loaders;
+use super::project::TILE_SAMPLES;
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::format::QuantOp;
 use crate::plan::{TrainOps, Trajectory};
@@ -52,6 +53,7 @@ macro_rules! kernels {
 kernels! {
     SKETCH = sketch;
     DRAW = draw;
+    TURN = turn;
     PROJECT = project;
     FEATURE = feature;
     TRAIN = train;
@@ -122,8 +124,37 @@ pub struct Variant {
     pub every_class: bool,
     /// One of [`MODEL_SIZES`]; of a pipeline of [`Own`] runs, their model.
     pub model: u32,
+    /// What a workgroup of the projection makes.
+    pub tile: Tile,
+    /// Two rows of G share a word, as bf16: a launch decides it for its sketch.
+    pub paired: bool,
     /// Runs of train that have a pipeline of their own.
     pub own: Option<Own>,
+}
+
+/// A workgroup of the projection makes so many rows of 128 samples, and holds so many columns of both at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    pub rows: u32,
+    pub columns: u32,
+}
+
+impl Tile {
+    /// For models of that many rows on a device with so many bytes of workgroup memory.
+    pub fn of(model: u32, workgroup: u64) -> Tile {
+        let rows = if model <= 32 { 32 } else { 128 };
+        let wide = Tile { rows, columns: 16 };
+        if wide.bytes() <= workgroup { wide } else { Tile { columns: 8, ..wide } }
+    }
+
+    /// Of workgroup memory.
+    pub fn bytes(&self) -> u64 {
+        u64::from(2 * 4 * self.columns * (self.rows + TILE_SAMPLES))
+    }
+
+    fn all() -> [Tile; 4] {
+        [(32, 8), (32, 16), (128, 8), (128, 16)].map(|(rows, columns)| Tile { rows, columns })
+    }
 }
 
 /// What is constant in a pipeline of train that is compiled for some runs alone.
@@ -135,17 +166,26 @@ pub struct Own {
 }
 
 impl Variant {
-    /// All choices.
+    /// Those that every kernel has between them, not each combination: kernels choose among some of it each.
     pub fn all() -> impl Iterator<Item = Variant> {
+        let of_size = |model| Variant { model, ..Variant::least() };
+        let of_tile = |tile| [false, true].map(|paired| Variant { tile, paired, ..Variant::least() });
+        let plain = MODEL_SIZES.into_iter().map(of_size).chain(Tile::all().into_iter().flat_map(of_tile));
         let choices = [(false, false), (false, true), (true, false), (true, true)];
-        let of = |(strict, every_class)| MODEL_SIZES.map(|model| Variant { strict, every_class, model, own: None });
-        choices.into_iter().flat_map(of)
+        plain.flat_map(move |variant| choices.map(|(strict, every_class)| Variant { strict, every_class, ..variant }))
+    }
+
+    /// That of grids and laws, for the smaller models, on every device.
+    pub fn least() -> Variant {
+        let (model, tile) = (MODEL_SIZES[0], Tile::of(MODEL_SIZES[0], 0));
+        Variant { strict: false, every_class: false, model, tile, paired: true, own: None }
     }
 
     /// That of the runs of a trajectory alone.
     pub fn of(t: &Trajectory, average: bool, strict: bool) -> Variant {
         let every_class = !t.ops.by_site().iter().all(|(_, op)| op.is_grid());
-        Variant { strict, every_class, model: t.model, own: Some(Own { ops: t.ops, batch: t.batch, average }) }
+        let own = Some(Own { ops: t.ops, batch: t.batch, average });
+        Variant { strict, every_class, model: t.model, own, ..Variant::least() }
     }
 }
 
@@ -153,7 +193,7 @@ impl Variant {
 /// kernel does not choose have the same text.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let body = body(kernel);
-    let Variant { strict, every_class, model, own } = variant;
+    let Variant { strict, every_class, model, tile, paired, own } = variant;
     let batch = own.map_or(MAX_BATCH, |own| own.batch);
     let ops = own.map_or_else(|| TrainOps::new(|_| QuantOp::none()), |own| own.ops);
     let constants = [
@@ -161,6 +201,9 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
         ("EVERY_CLASS".into(), format!("{every_class}")),
         ("MODEL".into(), format!("{model}u")),
         ("BATCH".into(), format!("{batch}u")),
+        ("TILE_ROWS".into(), format!("{}u", tile.rows)),
+        ("TILE_COLUMNS".into(), format!("{}u", tile.columns)),
+        ("PAIRED".into(), format!("{paired}")),
         ("OWN".into(), format!("{}", own.is_some())),
         ("AVERAGE".into(), format!("{}", own.is_some_and(|own| own.average))),
     ];

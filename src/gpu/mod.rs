@@ -30,6 +30,7 @@ mod slice;
 mod tally;
 mod task;
 mod train;
+mod turn;
 #[cfg(test)]
 mod twins;
 mod upload;
@@ -47,7 +48,7 @@ use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
 use crate::watch::Watch;
 use device::Context;
 use facts::needs;
-use kernels::{MODEL_SIZES, Variant, model_size};
+use kernels::{MODEL_SIZES, Tile, Variant, model_size};
 use launch::Launch;
 use proof::Proofs;
 use shapes::Limits;
@@ -81,11 +82,6 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     ];
     let (what, has, needed) = asked.into_iter().find(|(_, has, needed): &(_, u64, u64)| has < needed)?;
     Some(format!("it has {has} {what}, needed are {needed}"))
-}
-
-/// The pipelines that the runs of a point take.
-fn pipelines(point: &ProblemPoint, strict: bool) -> Variant {
-    Variant { strict, every_class: point.has_every_class(), model: model_size(point.model), own: None }
 }
 
 /// The pipelines of train that runs of a plan would have of their own.
@@ -168,14 +164,14 @@ impl Gpu {
         tuning: Tuning,
         watch: &Watch,
     ) -> Result<Vec<Vec<Snapshot>>> {
-        let mut needed: Vec<Variant> = plan.points.iter().map(|point| pipelines(point, false)).collect();
+        let mut needed: Vec<Variant> = plan.points.iter().map(|point| self.pipelines(point, false)).collect();
         let own = own_pipelines(plan);
         let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
         if tuning.own == Some(true) {
             needed.extend(own);
         }
         let strict = self.prove(&needed, Some(plan), watch)?;
-        self.run(plan, cohorts, tuning, watch, |point| pipelines(point, strict))
+        self.run(plan, cohorts, tuning, watch, |point| self.pipelines(point, strict))
     }
 
     /// Whether the runs of a plan are long enough for pipelines of their own: a device that is no GPU compiles far longer
@@ -185,6 +181,12 @@ impl Gpu {
         let work: u64 = trajectories.map(|t| t.samples * u64::from(t.model)).sum();
         let all = work.saturating_mul(plan.config.sweep.seeds.into());
         is_hardware(&self.info) && all >= own.len() as u64 * WORTH_A_PIPELINE
+    }
+
+    /// The pipelines that the runs of a point take.
+    fn pipelines(&self, point: &ProblemPoint, strict: bool) -> Variant {
+        let (model, tile) = (model_size(point.model), Tile::of(point.model, self.limits.workgroup));
+        Variant { strict, every_class: point.has_every_class(), model, tile, ..Variant::least() }
     }
 
     fn run(
@@ -209,6 +211,7 @@ impl Gpu {
                 let context = &self.context;
                 let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
                 let own = tuning.own == Some(true);
+                let variant = Variant { paired: shapes.paired, ..variant };
                 let (shapes, seeds, watch) = (&shapes, &seeds[..], &watch);
                 let launch = Launch { context, variant, own, plan, point, shapes, seeds, tuning, watch };
                 for (&cohort, done) in together.iter().zip(launch.run()?) {
@@ -230,6 +233,6 @@ impl Gpu {
 
     /// The variant of the kernels that hold the whole codec.
     fn every(&self) -> Variant {
-        Variant { strict: false, every_class: true, model: MODEL_SIZES[0], own: None }
+        Variant { every_class: true, ..Variant::least() }
     }
 }

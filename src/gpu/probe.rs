@@ -1,7 +1,7 @@
 //! The fingerprint: how an adapter's arithmetic was found to behave. The host of shaders/probe.wgsl.
 
 use super::device::Context;
-use super::kernels::{MODEL_SIZES, PROBE, Variant};
+use super::kernels::{PROBE, Variant};
 use super::params::{Head, Parameters, params};
 use super::pipeline::{Bound, Dispatch};
 use crate::error::Result;
@@ -96,7 +96,7 @@ pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
     let (found, carried) = (context.buffer("probe", found_words), context.buffer("carried", 2));
     context.dispatch(Dispatch {
         kernel: &PROBE,
-        variant: Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None },
+        variant: Variant::least(),
         params: &Parameters::of(p),
         buffers: &[Bound::new(&found, found_words), Bound::new(&carried, 2)],
         groups: [2, 1, 1],

@@ -2,7 +2,7 @@
 
 use super::in_words::Product;
 use super::kernels::PROJECT;
-use super::launch::Block;
+use super::launch::{Block, Launch};
 use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
@@ -12,14 +12,15 @@ use crate::twin::constants;
 
 params! {
     pub struct Params {
-        /// Of columns in the panel.
-        pub quads: u32,
-        /// Before the panel, in a row of G.
-        pub quads_before: u32,
-        /// Of a row of G.
-        pub row_quads: u32,
+        /// Of the panel, a multiple of [`super::slice::SLICE`].
+        pub columns: u32,
+        /// Column.
+        pub first: u32,
+        /// Columns of G.
+        pub stride: u32,
         pub samples: u32,
-        pub rows: u32,
+        /// Of a sample's sums, and of a column of G: of rows.
+        pub row_quads: u32,
         pub slots: u32,
         /// Whether the panel is the first.
         pub is_first: u32,
@@ -28,37 +29,38 @@ params! {
 }
 
 constants! {
-    /// Rows, and samples, of a thread.
-    pub const TILE: u32 = 4;
+    /// Of a workgroup.
+    pub const TILE_SAMPLES: u32 = 128;
 }
 
 impl Samples<'_> {
     /// Adds the products of a panel to those of the panels before.
     pub fn project(&self, block: Block, columns: Columns) -> Result<()> {
-        let (shapes, rows) = (self.launch.shapes, self.launch.point.model);
+        let Launch { shapes, point, variant, .. } = *self.launch;
         let products = &shapes.products;
         let mut tail = Tail::default();
         let params = Params {
             head: self.launch.head(),
-            quads: columns.width / 4,
-            quads_before: columns.first / 4,
-            row_quads: shapes.stride / 4,
+            columns: columns.width,
+            first: columns.first,
+            stride: shapes.stride,
             samples: shapes.samples,
-            rows,
+            row_quads: shapes.row_stride as u32 / 4,
             slots: shapes.slots,
             is_first: u32::from(columns.first == 0),
             products_at: tail.append(products),
         };
         let components = |of: fn(&Product) -> u32| u64::from(1 + products.iter().map(of).max().unwrap_or(0));
-        let slot_rows = u64::from(shapes.slots) * u64::from(rows);
         let buffers = [
             Bound::new(&self.x, components(|p| p.x) * shapes.cells() * u64::from(columns.width)),
-            Bound::new(&self.g, components(|p| p.g) * slot_rows * u64::from(shapes.stride)),
-            Bound::new(&self.p, products.len() as u64 * shapes.cells() * u64::from(rows)),
+            Bound::new(&self.g, shapes.g_words()),
+            Bound::new(&self.p, shapes.p_words()),
         ];
-        let [x, y, _] = self.launch.context.workgroup_size(&PROJECT, self.launch.variant);
-        let groups =
-            [rows.div_ceil(x * TILE), (block.samples as u32).div_ceil(y * TILE), shapes.slots * products.len() as u32];
+        let groups = [
+            point.model.div_ceil(variant.tile.rows),
+            (block.samples as u32).div_ceil(TILE_SAMPLES),
+            shapes.slots * products.len() as u32,
+        ];
         self.dispatch(&PROJECT, &tail.behind(params), &buffers, groups)
     }
 }

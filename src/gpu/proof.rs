@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::facts::needs;
-use super::kernels::{MODEL_SIZES, TRAIN, Variant};
+use super::kernels::{TRAIN, Variant};
 use super::known::{self, Known};
 use super::shapes::Tuning;
-use super::{Gpu, no_adapter, pipelines};
+use super::{Gpu, no_adapter};
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, ProblemPoint};
 use crate::reference;
@@ -66,14 +66,14 @@ impl Gpu {
     /// bits with the reference. Where the plain shaders fail and the strict ones hold, the latter are used from then
     /// on. The other pipelines are proved alike when a plan first needs them.
     pub fn self_test(&self, watch: &Watch) -> Result<()> {
-        let grids = Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None };
-        self.prove(&[grids], None, watch).map(|_| ())
+        self.prove(&[Variant::least()], None, watch).map(|_| ())
     }
 
     /// [`Gpu::self_test`] of all pipelines that the adapter's workgroup memory has room for.
     pub fn self_test_all(&self, watch: &Watch) -> Result<()> {
-        let fits = |variant: &Variant| needs(variant.model).workgroup_bytes <= self.limits.workgroup;
-        let plain: Vec<Variant> = Variant::all().filter(|variant| !variant.strict).filter(fits).collect();
+        let bytes = |variant: &Variant| needs(variant.model).workgroup_bytes.max(variant.tile.bytes());
+        let fits = |variant: &Variant| !variant.strict && variant.paired && bytes(variant) <= self.limits.workgroup;
+        let plain: Vec<Variant> = Variant::all().filter(fits).collect();
         self.prove(&plain, None, watch).map(|_| ())
     }
 
@@ -122,7 +122,7 @@ impl Gpu {
         for point in (0..prefix.points.len()).filter(|&point| !prefix.points[point].trajectories.is_empty()) {
             let cohort = Cohort { point, seed_index: 0 };
             let expected = reference::cohort(&prefix, cohort, None, watch)?;
-            let found = self.run(&prefix, &[cohort], tuning, watch, |point| pipelines(point, strict))?;
+            let found = self.run(&prefix, &[cohort], tuning, watch, |point| self.pipelines(point, strict))?;
             if let Some(place) = prefix.difference(cohort, &expected, &found[0]) {
                 return Ok(Some(place));
             }
@@ -137,8 +137,9 @@ mod tests {
 
     use super::*;
 
-    const GRIDS: Variant = Variant { strict: false, every_class: false, model: MODEL_SIZES[0], own: None };
-    const EVERY_CLASS: Variant = Variant { every_class: true, ..GRIDS };
+    fn every_class() -> Variant {
+        Variant { every_class: true, ..Variant::least() }
+    }
 
     fn strict(variant: Variant) -> Variant {
         Variant { strict: true, ..variant }
@@ -146,34 +147,36 @@ mod tests {
 
     #[test]
     fn where_one_pipeline_needs_the_strict_shaders_all_are_proved_strict() {
+        let (grids, every_class) = (Variant::least(), every_class());
         let tried = RefCell::new(Vec::<Variant>::new());
         let failure = |variants: &[Variant]| {
             tried.borrow_mut().extend(variants);
-            Ok(variants.contains(&EVERY_CLASS).then(|| "a bit".to_string()))
+            Ok(variants.contains(&every_class).then(|| "a bit".to_string()))
         };
         let proofs = Proofs::default();
-        assert!(!proofs.settle(&[GRIDS], failure).expect("the plain ones hold"));
-        assert!(proofs.settle(&[GRIDS, EVERY_CLASS], failure).expect("the strict ones hold"));
+        assert!(!proofs.settle(&[grids], failure).expect("the plain ones hold"));
+        assert!(proofs.settle(&[grids, every_class], failure).expect("the strict ones hold"));
         assert!(proofs.is_strict());
-        assert_eq!(tried.take(), [GRIDS, EVERY_CLASS, strict(GRIDS), strict(EVERY_CLASS)]);
-        assert!(proofs.settle(&[EVERY_CLASS, GRIDS], failure).expect("they held"));
+        assert_eq!(tried.take(), [grids, every_class, strict(grids), strict(every_class)]);
+        assert!(proofs.settle(&[every_class, grids], failure).expect("they held"));
         proofs.use_strict(false);
-        assert!(!proofs.settle(&[GRIDS], failure).expect("it held"));
+        assert!(!proofs.settle(&[grids], failure).expect("it held"));
         assert_eq!(tried.take(), [], "what is proved is not tried again");
     }
 
     #[test]
     fn what_fails_strict_too_is_refused_with_its_first_failure() {
+        let grids = Variant::least();
         let tried = RefCell::new(Vec::<Variant>::new());
         let failure = |variants: &[Variant]| {
             tried.borrow_mut().extend(variants);
             Ok(variants.first().map(|variant| if variant.strict { "strict" } else { "plain" }.to_string()))
         };
         let proofs = Proofs::default();
-        let error = proofs.settle(&[GRIDS], failure).expect_err("none holds").to_string();
+        let error = proofs.settle(&[grids], failure).expect_err("none holds").to_string();
         assert!(error.contains("plain") && !proofs.is_strict(), "{error}");
         proofs.use_strict(true);
-        proofs.settle(&[GRIDS], failure).expect_err("none holds");
-        assert_eq!(tried.take(), [GRIDS, strict(GRIDS), strict(GRIDS)]);
+        proofs.settle(&[grids], failure).expect_err("none holds");
+        assert_eq!(tried.take(), [grids, strict(grids), strict(grids)]);
     }
 }

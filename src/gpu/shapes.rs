@@ -79,6 +79,10 @@ pub struct Shapes {
     pub z_words: u64,
     /// Words of a slot's state of each trajectory.
     pub run_words: Vec<u64>,
+    /// Words of a sample's sums, and rows of a column of G.
+    pub row_stride: u64,
+    /// Whether two rows of G share a word: no component has more than 8 significant bits.
+    pub paired: bool,
     rows: u64,
     columns: u64,
 }
@@ -146,6 +150,8 @@ impl Shapes {
             z_at,
             z_words,
             run_words,
+            row_stride: if sketched { u64::from(point.model).next_multiple_of(8) } else { 0 },
+            paired: is_paired(point),
             rows: if sketched { point.model.into() } else { 0 },
             columns,
         }
@@ -156,8 +162,15 @@ impl Shapes {
         u64::from(self.slots) * u64::from(self.samples)
     }
 
-    pub fn g_words(&self) -> u64 {
+    /// Words of G as the sketch writes it, row by row.
+    pub fn sketched_words(&self) -> u64 {
         u64::from(components_of(&self.sketch_ops)) * u64::from(self.slots) * self.rows * u64::from(self.stride)
+    }
+
+    /// Words of G as the projection reads it, column by column.
+    pub fn g_words(&self) -> u64 {
+        let columns = u64::from(components_of(&self.sketch_ops)) * u64::from(self.slots) * u64::from(self.stride);
+        columns * self.row_stride / if self.paired { 2 } else { 1 }
     }
 
     /// First word of the largest magnitudes behind the sketch's counts.
@@ -201,7 +214,7 @@ impl Shapes {
     }
 
     pub fn p_words(&self) -> u64 {
-        self.products.len() as u64 * self.cells() * self.rows
+        self.products.len() as u64 * self.cells() * self.row_stride
     }
 
     pub fn feature_count_words(&self) -> u64 {
@@ -223,6 +236,7 @@ impl Shapes {
     /// Bytes of the largest buffer, and of all.
     fn bytes(&self) -> (u64, u64) {
         let words = [
+            self.sketched_words(),
             self.g_words(),
             self.sketch_count_words(),
             self.x_words(),
@@ -253,6 +267,11 @@ impl Shapes {
         let groups = [samples, self.rows, products, self.z_at.len() as u64, self.run_words.len() as u64];
         largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= limits.groups)
     }
+}
+
+/// Whether bf16 holds every component of G.
+fn is_paired(point: &ProblemPoint) -> bool {
+    point.pairs.iter().flat_map(|pair| &pair.splitting.g).all(|&bits| bits <= 8)
 }
 
 /// The shapes for so many cohorts, if it fits: long blocks first.

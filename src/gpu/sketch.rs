@@ -24,9 +24,10 @@ params! {
 }
 
 impl Samples<'_> {
-    /// Quantizes each draw of the sketch by all of its operations.
+    /// Quantizes each draw of the sketch by all of its operations, and turns it.
     pub fn sketch(&self) -> Result<()> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
+        let by_row = self.launch.context.buffer("G by rows", shapes.sketched_words());
         let uploaded = match &point.problem.sketch {
             Sketch::File(input) => {
                 let rows = &input.values[..shapes.uploaded_g as usize];
@@ -38,16 +39,17 @@ impl Samples<'_> {
             for (at, ops) in chunks(&shapes.sketch_ops) {
                 for (first, ops) in runs(ops, index) {
                     if ops.iter().any(Operand::is_whole) {
-                        self.sketch_panels(draw, Task::Measure, &uploaded)?;
+                        self.sketch_panels(draw, Task::Measure, &uploaded, &by_row)?;
                     }
-                    self.sketch_panels(draw, Task::Quantize { first: at + first, ops }, &uploaded)?;
+                    let task = Task::Quantize { first: at + first, ops };
+                    self.sketch_panels(draw, task, &uploaded, &by_row)?;
                 }
             }
         }
-        Ok(())
+        self.turn(&by_row)
     }
 
-    fn sketch_panels(&self, draw: &SketchDraw, task: Task, uploaded: &Buffer) -> Result<()> {
+    fn sketch_panels(&self, draw: &SketchDraw, task: Task, uploaded: &Buffer, by_row: &Buffer) -> Result<()> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
         let limit = u64::from(shapes.stride).min(self.launch.tuning.panel);
         for columns in columns(shapes.stride, self.columns(limit, task.ops()) as u32) {
@@ -69,7 +71,7 @@ impl Samples<'_> {
             let given = u64::from(draw.rows) * u64::from(panel.dim);
             let buffers = [
                 Bound::new(uploaded, if uploads { given } else { 0 }),
-                Bound::new(&self.g, panel.component_words(task)),
+                Bound::new(by_row, panel.component_words(task)),
                 Bound::new(&self.sketch_counts, panel.count_words()),
             ];
             self.dispatch(&SKETCH, &tail.behind(params), &buffers, [draw.rows, shapes.slots, 1])?;

@@ -13,7 +13,7 @@ use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compo
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
 use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
-use super::{draw, own_pipelines, probe, project, slice, tally, train};
+use super::{draw, own_pipelines, probe, project, slice, tally, train, turn};
 use crate::codec;
 use crate::codec::bits;
 use crate::config::{Config, MAX_BATCH, MAX_MODEL};
@@ -37,7 +37,7 @@ macro_rules! named {
 
 /// Constants that shaders have by the same name, or by the one here.
 fn constants() -> Vec<(String, Literal)> {
-    let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS];
+    let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS];
     let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
     all.extend(named![
         codec::SATURATED,
@@ -81,20 +81,9 @@ fn constants() -> Vec<(String, Literal)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &[&str] = &[
-    "STRICT",
-    "EVERY_CLASS",
-    "OWN",
-    "AVERAGE",
-    "GROUPS",
-    "SIDE",
-    "SLICE_QUADS",
-    "THREADS",
-    "KEPT",
-    "SUMS",
-    "SINGLE",
-    "PARTIAL_STRIDE",
-];
+const SHADERS_OWN: &str = "STRICT EVERY_CLASS OWN AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
+    PAIRED SAMPLE_QUADS ROW_QUADS COLUMN_QUADS ALONG_ROWS ALONG_SAMPLES WIDE WIDE_BLOCKS X_LOADS X_OWN \
+    ROWS_LOADED COLUMN_LOADS G_LOADS G_OWN SWIZZLE TURNED_STRIDE ROWS_OF_WORD";
 
 /// Pipelines of train that some runs have alone: of one sample and of batches, for each class of formats.
 fn own_variants() -> Vec<Variant> {
@@ -208,7 +197,9 @@ fn constants_have_the_values_of_their_twins() {
     let (mut found, mut alone, mut own) = (HashSet::new(), BTreeSet::new(), BTreeSet::new());
     for (kernel, variant, _, module) in modules() {
         let batch = variant.own.map_or(MAX_BATCH, |own| own.batch);
-        let of_variant = [("MODEL", variant.model), ("BATCH", batch)];
+        let tile = variant.tile;
+        let of_variant =
+            [("MODEL", variant.model), ("BATCH", batch), ("TILE_ROWS", tile.rows), ("TILE_COLUMNS", tile.columns)];
         let of_variant = of_variant.map(|(name, value)| (name.to_string(), Literal::U32(value)));
         for (_, constant) in module.constants.iter() {
             let Some(name) = &constant.name else { continue };
@@ -218,7 +209,7 @@ fn constants_have_the_values_of_their_twins() {
             }
             let twin = constants.iter().chain(&of_variant).find(|(twin, _)| twin == name);
             let Some((_, value)) = twin else {
-                match SHADERS_OWN.contains(&name.as_str()) {
+                match SHADERS_OWN.split_whitespace().any(|own| own == name) {
                     true => own.insert(name.clone()),
                     false => alone.insert(format!("{name} of {}", kernel.name)),
                 };
@@ -231,7 +222,7 @@ fn constants_have_the_values_of_their_twins() {
         }
     }
     assert!(alone.is_empty(), "constants of shaders without a twin here: {alone:?}");
-    assert_eq!(own, SHADERS_OWN.iter().map(|name| name.to_string()).collect(), "constants without a twin");
+    assert_eq!(own, SHADERS_OWN.split_whitespace().map(str::to_string).collect(), "constants without a twin");
     for (name, _) in constants {
         assert!(found.contains(&name), "no shader has a constant {name}");
     }
