@@ -1,5 +1,5 @@
 // A panel of columns through the operations of a dispatch, slice by slice: covariates of a sample, or a row of the
-// sketch. One workgroup of 32 lanes per vector; lane c owns the elements 32 j + c of a slice. The kernel declares
+// sketch. A pipeline may have one operation alone (ALONE) as a constant, which a driver folds. One workgroup of 32 lanes per vector; lane c owns the elements 32 j + c of a slice. The kernel declares
 // `components`, where results go, and `counts`: tallies [op][slot][vector], then largest magnitudes [slot][vector].
 // needs: op, site, block
 
@@ -59,8 +59,8 @@ fn start_slices(lane: u32) {
 fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) {
     let column = params.panel.first + at;
     var component_index = params.panel.first_component;
-    for (var q = 0u; q < params.panel.ops; q++) {
-        let split = load_split_op(params.panel.ops_at + q * SPLIT_OP_WORDS);
+    for (var q = 0u; q < select(params.panel.ops, 1u, ALONE); q++) {
+        let split = split_op(q);
         let op = split.op;
         let is_blocked = is_within_slice(op);
         if is_blocked {
@@ -93,6 +93,13 @@ fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) 
             atomicAdd(&tallies[TALLY * q + 2u], total.z);
         }
     }
+}
+
+fn split_op(q: u32) -> SplitOp {
+    if ALONE {
+        return OP_ALONE;
+    }
+    return load_split_op(params.panel.ops_at + q * SPLIT_OP_WORDS);
 }
 
 // The components of a value, from number `first` on.

@@ -69,6 +69,7 @@ impl Samples<'_> {
             Bound::new(&self.labels, if components > 0 { cells } else { 0 }),
             Bound::new(&self.data_counts, panel.count_words()),
         ];
-        self.dispatch(&DRAW, &tail.behind(params), &buffers, [block.samples as u32, shapes.slots, 1])
+        let variant = self.launch.draw_variant(task.ops());
+        self.dispatch(&DRAW, variant, &tail.behind(params), &buffers, [block.samples as u32, shapes.slots, 1])
     }
 }

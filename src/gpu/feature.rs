@@ -78,6 +78,6 @@ impl Samples<'_> {
             Bound::new(&self.feature_counts, u64::from(FEATURE_TALLY) * features.len() as u64 * cells),
         ];
         let groups = [block.samples as u32, shapes.slots, features.len() as u32];
-        self.dispatch(&FEATURE, &tail.behind(params), &buffers, groups)
+        self.dispatch(&FEATURE, self.launch.variant, &tail.behind(params), &buffers, groups)
     }
 }

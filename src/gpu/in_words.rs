@@ -16,6 +16,7 @@ pub const IN_WORDS: &[Shared] = &[
 
 twin! {
     /// An operation, and the components that its results are cut into.
+    #[derive(Eq, Hash)]
     pub struct SplitOp {
         pub op: QuantOp,
         pub components: u32,

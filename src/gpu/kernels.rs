@@ -1,5 +1,6 @@
 //! The list of kernels, and the composer that joins their WGSL files.
 
+use super::in_words::SplitOp;
 use super::loaders::loaders;
 use super::project::TILE_SAMPLES;
 use crate::config::{MAX_BATCH, MAX_MODEL};
@@ -130,6 +131,8 @@ pub struct Variant {
     pub paired: bool,
     /// Runs of train that have a pipeline of their own.
     pub own: Option<Own>,
+    /// The one operation of a pipeline of draw.
+    pub alone: Option<SplitOp>,
 }
 
 /// A workgroup of the projection makes so many rows of 128 samples, and holds so many columns of both at a time.
@@ -178,11 +181,21 @@ impl Variant {
     /// That of grids and laws, for the smaller models, on every device.
     pub fn least() -> Variant {
         let (model, tile) = (MODEL_SIZES[0], Tile::of(MODEL_SIZES[0], 0));
-        Variant { strict: false, every_class: false, model, tile, paired: true, own: None }
+        Variant { strict: false, every_class: false, model, tile, paired: true, own: None, alone: None }
+    }
+
+    /// Whether it serves some runs or some operation alone.
+    pub fn is_own(&self) -> bool {
+        self.own.is_some() || self.alone.is_some()
+    }
+
+    /// That of an operation on covariates alone.
+    pub fn of_op(op: SplitOp, strict: bool) -> Variant {
+        Variant { strict, every_class: !op.op.is_grid(), alone: Some(op), ..Variant::least() }
     }
 
     /// That of the runs of a trajectory alone.
-    pub fn of(t: &Trajectory, average: bool, strict: bool) -> Variant {
+    pub fn of_runs(t: &Trajectory, average: bool, strict: bool) -> Variant {
         let every_class = !t.ops.by_site().iter().all(|(_, op)| op.is_grid());
         let own = Some(Own { ops: t.ops, batch: t.batch, average });
         Variant { strict, every_class, model: t.model, own, ..Variant::least() }
@@ -193,7 +206,9 @@ impl Variant {
 /// kernel does not choose have the same text.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let body = body(kernel);
-    let Variant { strict, every_class, model, tile, paired, own } = variant;
+    let Variant { strict, every_class, model, tile, paired, own, alone } = variant;
+    let none = SplitOp { op: QuantOp::none(), components: 1, bits: 24 };
+    let SplitOp { op, components, bits } = alone.unwrap_or(none);
     let batch = own.map_or(MAX_BATCH, |own| own.batch);
     let ops = own.map_or_else(|| TrainOps::new(|_| QuantOp::none()), |own| own.ops);
     let constants = [
@@ -204,6 +219,8 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
         ("TILE_ROWS".into(), format!("{}u", tile.rows)),
         ("TILE_COLUMNS".into(), format!("{}u", tile.columns)),
         ("PAIRED".into(), format!("{paired}")),
+        ("ALONE".into(), format!("{}", alone.is_some())),
+        ("OP_ALONE".into(), format!("SplitOp({}, {components}u, {bits}u)", op.literal())),
         ("OWN".into(), format!("{}", own.is_some())),
         ("AVERAGE".into(), format!("{}", own.is_some_and(|own| own.average))),
     ];

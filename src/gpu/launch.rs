@@ -2,17 +2,22 @@
 
 use super::device::Context;
 use super::kernels::Variant;
+use super::operands::Operand;
 use super::params::Head;
 use super::shapes::{Shapes, Tuning};
+use super::slice::SLICE_OPS;
 use crate::plan::{Plan, ProblemPoint, Trajectory};
 use crate::watch::Watch;
+
+/// Operations on covariates that each have a pipeline of draw alone, at most: more would draw the covariates too often.
+const ALONE: usize = 3;
 
 /// Cohorts of one problem point that run together, and how.
 #[derive(Clone, Copy)]
 pub struct Launch<'a> {
     pub context: &'a Context,
     pub variant: Variant,
-    /// Whether runs of train are grouped by pipelines of their own.
+    /// Whether runs, and operations on covariates, have pipelines of their own.
     pub own: bool,
     pub plan: &'a Plan,
     pub point: &'a ProblemPoint,
@@ -31,6 +36,11 @@ pub struct Block {
     pub samples: u64,
 }
 
+/// Whether a point's operations on covariates may have pipelines of their own.
+pub fn may_stand_alone(data_ops: &[Operand]) -> bool {
+    data_ops.len() <= ALONE
+}
+
 impl Launch<'_> {
     /// What the parameters of its dispatches start with.
     pub fn head(&self) -> Head {
@@ -39,7 +49,20 @@ impl Launch<'_> {
 
     /// The pipeline that trains a trajectory.
     pub fn train_variant(&self, t: &Trajectory) -> Variant {
-        if self.own { Variant::of(t, self.plan.average, self.variant.strict) } else { self.variant }
+        if self.own { Variant::of_runs(t, self.plan.average, self.variant.strict) } else { self.variant }
+    }
+
+    /// Operations of a dispatch of draw, at most.
+    pub fn draw_ops(&self) -> usize {
+        if self.own && may_stand_alone(&self.shapes.data_ops) { 1 } else { SLICE_OPS as usize }
+    }
+
+    /// The pipeline of draw for these operations.
+    pub fn draw_variant(&self, ops: &[Operand]) -> Variant {
+        match ops {
+            [alone] if self.draw_ops() == 1 => Variant::of_op(alone.split, self.variant.strict),
+            _ => self.variant,
+        }
     }
 
     pub fn blocks(&self) -> impl Iterator<Item = Block> {

@@ -44,12 +44,13 @@ pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
+use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot, Trajectory};
 use crate::watch::Watch;
 use device::Context;
 use facts::needs;
-use kernels::{MODEL_SIZES, Tile, Variant, model_size};
-use launch::Launch;
+use kernels::{DRAW, Kernel, MODEL_SIZES, TRAIN, Tile, Variant, model_size};
+use launch::{Launch, may_stand_alone};
+use operands::{Operands, operands};
 use proof::Proofs;
 use shapes::Limits;
 
@@ -84,11 +85,20 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     Some(format!("it has {has} {what}, needed are {needed}"))
 }
 
-/// The pipelines of train that runs of a plan would have of their own.
-fn own_pipelines(plan: &Plan) -> Vec<Variant> {
-    let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
+/// The pipelines of its own that a trajectory would have: of train, and of draw.
+fn own_of(plan: &Plan, point: &ProblemPoint, t: &Trajectory, strict: bool) -> impl Iterator<Item = (Kernel, Variant)> {
+    let Operands { data, pairs, .. } = operands(point);
+    let pair = point.features[t.feature].pair;
+    let alone = may_stand_alone(&data).then(|| data[pairs[pair].data as usize].split);
+    let of_draw = alone.map(|op| (DRAW, Variant::of_op(op, strict)));
+    of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, plan.average, strict))])
+}
+
+/// All of them.
+fn own_pipelines(plan: &Plan) -> Vec<(Kernel, Variant)> {
+    let all = plan.points.iter().flat_map(|point| point.trajectories.iter().map(move |t| (point, t)));
     let mut seen = HashSet::new();
-    trajectories.map(|t| Variant::of(t, plan.average, false)).filter(|variant| seen.insert(*variant)).collect()
+    all.flat_map(|(point, t)| own_of(plan, point, t, false)).filter(|(_, variant)| seen.insert(*variant)).collect()
 }
 
 impl Gpu {
@@ -168,7 +178,7 @@ impl Gpu {
         let own = own_pipelines(plan);
         let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
         if tuning.own == Some(true) {
-            needed.extend(own);
+            needed.extend(own.into_iter().map(|(_, variant)| variant));
         }
         let strict = self.prove(&needed, Some(plan), watch)?;
         self.run(plan, cohorts, tuning, watch, |point| self.pipelines(point, strict))
@@ -176,7 +186,7 @@ impl Gpu {
 
     /// Whether the runs of a plan are long enough for pipelines of their own: a device that is no GPU compiles far longer
     /// than it gains.
-    fn is_worth(&self, plan: &Plan, own: &[Variant]) -> bool {
+    fn is_worth(&self, plan: &Plan, own: &[(Kernel, Variant)]) -> bool {
         let trajectories = plan.points.iter().flat_map(|point| &point.trajectories);
         let work: u64 = trajectories.map(|t| t.samples * u64::from(t.model)).sum();
         let all = work.saturating_mul(plan.config.sweep.seeds.into());

@@ -95,9 +95,9 @@ pub fn slice_loops(ops: &[Operand], target_components: u32) -> u64 {
     loops.iter().sum::<u64>() + of_ops.max().unwrap_or(1)
 }
 
-/// Chunks of at most [`SLICE_OPS`] operations: (index of the first, the chunk).
-pub fn chunks(ops: &[Operand]) -> impl Iterator<Item = (u32, &[Operand])> {
-    (0..).step_by(SLICE_OPS as usize).zip(ops.chunks(SLICE_OPS as usize))
+/// Chunks of at most so many operations: (index of the first, the chunk).
+pub fn chunks(ops: &[Operand], most: usize) -> impl Iterator<Item = (u32, &[Operand])> {
+    (0..).step_by(most).zip(ops.chunks(most))
 }
 
 pub fn first_component(ops: &[Operand]) -> u32 {

@@ -61,6 +61,6 @@ impl Samples<'_> {
             (block.samples as u32).div_ceil(TILE_SAMPLES),
             shapes.slots * products.len() as u32,
         ];
-        self.dispatch(&PROJECT, &tail.behind(params), &buffers, groups)
+        self.dispatch(&PROJECT, variant, &tail.behind(params), &buffers, groups)
     }
 }

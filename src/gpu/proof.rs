@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::facts::needs;
-use super::kernels::{TRAIN, Variant};
+use super::kernels::{DRAW, TRAIN, Variant};
 use super::known::{self, Known};
 use super::shapes::Tuning;
-use super::{Gpu, no_adapter};
+use super::{Gpu, no_adapter, own_of};
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, ProblemPoint};
 use crate::reference;
@@ -84,8 +84,7 @@ impl Gpu {
         // What is proved counts for none of the work that was planned.
         let watch = watch.share(0.0);
         self.proofs.settle(pipelines, |variants| {
-            let (own, common): (Vec<Variant>, Vec<Variant>) =
-                variants.iter().partition(|variant| variant.own.is_some());
+            let (own, common): (Vec<Variant>, Vec<Variant>) = variants.iter().partition(|variant| variant.is_own());
             let mut place = common.iter().find_map(|variant| self.known_difference(*variant, &watch).transpose());
             if let (None, Some(plan), false) = (&place, plan, own.is_empty()) {
                 place = self.prefix_difference(plan, own, &watch).transpose();
@@ -112,12 +111,17 @@ impl Gpu {
     /// Compares the first updates of a run of each pipeline with the reference.
     fn prefix_difference(&self, plan: &Plan, own: Vec<Variant>, watch: &Watch) -> Result<Option<String>> {
         let Some(strict) = own.first().map(|variant| variant.strict) else { return Ok(None) };
-        self.context.compile(&TRAIN, &own);
+        for kernel in [DRAW, TRAIN] {
+            let of_kernel = |variant: &&Variant| variant.alone.is_some() == (kernel.name == DRAW.name);
+            self.context.compile(&kernel, &own.iter().filter(of_kernel).copied().collect::<Vec<_>>());
+        }
         let mut left: HashSet<Variant> = own.into_iter().collect();
         let size = |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model);
         let largest = plan.points.iter().map(size).max().unwrap_or(1);
         let samples = (PREFIX_WORK / largest).clamp(PREFIX.start, PREFIX.end);
-        let prefix = plan.prefix(samples, |t| left.remove(&Variant::of(t, plan.average, strict)));
+        let prefix = plan.prefix(samples, |point, t| {
+            own_of(plan, point, t, strict).fold(false, |new, (_, variant)| left.remove(&variant) || new)
+        });
         let tuning = Tuning { own: Some(true), ..Tuning::default() };
         for point in (0..prefix.points.len()).filter(|&point| !prefix.points[point].trajectories.is_empty()) {
             let cohort = Cohort { point, seed_index: 0 };

@@ -5,7 +5,7 @@ use std::sync::mpsc::Receiver;
 
 use wgpu::{Buffer, SubmissionIndex};
 
-use super::kernels::Kernel;
+use super::kernels::{Kernel, Variant};
 use super::launch::{Block, Launch};
 use super::operands::{Operand, chunks, slice_loops};
 use super::params::Parameters;
@@ -76,9 +76,16 @@ impl<'a> Samples<'a> {
         limit.min((self.launch.tuning.loops / slice_loops(ops, 0)).max(1) * u64::from(SLICE))
     }
 
-    /// Runs a kernel in the launch's variant.
-    pub fn dispatch(&self, kernel: &Kernel, params: &Parameters, buffers: &[Bound], groups: [u32; 3]) -> Result<()> {
-        let Launch { context, variant, watch, .. } = *self.launch;
+    /// Runs a kernel.
+    pub fn dispatch(
+        &self,
+        kernel: &Kernel,
+        variant: Variant,
+        params: &Parameters,
+        buffers: &[Bound],
+        groups: [u32; 3],
+    ) -> Result<()> {
+        let Launch { context, watch, .. } = *self.launch;
         watch.ask()?;
         context.dispatch(Dispatch { kernel, variant, params, buffers, groups })
     }
@@ -95,7 +102,7 @@ impl<'a> Samples<'a> {
                     self.draw(block, columns, Task::Measure)?;
                     continue;
                 }
-                for (first, ops) in chunks(&shapes.data_ops) {
+                for (first, ops) in chunks(&shapes.data_ops, self.launch.draw_ops()) {
                     self.draw(block, columns, Task::Quantize { first, ops })?;
                 }
                 if shapes.sketched {

@@ -8,7 +8,7 @@ use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
 use super::shapes::columns;
-use super::slice::Panel;
+use super::slice::{Panel, SLICE_OPS};
 use super::task::Task;
 use crate::error::Result;
 use crate::plan::SketchDraw;
@@ -36,7 +36,7 @@ impl Samples<'_> {
             _ => self.launch.context.buffer("uploaded sketch", 0),
         };
         for (index, draw) in point.sketches.iter().enumerate() {
-            for (at, ops) in chunks(&shapes.sketch_ops) {
+            for (at, ops) in chunks(&shapes.sketch_ops, SLICE_OPS as usize) {
                 for (first, ops) in runs(ops, index) {
                     if ops.iter().any(Operand::is_whole) {
                         self.sketch_panels(draw, Task::Measure, &uploaded, &by_row)?;
@@ -74,7 +74,7 @@ impl Samples<'_> {
                 Bound::new(by_row, panel.component_words(task)),
                 Bound::new(&self.sketch_counts, panel.count_words()),
             ];
-            self.dispatch(&SKETCH, &tail.behind(params), &buffers, [draw.rows, shapes.slots, 1])?;
+            self.dispatch(&SKETCH, self.launch.variant, &tail.behind(params), &buffers, [draw.rows, shapes.slots, 1])?;
         }
         Ok(())
     }

@@ -38,6 +38,6 @@ impl Samples<'_> {
             rows.div_ceil(TURNED_ROWS),
             components_of(&shapes.sketch_ops) * shapes.slots,
         ];
-        self.dispatch(&TURN, &Parameters::of(params), &buffers, groups)
+        self.dispatch(&TURN, self.launch.variant, &Parameters::of(params), &buffers, groups)
     }
 }

@@ -81,17 +81,17 @@ fn constants() -> Vec<(String, Literal)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &str = "STRICT EVERY_CLASS OWN AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
+const SHADERS_OWN: &str = "STRICT EVERY_CLASS OWN ALONE AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
     PAIRED SAMPLE_QUADS ROW_QUADS COLUMN_QUADS ALONG_ROWS ALONG_SAMPLES WIDE WIDE_BLOCKS X_LOADS X_OWN \
     ROWS_LOADED COLUMN_LOADS G_LOADS G_OWN SWIZZLE TURNED_STRIDE ROWS_OF_WORD";
 
-/// Pipelines of train that some runs have alone: of one sample and of batches, for each class of formats.
-fn own_variants() -> Vec<Variant> {
+/// Pipelines that some runs have alone: of one sample and of batches, for each class of formats.
+fn own_variants() -> Vec<(Kernel, Variant)> {
     let text = r#"
         problem = { dim = 140, spectrum = { kind = "power", exponent = 1.0 } }
         train = { model = [5, 64, 130], samples = [66], batch = [1, 3], output = ["last", "average"] }
         recipe = [
-            { name = "none" },
+            { name = "none", data = "e4m3" },
             { name = "blocks", feature_grad = "mxfp8", weight = { format = "mxfp4", rounding = "stochastic" } },
             { name = "classes", parameter = "log8", label = "nvfp4", gradient = { format = "int8", step = 0.3 } },
             { name = "noise", activation = { noise = "additive", eps = 0.1 } },
@@ -105,7 +105,7 @@ fn own_variants() -> Vec<Variant> {
 fn modules() -> Vec<(Kernel, Variant, String, Module)> {
     let mut seen = HashSet::new();
     let all = KERNELS.iter().flat_map(|kernel| Variant::all().map(move |variant| (*kernel, variant)));
-    let all = all.chain(own_variants().into_iter().map(|variant| (TRAIN, variant)));
+    let all = all.chain(own_variants());
     let texts = all.map(|(kernel, variant)| (kernel, variant, compose(&kernel, variant)));
     let new = texts.filter(|(.., text)| seen.insert(text.clone()));
     new.map(|(kernel, variant, text)| {

@@ -8,14 +8,15 @@ use super::{Plan, ProblemPoint, Trajectory};
 impl Plan {
     /// The first updates of those trajectories that `wanted` wants: within the first `samples` samples, and at least one.
     #[doc(hidden)]
-    pub fn prefix(&self, samples: u64, mut wanted: impl FnMut(&Trajectory) -> bool) -> Plan {
+    pub fn prefix(&self, samples: u64, mut wanted: impl FnMut(&ProblemPoint, &Trajectory) -> bool) -> Plan {
         let mut plan = self.clone();
-        for ProblemPoint { trajectories, samples: longest, .. } in &mut plan.points {
+        for (point, own) in self.points.iter().zip(&mut plan.points) {
+            let ProblemPoint { trajectories, samples: longest, .. } = own;
             trajectories.retain_mut(|trajectory| {
                 let batch = u64::from(trajectory.batch);
                 trajectory.samples = trajectory.samples.min((samples / batch).max(1) * batch);
                 trajectory.rows = vec![trajectory.samples];
-                wanted(trajectory)
+                wanted(point, trajectory)
             });
             *longest = trajectories.iter().map(|trajectory| trajectory.samples).max().unwrap_or(0);
         }

@@ -197,7 +197,7 @@ fn the_largest_models_have_blocks_of_every_size() {
 #[test]
 fn pipelines_of_some_runs_alone_give_the_bits_of_the_reference() {
     // Few sites each: some drivers take seconds for every copy of the codec.
-    let recipes = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"weights\"\nparameter = \"e4m3\"\n\
+    let recipes = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"weights\"\ndata = \"e4m3\"\nparameter = \"e4m3\"\n\
         weight = { format = \"mxfp4\", rounding = \"stochastic\" }\n[[recipe]]\nname = \"scalars\"\n\
         feature_grad = { noise = \"relative\", eps = 0.01 }\nactivation = \"log8\"\n\
         gradient = { format = \"f16\", overflow = \"ieee\" }\n";

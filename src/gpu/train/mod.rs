@@ -13,7 +13,7 @@ use super::in_words::Run;
 use super::kernels::{TRAIN, Variant};
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};
-use super::pipeline::{Bound, Dispatch};
+use super::pipeline::Bound;
 use super::samples::Samples;
 use super::shapes::offsets;
 use super::tally::FEATURE_TALLY;
@@ -228,7 +228,6 @@ impl Group {
             Bound::new(&self.status, most(&|run| u64::from(1 + run.index)) * slots),
         ];
         let groups = [runs.len() as u32, shapes.slots, 1];
-        launch.watch.ask()?;
-        launch.context.dispatch(Dispatch { kernel: &TRAIN, variant: self.variant, params, buffers: &buffers, groups })
+        samples.dispatch(&TRAIN, self.variant, params, &buffers, groups)
     }
 }
