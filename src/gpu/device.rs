@@ -1,22 +1,24 @@
 //! A device, its pipelines, and the two things done with them: dispatch and read back.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::prelude::*;
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device,
-    MapMode, PollType, Queue, SubmissionIndex,
+    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, Device, MapMode, PollType, Queue,
+    SubmissionIndex,
 };
 
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
+use super::recorder::Recorder;
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
 
-/// Dispatches that the device may have in front of it: enough to never let it wait.
-const IN_FLIGHT: usize = 8;
+/// Bytes of the smallest buffer to read back through, and of the largest that is kept: allocating one takes longer than
+/// reading it.
+const SMALLEST_STAGING: u64 = 1 << 16;
+const LARGEST_STAGING: u64 = 1 << 27;
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -33,8 +35,9 @@ pub struct Context {
     most_groups: u32,
     pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
-    /// The last dispatches.
-    submitted: Mutex<VecDeque<SubmissionIndex>>,
+    recorder: Mutex<Recorder>,
+    /// Buffers to read back through that nobody uses.
+    staging: Mutex<Vec<Buffer>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,8 +57,8 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let (pipelines, submitted) = (Mutex::default(), Mutex::default());
-        Context { device, queue, tables, most_groups, pipelines, trouble, submitted }
+        let (pipelines, recorder, staging) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging }
     }
 
     /// The first error since the device was opened, if any.
@@ -85,9 +88,21 @@ impl Context {
         filled(&self.device, label, words)
     }
 
-    /// The last dispatch so far, for [`Context::wait_for`].
-    pub fn submitted(&self) -> Option<SubmissionIndex> {
-        locked(&self.submitted).back().cloned()
+    /// Everything so far, submitted, for [`Context::wait_for`].
+    pub fn submitted(&self) -> Result<Option<SubmissionIndex>> {
+        self.submit()?;
+        Ok(locked(&self.recorder).last())
+    }
+
+    /// Submits what is recorded. Waits where the device has enough to do: what a stop waits for, and what parameters take,
+    /// stays small.
+    fn submit(&self) -> Result<()> {
+        let earliest = locked(&self.recorder).submit(&self.device, &self.queue);
+        if let Some(earliest) = earliest {
+            self.wait_for(earliest)?;
+            locked(&self.recorder).waited();
+        }
+        Ok(())
     }
 
     /// Waits until the device is done with that dispatch.
@@ -97,9 +112,11 @@ impl Context {
         polled.map(|_| ()).map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))
     }
 
-    /// Puts words into a buffer, after everything submitted before.
-    pub fn write(&self, buffer: &Buffer, words: &[u32]) {
+    /// Puts words into a buffer, after everything before.
+    pub fn write(&self, buffer: &Buffer, words: &[u32]) -> Result<()> {
+        self.submit()?;
         self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+        Ok(())
     }
 
     fn pipeline(&self, kernel: &Kernel, variant: Variant) -> Arc<Pipeline> {
@@ -120,8 +137,7 @@ impl Context {
         self.pipeline(kernel, variant).facts.workgroup_size
     }
 
-    /// Runs a kernel once, when all but the last few dispatches are done: what a stop waits for, and what parameters take,
-    /// stays small.
+    /// Runs a kernel once, after everything before.
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
@@ -134,19 +150,13 @@ impl Context {
         let label = Some(dispatch.kernel.name);
         let layout = &pipeline.layout;
         let group = self.device.create_bind_group(&BindGroupDescriptor { label, layout, entries: &entries });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label, timestamp_writes: None });
+        let is_time = locked(&self.recorder).record(&self.device, |pass| {
+            let [x, y, z] = dispatch.groups;
             pass.set_pipeline(&pipeline.pipeline);
             pass.set_bind_group(0, &group, &[]);
-            let [x, y, z] = dispatch.groups;
             pass.dispatch_workgroups(x, y, z);
-        }
-        let mut submitted = locked(&self.submitted);
-        submitted.push_back(self.queue.submit([encoder.finish()]));
-        let earliest = if submitted.len() > IN_FLIGHT { submitted.pop_front() } else { None };
-        drop(submitted);
-        earliest.map_or(Ok(()), |earliest| self.wait_for(earliest))
+        });
+        if is_time { self.submit() } else { Ok(()) }
     }
 
     /// Waits for everything submitted and reads ranges (buffer, first word, words), one after the other.
@@ -155,27 +165,46 @@ impl Context {
         if size == 0 {
             return Ok(Vec::new());
         }
-        let staging = self.device.create_buffer(&BufferDescriptor {
+        let staging = self.staging(size);
+        let submission = {
+            let mut recorder = locked(&self.recorder);
+            let mut encoder = recorder.encoder(&self.device);
+            let mut at = 0;
+            for &(buffer, first, words) in ranges {
+                encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
+                at += words * 4;
+            }
+            self.queue.submit([encoder.finish()])
+        };
+        staging.map_async(MapMode::Read, ..size, |_| {});
+        self.wait_for(submission)?;
+        locked(&self.recorder).idle();
+        let view = staging
+            .get_mapped_range(..size)
+            .map_err(|error| Error::DeviceLost(format!("reading from the device failed: {error}")))?;
+        let words = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        staging.unmap();
+        if staging.size() <= LARGEST_STAGING {
+            locked(&self.staging).push(staging);
+        }
+        Ok(words)
+    }
+
+    /// A buffer of at least so many bytes to read back through: one that was used before, where there is one.
+    fn staging(&self, size: u64) -> Buffer {
+        let mut kept = locked(&self.staging);
+        if let Some(at) = kept.iter().position(|buffer| buffer.size() >= size) {
+            return kept.swap_remove(at);
+        }
+        // A larger one takes its place.
+        kept.pop();
+        self.device.create_buffer(&BufferDescriptor {
             label: Some("read back"),
-            size,
+            size: size.next_power_of_two().max(SMALLEST_STAGING),
             usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             mapped_at_creation: false,
-        });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        let mut at = 0;
-        for &(buffer, first, words) in ranges {
-            encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
-            at += words * 4;
-        }
-        self.queue.submit([encoder.finish()]);
-        staging.map_async(MapMode::Read, .., |_| {});
-        let polled = self.device.poll(PollType::Wait { submission_index: None, timeout: None });
-        self.check()?;
-        polled.map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))?;
-        let view = staging
-            .get_mapped_range(..)
-            .map_err(|error| Error::DeviceLost(format!("reading from the device failed: {error}")))?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        })
     }
 }
 

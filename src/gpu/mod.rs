@@ -22,6 +22,7 @@ mod probe;
 mod project;
 mod proof;
 mod quantize;
+mod recorder;
 mod run;
 mod samples;
 mod shapes;

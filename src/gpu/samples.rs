@@ -115,13 +115,13 @@ impl<'a> Samples<'a> {
 
     fn upload(&self) -> Result<()> {
         // Two panels in flight: the device reads one while the next is on its way, and no more pile up.
-        if let Some(earlier) = self.in_flight.replace(self.launch.context.submitted()) {
+        if let Some(earlier) = self.in_flight.replace(self.launch.context.submitted()?) {
             self.launch.context.wait_for(earlier)?;
         }
         let upload = self.uploads.recv().map_err(|_| Error::Other("the host stopped drawing covariates".into()))?;
-        self.launch.context.write(&self.uploaded, bytemuck::cast_slice(&upload.x));
+        self.launch.context.write(&self.uploaded, bytemuck::cast_slice(&upload.x))?;
         if !upload.labels.is_empty() {
-            self.launch.context.write(&self.labels, bytemuck::cast_slice(&upload.labels));
+            self.launch.context.write(&self.labels, bytemuck::cast_slice(&upload.labels))?;
         }
         Ok(())
     }

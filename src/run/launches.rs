@@ -149,6 +149,13 @@ impl Costs {
     }
 }
 
+/// A launch as the adapter left it.
+struct Executed<'c> {
+    cohorts: &'c [Cohort],
+    states: Vec<Vec<Snapshot>>,
+    origin: Origin,
+}
+
 /// A launch failed, and why is noted.
 struct Failed;
 
@@ -173,24 +180,46 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
     }
 
     fn all<'c>(&self, launches: impl Iterator<Item = &'c [Cohort]> + Send, done: &SyncSender<CohortRows>) {
-        let launch = |cohorts: &[Cohort]| self.launch(cohorts, done);
-        let mut launches = launches;
         // Either ends at the first failure, which is noted.
         let _ = match self.adapter.executions_at_once() {
-            1 => launches.try_for_each(launch),
+            1 => self.one_ahead(launches, done),
             // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
-            _ => launches.par_bridge().try_for_each(launch),
+            _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts)?, done)),
         };
     }
 
-    fn launch(&self, cohorts: &[Cohort], done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
+    /// The adapter executes a launch while the one before it is evaluated.
+    fn one_ahead<'c>(
+        &self,
+        mut launches: impl Iterator<Item = &'c [Cohort]> + Send,
+        done: &SyncSender<CohortRows>,
+    ) -> std::result::Result<(), Failed> {
+        let mut executed: Option<Executed> = None;
+        loop {
+            let next = launches.next();
+            let (executing, finished) = rayon::join(
+                || next.map(|cohorts| self.begin(cohorts)).transpose(),
+                || executed.iter().try_for_each(|launch| self.finish(launch, done)),
+            );
+            finished?;
+            executed = executing?;
+            if executed.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn begin<'c>(&self, cohorts: &'c [Cohort]) -> std::result::Result<Executed<'c>, Failed> {
         self.noted(self.watch.ask())?;
         self.begun.fetch_add(cohorts.len(), Ordering::Relaxed);
         let states = self.noted(self.execute(cohorts))?;
         // Asked anew: a device that was lost has been opened again.
-        let origin = self.adapter.origin();
-        cohorts.par_iter().zip(states).try_for_each(|(cohort, states)| {
-            let rows = self.noted(self.evaluate(*cohort, &states, &origin))?;
+        Ok(Executed { cohorts, states, origin: self.adapter.origin() })
+    }
+
+    fn finish(&self, launch: &Executed, done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
+        launch.cohorts.par_iter().zip(&launch.states).try_for_each(|(cohort, states)| {
+            let rows = self.noted(self.evaluate(*cohort, states, &launch.origin))?;
             self.finished.fetch_add(1, Ordering::Relaxed);
             send(rows, done)
         })
