@@ -19,6 +19,7 @@ const SINGLE: bool = OWN && BATCH == 1u;
 var<workgroup> values: array<f32, BATCH>; // activations, then residuals
 var<workgroup> ended: array<atomic<u32>, 2>; // by parity of the update: it is not applied
 var<workgroup> diverged: u32;
+var<workgroup> totals: array<atomic<u32>, COUNTERS + 1u>; // what all lanes counted, and whether one met a nan
 
 var<private> lane: u32;
 var<private> weights: array<f32, KEPT>;
@@ -280,22 +281,35 @@ fn commit(run: Run) {
     doubt = true;
 }
 
-fn save_counts(run: Run) {
+// Adds what the lanes counted; uniform control flow only.
+fn save_counts() {
     for (var c = 0u; c < COUNTERS; c++) {
-        let low = counters_at(run) + COUNTER_WORDS * c + lane;
-        let added = counted[c / TALLY][c % TALLY];
+        let own = counted[c / TALLY][c % TALLY];
+        if own != 0u {
+            atomicAdd(&totals[c], own);
+        }
+    }
+    if poisoned {
+        atomicOr(&totals[COUNTERS], 1u);
+    }
+    workgroupBarrier();
+    for (var c = lane; c < COUNTERS; c += LANES) {
+        let low = base + COUNTER_WORDS * c;
+        let added = atomicLoad(&totals[c]);
         let sum = state[low] + added;
         state[low] = sum;
         if sum < added {
-            state[low + LANES] += 1u;
+            state[low + 1u] += 1u;
         }
     }
-    state[nan_at(run) + lane] = u32(poisoned);
+    if lane == 0u {
+        state[base + STATE_NAN] = atomicLoad(&totals[COUNTERS]);
+    }
 }
 
 // What lies in `state` between dispatches, where the run starts amid an update that update's too.
 fn load_state(run: Run) {
-    poisoned = state[nan_at(run) + lane] != 0u;
+    poisoned = state[base + STATE_NAN] != 0u;
     for (var k = 0u; k < rows(run.model); k++) {
         if element(k) < run.model {
             weights[k] = read_f32(vector_at(run, STATE_V) + element(k));
@@ -320,8 +334,10 @@ fn save_state(run: Run) {
     for (var k = 0u; k < rows(run.model); k++) {
         if element(k) < run.model {
             write_f32(vector_at(run, STATE_V) + element(k), weights[k]);
-            write_f32(vector_at(run, STATE_S) + element(k), group_sum[k]);
             write_f32(vector_at(run, STATE_G) + element(k), gradient[k]);
+            if keeps_average() {
+                write_f32(vector_at(run, STATE_S) + element(k), group_sum[k]);
+            }
         }
     }
     if run.end != 2u * run.batch {
@@ -329,7 +345,7 @@ fn save_state(run: Run) {
             write_f32(values_at(run) + b, values[b]);
         }
     }
-    save_counts(run);
+    save_counts();
 }
 
 // An update of one sample.
@@ -362,6 +378,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let run = run_at(group.x);
     start_run(run, group.y);
     clear_maxima(lane);
+    for (var c = lane; c < COUNTERS + 1u; c += LANES) {
+        atomicStore(&totals[c], 0u);
+    }
     if lane == 0u {
         diverged = status[status_at(run)];
         atomicStore(&ended[0], 0u);

@@ -57,17 +57,17 @@ const WEIGHT: u32 = 4u;
 const FEATURE_GRAD: u32 = 5u;
 const TRAIN_SITES: u32 = 6u;
 
-// Vectors of M words at the start of a run's state. Behind them: B batch values, the counters, and whether each lane
-// met a nan in the open update.
-const STATE_V: u32 = 0u;
-const STATE_S: u32 = 1u; // open group of the average
-const STATE_HI: u32 = 2u;
-const STATE_LO: u32 = 3u;
-const STATE_G: u32 = 4u; // the open update's gradient so far
-const STATE_VECTORS: u32 = 5u;
+// A run's state starts with its counters, a low and a high word each, and whether the open update met a nan. Behind them
+// lie vectors of M words, those of the average where it is kept, and B batch values.
 const COUNTERS: u32 = TRAIN_SITES * TALLY;
-const COUNTER_WORDS: u32 = 2u * LANES; // a low and a high word per lane
-const NAN_WORDS: u32 = LANES;
+const COUNTER_WORDS: u32 = 2u;
+const STATE_NAN: u32 = COUNTERS * COUNTER_WORDS;
+const STATE_VECTORS: u32 = STATE_NAN + 1u;
+const STATE_V: u32 = 0u;
+const STATE_G: u32 = 1u; // the open update's gradient so far
+const STATE_S: u32 = 2u; // open group of the average
+const STATE_HI: u32 = 3u;
+const STATE_LO: u32 = 4u;
 
 // Updates whose iterates are summed before the sum joins the average.
 const GROUP: u32 = 256u;
@@ -131,19 +131,11 @@ fn next_batch(run: Run) {
 }
 
 fn vector_at(run: Run, vector: u32) -> u32 {
-    return base + vector * run.model;
+    return base + STATE_VECTORS + vector * run.model;
 }
 
 fn values_at(run: Run) -> u32 {
-    return vector_at(run, STATE_VECTORS);
-}
-
-fn counters_at(run: Run) -> u32 {
-    return values_at(run) + run.batch;
-}
-
-fn nan_at(run: Run) -> u32 {
-    return counters_at(run) + COUNTERS * COUNTER_WORDS;
+    return vector_at(run, select(STATE_S, STATE_LO + 1u, keeps_average()));
 }
 
 fn status_at(run: Run) -> u32 {

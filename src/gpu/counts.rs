@@ -1,8 +1,9 @@
 //! Counters of the shared sites: summed over the samples that a run consumed before it diverged.
 
+use rayon::prelude::*;
 use wgpu::Buffer;
 
-use super::device::Context;
+use super::device::{Context, Reading};
 use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::shapes::Shapes;
@@ -24,20 +25,29 @@ struct Prefix {
     sums: Vec<Vec<Vec<Counts>>>,
 }
 
+/// The tallies of a block on their way: of each item that counts, in tallies of so many words.
+struct PrefixReading {
+    items: Vec<Reading>,
+    words: u32,
+}
+
+impl PrefixReading {
+    fn new(context: &Context, shapes: &Shapes, ops: &[QuantOp], tallies: Tallies) -> PrefixReading {
+        let all = u64::from(shapes.slots) * u64::from(tallies.words) * u64::from(shapes.samples);
+        let item = |(item, op): (u64, &QuantOp)| {
+            let words = if op.is_counted() { all } else { 0 };
+            context.read_later(&[(tallies.buffer, item * all, words)])
+        };
+        PrefixReading { items: (0..).zip(ops).map(item).collect(), words: tallies.words }
+    }
+}
+
 impl Prefix {
-    fn read(context: &Context, shapes: &Shapes, ops: &[QuantOp], tallies: Tallies, samples: usize) -> Result<Prefix> {
-        let row = u64::from(tallies.words) * u64::from(shapes.samples);
-        let slots = u64::from(shapes.slots);
-        let mut sums = Vec::new();
-        for (item, op) in (0..).zip(ops) {
-            if !op.is_counted() {
-                sums.push(Vec::new());
-                continue;
-            }
-            let words = context.read(&[(tallies.buffer, item * slots * row, slots * row)])?;
-            sums.push(words.chunks(row as usize).map(|words| running(words, tallies.words, samples)).collect());
-        }
-        Ok(Prefix { sums })
+    fn take(context: &Context, shapes: &Shapes, reading: PrefixReading, samples: u64) -> Result<Prefix> {
+        let row = reading.words as usize * shapes.samples as usize;
+        let sums_of = |words: &[u32]| running(words, reading.words, samples as usize);
+        let item = |item| Ok(context.take(item)?.par_chunks(row).map(sums_of).collect());
+        Ok(Prefix { sums: reading.items.into_iter().map(item).collect::<Result<_>>()? })
     }
 
     fn first(&self, item: usize, slot: usize, n: u64) -> Counts {
@@ -57,6 +67,13 @@ fn running(words: &[u32], tally: u32, samples: usize) -> Vec<Counts> {
         sums.push(sum);
     }
     sums
+}
+
+/// The counts of a block on their way.
+pub struct BlockReading {
+    block: Block,
+    data: PrefixReading,
+    feature: PrefixReading,
 }
 
 /// Counters of data and feature of every run, and of the sketch.
@@ -94,23 +111,25 @@ impl<'a> Shared<'a> {
         Ok(Shared { shapes, point, before, sketch, data, feature, block: Block::default(), counted })
     }
 
-    /// Reads the counts of a block.
-    pub fn start_block(&mut self, context: &Context, samples: &Samples, block: Block) -> Result<()> {
-        self.block = block;
-        if self.counted {
-            let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.split.op).collect();
-            let features: Vec<QuantOp> = self.point.features.iter().map(|feature| feature.op).collect();
-            let n = block.samples as usize;
-            self.data =
-                Prefix::read(context, self.shapes, &data, Tallies { buffer: &samples.data_counts, words: TALLY }, n)?;
-            self.feature = Prefix::read(
-                context,
-                self.shapes,
-                &features,
-                Tallies { buffer: &samples.feature_counts, words: FEATURE_TALLY },
-                n,
-            )?;
+    /// Has the counts of a block read.
+    pub fn read_block(&self, context: &Context, samples: &Samples, block: Block) -> BlockReading {
+        let data: Vec<QuantOp> = self.shapes.data_ops.iter().map(|op| op.split.op).collect();
+        let features: Vec<QuantOp> = self.point.features.iter().map(|feature| feature.op).collect();
+        let reading =
+            |ops: &[QuantOp], buffer, words| PrefixReading::new(context, self.shapes, ops, Tallies { buffer, words });
+        BlockReading {
+            block,
+            data: reading(&data, &samples.data_counts, TALLY),
+            feature: reading(&features, &samples.feature_counts, FEATURE_TALLY),
         }
+    }
+
+    /// Takes the counts of a block, the next one.
+    pub fn start_block(&mut self, context: &Context, reading: BlockReading) -> Result<()> {
+        let BlockReading { block, data, feature } = reading;
+        self.block = block;
+        self.data = Prefix::take(context, self.shapes, data, block.samples)?;
+        self.feature = Prefix::take(context, self.shapes, feature, block.samples)?;
         Ok(())
     }
 

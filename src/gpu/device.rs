@@ -27,6 +27,10 @@ struct Trouble {
     error: Option<String>,
 }
 
+/// Words on their way from the device: a buffer, its bytes in use, and the submission that fills it. None, where there
+/// are no words.
+pub struct Reading(Option<(Buffer, u64, SubmissionIndex)>);
+
 pub struct Context {
     device: Device,
     queue: Queue,
@@ -159,26 +163,34 @@ impl Context {
         if is_time { self.submit() } else { Ok(()) }
     }
 
-    /// Waits for everything submitted and reads ranges (buffer, first word, words), one after the other.
+    /// Reads ranges (buffer, first word, words), one after the other, as everything so far leaves them.
     pub fn read(&self, ranges: &[(&Buffer, u64, u64)]) -> Result<Vec<u32>> {
+        self.take(self.read_later(ranges))
+    }
+
+    /// The same, on its way while the device goes on.
+    pub fn read_later(&self, ranges: &[(&Buffer, u64, u64)]) -> Reading {
         let size: u64 = ranges.iter().map(|(_, _, words)| words * 4).sum();
         if size == 0 {
-            return Ok(Vec::new());
+            return Reading(None);
         }
         let staging = self.staging(size);
-        let submission = {
-            let mut recorder = locked(&self.recorder);
-            let mut encoder = recorder.encoder(&self.device);
-            let mut at = 0;
-            for &(buffer, first, words) in ranges {
-                encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
-                at += words * 4;
-            }
-            self.queue.submit([encoder.finish()])
-        };
+        let mut recorder = locked(&self.recorder);
+        let mut encoder = recorder.encoder(&self.device);
+        let mut at = 0;
+        for &(buffer, first, words) in ranges {
+            encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
+            at += words * 4;
+        }
+        let submission = self.queue.submit([encoder.finish()]);
         staging.map_async(MapMode::Read, ..size, |_| {});
+        Reading(Some((staging, size, submission)))
+    }
+
+    /// The words that were read; waits for them.
+    pub fn take(&self, reading: Reading) -> Result<Vec<u32>> {
+        let Some((staging, size, submission)) = reading.0 else { return Ok(Vec::new()) };
         self.wait_for(submission)?;
-        locked(&self.recorder).idle();
         let view = staging
             .get_mapped_range(..size)
             .map_err(|error| Error::DeviceLost(format!("reading from the device failed: {error}")))?;
@@ -197,7 +209,7 @@ impl Context {
         if let Some(at) = kept.iter().position(|buffer| buffer.size() >= size) {
             return kept.swap_remove(at);
         }
-        // A larger one takes its place.
+        // A larger one takes the place of one.
         kept.pop();
         self.device.create_buffer(&BufferDescriptor {
             label: Some("read back"),

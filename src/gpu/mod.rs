@@ -157,7 +157,7 @@ impl Gpu {
         let most = u64::from(plan.config.sweep.seeds);
         let mut fewest = u32::MAX;
         for point in &plan.points {
-            fewest = fewest.min(shapes::largest(point, most, self.limits, Tuning::default())?.slots);
+            fewest = fewest.min(shapes::largest(point, plan.average, most, self.limits, Tuning::default())?.slots);
         }
         Ok(fewest as usize * plan.points.len())
     }
@@ -215,10 +215,10 @@ impl Gpu {
                 continue;
             }
             let variant = variant(point);
-            let most = shapes::largest(point, mine.len() as u64, self.limits, tuning)?.slots;
+            let most = shapes::largest(point, plan.average, mine.len() as u64, self.limits, tuning)?.slots;
             for together in mine.chunks(most as usize) {
                 let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
-                let shapes = shapes::largest(point, together.len() as u64, self.limits, tuning)?;
+                let shapes = shapes::largest(point, plan.average, together.len() as u64, self.limits, tuning)?;
                 let context = &self.context;
                 let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
                 let own = tuning.own == Some(true);

@@ -82,10 +82,4 @@ impl Recorder {
             self.most = (self.most / 2).max(1);
         }
     }
-
-    /// The device is done with all that was submitted.
-    pub fn idle(&mut self) {
-        self.submitted.clear();
-        self.done = Instant::now();
-    }
 }

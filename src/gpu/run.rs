@@ -2,10 +2,11 @@
 
 use std::sync::mpsc::sync_channel;
 
-use super::counts::Shared;
+use super::counts::{BlockReading, Shared};
+use super::device::{Context, Reading};
 use super::launch::{Block, Launch};
 use super::samples::Samples;
-use super::train::{RunState, Training};
+use super::train::{RunState, StatesReading, Training};
 use super::upload;
 use crate::cpu::train::fold;
 use crate::error::Result;
@@ -26,26 +27,78 @@ impl Launch<'_> {
     fn train(&self, samples: &Samples) -> Result<Vec<Vec<Snapshot>>> {
         let Launch { context, point, watch, .. } = *self;
         let mut training = Training::new(self);
-        let mut shared = Shared::new(self, samples)?;
-        let mut rows = vec![Vec::new(); self.seeds.len()];
+        let mut rows = Rows { shared: Shared::new(self, samples)?, rows: vec![Vec::new(); self.seeds.len()] };
+        // The device is a block ahead of what is read.
+        let mut behind: Option<BlockRows> = None;
         for block in self.blocks() {
             samples.block(block)?;
-            shared.start_block(context, samples, block)?;
+            let counts = rows.shared.read_block(context, samples, block);
+            let mut due = Vec::new();
             for seen in due_samples(point, block) {
                 training.run_to(samples, block.first, seen)?;
-                collect(&training, &shared, point, seen, &mut rows)?;
+                let is_due = |&index: &usize| point.trajectories[index].rows.binary_search(&seen).is_ok();
+                let states = training.read_states((0..point.trajectories.len()).filter(is_due).collect());
+                due.push(Due { seen, diverged: training.read_diverged(), states });
             }
             training.run_to(samples, block.first, block.first + block.samples)?;
-            if shared.counted {
-                shared.end_block(&training.diverged()?);
+            let own = BlockRows { counts, due, diverged: training.read_diverged() };
+            if let Some(earlier) = behind.replace(own) {
+                rows.add(context, &training, earlier)?;
             }
             context.check()?;
             watch.step(block.samples as f64 / point.samples as f64)?;
         }
-        for rows in &mut rows {
+        if let Some(last) = behind {
+            rows.add(context, &training, last)?;
+        }
+        for rows in &mut rows.rows {
             rows.sort_by_key(|row: &Snapshot| (row.trajectory, row.seen));
         }
-        Ok(rows)
+        Ok(rows.rows)
+    }
+}
+
+/// What is read of a block.
+struct BlockRows {
+    counts: BlockReading,
+    due: Vec<Due>,
+    /// At its end.
+    diverged: Reading,
+}
+
+/// Rows that are due after so many samples.
+struct Due {
+    seen: u64,
+    diverged: Reading,
+    states: StatesReading,
+}
+
+/// The rows of every cohort so far.
+struct Rows<'a> {
+    shared: Shared<'a>,
+    rows: Vec<Vec<Snapshot>>,
+}
+
+impl Rows<'_> {
+    /// Adds what was read of the next block.
+    fn add(&mut self, context: &Context, training: &Training, block: BlockRows) -> Result<()> {
+        self.shared.start_block(context, block.counts)?;
+        for Due { seen, diverged, states } in block.due {
+            let diverged = training.diverged(diverged)?;
+            for (index, states) in training.states(states)? {
+                for (slot, state) in states.into_iter().enumerate() {
+                    let diverged_at = diverged[index * self.rows.len() + slot];
+                    let mut row = row_of(state, index, seen, diverged_at);
+                    self.shared.add(&mut row.counts, index, slot, seen, diverged_at);
+                    self.rows[slot].push(row);
+                }
+            }
+        }
+        let diverged = training.diverged(block.diverged)?;
+        if self.shared.counted {
+            self.shared.end_block(&diverged);
+        }
+        Ok(())
     }
 }
 
@@ -57,27 +110,6 @@ fn due_samples(point: &ProblemPoint, block: Block) -> Vec<u64> {
     due_samples.sort_unstable();
     due_samples.dedup();
     due_samples
-}
-
-fn collect(
-    training: &Training,
-    shared: &Shared,
-    point: &ProblemPoint,
-    seen: u64,
-    rows: &mut [Vec<Snapshot>],
-) -> Result<()> {
-    let diverged = training.diverged()?;
-    let is_due = |&index: &usize| point.trajectories[index].rows.binary_search(&seen).is_ok();
-    let due: Vec<usize> = (0..point.trajectories.len()).filter(is_due).collect();
-    for (&index, states) in due.iter().zip(training.states(&due)?) {
-        for (slot, state) in states.into_iter().enumerate() {
-            let diverged_at = diverged[index * rows.len() + slot];
-            let mut row = row_of(state, index, seen, diverged_at);
-            shared.add(&mut row.counts, index, slot, seen, diverged_at);
-            rows[slot].push(row);
-        }
-    }
-    Ok(())
 }
 
 /// The row of a state; the open group joins a copy of the average.

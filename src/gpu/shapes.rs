@@ -111,7 +111,7 @@ fn batches_lcm(point: &ProblemPoint) -> u64 {
 }
 
 impl Shapes {
-    fn new(point: &ProblemPoint, slots: u64, samples: u64, limits: Limits, tuning: Tuning) -> Shapes {
+    fn new(point: &ProblemPoint, average: bool, slots: u64, samples: u64, limits: Limits, tuning: Tuning) -> Shapes {
         let sketched = point.problem.is_sketched();
         let Operands { data: data_ops, sketch: sketch_ops, pairs, products } = operands(point);
         let columns = u64::from(point.problem.dim);
@@ -129,7 +129,7 @@ impl Shapes {
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);
         let panel = if sketched { whole_slices.max(SLICE.into()) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
-        let run_words = point.trajectories.iter().map(|t| state_words(t).into()).collect();
+        let run_words = point.trajectories.iter().map(|t| state_words(t, average).into()).collect();
         Shapes {
             slots: slots as u32,
             samples: samples as u32,
@@ -275,14 +275,14 @@ fn is_paired(point: &ProblemPoint) -> bool {
 }
 
 /// The shapes for so many cohorts, if it fits: long blocks first.
-fn fit(point: &ProblemPoint, slots: u64, limits: Limits, tuning: Tuning) -> Option<Shapes> {
+fn fit(point: &ProblemPoint, average: bool, slots: u64, limits: Limits, tuning: Tuning) -> Option<Shapes> {
     let lcm = batches_lcm(point);
     let longest = (point.block.min(32_768) / lcm).clamp(1, point.samples.div_ceil(lcm));
     let lengths = std::iter::successors(Some(longest), |n| (*n > 1).then_some(n / 2));
     // Several cohorts are worth shorter blocks only down to a point.
     lengths
         .filter(|&n| slots == 1 || n == longest || n * lcm >= 256)
-        .map(|n| Shapes::new(point, slots, n * lcm, limits, tuning))
+        .map(|n| Shapes::new(point, average, slots, n * lcm, limits, tuning))
         .find(|shapes| shapes.fits(limits))
 }
 
@@ -300,11 +300,11 @@ fn refuse(point: &ProblemPoint, limits: Limits) -> Result<()> {
 }
 
 /// The shapes for as many of `cohorts` as fit at once.
-pub fn largest(point: &ProblemPoint, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Shapes> {
+pub fn largest(point: &ProblemPoint, average: bool, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Shapes> {
     refuse(point, limits)?;
     let most = cohorts.min(tuning.slots).max(1);
-    let Some(mut best) = fit(point, 1, limits, tuning) else {
-        let (largest, total) = Shapes::new(point, 1, batches_lcm(point), limits, tuning).bytes();
+    let Some(mut best) = fit(point, average, 1, limits, tuning) else {
+        let (largest, total) = Shapes::new(point, average, 1, batches_lcm(point), limits, tuning).bytes();
         return Err(Error::Input(format!(
             "one cohort with problem.dim = {}, M = {} and {} trajectories needs {largest} bytes in one buffer and \
              {total} in all; this adapter allows {} and {}, `--adapter cpu` has no such limit",
@@ -319,7 +319,7 @@ pub fn largest(point: &ProblemPoint, cohorts: u64, limits: Limits, tuning: Tunin
     let (mut low, mut high) = (1, most + 1);
     while high - low > 1 {
         let middle = (low + high) / 2;
-        match fit(point, middle, limits, tuning) {
+        match fit(point, average, middle, limits, tuning) {
             Some(shapes) => (low, best) = (middle, shapes),
             None => high = middle,
         }

@@ -5,10 +5,12 @@ pub mod state;
 
 use std::mem::offset_of;
 
+use rayon::prelude::*;
 use wgpu::Buffer;
 
 use self::schedule::{Progress, Stretch, budget};
 pub use self::state::RunState;
+use super::device::Reading;
 use super::in_words::Run;
 use super::kernels::{TRAIN, Variant};
 use super::launch::Launch;
@@ -108,37 +110,57 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    /// Update at which each run diverged, [run][slot].
-    pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
+    /// Has read at which update each run diverged; [`Training::diverged`] takes it.
+    pub fn read_diverged(&self) -> Reading {
         let slots = u64::from(self.launch.shapes.slots);
         let status = |&(group, at): &(usize, usize)| (&self.groups[group].status, at as u64 * slots, slots);
-        let words = self.launch.context.read(&self.places.iter().map(status).collect::<Vec<_>>())?;
+        self.launch.context.read_later(&self.places.iter().map(status).collect::<Vec<_>>())
+    }
+
+    /// Update at which each run diverged, [run][slot].
+    pub fn diverged(&self, reading: Reading) -> Result<Vec<Option<u64>>> {
+        let words = self.launch.context.take(reading)?;
         Ok(words.iter().map(|&t| (t != NEVER).then_some(u64::from(t))).collect())
     }
 
-    /// States of some trajectories, each by slot.
-    pub fn states(&self, due: &[usize]) -> Result<Vec<Vec<RunState>>> {
-        let Launch { context, shapes, plan, point, .. } = *self.launch;
+    /// Has the states of some trajectories read; [`Training::states`] takes them.
+    pub fn read_states(&self, due: Vec<usize>) -> StatesReading {
+        let Launch { context, shapes, .. } = *self.launch;
         let words = |index: usize| u64::from(shapes.slots) * shapes.run_words[index];
-        let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1);
+        let per_read = (READ_WORDS / due.iter().map(|&index| words(index)).max().unwrap_or(1)).max(1) as usize;
+        let range = |&index: &usize| {
+            let (group, at) = self.places[index];
+            (&self.groups[group].state, self.groups[group].state_at[at], words(index))
+        };
+        let read = |due: &[usize]| context.read_later(&due.iter().map(range).collect::<Vec<_>>());
+        StatesReading { per_read, readings: due.chunks(per_read).map(read).collect(), due }
+    }
+
+    /// States of trajectories, each with those of its slots.
+    pub fn states(&self, reading: StatesReading) -> Result<Vec<(usize, Vec<RunState>)>> {
+        let Launch { context, shapes, plan, point, .. } = *self.launch;
+        let StatesReading { due, per_read, readings } = reading;
         let mut states = Vec::with_capacity(due.len());
-        for due in due.chunks(per_read as usize) {
-            let range = |&index: &usize| {
-                let (group, at) = self.places[index];
-                (&self.groups[group].state, self.groups[group].state_at[at], words(index))
-            };
-            let read = context.read(&due.iter().map(range).collect::<Vec<_>>())?;
+        for (due, reading) in due.chunks(per_read).zip(readings) {
+            let read = context.take(reading)?;
             let mut rest = read.as_slice();
             for &index in due {
-                let (own, others) = rest.split_at(words(index) as usize);
-                let runs = own.chunks(shapes.run_words[index] as usize);
+                let words = shapes.run_words[index] as usize;
+                let (own, others) = rest.split_at(words * shapes.slots as usize);
                 let state = |words| RunState::decode(&point.trajectories[index], words, plan.average);
-                states.push(runs.map(state).collect());
+                states.push((index, own.par_chunks(words).map(state).collect()));
                 rest = others;
             }
         }
         Ok(states)
     }
+}
+
+/// States of trajectories on their way, some of them in each reading.
+pub struct StatesReading {
+    due: Vec<usize>,
+    per_read: usize,
+    readings: Vec<Reading>,
 }
 
 impl Group {

@@ -12,7 +12,7 @@ const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
 /// Loops of an update, and those outside of the loop of updates: a test counts the shader's.
 pub const UPDATE_LOOPS: usize = 38;
-pub const OTHER_LOOPS: usize = 8;
+pub const OTHER_LOOPS: usize = 10;
 
 /// Where a run stands: the same for every cohort of the launch, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,7 +82,8 @@ impl Loops {
 fn overhead(t: &Trajectory) -> u64 {
     let (rows, batch_rows) = (t.model.div_ceil(LANES), t.batch.div_ceil(LANES));
     let clear = (3 * MAX_MODEL / BLOCK_SIZES[0]).div_ceil(LANES);
-    let loops: [u32; OTHER_LOOPS] = [clear, rows, batch_rows, rows, rows, rows, batch_rows, COUNTERS];
+    let totals = (COUNTERS + 1).div_ceil(LANES);
+    let loops: [u32; OTHER_LOOPS] = [clear, totals, rows, batch_rows, rows, rows, rows, batch_rows, COUNTERS, totals];
     loops.map(|iterations| u64::from(iterations) + 1).iter().sum()
 }
 
