@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::memory_option;
 use crate::run::adapter;
 use crate::run::recheck::{Rechecked, Runs, recheck};
 use crate::run::stored::Stored;
@@ -32,6 +33,9 @@ pub struct Args {
     /// Compute them on auto, cpu, an index or name from `roundlaw devices`, or pci:BUS; by default by the scalar reference.
     #[arg(long)]
     adapter: Option<String>,
+    /// Memory of a GPU to use, at most, in GiB; by default 4 on a discrete one, 1 on an integrated one.
+    #[arg(long, value_name = "GIB", value_parser = memory_option::bytes, requires = "adapter")]
+    memory: Option<u64>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -43,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let watch = signals::watched()?;
     let adapter = args.adapter.as_ref().map(|name| {
         let lost = |line: &str| tell(&format!("warning: {line}"));
-        adapter::open_telling(name, &watch, lost).with_context(|| format!("--adapter {name}"))
+        adapter::open_telling(name, args.memory, &watch, lost).with_context(|| format!("--adapter {name}"))
     });
     let adapter = adapter.transpose()?;
     let runs = if args.all { Runs::All } else { Runs::Some(args.runs) };

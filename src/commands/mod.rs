@@ -2,6 +2,7 @@
 //! what it does, and one line in the list below.
 
 mod format_options;
+mod memory_option;
 
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
 /// whose documentation (or `about`) is the help, and `run`, which takes them.

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use super::memory_option;
 use crate::config::{Check, Config};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
@@ -23,6 +24,9 @@ pub struct Args {
     /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS.
     #[arg(long, default_value = "auto")]
     adapter: String,
+    /// Memory of a GPU to use, at most, in GiB; by default 4 on a discrete one, 1 on an integrated one.
+    #[arg(long, value_name = "GIB", value_parser = memory_option::bytes)]
+    memory: Option<u64>,
     /// Cohorts redone by the reference: auto, all, off, or a number of seeds.
     #[arg(long)]
     check: Option<String>,
@@ -47,7 +51,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for warning in warnings::warnings(&plan, &watch.share(0.0))? {
         tell(&format!("warning: {warning}"));
     }
-    let adapter = adapter::open_telling(&args.adapter, &watch, |line| tell(&format!("warning: {line}")))
+    let adapter = adapter::open_telling(&args.adapter, args.memory, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.

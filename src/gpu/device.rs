@@ -25,6 +25,8 @@ const LARGEST_STAGING: u64 = 1 << 27;
 struct Trouble {
     lost: Option<String>,
     error: Option<String>,
+    /// A buffer could not be had: what `error` says first.
+    exhausted: bool,
 }
 
 /// Words on their way from the device: a buffer, its bytes in use, and the submission that fills it. None, where there
@@ -57,7 +59,9 @@ impl Context {
         });
         let seen = trouble.clone();
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            locked(&seen).error.get_or_insert(error.to_string());
+            let mut seen = locked(&seen);
+            seen.exhausted |= seen.error.is_none() && matches!(error, wgpu::Error::OutOfMemory { .. });
+            seen.error.get_or_insert(error.to_string());
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
@@ -76,6 +80,18 @@ impl Context {
             (None, Some(error)) => Err(Error::Other(format!("the adapter reports: {}", error.replace('\n', " ")))),
             (None, None) => Ok(()),
         }
+    }
+
+    /// Whether the first error was that a buffer could not be had. It is forgiven then, and what was recorded with such
+    /// buffers forgotten.
+    pub fn forgives_exhaustion(&self) -> bool {
+        let mut trouble = locked(&self.trouble);
+        let forgiven = trouble.exhausted && trouble.lost.is_none();
+        if forgiven {
+            (trouble.exhausted, trouble.error) = (false, None);
+            locked(&self.recorder).discard();
+        }
+        forgiven
     }
 
     /// A zeroed buffer of that many words (at least four, an element of the widest type that a kernel binds).

@@ -38,6 +38,8 @@ mod upload;
 mod verify;
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
@@ -67,7 +69,13 @@ pub struct Gpu {
     /// The fingerprint as probed, and with the mark of the strict shaders.
     fingerprints: [String; 2],
     proofs: Proofs,
+    /// Bytes of all buffers, at most: fewer than the limit where the device did not have them.
+    memory: AtomicU64,
+    tell: Arc<Tell>,
 }
+
+/// Gets a line of news.
+pub type Tell = dyn Fn(&str) + Send + Sync;
 
 fn no_adapter(reason: String) -> Error {
     Error::NoAdapter(format!("{reason}; `--adapter cpu` needs no GPU"))
@@ -143,7 +151,8 @@ impl Gpu {
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+strict"];
-        Ok(Gpu { info, context, limits, fingerprints, proofs: Proofs::default() })
+        let (proofs, memory, tell) = (Proofs::default(), AtomicU64::new(total), Arc::new(|_: &str| ()));
+        Ok(Gpu { info, context, limits, fingerprints, proofs, memory, tell })
     }
 
     /// How the adapter's arithmetic was found to behave; "+strict" when the strict shaders are in use.
@@ -157,7 +166,7 @@ impl Gpu {
         let most = u64::from(plan.config.sweep.seeds);
         let mut fewest = u32::MAX;
         for point in &plan.points {
-            fewest = fewest.min(shapes::largest(point, plan.average, most, self.limits, Tuning::default())?.slots);
+            fewest = fewest.min(shapes::largest(point, plan.average, most, self.limits(), Tuning::default())?.slots);
         }
         Ok(fewest as usize * plan.points.len())
     }
@@ -215,22 +224,53 @@ impl Gpu {
                 continue;
             }
             let variant = variant(point);
-            let most = shapes::largest(point, plan.average, mine.len() as u64, self.limits, tuning)?.slots;
-            for together in mine.chunks(most as usize) {
+            let mut rest = &mine[..];
+            while !rest.is_empty() {
+                let shapes = shapes::largest(point, plan.average, rest.len() as u64, self.limits(), tuning)?;
+                let (together, others) = rest.split_at(shapes.slots as usize);
                 let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
-                let shapes = shapes::largest(point, plan.average, together.len() as u64, self.limits, tuning)?;
                 let context = &self.context;
                 let watch = watch.share(together.len() as f64 / cohorts.len() as f64);
                 let own = tuning.own == Some(true);
                 let variant = Variant { paired: shapes.paired, ..variant };
-                let (shapes, seeds, watch) = (&shapes, &seeds[..], &watch);
-                let launch = Launch { context, variant, own, plan, point, shapes, seeds, tuning, watch };
-                for (&cohort, done) in together.iter().zip(launch.run()?) {
-                    rows[cohort] = done;
+                let (of_all, seeds, watch) = (&shapes, &seeds[..], &watch);
+                let launch = Launch { context, variant, own, plan, point, shapes: of_all, seeds, tuning, watch };
+                match launch.run() {
+                    Ok(done) => {
+                        for (&cohort, done) in together.iter().zip(done) {
+                            rows[cohort] = done;
+                        }
+                        rest = others;
+                    }
+                    Err(_) if shapes.slots > 1 && context.forgives_exhaustion() => self.halve_memory(shapes.total()),
+                    Err(error) => return Err(error),
                 }
             }
         }
         Ok(rows)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { total: self.memory.load(Ordering::Relaxed), ..self.limits }
+    }
+
+    /// Uses half of what the device did not have, and says so.
+    fn halve_memory(&self, asked: u64) {
+        self.memory.store(asked / 2, Ordering::Relaxed);
+        let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        (self.tell)(&format!("the adapter has no {:.2} GiB left: going on with {:.2}", gib(asked), gib(asked / 2)));
+    }
+
+    /// Uses at most so many bytes of the device's memory.
+    pub fn with_memory(mut self, bytes: u64) -> Gpu {
+        self.limits.total = bytes;
+        self.memory = AtomicU64::new(bytes);
+        self
+    }
+
+    /// Gives `tell` a line whenever it goes on with less memory than it asked for.
+    pub fn telling(self, tell: Arc<Tell>) -> Gpu {
+        Gpu { tell, ..self }
     }
 
     fn is_strict(&self) -> bool {

@@ -68,6 +68,11 @@ impl Recorder {
         if self.submitted.len() > IN_FLIGHT { self.submitted.pop_front() } else { None }
     }
 
+    /// Forgets what is recorded.
+    pub fn discard(&mut self) {
+        self.open = None;
+    }
+
     /// The last submission.
     pub fn last(&self) -> Option<SubmissionIndex> {
         self.submitted.back().cloned()

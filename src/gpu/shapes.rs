@@ -255,6 +255,11 @@ impl Shapes {
         (4 * words.iter().max().expect("a list of buffers"), 4 * words.iter().sum::<u64>())
     }
 
+    /// Bytes of all buffers.
+    pub fn total(&self) -> u64 {
+        self.bytes().1
+    }
+
     fn fits(&self, limits: Limits) -> bool {
         let (largest, total) = self.bytes();
         let (slots, samples) = (u64::from(self.slots), u64::from(self.samples));

@@ -3,13 +3,13 @@
 mod choice;
 mod reopened;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use choice::find;
 pub use reopened::Reopened;
 
 use crate::cpu;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::run::rows::Origin;
@@ -51,24 +51,32 @@ pub trait Adapter: Send + Sync {
 /// # Ok::<(), roundlaw::Error>(())
 /// ```
 pub fn open(choice: &str) -> Result<Box<dyn Adapter>> {
-    open_telling(choice, &Watch::default(), |_| ())
+    open_telling(choice, None, &Watch::default(), |_| ())
 }
 
-/// [`open`], where `tell` gets a line each time that the device is lost and opened again, possibly from another thread.
-/// The watch is asked while a GPU is proved.
+/// [`open`] of a GPU that uses at most `memory` bytes of its memory, by default 4 GiB if it is a discrete one, 1 GiB if it
+/// is integrated, and else 512 MiB; and where `tell` gets a line each time that the device is lost and opened again, or has
+/// less memory than that, possibly from another thread. The watch is asked while a GPU is proved.
 ///
 /// # Errors
-/// Those of [`open`], and [`crate::error::Error::Incomplete`] where the watch asks to end.
+/// Those of [`open`], [`crate::error::Error::Input`] for memory of the CPU, which takes what a sweep needs, and
+/// [`crate::error::Error::Incomplete`] where the watch asks to end.
 pub fn open_telling(
     choice: &str,
+    memory: Option<u64>,
     watch: &Watch,
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<Box<dyn Adapter>> {
-    let watch = watch.clone();
-    Ok(match find(choice)? {
-        None => Box::new(Cpu),
-        Some(index) => Box::new(Reopened::new(move || Ok(Box::new(OpenGpu::proved(index, &watch)?)), tell)?),
-    })
+    let (watch, tell): (_, Arc<gpu::Tell>) = (watch.clone(), Arc::new(tell));
+    match (find(choice)?, memory) {
+        (None, None) => Ok(Box::new(Cpu)),
+        (None, Some(_)) => Err(Error::Input("--memory is that of a GPU, and the adapter is cpu: leave it out".into())),
+        (Some(index), _) => {
+            let told = tell.clone();
+            let open = move || Ok(Box::new(OpenGpu::proved(index, memory, &watch, told.clone())?) as Box<dyn Adapter>);
+            Ok(Box::new(Reopened::new(open, move |line: &str| tell(line))?))
+        }
+    }
 }
 
 /// The fast code for the CPU, on all threads of the pool.
@@ -105,8 +113,9 @@ struct OpenGpu {
 }
 
 impl OpenGpu {
-    fn proved(index: usize, watch: &Watch) -> Result<OpenGpu> {
-        let gpu = Gpu::open(index)?;
+    fn proved(index: usize, memory: Option<u64>, watch: &Watch, tell: Arc<gpu::Tell>) -> Result<OpenGpu> {
+        let gpu = Gpu::open(index)?.telling(tell);
+        let gpu = if let Some(bytes) = memory { gpu.with_memory(bytes) } else { gpu };
         gpu.self_test(watch)?;
         Ok(OpenGpu { gpu, turn: Mutex::default() })
     }
