@@ -34,6 +34,7 @@ commands! {
     formats: Formats,
     quantize: Quantize,
     verify: Verify,
+    bench: Bench,
     plan: Plan,
     sweep: Sweep,
     replay: Replay,

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::prelude::*;
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device,
+    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device, Features,
     MapMode, PollType, Queue, SubmissionIndex,
 };
 
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
+use super::timer::{Stopwatch, Timer};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
@@ -35,6 +36,7 @@ pub struct Context {
     trouble: Arc<Mutex<Trouble>>,
     /// The last dispatches.
     submitted: Mutex<VecDeque<SubmissionIndex>>,
+    timer: Timer,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,8 +56,8 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let (pipelines, submitted) = (Mutex::default(), Mutex::default());
-        Context { device, queue, tables, most_groups, pipelines, trouble, submitted }
+        let (pipelines, submitted, timer) = (Mutex::default(), Mutex::default(), Timer::default());
+        Context { device, queue, tables, most_groups, pipelines, trouble, submitted, timer }
     }
 
     /// The first error since the device was opened, if any.
@@ -97,6 +99,21 @@ impl Context {
         polled.map(|_| ()).map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))
     }
 
+    /// Waits until the device is done with everything.
+    pub fn idle(&self) -> Result<()> {
+        self.submitted().map_or(Ok(()), |last| self.wait_for(last))
+    }
+
+    /// Of its kernels, where somebody asks.
+    pub fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// Whether the device was opened with it.
+    pub fn has(&self, features: Features) -> bool {
+        self.device.features().contains(features)
+    }
+
     /// Puts words into a buffer, after everything submitted before.
     pub fn write(&self, buffer: &Buffer, words: &[u32]) {
         self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
@@ -123,6 +140,11 @@ impl Context {
     /// Runs a kernel once, when all but the last few dispatches are done: what a stop waits for, and what parameters take,
     /// stays small.
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
+        self.repeat(dispatch, 1)
+    }
+
+    /// [`Context::dispatch`] of the same `times` times in one pass, each after the one before.
+    pub fn repeat(&self, dispatch: Dispatch, times: u32) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
         dispatch.assert_fits(&pipeline.facts, self.most_groups);
@@ -134,18 +156,27 @@ impl Context {
         let label = Some(dispatch.kernel.name);
         let layout = &pipeline.layout;
         let group = self.device.create_bind_group(&BindGroupDescriptor { label, layout, entries: &entries });
+        let mut stopwatch = self.timer.stopwatch(&self.device);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         {
-            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label, timestamp_writes: None });
+            let timestamp_writes = stopwatch.as_ref().and_then(Stopwatch::writes);
+            let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor { label, timestamp_writes });
             pass.set_pipeline(&pipeline.pipeline);
             pass.set_bind_group(0, &group, &[]);
             let [x, y, z] = dispatch.groups;
-            pass.dispatch_workgroups(x, y, z);
+            (0..times).for_each(|_| pass.dispatch_workgroups(x, y, z));
+        }
+        if let Some(stopwatch) = &mut stopwatch {
+            stopwatch.resolve(&mut encoder);
         }
         let mut submitted = locked(&self.submitted);
         submitted.push_back(self.queue.submit([encoder.finish()]));
         let earliest = if submitted.len() > IN_FLIGHT { submitted.pop_front() } else { None };
         drop(submitted);
+        if let Some(stopwatch) = stopwatch {
+            self.idle()?;
+            self.timer.add(dispatch.kernel.name, stopwatch.seconds(&self.device, &self.queue)?);
+        }
         earliest.map_or(Ok(()), |earliest| self.wait_for(earliest))
     }
 

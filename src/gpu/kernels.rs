@@ -59,6 +59,7 @@ kernels! {
     QUANTIZE = quantize;
     VERIFY = verify;
     GEMV = gemv;
+    PEAKS = peaks;
 }
 
 macro_rules! parts {

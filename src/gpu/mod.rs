@@ -17,6 +17,7 @@ mod launch;
 mod loaders;
 mod operands;
 mod params;
+mod peaks;
 mod pipeline;
 mod probe;
 mod project;
@@ -29,6 +30,7 @@ mod sketch;
 mod slice;
 mod tally;
 mod task;
+mod timer;
 mod train;
 #[cfg(test)]
 mod twins;
@@ -37,7 +39,7 @@ mod verify;
 
 use std::collections::HashSet;
 
-use wgpu::{DeviceDescriptor, DeviceType, Features};
+use wgpu::{DeviceDescriptor, DeviceType};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
@@ -113,7 +115,7 @@ impl Gpu {
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: Features::empty(),
+            required_features: adapter.features() & timer::TIMESTAMPS,
             required_limits: limits.clone(),
             ..Default::default()
         };
