@@ -23,6 +23,8 @@ use crate::streams::tell;
 
 /// Tiles of each thread in a repeat.
 const PER_THREAD: usize = 2;
+/// Elements of features that a tile of the later stages has: as many samples as that takes, whatever M.
+const PASS: u32 = 1 << 13;
 const ELEMENTS: usize = 1 << 22;
 const D: usize = DIM as usize;
 
@@ -32,6 +34,8 @@ struct Work {
     source: CohortSource,
     tile: usize,
     tiles: usize,
+    /// Times that feature and train go over a tile: they are short where M is small.
+    passes: usize,
 }
 
 /// Each stage on its own.
@@ -42,7 +46,8 @@ pub fn stages(bench: &mut Bench, format: Format, model: u32, peaks: &Peaks) -> R
     let plan = case.plan()?;
     let verified = verify(bench, &case, &plan)?;
     let source = cpu::source(&plan.points[0], &Stream::new(0, 0));
-    let work = Work { plan, source, tile, tiles };
+    let passes = PASS.div_ceil(model);
+    let work = Work { plan, source, tile, tiles, passes: passes as usize };
     for stage in Stage::ALL {
         let mut one = match stage {
             Stage::Draw => work.draw(),
@@ -52,7 +57,9 @@ pub fn stages(bench: &mut Bench, format: Format, model: u32, peaks: &Peaks) -> R
         };
         let timing = repeat_one(bench.seconds(Suite::Kernels), bench.watch, || Ok(seconds_of(&mut one)))?;
         drop(one);
-        bench.finish(stage.row(&case, peaks, timing, verified, &bench.device))?;
+        let passes = if matches!(stage, Stage::Feature | Stage::Train) { passes } else { 1 };
+        let sizes = Sizes { samples: samples * u64::from(passes), ..case.sizes };
+        bench.finish(stage.row(&Case { sizes, ..case }, peaks, timing, verified, &bench.device))?;
     }
     Ok(())
 }
@@ -110,8 +117,10 @@ impl Work {
         let new = move || vec![0.0; width];
         Box::new(move || {
             (0..self.tiles).into_par_iter().for_each_init(new, |z, t| {
-                for (n, p) in ((t * self.tile) as u32..).zip(black_box(&p).chunks(model)) {
-                    draw::feature(feature, p, z, self.source.key, n, &mut Counts::default());
+                for _ in 0..self.passes {
+                    for (n, p) in ((t * self.tile) as u32..).zip(black_box(&p).chunks(model)) {
+                        draw::feature(feature, p, z, self.source.key, n, &mut Counts::default());
+                    }
                 }
             });
         })
@@ -127,9 +136,9 @@ impl Work {
         let new = || Run::new(trajectory, false);
         Box::new(move || {
             (0..self.tiles).into_par_iter().for_each_init(new, |run, t| {
-                run.update = 0;
-                for n in (t * self.tile) as u32..((t + 1) * self.tile) as u32 {
-                    run.step(trajectory, self.source.key, &Batch { first: n, z: &[&z], gradient_z: &[&z], y: &[1.0] });
+                let first = (t * self.tile) as u32;
+                for first in first..first + (self.passes * self.tile) as u32 {
+                    run.step(trajectory, self.source.key, &Batch { first, z: &[&z], gradient_z: &[&z], y: &[1.0] });
                 }
             });
         })

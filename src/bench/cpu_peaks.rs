@@ -36,7 +36,8 @@ fn of_loop(bench: &mut Bench, of: Loop, name: &str, unit: &'static str, seconds:
     bench.begin(name)?;
     let threads = rayon::current_num_threads() as u32;
     let all = threads * PER_THREAD;
-    let run = || -> Vec<_> { (0..all).into_par_iter().filter_map(|k| answers(of, k * SIDE_BY_SIDE as u32, TURNS)).collect() };
+    let run =
+        || -> Vec<_> { (0..all).into_par_iter().filter_map(|k| answers(of, k * SIDE_BY_SIDE as u32, TURNS)).collect() };
     let found = run().concat();
     // One thread's worth is compared: they all run the same code.
     let must: Vec<[u32; 4]> = (0..SIDE_BY_SIDE as u32).into_par_iter().map(|id| of.answer(id, TURNS)).collect();

@@ -159,9 +159,7 @@ impl Stage {
                 bytes: bytes(F32 / f64::from(case.model) + F32 / f64::from(DIM)),
                 ..Cost::default()
             },
-            Stage::Feature => {
-                Cost { multiply_adds: 1.0, integers: random, bytes: bytes(2.0 * F32), ..Cost::default() }
-            }
+            Stage::Feature => Cost { multiply_adds: 1.0, integers: random, bytes: bytes(2.0 * F32), ..Cost::default() },
             // <z, v> and v + c g; runs that share z may read it together.
             Stage::Train => Cost {
                 opaque: 2.0,

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Shard, cost};
 use crate::run::cohorts::{SweepOptions, sweep as without_directory};
-use crate::run::sweep::sweep;
+use crate::run::sweep::sweep_telling;
 use crate::streams::tell;
 
 /// How much of a sweep runs.
@@ -103,7 +103,7 @@ impl Case {
     /// What ran of the whole.
     fn size(&self, ran: Amount) -> String {
         let Amount { seeds, samples } = ran;
-        let shorter = if samples < self.full.samples { format!(", N up to {samples}") } else { String::new() };
+        let shorter = if samples < self.full.samples { format!(", largest N {samples}") } else { String::new() };
         format!("{}; {seeds} of {} seeds{shorter}", self.problem, self.full.seeds)
     }
 }
@@ -127,8 +127,10 @@ pub fn measure(bench: &mut Bench) -> Result<()> {
 fn rows(case: &Case, amount: Amount, plan: &Plan, timing: Timing, verified: bool) -> [Row; 2] {
     let samples: u64 = plan.cells().iter().map(|cell| cell.samples).sum();
     let run_samples = samples as f64 * f64::from(amount.seeds);
-    let row = |unit, work| rate(Suite::Sweeps, case.name, case.size(amount), unit, work, timing, verified);
-    [row("run-samples/s", run_samples), row("runs/s", plan.runs() as f64)]
+    let row = |unit, work, timing| rate(Suite::Sweeps, case.name, case.size(amount), unit, work, timing, verified);
+    // Of the same repeats, whose drift is told once.
+    let same = Timing { drift: None, ..timing };
+    [row("run-samples/s", run_samples, timing), row("runs/s", plan.runs() as f64, same)]
 }
 
 /// Whether the reference finds every bit of a small sweep, with all recipes and M.
@@ -149,7 +151,10 @@ fn is_verified(bench: &Bench, case: &Case) -> Result<bool> {
 /// they grow until they tell enough.
 fn fitting(bench: &Bench, case: &Case) -> Result<Amount> {
     let budget = bench.seconds(Suite::Sweeps) / 3.0;
-    let mut amount = Amount { seeds: 1, samples: case.least };
+    // As many as keep all threads busy.
+    let seeds = (bench.adapter.executions_at_once() as u32).min(case.full.seeds);
+    let least = Amount { seeds, samples: case.least };
+    let mut amount = least;
     loop {
         let plan = case.plan(amount, "off")?;
         let took = seconds(bench, &plan)?;
@@ -157,7 +162,7 @@ fn fitting(bench: &Bench, case: &Case) -> Result<Amount> {
             return Ok(amount);
         }
         let rate = cost(&plan).seconds_per_seed * f64::from(amount.seeds) / took;
-        let larger = grown(case, amount, rate * budget)?;
+        let larger = grown(case, least.seeds, amount, rate * budget)?;
         if larger == amount {
             return Ok(amount);
         }
@@ -168,19 +173,19 @@ fn fitting(bench: &Bench, case: &Case) -> Result<Amount> {
 /// Sweeps grow by no more than this from one to the next.
 const GROWTH: f64 = 16.0;
 
-/// The amount that costs so much by the plan, at least that of before.
-fn grown(case: &Case, before: Amount, wanted: f64) -> Result<Amount> {
+/// The amount that costs so much by the plan, at least that of before and so many seeds.
+fn grown(case: &Case, fewest: u32, before: Amount, wanted: f64) -> Result<Amount> {
     let of_seed = |samples| Ok::<f64, Error>(cost(&case.plan(Amount { seeds: 1, samples }, "off")?).seconds_per_seed);
     let all = of_seed(before.samples)? * f64::from(before.seeds);
     let wanted = wanted.min(GROWTH * all);
     let mut samples = case.full.samples;
-    while samples > before.samples && of_seed(samples)? > wanted {
+    while samples > before.samples && of_seed(samples)? * f64::from(fewest) > wanted {
         samples /= 2;
     }
     let samples = samples.max(before.samples);
     let seeds = (wanted / of_seed(samples)?) as u32;
     // Longer runs come before more of them.
-    let least = if samples == before.samples { before.seeds } else { 1 };
+    let least = if samples == before.samples { before.seeds } else { fewest };
     Ok(Amount { seeds: seeds.clamp(least, case.full.seeds), samples })
 }
 
@@ -188,7 +193,7 @@ fn grown(case: &Case, before: Amount, wanted: f64) -> Result<Amount> {
 fn seconds(bench: &Bench, plan: &Plan) -> Result<f64> {
     let dir = Scratch::new()?;
     let begun = Instant::now();
-    sweep(plan, &dir.0, Shard::WHOLE, bench.adapter, &bench.watch.share(0.0))?;
+    sweep_telling(plan, &dir.0, Shard::WHOLE, bench.adapter, &bench.watch.share(0.0), |_| ())?;
     Ok(begun.elapsed().as_secs_f64())
 }
 

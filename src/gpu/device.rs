@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::prelude::*;
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device, Features,
-    MapMode, PollType, Queue, SubmissionIndex,
+    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePassDescriptor, Device,
+    Features, MapMode, PollType, Queue, SubmissionIndex,
 };
 
 use super::kernels::{Kernel, Variant, compose};

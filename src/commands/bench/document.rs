@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::bench::head::Head;
 use crate::bench::Row;
+use crate::bench::head::Head;
 use crate::error::{Error, Result};
 
 /// One adapter's.

@@ -121,7 +121,8 @@ impl Progress {
     fn new(adapter: &str) -> Progress {
         let adapter = one_line(adapter).into_owned();
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{prefix}: {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("{prefix}: {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::no_length().with_style(style).with_prefix(adapter.clone())
         });
         Progress { adapter, bar, spoken: Instant::now() }

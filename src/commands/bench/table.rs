@@ -34,7 +34,9 @@ pub fn quantity(value: f64, unit: &str) -> String {
     let (scale, prefix) = scales.into_iter().find(|(scale, _)| value >= *scale).unwrap_or((1.0, ""));
     let scaled = value / scale;
     let digits = if scaled >= 99.95 { 0 } else { usize::from(scaled < 9.995) + 1 };
-    format!("{scaled:.digits$} {prefix}{unit}")
+    // A prefix is part of a symbol, not of a word.
+    let word = if prefix.is_empty() || matches!(unit, "s" | "B/s") { "" } else { " " };
+    format!("{scaled:.digits$} {prefix}{word}{unit}")
 }
 
 #[cfg(test)]
@@ -43,8 +45,8 @@ mod tests {
 
     #[test]
     fn quantities_have_three_digits_and_a_prefix() {
-        let all = [(1.234e12, "B/s"), (99.9e9, "B/s"), (12.34, "runs/s"), (1.9e-6, "s"), (0.5, "s"), (0.0, "s")];
+        let all = [(1.234e12, "B/s"), (99.9e9, "runs/s"), (12.34, "runs/s"), (1.9e-6, "s"), (0.5, "s"), (0.0, "s")];
         let told = all.map(|(value, unit)| quantity(value, unit));
-        assert_eq!(told, ["1.23 TB/s", "99.9 GB/s", "12.3 runs/s", "1.90 us", "500 ms", "0.00 s"]);
+        assert_eq!(told, ["1.23 TB/s", "99.9 G runs/s", "12.3 runs/s", "1.90 us", "500 ms", "0.00 s"]);
     }
 }
