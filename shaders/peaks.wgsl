@@ -26,12 +26,12 @@ const PEAK_WORKGROUP: u32 = 3u;
 const PEAK_COPY: u32 = 4u;
 const PEAK_DISPATCH: u32 = 5u;
 const THREADS: u32 = 256u;
-const TILE: u32 = 512u;
-// Elements between the reads of a turn, of which each thread starts among the first TILE_FIRST.
-const TILE_FIRST: u32 = 128u;
-const TILE_STEP: u32 = 48u;
+const QUADS: u32 = 512u;
+// Elements between the reads of a turn, of which each thread starts among the first QUADS_FIRST.
+const QUADS_FIRST: u32 = 128u;
+const QUADS_APART: u32 = 48u;
 
-var<workgroup> tile: array<vec4<u32>, TILE>;
+var<workgroup> tile: array<vec4<u32>, QUADS>;
 
 // Values that do not depend on each other: enough of them to fill a pipeline.
 struct Floats {
@@ -120,20 +120,20 @@ fn mixes(id: u32) -> vec4<u32> {
 }
 
 fn fill(thread: u32) {
-    for (var k = thread; k < TILE; k += THREADS) {
+    for (var k = thread; k < QUADS; k += THREADS) {
         tile[k] = vec4<u32>(k) * vec4<u32>(1u, 3u, 5u, 7u) + params.zero;
     }
 }
 
 fn reads(thread: u32) -> vec4<u32> {
     var sum = vec4<u32>(0u);
-    var at = thread % TILE_FIRST;
+    var at = thread % QUADS_FIRST;
     for (var turn = 0u; turn < params.turns; turn++) {
-        sum += tile[at] ^ tile[at + TILE_STEP];
-        sum += tile[at + 2u * TILE_STEP] ^ tile[at + 3u * TILE_STEP];
-        sum += tile[at + 4u * TILE_STEP] ^ tile[at + 5u * TILE_STEP];
-        sum += tile[at + 6u * TILE_STEP] ^ tile[at + 7u * TILE_STEP];
-        at = (at + 8u) % TILE_FIRST;
+        sum += tile[at] ^ tile[at + QUADS_APART];
+        sum += tile[at + 2u * QUADS_APART] ^ tile[at + 3u * QUADS_APART];
+        sum += tile[at + 4u * QUADS_APART] ^ tile[at + 5u * QUADS_APART];
+        sum += tile[at + 6u * QUADS_APART] ^ tile[at + 7u * QUADS_APART];
+        at = (at + 8u) % QUADS_FIRST;
     }
     return sum;
 }

@@ -8,6 +8,9 @@ use crate::reference::peaks::{Chain, Loop, UNROLLED, fold};
 /// Invocations side by side: vectors enough to hide the latency of a multiply-add, few enough for the registers.
 pub const SIDE_BY_SIDE: usize = 6;
 
+const ROW: usize = 16;
+const ROWS: usize = SIDE_BY_SIDE * 8 / ROW;
+
 /// What [`Loop::answer`] gives for that many invocations from `first` on; a loop of workgroup memory has no counterpart
 /// here and gives `None`.
 pub fn answers(of: Loop, first: u32, turns: u32) -> Option<[[u32; 4]; SIDE_BY_SIDE]> {
@@ -39,25 +42,32 @@ fn floats(chain: Chain, first: u32, turns: u32) -> [[u32; 4]; SIDE_BY_SIDE] {
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
 fn integers(first: u32, turns: u32) -> [[u32; 4]; SIDE_BY_SIDE] {
-    // Vector k of all invocations, each a pair of the two that it is mixed with.
+    // Of each invocation eight pairs, which are mixed: vectors of a and c, of b and d. In rows of 16 all of it stays in
+    // registers of either width; shorter rows the compiler takes apart.
     let part = |vector: u32| {
-        let id = move |k: usize, l: usize| first.wrapping_add(k as u32).wrapping_add(l as u32 % 4);
-        std::array::from_fn::<[u32; 8], SIDE_BY_SIDE, _>(|k| {
-            std::array::from_fn(|l| id(k, l).wrapping_mul(2 * (vector + 2 * (l as u32 / 4)) + 1))
+        std::array::from_fn::<[u32; ROW], ROWS, _>(|row| {
+            std::array::from_fn(|l| {
+                let (k, l) = ((row * ROW + l) as u32 / 8, l as u32 % 8);
+                first.wrapping_add(k).wrapping_add(l % 4).wrapping_mul(2 * (vector + 2 * (l / 4)) + 1)
+            })
         })
     };
     let (mut sums, mut turned) = (part(0), part(1));
     for _ in 0..turns * UNROLLED {
         for (sums, turned) in sums.iter_mut().zip(&mut turned) {
-            for l in 0..8 {
+            for l in 0..ROW {
                 sums[l] = sums[l].wrapping_add(turned[l]);
                 turned[l] = turned[l].rotate_left(13) ^ sums[l];
             }
         }
     }
+    let (sums, turned) = (sums.as_flattened(), turned.as_flattened());
     std::array::from_fn(|k| {
-        let (a, b) = (&sums[k], &turned[k]);
-        fold(&std::array::from_fn(|l| if l / 4 % 2 == 0 { a[l / 8 * 4 + l % 4] } else { b[l / 8 * 4 + l % 4] }))
+        // a, b, c and d in turn.
+        fold(&std::array::from_fn(|l| {
+            let at = 8 * k + l / 8 * 4 + l % 4;
+            if l / 4 % 2 == 0 { sums[at] } else { turned[at] }
+        }))
     })
 }
 

@@ -77,7 +77,8 @@ impl Gpu {
         self.context.has(TIMESTAMPS)
     }
 
-    /// What `work` gives, and the seconds that the device was at each kernel meanwhile. Dispatches wait for each other.
+    /// What `work` gives, and the seconds that the device was at each kernel meanwhile, whoever asked for it: one caller at a
+    /// time. Dispatches wait for each other.
     pub fn timed<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<(T, KernelSeconds)> {
         self.context.timer().start();
         let done = work();

@@ -21,7 +21,7 @@ use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, 
 use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
-use crate::reference::peaks::{TILE, TILE_FIRST, TILE_STEP};
+use crate::reference::peaks::{QUADS, QUADS_APART, QUADS_FIRST};
 use crate::reference::verify::{CHUNK, Question};
 use crate::twin::{Member, Shared};
 
@@ -40,7 +40,7 @@ macro_rules! named {
 fn constants() -> Vec<(String, Literal)> {
     let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, peaks::CONSTANTS];
     let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
-    all.extend(named![TILE, TILE_FIRST, TILE_STEP]);
+    all.extend(named![QUADS, QUADS_FIRST, QUADS_APART]);
     all.extend(named![
         codec::SATURATED,
         codec::UNDERFLOWED,

@@ -11,11 +11,11 @@ pub const TURN_BYTES: u32 = 8 * 16;
 /// Invocations of a workgroup.
 pub const THREADS: u32 = 256;
 /// Elements of workgroup memory, those that the reads of a turn start at, and the distance between them.
-pub const TILE: u32 = 512;
-pub const TILE_FIRST: u32 = 128;
-pub const TILE_STEP: u32 = 48;
+pub const QUADS: u32 = 512;
+pub const QUADS_FIRST: u32 = 128;
+pub const QUADS_APART: u32 = 48;
 // The last read of a turn is of the tile.
-const _: () = assert!(TILE_FIRST - 1 + 7 * TILE_STEP < TILE);
+const _: () = assert!(QUADS_FIRST - 1 + 7 * QUADS_APART < QUADS);
 
 /// A loop whose invocations end with something that tells whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +99,15 @@ fn integers(id: u32, turns: u32) -> [u32; 4] {
 fn reads(id: u32, turns: u32) -> [u32; 4] {
     let element = |at: u32| [1u32, 3, 5, 7].map(|factor| at.wrapping_mul(factor));
     let mut sum = [0u32; 4];
-    let mut at = id % THREADS % TILE_FIRST;
+    let mut at = id % THREADS % QUADS_FIRST;
     for _ in 0..turns {
         for pair in 0..4 {
-            let (a, b) = (element(at + 2 * pair * TILE_STEP), element(at + (2 * pair + 1) * TILE_STEP));
+            let (a, b) = (element(at + 2 * pair * QUADS_APART), element(at + (2 * pair + 1) * QUADS_APART));
             for (sum, (a, b)) in sum.iter_mut().zip(a.into_iter().zip(b)) {
                 *sum = sum.wrapping_add(a ^ b);
             }
         }
-        at = (at + 8) % TILE_FIRST;
+        at = (at + 8) % QUADS_FIRST;
     }
     sum
 }

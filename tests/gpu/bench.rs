@@ -1,16 +1,21 @@
 //! What `roundlaw bench` measures: loops end with the words of their scalar twins, copies are whole, and a timer changes no
 //! bit of a launch.
 
-use roundlaw::gpu::Tuning;
+use roundlaw::gpu::{Gpu, Tuning};
 use roundlaw::plan::Shard;
 use roundlaw::reference::peaks::{Loop, THREADS};
 use roundlaw::watch::Watch;
 
 use super::{gpus, plan};
 
+/// The adapters under test, each opened for this test alone: a timer counts whatever a device does.
+fn alone() -> Vec<Gpu> {
+    gpus().iter().map(|gpu| Gpu::open(gpu.info.index).expect("the adapter opens")).collect()
+}
+
 #[test]
 fn every_invocation_of_a_loop_ends_with_the_word_of_its_twin() {
-    for gpu in gpus() {
+    for gpu in &alone() {
         for of in [Loop::MultiplyAdd, Loop::Opaque, Loop::Integer, Loop::Workgroup] {
             for turns in [0, 1, 19] {
                 let run = gpu.peak_loop(of, turns, 3);
@@ -29,7 +34,7 @@ fn every_invocation_of_a_loop_ends_with_the_word_of_its_twin() {
 #[test]
 fn copies_are_whole_and_every_dispatch_counts() {
     let from: Vec<u32> = (0..5000u32).map(|k| k.wrapping_mul(0x9e37_79b9)).collect();
-    for gpu in gpus() {
+    for gpu in &alone() {
         // Fewer invocations than elements.
         let run = gpu.peak_copy(&from, 2);
         run.seconds().expect("it runs");
@@ -46,7 +51,7 @@ fn a_timer_sees_the_kernels_of_a_launch_and_changes_no_bit() {
                 sweep = { seeds = 2 }";
     let plan = plan(text, 32);
     let (cohorts, watch) = (plan.cohorts(Shard::WHOLE), Watch::default());
-    for gpu in gpus() {
+    for gpu in &alone() {
         let execute = || gpu.execute_tuned(&plan, &cohorts, Tuning::default(), &watch);
         let must = execute().expect("it runs");
         let (found, seconds) = gpu.timed(execute).expect("it runs");
