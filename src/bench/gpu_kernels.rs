@@ -18,7 +18,7 @@ use crate::streams::tell;
 fn sizes(gpu: &Gpu, model: u32) -> Sizes {
     match is_hardware(&gpu.info) {
         true => Sizes { seeds: if model > 128 { 16 } else { 64 }, samples: 1024, runs: 16 },
-        false => Sizes { seeds: 2, samples: 32, runs: 2 },
+        false => Sizes { seeds: 2, samples: 64, runs: 2 },
     }
 }
 

@@ -10,8 +10,8 @@ use crate::gpu::{Gpu, is_hardware};
 use crate::reference::peaks::{Loop, THREADS};
 use crate::reference::verify::mixed;
 
-/// Seconds that a loop lasts at least, so that what begins and ends a dispatch does not count.
-const LONG: f64 = 2.5e-3;
+/// Seconds that a loop lasts at least, so that what begins and ends a dispatch, and its last workgroups, do not count.
+const LONG: f64 = 10e-3;
 const MOST_GROUPS: u32 = 1 << 14;
 /// Each invocation copies many elements.
 const COPY_GROUPS: u32 = 2048;
@@ -27,7 +27,7 @@ struct Sizes {
 
 const HARDWARE: Sizes = Sizes { turns: 1000, copied: 1 << 26, read: [1 << 10, 1 << 24], dispatches: 1000 };
 /// Of a GPU that the CPU plays.
-const SOFTWARE: Sizes = Sizes { turns: 100, copied: 1 << 22, read: [1 << 10, 1 << 20], dispatches: 20 };
+const SOFTWARE: Sizes = Sizes { turns: 100, copied: 1 << 20, read: [1 << 10, 1 << 20], dispatches: 20 };
 
 const LOOPS: [Named; 4] = [
     (Loop::MultiplyAdd, "f32 multiply-add", "multiply-adds/s"),

@@ -16,7 +16,7 @@ use crate::watch::Watch;
 pub const DIM: u32 = 2048;
 const MODELS: [u32; 3] = [32, 128, 512];
 /// Samples of the prefix whose bits are compared with the reference.
-pub const PREFIX: u64 = 16;
+pub const PREFIX: u64 = 48;
 /// Elements of a row of numbers through a codec.
 pub const COLUMNS: usize = 2048;
 

@@ -5,7 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use assert_cmd::cargo::CommandCargoExt as _;
+use roundlaw::bench::head::verified_digest;
+use roundlaw::bench::{Bench, Suite};
+use roundlaw::verify::Device;
+use roundlaw::watch::Watch;
 use serde_json::{Value, json};
+
+use crate::faulty::Faulty;
 
 fn roundlaw(args: &[&str]) -> Output {
     Command::cargo_bin("roundlaw").unwrap().args(args).output().unwrap()
@@ -79,6 +85,26 @@ fn sweeps_are_verified_and_say_how_much_ran() {
         let size = row["size"].as_str().unwrap();
         assert!(size.contains("; ") && size.contains(" seeds"), "{size}");
     }
+}
+
+#[test]
+fn one_wrong_bit_makes_a_sweep_unverified() {
+    let wrong = Faulty::damaged(|_, _, rows| rows.iter_mut().for_each(|row| row.v[0] ^= 1));
+    let (watch, mut rows) = (Watch::default(), Vec::new());
+    assert_eq!(verified_digest(&wrong, &watch).unwrap(), None);
+    let mut bench = Bench {
+        device: Device::Cpu,
+        adapter: &wrong,
+        seconds: Some(0.01),
+        watch: &watch,
+        begins: &mut |_| (),
+        row: &mut |row| {
+            rows.push(row);
+            Ok(())
+        },
+    };
+    bench.run(&[Suite::Sweeps]).unwrap();
+    assert!(rows.len() == 10 && rows.iter().all(|row| !row.verified));
 }
 
 /// A document with these rows: name, value, unit, and whether it is verified.

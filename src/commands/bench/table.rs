@@ -42,6 +42,17 @@ pub fn quantity(value: f64, unit: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::Suite;
+
+    #[test]
+    fn what_is_not_verified_is_marked() {
+        let size = "M = 32".to_string();
+        let (suite, timing) = (Suite::Kernels, Default::default());
+        let (name, format, bound) = ("train".into(), None, None);
+        let row = Row { suite, name, size, format, value: 1e9, unit: "runs/s", bound, verified: false, timing };
+        assert!(line(&row).ends_with("M = 32  UNVERIFIED"), "{}", line(&row));
+        assert!(line(&Row { verified: true, ..row }).ends_with("M = 32"));
+    }
 
     #[test]
     fn quantities_have_three_digits_and_a_prefix() {
