@@ -13,8 +13,9 @@ use crate::reference::verify::mixed;
 /// Seconds that a loop lasts at least, so that what begins and ends a dispatch, and its last workgroups, do not count.
 const LONG: f64 = 10e-3;
 const MOST_GROUPS: u32 = 1 << 14;
-/// Each invocation copies many elements.
+/// Invocations that copy are at most so many workgroups, and each takes some elements.
 const COPY_GROUPS: u32 = 2048;
+const COPIED_EACH: u32 = 8;
 
 /// Sizes of the work.
 struct Sizes {
@@ -91,7 +92,8 @@ fn copy(bench: &Bench, gpu: &Gpu, words: u32, seconds: f64) -> Result<Row> {
     let most = gpu.largest_buffer().min(words.into()) as u32;
     let from: Vec<u32> = (0..most / 4 * 4).map(mixed).collect();
     let words = from.len() as u64;
-    let run = gpu.peak_copy(&from, COPY_GROUPS);
+    let groups = (most / 4 / (COPIED_EACH * THREADS)).clamp(1, COPY_GROUPS);
+    let run = gpu.peak_copy(&from, groups);
     let timing = repeat_one(seconds, bench.watch, || run.seconds())?;
     let verified = run.words(0, words)? == from;
     let size = format!("{} MiB", words >> 18);
