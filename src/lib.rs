@@ -76,6 +76,8 @@ pub use risk::{CohortRisk, Measured, Risk};
 pub use random::{Purpose, Stream, Words, site_purpose, user_purpose};
 
 // The parts behind it, in the order of the pipeline.
+#[doc(hidden)]
+pub mod bench;
 mod characters;
 #[doc(hidden)]
 pub mod cli;
@@ -101,6 +103,8 @@ pub mod gpu;
 pub mod hash;
 #[doc(hidden)]
 pub mod limits;
+#[doc(hidden)]
+pub mod machine;
 #[doc(hidden)]
 pub mod npy;
 #[doc(hidden)]

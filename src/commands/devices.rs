@@ -1,6 +1,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::gpu::{self, Gpu};
+use crate::machine::{Machine, machine};
 use crate::run::adapter;
 use crate::streams::print;
 use crate::threads;
@@ -18,6 +19,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // Each adapter proves itself by its own computations.
     threads::start()?;
     let cpu = adapter::open("cpu")?.origin();
+    let Machine { processor, cores, memory } = machine();
     let mut list = vec![json!({
         "index": "cpu",
         "name": "cpu",
@@ -25,6 +27,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "type": "cpu",
         "driver": cpu.driver,
         "pci": "",
+        "processor": processor,
+        "cores": cores,
+        "memory": memory,
         "limits": {},
         "features": [],
         "fingerprint": cpu.fingerprint,
@@ -43,6 +48,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             "type": info.device_type,
             "driver": format!("{} {}", info.driver, info.driver_info).trim(),
             "pci": info.pci,
+            "processor": null,
+            "cores": null,
+            "memory": null,
             "limits": limits,
             "features": info.features,
             "fingerprint": fingerprint,
@@ -58,8 +66,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for device in &list {
         let limits = device["limits"].as_object().into_iter().flatten();
         let limits: String = limits.map(|(name, value)| format!("\n    {name} {value}")).collect();
+        // Of a GPU they are not known.
+        let known = ["processor", "cores", "memory"].into_iter().filter(|key| !device[key].is_null());
+        let known: String = known.map(|key| format!("\n    {key} {}", text(device, key))).collect();
         print(&format!(
-            "{}: {} ({}, {}), driver {}\n    fingerprint {}{limits}",
+            "{}: {} ({}, {}), driver {}{known}\n    fingerprint {}{limits}",
             text(device, "index"),
             text(device, "name"),
             text(device, "backend"),

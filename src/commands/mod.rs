@@ -35,6 +35,7 @@ commands! {
     formats: Formats,
     quantize: Quantize,
     verify: Verify,
+    bench: Bench,
     plan: Plan,
     sweep: Sweep,
     replay: Replay,

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use rayon::prelude::*;
 use wgpu::{
-    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, Device, MapMode, PollType, Queue,
-    SubmissionIndex,
+    BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass, ComputePassDescriptor,
+    Device, Features, MapMode, PollType, Queue, SubmissionIndex,
 };
 
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
 use super::recorder::Recorder;
+use super::timer::{Stopwatch, Timer};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
@@ -44,6 +45,7 @@ pub struct Context {
     recorder: Mutex<Recorder>,
     /// Buffers to read back through that nobody uses.
     staging: Mutex<Vec<Buffer>>,
+    timer: Timer,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -65,8 +67,8 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let (pipelines, recorder, staging) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging }
+        let (pipelines, recorder, staging, timer) = Default::default();
+        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer }
     }
 
     /// The first error since the device was opened, if any.
@@ -132,6 +134,21 @@ impl Context {
         polled.map(|_| ()).map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))
     }
 
+    /// Waits until the device is done with everything.
+    pub fn idle(&self) -> Result<()> {
+        self.submitted()?.map_or(Ok(()), |last| self.wait_for(last))
+    }
+
+    /// Of its kernels, where somebody asks.
+    pub fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// Whether the device was opened with it.
+    pub fn has(&self, features: Features) -> bool {
+        self.device.features().contains(features)
+    }
+
     /// Puts words into a buffer, after everything before.
     pub fn write(&self, buffer: &Buffer, words: &[u32]) -> Result<()> {
         self.submit()?;
@@ -159,6 +176,11 @@ impl Context {
 
     /// Runs a kernel once, after everything before.
     pub fn dispatch(&self, dispatch: Dispatch) -> Result<()> {
+        self.repeat(dispatch, 1)
+    }
+
+    /// [`Context::dispatch`] of the same `times` times in one pass, each after the one before.
+    pub fn repeat(&self, dispatch: Dispatch, times: u32) -> Result<()> {
         self.check()?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
         dispatch.assert_fits(&pipeline.facts, self.most_groups);
@@ -170,13 +192,29 @@ impl Context {
         let label = Some(dispatch.kernel.name);
         let layout = &pipeline.layout;
         let group = self.device.create_bind_group(&BindGroupDescriptor { label, layout, entries: &entries });
-        let is_time = locked(&self.recorder).record(&self.device, |pass| {
+        let run = |pass: &mut ComputePass| {
             let [x, y, z] = dispatch.groups;
             pass.set_pipeline(&pipeline.pipeline);
             pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        });
+            (0..times).for_each(|_| pass.dispatch_workgroups(x, y, z));
+        };
+        if let Some(stopwatch) = self.timer.stopwatch(&self.device) {
+            self.submit()?;
+            return self.timed(dispatch.kernel.name, stopwatch, run);
+        }
+        let is_time = locked(&self.recorder).record(&self.device, run);
         if is_time { self.submit() } else { Ok(()) }
+    }
+
+    /// A pass of its own, whose seconds are added to a kernel's.
+    fn timed(&self, kernel: &'static str, mut stopwatch: Stopwatch, run: impl FnOnce(&mut ComputePass)) -> Result<()> {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        let timestamp_writes = stopwatch.writes();
+        run(&mut encoder.begin_compute_pass(&ComputePassDescriptor { label: Some(kernel), timestamp_writes }));
+        stopwatch.resolve(&mut encoder);
+        self.wait_for(self.queue.submit([encoder.finish()]))?;
+        self.timer.add(kernel, stopwatch.seconds(&self.device, &self.queue)?);
+        Ok(())
     }
 
     /// Reads ranges (buffer, first word, words), one after the other, as everything so far leaves them.

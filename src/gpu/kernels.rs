@@ -62,6 +62,7 @@ kernels! {
     QUANTIZE = quantize;
     VERIFY = verify;
     GEMV = gemv;
+    PEAKS = peaks;
 }
 
 macro_rules! parts {

@@ -17,6 +17,7 @@ mod launch;
 mod loaders;
 mod operands;
 mod params;
+mod peaks;
 mod pipeline;
 mod probe;
 mod project;
@@ -30,6 +31,7 @@ mod sketch;
 mod slice;
 mod tally;
 mod task;
+mod timer;
 mod train;
 mod turn;
 #[cfg(test)]
@@ -41,7 +43,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wgpu::{DeviceDescriptor, DeviceType, Features};
+use wgpu::{DeviceDescriptor, DeviceType};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
@@ -128,7 +130,7 @@ impl Gpu {
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: Features::empty(),
+            required_features: adapter.features() & timer::TIMESTAMPS,
             required_limits: limits.clone(),
             ..Default::default()
         };

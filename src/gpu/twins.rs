@@ -13,7 +13,7 @@ use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compo
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
 use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
-use super::{draw, own_pipelines, probe, project, slice, tally, train, turn};
+use super::{draw, own_pipelines, peaks, probe, project, slice, tally, train, turn};
 use crate::codec;
 use crate::codec::bits;
 use crate::config::{Config, MAX_BATCH, MAX_MODEL};
@@ -21,6 +21,7 @@ use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, 
 use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
+use crate::reference::peaks::{QUADS, QUADS_APART, QUADS_FIRST};
 use crate::reference::verify::{CHUNK, Question};
 use crate::twin::{Member, Shared};
 
@@ -38,7 +39,9 @@ macro_rules! named {
 /// Constants that shaders have by the same name, or by the one here.
 fn constants() -> Vec<(String, Literal)> {
     let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS];
-    let mut all: Vec<(&str, u32)> = [&own[..], &[train::CONSTANTS, train::state::CONSTANTS]].concat().concat();
+    let mut all: Vec<(&str, u32)> =
+        [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS]].concat().concat();
+    all.extend(named![QUADS, QUADS_FIRST, QUADS_APART]);
     all.extend(named![
         codec::SATURATED,
         codec::UNDERFLOWED,

@@ -8,6 +8,7 @@ pub mod feature;
 pub mod gemv;
 pub mod losses;
 mod optima;
+pub mod peaks;
 pub mod project;
 pub mod quantize;
 pub mod risk;

@@ -30,6 +30,18 @@ const PART_TIME: Duration = Duration::from_secs(10);
 /// Runs what is missing of a shard and writes it to `dir`. Where the watch asks to end, what is finished is kept and the rest
 /// dropped.
 pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch: &Watch) -> Result<Summary> {
+    sweep_telling(plan, dir, shard, adapter, watch, tell)
+}
+
+/// [`sweep`], where `say` gets what is told before it begins.
+pub fn sweep_telling(
+    plan: &Plan,
+    dir: &Path,
+    shard: Shard,
+    adapter: &dyn Adapter,
+    watch: &Watch,
+    say: impl Fn(&str),
+) -> Result<Summary> {
     let started = Instant::now();
     // Refused before a directory is touched.
     adapter.cohorts_at_once(plan)?;
@@ -38,12 +50,9 @@ pub fn sweep(plan: &Plan, dir: &Path, shard: Shard, adapter: &dyn Adapter, watch
     let all = launches::runs(plan, &todo);
     let (stored, asked) = (store.contents().seeds(), plan.config.sweep.seeds);
     if stored > asked {
-        tell(&format!(
-            "{} holds {stored} seeds, sweep.seeds = {asked} asks for fewer: all of them stay",
-            dir.display()
-        ));
+        say(&format!("{} holds {stored} seeds, sweep.seeds = {asked} asks for fewer: all of them stay", dir.display()));
     }
-    tell(&beginning(plan, shard, &todo, adapter));
+    say(&beginning(plan, shard, &todo, adapter));
     let mut parts = Parts {
         plan,
         store,

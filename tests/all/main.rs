@@ -1,6 +1,7 @@
 //! Everything but the GPU kernels, whose tests are a binary of their own (tests/gpu).
 
 mod bad_input;
+mod bench;
 mod check;
 mod codec;
 mod config;

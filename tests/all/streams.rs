@@ -6,6 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+const BENCH: &str = r#"{"adapter": "cpu", "rows": [{"suite": "peaks", "name": "copy", "size": "1 MiB", "format": null, "value": 1.0,
+"unit": "B/s", "verified": true}]}"#;
+
 const CONFIG: &str = r#"
 problem = { dim = 8, spectrum = { kind = "power", exponent = 1.5 } }
 train = { model = [2], samples = [16] }
@@ -24,6 +27,7 @@ fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
     fs::write(place.path().join("config.toml"), CONFIG).unwrap();
     fs::write(place.path().join("stdin"), "1 2 3").unwrap();
+    fs::write(place.path().join("bench.json"), BENCH).unwrap();
     let swept = program(place.path(), "sweep config.toml --out swept --adapter cpu").output().unwrap();
     assert!(swept.status.success(), "{swept:?}");
     place
@@ -34,7 +38,7 @@ fn stderr(output: &Output) -> String {
 }
 
 /// Command lines that print data, one of each command that does.
-const PRINTING: [&str; 13] = [
+const PRINTING: [&str; 14] = [
     "--help",
     "--version",
     "sweep --help",
@@ -44,6 +48,7 @@ const PRINTING: [&str; 13] = [
     "quantize --format e4m3",
     "quantize --format e4m3 --json",
     "verify --adapter cpu --filter codec/e4m3/rne/encode",
+    "bench compare bench.json bench.json",
     "plan config.toml",
     "replay swept --run 0",
     "report swept",

@@ -1,6 +1,7 @@
 //! The GPU adapter against the scalar reference, bit for bit, on every adapter there is (choose with
 //! VK_DRIVER_FILES and WGPU_BACKEND, or `tests/adapter on NAME cargo test --release --test gpu`).
 
+mod bench;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "files of f64 are for other tests")]
 mod npy_file;

@@ -133,7 +133,8 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
 
 /// One loop over the lanes, each with its word and what `own` has for it; what became of them is counted, and the floor
 /// applied. The compiler turns it into vector code where `round` has neither branches nor `&&`, and where it does not know the
-/// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled.
+/// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled. A long `round` is a function
+/// that is always inlined, no closure, which the compiler calls once it is long.
 #[inline(always)]
 fn each<T: Copy>(
     op: &QuantOp,
@@ -141,12 +142,12 @@ fn each<T: Copy>(
     words: &Words,
     own: &[T; SLICE],
     counts: &mut Counts,
-    round: impl Fn(f32, u32, T) -> Element,
+    round: impl Fn(&QuantOp, f32, u32, T) -> Element,
 ) {
     // Results go to memory of its own, where no look-up's tables can lie.
     let (mut rounded, mut counted) = ([0.0; SLICE], 0);
     for l in 0..lanes.len().min(SLICE) {
-        let element = round(lanes[l], words.as_flattened()[l], own[l]);
+        let element = round(op, lanes[l], words.as_flattened()[l], own[l]);
         let bits = if element.bits == 0 { 0 } else { element.bits.wrapping_add_signed(-(op.unit << 23)) };
         rounded[l] = flush48(f32::from_bits(bits));
         counted += element.counted;

@@ -71,7 +71,7 @@ fn rarer<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    let round = |value, word| grid::round::<DIRECTION>(op, value, 0, word);
+    let round = |value, word| grid::round::<DIRECTION>(op, value, word, 0);
     multiplied::<true>(op, lanes, factors, words, counts, round);
 }
 
@@ -98,7 +98,7 @@ fn multiplied<const RARER: bool>(
     round: impl Fn(f32, u32) -> Element,
 ) {
     let step = f32::from_bits(op.step);
-    each(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
+    each(op, lanes, words, factors, counts, |_, value, word, Factors { before, block }| {
         let element = round(value * before, word);
         let product = |bits: u32| (f32::from_bits(bits) * block * step).to_bits();
         let (mut bits, mut leaves) = (product(element.bits), false);
