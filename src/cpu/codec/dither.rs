@@ -21,7 +21,7 @@ pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut
     let unit = power_of_two(-(33 - op.random_shift as i32));
     let limits = [f64::from(op.max_code), f64::from(op.min_code)];
     let (overflows, satfinite) = (op.has(policy::OVERFLOWS), op.has(policy::SATFINITE));
-    each(op, lanes, words, &ALIKE, counts, |_, value, word, ()| {
+    each!(op, lanes, words, ALIKE, counts, |value, word, ()| {
         let inner = value * before;
         let (bits, magnitude) = (inner.to_bits(), inner.to_bits() & MAGNITUDE);
         let sign = if magnitude > INFINITY { 0 } else { bits & SIGN };

@@ -2,7 +2,7 @@
 
 use super::block::scales;
 use super::usual::{self, for_direction};
-use super::{Element, ONE_SATURATED, Words, each};
+use super::{ALIKE, Element, ONE_SATURATED, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
@@ -43,7 +43,7 @@ pub(super) fn block_lanes(
 
 #[inline(always)]
 fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    each(op, lanes, words, &[0; SLICE], counts, round::<DIRECTION>);
+    each!(op, lanes, words, ALIKE, counts, |value, word, _| round::<DIRECTION>(op, value, 0, word));
 }
 
 #[inline(always)]
@@ -54,12 +54,12 @@ fn scaled<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    each(op, lanes, words, scales, counts, round::<DIRECTION>);
+    each!(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION>(op, value, scale, word));
 }
 
 /// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.
 #[inline(always)]
-pub(super) fn round<const DIRECTION: u32>(op: &QuantOp, value: f32, word: u32, scale: i32) -> Element {
+pub(super) fn round<const DIRECTION: u32>(op: &QuantOp, value: f32, scale: i32, word: u32) -> Element {
     let bits = value.to_bits();
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     let (exponent, mantissa) = ((magnitude >> 23) as i32, op.mantissa);

@@ -131,30 +131,33 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
     }
 }
 
-/// One loop over the lanes, each with its word and what `own` has for it; what became of them is counted, and the floor
-/// applied. The compiler turns it into vector code where `round` has neither branches nor `&&`, and where it does not know the
-/// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled. A long `round` is a function
-/// that is always inlined, no closure, which the compiler calls once it is long.
+/// One loop over the lanes, each with its word and what `$own` has for it; what became of them is counted, and the floor
+/// applied. The compiler turns it into vector code where `$round` has neither branches nor `&&`, and where it does not know the
+/// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled. A macro, because it calls long
+/// closures instead of inlining them.
+macro_rules! each {
+    ($op:expr, $lanes:expr, $words:expr, $own:expr, $counts:expr, |$value:ident, $word:pat_param, $of_own:pat_param| $round:expr) => {{
+        let (op, lanes): (&$crate::format::QuantOp, &mut [f32]) = ($op, $lanes);
+        // Results go to memory of its own, where no look-up's tables can lie.
+        let (mut rounded, mut counted) = ([0.0; $crate::cpu::lanes::SLICE], 0);
+        for l in 0..lanes.len().min($crate::cpu::lanes::SLICE) {
+            let ($value, $word, $of_own) = (lanes[l], $words.as_flattened()[l], $own[l]);
+            let element: $crate::cpu::codec::Element = $round;
+            let bits = if element.bits == 0 { 0 } else { element.bits.wrapping_add_signed(-(op.unit << 23)) };
+            rounded[l] = $crate::cpu::lanes::flush48(f32::from_bits(bits));
+            counted += element.counted;
+        }
+        lanes.copy_from_slice(&rounded[..lanes.len()]);
+        *$counts += $crate::cpu::codec::counts_of(counted);
+    }};
+}
+use each;
+
+/// What the elements of a slice were counted as.
 #[inline(always)]
-fn each<T: Copy>(
-    op: &QuantOp,
-    lanes: &mut [f32],
-    words: &Words,
-    own: &[T; SLICE],
-    counts: &mut Counts,
-    round: impl Fn(&QuantOp, f32, u32, T) -> Element,
-) {
-    // Results go to memory of its own, where no look-up's tables can lie.
-    let (mut rounded, mut counted) = ([0.0; SLICE], 0);
-    for l in 0..lanes.len().min(SLICE) {
-        let element = round(op, lanes[l], words.as_flattened()[l], own[l]);
-        let bits = if element.bits == 0 { 0 } else { element.bits.wrapping_add_signed(-(op.unit << 23)) };
-        rounded[l] = flush48(f32::from_bits(bits));
-        counted += element.counted;
-    }
-    lanes.copy_from_slice(&rounded[..lanes.len()]);
+fn counts_of(counted: u32) -> Counts {
     let times = |mark: u32| u64::from((counted / mark) & 0xff);
-    *counts += Counts { saturated: times(ONE_SATURATED), underflowed: times(ONE_UNDERFLOWED), nan: times(ONE_NAN) };
+    Counts { saturated: times(ONE_SATURATED), underflowed: times(ONE_UNDERFLOWED), nan: times(ONE_NAN) }
 }
 
 /// What lanes have that need nothing of their own.

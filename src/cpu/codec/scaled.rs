@@ -71,8 +71,7 @@ fn rarer<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    let round = |value, word| grid::round::<DIRECTION>(op, value, word, 0);
-    multiplied::<true>(op, lanes, factors, words, counts, round);
+    multiplied::<DIRECTION, true>(op, lanes, factors, words, counts);
 }
 
 #[inline(always)]
@@ -83,23 +82,26 @@ fn usual<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    // No such format has magnitudes that would be shifted down.
-    let (grid, _) = Grid::new(op, 0);
-    multiplied::<false>(op, lanes, factors, words, counts, |value, word| grid.element::<DIRECTION>(value, word));
+    multiplied::<DIRECTION, false>(op, lanes, factors, words, counts);
 }
 
 #[inline(always)]
-fn multiplied<const RARER: bool>(
+fn multiplied<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
     lanes: &mut [f32],
     factors: &[Factors; SLICE],
     words: &Words,
     counts: &mut Counts,
-    round: impl Fn(f32, u32) -> Element,
 ) {
     let step = f32::from_bits(op.step);
-    each(op, lanes, words, factors, counts, |_, value, word, Factors { before, block }| {
-        let element = round(value * before, word);
+    // No such format has magnitudes that would be shifted down.
+    let (grid, _) = Grid::new(op, 0);
+    each!(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
+        let inner = value * before;
+        let element = match RARER {
+            true => grid::round::<DIRECTION>(op, inner, 0, word),
+            false => grid.element::<DIRECTION>(inner, word),
+        };
         let product = |bits: u32| (f32::from_bits(bits) * block * step).to_bits();
         let (mut bits, mut leaves) = (product(element.bits), false);
         if RARER {
