@@ -3,6 +3,7 @@
 use super::in_words::SplitOp;
 use super::loaders::loaders;
 use super::project::TILE_SAMPLES;
+use super::slice::SLICE;
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::format::QuantOp;
 use crate::plan::{TrainOps, Trajectory};
@@ -154,6 +155,22 @@ impl Tile {
     /// Of workgroup memory.
     pub fn bytes(&self) -> u64 {
         u64::from(2 * 4 * self.columns * (self.rows + TILE_SAMPLES))
+    }
+
+    /// Loop iterations that a thread spends on a slice of columns, with the last test of each loop: what it loads of x and of
+    /// G, puts into workgroup memory, and multiplies by four columns.
+    fn slice_loops(&self) -> u64 {
+        let threads = self.rows / 8 * (TILE_SAMPLES / 8);
+        let x = TILE_SAMPLES * self.columns / 4 / threads;
+        let g = (self.rows * self.columns / 4).div_ceil(threads);
+        let load = (x + 1) + (g + 1);
+        let put = (6 * x + 1) + (g + 1);
+        u64::from(SLICE / self.columns * (1 + load + put + self.columns / 4 + 1))
+    }
+
+    /// The most of [`Tile::slice_loops`].
+    pub fn most_slice_loops() -> u64 {
+        Tile::all().iter().map(Tile::slice_loops).max().unwrap_or(0)
     }
 
     fn all() -> [Tile; 4] {

@@ -2,7 +2,7 @@
 
 use super::facts::needs;
 use super::in_words::Product;
-use super::kernels::model_size;
+use super::kernels::{Tile, model_size};
 use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
 use super::tally::{FEATURE_TALLY, TALLY};
 
@@ -123,7 +123,8 @@ impl Shapes {
         let by_project = PROJECT_WORK / (cells * products.len() as u64 * u64::from(point.model));
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
-        let slice = slice_loops(&data_ops, point.problem.target_components());
+        let of_project = if sketched { Tile::most_slice_loops() } else { 0 };
+        let slice = slice_loops(&data_ops, point.problem.target_components()).max(of_project);
         let short = (tuning.loops / slice).max(1) * u64::from(SLICE);
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short);
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);

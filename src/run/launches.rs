@@ -181,8 +181,9 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
 
     fn all<'c>(&self, launches: impl Iterator<Item = &'c [Cohort]> + Send, done: &SyncSender<CohortRows>) {
         // Either ends at the first failure, which is noted.
-        let _ = match self.adapter.executions_at_once() {
-            1 => self.one_ahead(launches, done),
+        let _ = match (self.adapter.executions_at_once(), rayon::current_num_threads()) {
+            // With one thread nothing would go on meanwhile.
+            (1, 2..) => self.one_ahead(launches, done),
             // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
             _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts)?, done)),
         };
