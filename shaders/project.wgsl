@@ -51,7 +51,8 @@ const G_OWN: u32 = (G_LOADS + THREADS - 1u) / THREADS;
 // Threads that store one after the other's columns of x would meet at the same banks.
 const SWIZZLE: u32 = 8u / COLUMN_QUADS;
 
-var<workgroup> x_tile: array<vec4<f32>, 2u * TILE_COLUMNS * SAMPLE_QUADS>; // [buffer][column][quad of samples]
+// No vectors of x: a store to a component of one may write all of it.
+var<workgroup> x_tile: array<f32, 2u * TILE_COLUMNS * TILE_SAMPLES>; // [buffer][column][sample]
 var<workgroup> g_tile: array<vec4<f32>, 2u * TILE_COLUMNS * ROW_QUADS>; // [buffer][column][quad of rows]
 
 // 8 samples by 8 rows, 4 by 4 each: a matrix has a column for each sample.
@@ -76,11 +77,16 @@ var<private> x_next: array<vec4<f32>, X_OWN>;
 var<private> g_next: array<vec4<u32>, G_OWN>;
 
 fn x_place(column: u32, quad: u32) -> u32 {
-    return column * SAMPLE_QUADS + (quad ^ (SWIZZLE * (column % TILE_COLUMNS / 4u)));
+    return column * TILE_SAMPLES + 4u * (quad ^ (SWIZZLE * (column % TILE_COLUMNS / 4u)));
+}
+
+fn four_samples(column: u32, quad: u32) -> vec4<f32> {
+    let at = x_place(column, quad);
+    return vec4<f32>(x_tile[at], x_tile[at + 1u], x_tile[at + 2u], x_tile[at + 3u]);
 }
 
 // Loads of the tile that starts at column `first` of the panel. Samples past the end repeat the last one, rows past the
-// end are zero or another column's: their sums are not stored.
+// end the last ones of their column: their sums are not stored.
 fn load(tile: Tile, first: u32) {
     for (var i = 0u; i < X_OWN; i++) {
         let at = THREADS * i + thread;
@@ -103,7 +109,7 @@ fn put(buffer: u32) {
         let sample = at / COLUMN_QUADS;
         let column = buffer * TILE_COLUMNS + 4u * (at % COLUMN_QUADS);
         for (var c = 0u; c < 4u; c++) {
-            x_tile[x_place(column + c, sample / 4u)][sample % 4u] = x_next[i][c];
+            x_tile[x_place(column + c, sample / 4u) + sample % 4u] = x_next[i][c];
         }
     }
     for (var i = 0u; i < G_OWN; i++) {
@@ -144,8 +150,8 @@ fn sum(a: mat4x4<f32>, b: mat4x4<f32>) -> mat4x4<f32> {
 fn with_column(s: Sums, column: u32, sample_quad: u32, row_quad: u32) -> Sums {
     let g0 = g_tile[column * ROW_QUADS + row_quad];
     let g1 = g_tile[column * ROW_QUADS + row_quad + ROW_QUADS / 2u];
-    let x0 = x_tile[x_place(column, sample_quad)];
-    let x1 = x_tile[x_place(column, sample_quad + SAMPLE_QUADS / 2u)];
+    let x0 = four_samples(column, sample_quad);
+    let x1 = four_samples(column, sample_quad + SAMPLE_QUADS / 2u);
     return Sums(
         with_products(s.first_low, x0, g0),
         with_products(s.first_high, x0, g1),

@@ -9,6 +9,7 @@ struct Params {
     rows: u32, // that there are
     row_stride: u32, // rows of a column, a multiple of 8
     columns: u32,
+    first: u32, // column of this dispatch
     words: array<u32>,
 }
 
@@ -26,7 +27,7 @@ var<workgroup> tile: array<u32, TURNED_COLUMNS * TURNED_STRIDE>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let first_column = group.x * TURNED_COLUMNS;
+    let first_column = params.first + group.x * TURNED_COLUMNS;
     let first_row = group.y * TURNED_ROWS;
     for (var at = thread; at < TURNED_COLUMNS * TURNED_ROWS; at += THREADS) {
         let row = at / TURNED_COLUMNS;

@@ -20,7 +20,7 @@ pub trait Twin: Pod {
     /// None for a scalar.
     const MEMBERS: &'static [Member];
 
-    /// The value as an expression in WGSL: of a struct of scalars, or of a scalar's name with its bits.
+    /// The value of a struct of scalars as an expression in WGSL.
     fn literal(&self) -> String {
         let words: &[u32] = bytemuck::cast_slice(std::slice::from_ref(self));
         let member = |member: &Member| {

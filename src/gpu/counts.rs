@@ -1,6 +1,5 @@
 //! Counters of the shared sites: summed over the samples that a run consumed before it diverged.
 
-use rayon::prelude::*;
 use wgpu::Buffer;
 
 use super::device::{Context, Reading};
@@ -25,29 +24,34 @@ struct Prefix {
     sums: Vec<Vec<Vec<Counts>>>,
 }
 
-/// The tallies of a block on their way: of each item that counts, in tallies of so many words.
+/// The tallies of a block on their way, those of the items that count.
 struct PrefixReading {
-    items: Vec<Reading>,
-    words: u32,
+    words: Reading,
+    counted: Vec<bool>,
+    tally: u32,
 }
 
 impl PrefixReading {
     fn new(context: &Context, shapes: &Shapes, ops: &[QuantOp], tallies: Tallies) -> PrefixReading {
         let all = u64::from(shapes.slots) * u64::from(tallies.words) * u64::from(shapes.samples);
-        let item = |(item, op): (u64, &QuantOp)| {
-            let words = if op.is_counted() { all } else { 0 };
-            context.read_later(&[(tallies.buffer, item * all, words)])
-        };
-        PrefixReading { items: (0..).zip(ops).map(item).collect(), words: tallies.words }
+        let counted: Vec<bool> = ops.iter().map(QuantOp::is_counted).collect();
+        let items = (0..).zip(&counted).filter(|(_, counted)| **counted);
+        let ranges: Vec<_> = items.map(|(item, _): (u64, _)| (tallies.buffer, item * all, all)).collect();
+        PrefixReading { words: context.read_later(&ranges), counted, tally: tallies.words }
     }
 }
 
 impl Prefix {
     fn take(context: &Context, shapes: &Shapes, reading: PrefixReading, samples: u64) -> Result<Prefix> {
-        let row = reading.words as usize * shapes.samples as usize;
-        let sums_of = |words: &[u32]| running(words, reading.words, samples as usize);
-        let item = |item| Ok(context.take(item)?.par_chunks(row).map(sums_of).collect());
-        Ok(Prefix { sums: reading.items.into_iter().map(item).collect::<Result<_>>()? })
+        let row = reading.tally as usize * shapes.samples as usize;
+        let words = context.take(reading.words)?;
+        let mut items = words.chunks(row * shapes.slots as usize);
+        let sums_of = |words: &[u32]| running(words, reading.tally, samples as usize);
+        let sums_of_item = |counted: &bool| match counted {
+            true => items.next().into_iter().flat_map(|words| words.chunks(row)).map(sums_of).collect(),
+            false => Vec::new(),
+        };
+        Ok(Prefix { sums: reading.counted.iter().map(sums_of_item).collect() })
     }
 
     fn first(&self, item: usize, slot: usize, n: u64) -> Counts {

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rayon::prelude::*;
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass, ComputePassDescriptor,
     Device, Features, MapMode, PollType, Queue, SubmissionIndex,
@@ -16,10 +15,10 @@ use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
 
-/// Bytes of the smallest buffer to read back through, and of the largest that is kept: allocating one takes longer than
-/// reading it.
+/// Bytes of the smallest buffer to read back through, and of those that are kept: allocating one takes longer than reading
+/// it.
 const SMALLEST_STAGING: u64 = 1 << 16;
-const LARGEST_STAGING: u64 = 1 << 27;
+const KEPT_STAGING: u64 = 1 << 28;
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -139,6 +138,13 @@ impl Context {
         self.submitted()?.map_or(Ok(()), |last| self.wait_for(last))
     }
 
+    /// Submits what is recorded, and finds out anew how much a submission should hold.
+    pub fn restart(&self) -> Result<()> {
+        self.submit()?;
+        locked(&self.recorder).restart();
+        Ok(())
+    }
+
     /// Of its kernels, where somebody asks.
     pub fn timer(&self) -> &Timer {
         &self.timer
@@ -160,12 +166,23 @@ impl Context {
         locked(&self.pipelines).get(&self.device, kernel, variant)
     }
 
-    /// Compiles pipelines of a kernel side by side.
+    /// Compiles pipelines of a kernel side by side, on threads of its own: whoever waits in a pool takes up other work there,
+    /// which may need this device.
     pub fn compile(&self, kernel: &Kernel, variants: &[Variant]) {
-        let missing = locked(&self.pipelines).missing(kernel, variants);
-        missing.into_par_iter().for_each(|variant| {
-            let pipeline = build(&self.device, kernel, compose(kernel, variant));
-            locked(&self.pipelines).insert(kernel, variant, pipeline);
+        let missing = Mutex::new(locked(&self.pipelines).missing(kernel, variants));
+        let threads = rayon::current_num_threads().min(locked(&missing).len());
+        let next = || locked(&missing).pop();
+        let work = || {
+            while let Some(variant) = next() {
+                let pipeline = build(&self.device, kernel, compose(kernel, variant));
+                locked(&self.pipelines).insert(kernel, variant, pipeline);
+            }
+        };
+        std::thread::scope(|scope| {
+            // What no thread can be had for this one does.
+            let _threads: Vec<_> =
+                (1..threads).map_while(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            work();
         });
     }
 
@@ -237,6 +254,7 @@ impl Context {
             at += words * 4;
         }
         let submission = self.queue.submit([encoder.finish()]);
+        recorder.submitted(submission.clone());
         staging.map_async(MapMode::Read, ..size, |_| {});
         Reading(Some((staging, size, submission)))
     }
@@ -251,8 +269,9 @@ impl Context {
         let words = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         staging.unmap();
-        if staging.size() <= LARGEST_STAGING {
-            locked(&self.staging).push(staging);
+        let mut kept = locked(&self.staging);
+        if kept.iter().map(Buffer::size).sum::<u64>() + staging.size() <= KEPT_STAGING {
+            kept.push(staging);
         }
         Ok(words)
     }

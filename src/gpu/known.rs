@@ -15,7 +15,7 @@ use crate::reference;
 use crate::watch::Watch;
 
 /// Floats, blocks with a power of two as scale, steps that are one and additive noise, each at every site, to nearest
-/// and stochastic; batches of 1 and 3, an odd M, averages past one group, and a step at which runs diverge.
+/// and stochastic; batches of 1 and 3, an odd M of two tiles, a panel of two slices and one of another, averages past one group, and a step at which runs diverge.
 /// Scales of very different size make another order of additions visible.
 const CONFIG: &str = r#"
 [problem]
@@ -23,7 +23,7 @@ dim = 300
 spectrum = { kind = "power", exponent = 0.5 }
 noise = 0.7
 [train]
-model = [5, 77]
+model = [5, 133]
 samples = [402]
 batch = [1, 3]
 step_size = [0.01, 200.0]
@@ -206,7 +206,7 @@ fn known(config: Config, samples: u64) -> Known {
     let cohorts = plan.cohorts(Shard::WHOLE);
     let answer = |&cohort: &Cohort| reference::cohort(&plan, cohort, None, &Watch::default());
     let answers = cohorts.iter().map(answer).collect::<Result<_>>().expect("nobody stops the known answers");
-    Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 128, ..Tuning::default() }, answers }
+    Known { plan, cohorts, tuning: Tuning { loops: 2000, panel: 256, ..Tuning::default() }, answers }
 }
 
 fn config(text: &str) -> Config {

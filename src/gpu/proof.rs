@@ -10,14 +10,14 @@ use super::kernels::{DRAW, TRAIN, Variant};
 use super::known::{self, Known};
 use super::shapes::Tuning;
 use super::{Gpu, no_adapter, own_of};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, ProblemPoint};
 use crate::reference;
 use crate::watch::Watch;
 
-/// Samples that prove a pipeline of some runs alone: past a group of the average, unless that is long for the reference,
+/// Updates that prove a pipeline of some runs alone: past a group of the average, unless that is long for the reference,
 /// which multiplies so often.
-const PREFIX: Range<u64> = 16..264;
+const PREFIX: Range<u64> = 4..264;
 const PREFIX_WORK: u64 = 300_000_000;
 
 /// Which pipelines gave the known answers, and which are in use.
@@ -116,13 +116,19 @@ impl Gpu {
             self.context.compile(&kernel, &own.iter().filter(of_kernel).copied().collect::<Vec<_>>());
         }
         let mut left: HashSet<Variant> = own.into_iter().collect();
-        let size = |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model);
-        let largest = plan.points.iter().map(size).max().unwrap_or(1);
-        let samples = (PREFIX_WORK / largest).clamp(PREFIX.start, PREFIX.end);
-        let prefix = plan.prefix(samples, |point, t| {
+        let batches = plan.config.train.batches.iter().max().copied().unwrap_or(1);
+        let sample =
+            |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model) * point.pairs.len() as u64;
+        let largest = plan.points.iter().map(sample).max().unwrap_or(1) * u64::from(batches);
+        let updates = (PREFIX_WORK / largest.max(1)).clamp(PREFIX.start, PREFIX.end);
+        let prefix = plan.prefix(updates, |point, t| {
             own_of(plan, point, t, strict).fold(false, |new, (_, variant)| left.remove(&variant) || new)
         });
-        let tuning = Tuning { own: Some(true), ..Tuning::default() };
+        if !left.is_empty() {
+            return Err(Error::Other(format!("{} pipelines are of no run of the plan", left.len())));
+        }
+        // Short dispatches, so that states lie in memory between them and updates of batches are cut.
+        let tuning = Tuning { loops: 2000, own: Some(true), ..Tuning::default() };
         for point in (0..prefix.points.len()).filter(|&point| !prefix.points[point].trajectories.is_empty()) {
             let cohort = Cohort { point, seed_index: 0 };
             let expected = reference::cohort(&prefix, cohort, None, watch)?;

@@ -68,6 +68,16 @@ impl Recorder {
         if self.submitted.len() > IN_FLIGHT { self.submitted.pop_front() } else { None }
     }
 
+    /// Something else was submitted.
+    pub fn submitted(&mut self, submission: SubmissionIndex) {
+        self.submitted.push_back(submission);
+    }
+
+    /// Other work begins: how long it takes is not known.
+    pub fn restart(&mut self) {
+        (self.most, self.done) = (1, Instant::now());
+    }
+
     /// Forgets what is recorded.
     pub fn discard(&mut self) {
         self.open = None;

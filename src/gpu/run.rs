@@ -30,6 +30,7 @@ impl Launch<'_> {
         let mut rows = Rows { shared: Shared::new(self, samples)?, rows: vec![Vec::new(); self.seeds.len()] };
         // The device is a block ahead of what is read.
         let mut behind: Option<BlockRows> = None;
+        context.restart()?;
         for block in self.blocks() {
             samples.block(block)?;
             let counts = rows.shared.read_block(context, samples, block);

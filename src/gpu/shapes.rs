@@ -1,8 +1,7 @@
 //! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
-use super::facts::needs;
 use super::in_words::Product;
-use super::kernels::{Tile, model_size};
+use super::kernels::Tile;
 use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
 use super::tally::{FEATURE_TALLY, TALLY};
 
@@ -292,22 +291,8 @@ fn fit(point: &ProblemPoint, average: bool, slots: u64, limits: Limits, tuning: 
         .find(|shapes| shapes.fits(limits))
 }
 
-/// Refuses what the kernels cannot do, whatever the memory.
-fn refuse(point: &ProblemPoint, limits: Limits) -> Result<()> {
-    let needed = needs(model_size(point.model)).workgroup_bytes;
-    if needed > limits.workgroup {
-        return Err(Error::Input(format!(
-            "train.model = {}: this adapter has {} bytes of workgroup memory, needed are {needed}; \
-             smaller models fit, and `--adapter cpu` has no such limit",
-            point.model, limits.workgroup
-        )));
-    }
-    Ok(())
-}
-
 /// The shapes for as many of `cohorts` as fit at once.
 pub fn largest(point: &ProblemPoint, average: bool, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Shapes> {
-    refuse(point, limits)?;
     let most = cohorts.min(tuning.slots).max(1);
     let Some(mut best) = fit(point, average, 1, limits, tuning) else {
         let (largest, total) = Shapes::new(point, average, 1, batches_lcm(point), limits, tuning).bytes();

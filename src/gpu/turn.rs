@@ -7,6 +7,7 @@ use super::operands::components_of;
 use super::params::{Parameters, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
+use super::shapes::{Columns, columns};
 use crate::error::Result;
 use crate::twin::constants;
 
@@ -17,6 +18,8 @@ params! {
         /// Of a column, a multiple of 8.
         pub row_stride: u32,
         pub columns: u32,
+        /// Column of this dispatch.
+        pub first: u32,
     }
 }
 
@@ -26,18 +29,21 @@ constants! {
     pub const TURNED_ROWS: u32 = 64;
 }
 
+/// Columns of a dispatch, at most: devices have as few as 65,535 workgroups along an axis.
+const WIDEST: u32 = 65_535 / 4 * 4 * TURNED_COLUMNS;
+
 impl Samples<'_> {
     /// Turns the components of G, which lie row by row.
     pub fn turn(&self, by_row: &Buffer) -> Result<()> {
         let (shapes, rows) = (self.launch.shapes, self.launch.point.model);
-        let params =
-            Params { head: self.launch.head(), rows, row_stride: shapes.row_stride as u32, columns: shapes.stride };
         let buffers = [Bound::new(by_row, shapes.sketched_words()), Bound::new(&self.g, shapes.g_words())];
-        let groups = [
-            shapes.stride / TURNED_COLUMNS,
-            rows.div_ceil(TURNED_ROWS),
-            components_of(&shapes.sketch_ops) * shapes.slots,
-        ];
-        self.dispatch(&TURN, self.launch.variant, &Parameters::of(params), &buffers, groups)
+        let vectors = components_of(&shapes.sketch_ops) * shapes.slots;
+        for Columns { first, width } in columns(shapes.stride, WIDEST) {
+            let (head, row_stride) = (self.launch.head(), shapes.row_stride as u32);
+            let params = Parameters::of(Params { head, rows, row_stride, columns: shapes.stride, first });
+            let groups = [width / TURNED_COLUMNS, rows.div_ceil(TURNED_ROWS), vectors];
+            self.dispatch(&TURN, self.launch.variant, &params, &buffers, groups)?;
+        }
+        Ok(())
     }
 }

@@ -289,9 +289,10 @@ fn what_kernels_ask_for_is_read_from_their_text() {
     let all = MODEL_SIZES.map(needs);
     // WebGPU promises every device as much.
     assert!(all.iter().all(|needs| needs.invocations <= 256 && needs.buffers <= 8), "{all:?}");
-    assert!(all[0].workgroup_bytes <= 16 << 10 && all[1].workgroup_bytes <= 32 << 10, "{all:?}");
+    assert!(all.iter().all(|needs| needs.workgroup_bytes <= 16 << 10), "{all:?}");
     let told = |needs: Needs| format!("{},{:03}", needs.workgroup_bytes / 1000, needs.workgroup_bytes % 1000);
     let page = include_str!("../../docs/adapters.md").replace('\n', " ");
-    let sentence = format!("M > 1024 needs {} bytes of workgroup memory, smaller M {}.", told(all[1]), told(all[0]));
+    let most = all.into_iter().max_by_key(|needs| needs.workgroup_bytes).expect("a list of sizes");
+    let sentence = format!("the kernels need {} bytes of workgroup memory.", told(most));
     assert!(page.contains(&sentence), "docs/adapters.md does not say: {sentence}");
 }

@@ -6,15 +6,14 @@ use super::due::union_due;
 use super::{Plan, ProblemPoint, Trajectory};
 
 impl Plan {
-    /// The first updates of those trajectories that `wanted` wants: within the first `samples` samples, and at least one.
+    /// The first `updates` updates of those trajectories that `wanted` wants.
     #[doc(hidden)]
-    pub fn prefix(&self, samples: u64, mut wanted: impl FnMut(&ProblemPoint, &Trajectory) -> bool) -> Plan {
+    pub fn prefix(&self, updates: u64, mut wanted: impl FnMut(&ProblemPoint, &Trajectory) -> bool) -> Plan {
         let mut plan = self.clone();
         for (point, own) in self.points.iter().zip(&mut plan.points) {
             let ProblemPoint { trajectories, samples: longest, .. } = own;
             trajectories.retain_mut(|trajectory| {
-                let batch = u64::from(trajectory.batch);
-                trajectory.samples = trajectory.samples.min((samples / batch).max(1) * batch);
+                trajectory.samples = trajectory.samples.min(updates * u64::from(trajectory.batch));
                 trajectory.rows = vec![trajectory.samples];
                 wanted(point, trajectory)
             });

@@ -7,7 +7,7 @@ pub const LANES: usize = 8;
 /// Rows that share a lane's loads, where registers are few.
 pub const ROWS: usize = 4;
 
-/// Row-major rows in groups of [`LANES`]: group after group, of each one column after another, padded with zeros.
+/// Row-major rows in groups of [`LANES`]: group after group, of each one column after another, zeros at first.
 pub struct Panels {
     data: Vec<[f64; LANES]>,
     columns: usize,

@@ -22,7 +22,7 @@ use crate::store::row::Row;
 use crate::threads;
 use crate::watch::Watch;
 
-/// Core-seconds of a launch of several cohorts, and bytes of their results, so that what is lost with one and what it
+/// Core-seconds of a launch of several cohorts, and bytes of the results of two, so that what is lost with one and what it
 /// takes stay small.
 const LAUNCH_SECONDS: f64 = 600.0;
 const LAUNCH_BYTES: u64 = 256 << 20;
@@ -104,7 +104,8 @@ fn own_pool() -> Result<Option<ThreadPool>> {
 pub fn cohorts_of_launch(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
     let seconds: f64 = (0..plan.points.len()).map(|point| cohort_cost(plan, point).execution).sum();
     let by_time = LAUNCH_SECONDS * plan.points.len() as f64 / seconds.max(1e-9);
-    let by_memory = LAUNCH_BYTES / memory::results(plan).max(1);
+    // One is evaluated while the next one runs.
+    let by_memory = LAUNCH_BYTES / 2 / memory::results(plan).max(1);
     Ok(adapter.cohorts_at_once(plan)?.min(by_time as usize).min(by_memory as usize).max(1))
 }
 

@@ -94,7 +94,7 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
     counts: &mut Counts,
 ) {
     let step = f32::from_bits(op.step);
-    // No such format has magnitudes that would be shifted down.
+    // No usual one has magnitudes that would be shifted down.
     let (grid, _) = Grid::new(op, 0);
     each!(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
         let inner = value * before;

@@ -5,7 +5,6 @@ pub mod state;
 
 use std::mem::offset_of;
 
-use rayon::prelude::*;
 use wgpu::Buffer;
 
 use self::schedule::{Progress, Stretch, budget};
@@ -148,7 +147,7 @@ impl<'a> Training<'a> {
                 let words = shapes.run_words[index] as usize;
                 let (own, others) = rest.split_at(words * shapes.slots as usize);
                 let state = |words| RunState::decode(&point.trajectories[index], words, plan.average);
-                states.push((index, own.par_chunks(words).map(state).collect()));
+                states.push((index, own.chunks(words).map(state).collect()));
                 rest = others;
             }
         }
