@@ -1,6 +1,7 @@
 // A panel of columns through the operations of a dispatch, slice by slice: covariates of a sample, or a row of the
-// sketch. A pipeline may have one operation alone (ALONE) as a constant, which a driver folds. One workgroup of 32 lanes per vector; lane c owns the elements 32 j + c of a slice. The kernel declares
-// `components`, where results go, and `counts`: tallies [op][slot][vector], then largest magnitudes [slot][vector].
+// sketch. A pipeline may have one operation alone (ALONE) as a constant, which a driver folds. One workgroup of 32 lanes
+// per vector; lane c owns the elements 32 j + c of a slice. The kernel declares `components`, where results go, and
+// `counts`: tallies [op][slot][vector], then largest magnitudes [slot][vector].
 // needs: op, site, block
 
 const SLICE_OPS: u32 = 32u; // operations of a dispatch, at most

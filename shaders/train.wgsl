@@ -2,10 +2,10 @@
 // One workgroup of 32 lanes per (run, cohort slot); lane l keeps the elements j = l mod 32 of every M-vector.
 //
 // An update is B activations, the scalars of the batch and B terms of the gradient; one of several samples that is too
-// long for a dispatch is cut at any of them, and what is between lies in `state`. Whether an update diverged is settled at the first barrier
-// of the next one, so that a batch of one costs one barrier: `weights` are v before the update that is open to doubt,
-// `next` what it made of them. A run that diverged goes on to the end of the dispatch and changes nothing any more:
-// every barrier then stands in uniform control flow.
+// long for a dispatch is cut at any of them, and what is between lies in `state`. Whether an update diverged is settled
+// at the first barrier of the next one, so that a batch of one costs one barrier: `weights` are v before the update that
+// is open to doubt, `next` what it made of them. A run that diverged goes on to the end of the dispatch and changes
+// nothing any more: every barrier then stands in uniform control flow.
 // needs: update, block, tree
 
 const GROUPS: u32 = (max(MODEL, BATCH) + SMALLEST_BLOCK - 1u) / SMALLEST_BLOCK;

@@ -15,8 +15,8 @@ use crate::reference;
 use crate::watch::Watch;
 
 /// Floats, blocks with a power of two as scale, steps that are one and additive noise, each at every site, to nearest
-/// and stochastic; batches of 1 and 3, an odd M of two tiles, a panel of two slices and one of another, averages past one group, and a step at which runs diverge.
-/// Scales of very different size make another order of additions visible.
+/// and stochastic; batches of 1 and 3, an odd M of two tiles, a panel of two slices and one of another, averages past one
+/// group, and a step at which runs diverge. Scales of very different size make another order of additions visible.
 const CONFIG: &str = r#"
 [problem]
 dim = 300
