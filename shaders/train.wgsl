@@ -6,7 +6,7 @@
 // at the first barrier of the next one, so that a batch of one costs one barrier: `weights` are v before the update that
 // is open to doubt, `next` what it made of them. A run that diverged goes on to the end of the dispatch and changes
 // nothing any more: every barrier then stands in uniform control flow.
-// needs: update, block, tree
+// needs: update, residual, block, tree
 
 const GROUPS: u32 = (max(MODEL, BATCH) + SMALLEST_BLOCK - 1u) / SMALLEST_BLOCK;
 // Elements of a vector that a lane keeps.
@@ -16,7 +16,6 @@ const SUMS: u32 = clamp(BATCH, 2u, LANES);
 const SINGLE: bool = OWN && BATCH == 1u;
 
 // Workgroup memory does not start as zeros: every word is written before it is read.
-var<workgroup> values: array<f32, BATCH>; // activations, then residuals
 var<workgroup> ended: array<atomic<u32>, 2>; // by parity of the update: it is not applied
 var<workgroup> diverged: u32;
 var<workgroup> totals: array<atomic<u32>, COUNTERS + 1u>; // what all lanes counted, and whether one met a nan
@@ -154,67 +153,6 @@ fn activations(run: Run, first: u32, end: u32) {
         }
         workgroupBarrier();
     }
-}
-
-// The residual of a batch of one from its activation, in every lane; one of them counts.
-fn residual(run: Run, activation: f32) -> f32 {
-    let counts = counted;
-    let a = scalar(run, ACTIVATION, activation);
-    let y = scalar(run, LABEL, labels[label_row]);
-    let r = scalar(run, GRADIENT, opaque(y - opaque(a)));
-    if lane != 0u {
-        counted = counts;
-    }
-    return r;
-}
-
-fn scalar(run: Run, site: u32, value: f32) -> f32 {
-    let op = run_op(run, site);
-    let bits = bitcast<u32>(value);
-    return opaque(bitcast<f32>(quantized(op, site, bits, bits & MAGNITUDE, scalar_word(op, 0u))));
-}
-
-// Activations, labels and residuals of a batch, where blocks of formats run along it. `values` holds the activations,
-// then y - a, then the residuals. Operations that are data share one copy of the codec.
-fn residuals(run: Run) {
-    if OWN {
-        round_batch(run, ACTIVATION);
-        round_batch(run, LABEL);
-        round_batch(run, GRADIENT);
-    } else {
-        let sites = vec3<u32>(ACTIVATION, LABEL, GRADIENT);
-        for (var stage = 0u; stage < 3u; stage++) {
-            round_batch(run, sites[stage]);
-        }
-    }
-    workgroupBarrier();
-}
-
-fn round_batch(run: Run, site: u32) {
-    let op = run_op(run, site);
-    if shares(op) {
-        for (var b = lane; b < run.batch; b += LANES) {
-            offer(b / op.block, batch_value(site, b) & MAGNITUDE);
-        }
-        settle(lane, groups_of(op, run.batch));
-    }
-    for (var b = lane; b < run.batch; b += LANES) {
-        let rounded = quantized(op, site, batch_value(site, b), block_maximum(op, b), scalar_word(op, b));
-        let value = opaque(bitcast<f32>(rounded));
-        if site == LABEL {
-            values[b] = opaque(value - opaque(values[b]));
-        } else {
-            values[b] = value;
-        }
-    }
-}
-
-// What a site along the batch rounds of sample b.
-fn batch_value(site: u32, b: u32) -> u32 {
-    if site == LABEL {
-        return bitcast<u32>(labels[label_row + b]);
-    }
-    return bitcast<u32>(values[b]);
 }
 
 // Adds sample b of residual r to the gradient.

@@ -73,7 +73,7 @@ macro_rules! parts {
     };
 }
 
-parts! { random normal common op bits codec special grid power logarithmic scale product site block slice tree update }
+parts! { random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual }
 
 /// What the lines `// needs: ...` of a file name.
 fn needs(text: &'static str) -> impl Iterator<Item = &'static str> {

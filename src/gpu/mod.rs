@@ -96,20 +96,29 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     Some(format!("it has {has} {what}, needed are {needed}"))
 }
 
-/// The pipelines of its own that a trajectory would have: of train, and of draw.
-fn own_of(plan: &Plan, point: &ProblemPoint, t: &Trajectory, strict: bool) -> impl Iterator<Item = (Kernel, Variant)> {
-    let Operands { data, pairs, .. } = operands(point);
-    let pair = point.features[t.feature].pair;
-    let alone = may_stand_alone(&data).then(|| data[pairs[pair].data as usize].split);
+/// The pipelines of its own that a trajectory of a point would have: of train, and of draw.
+fn own_of(
+    plan: &Plan,
+    point: &ProblemPoint,
+    operands: &Operands,
+    t: &Trajectory,
+    strict: bool,
+) -> impl Iterator<Item = (Kernel, Variant)> {
+    let pair = &operands.pairs[point.features[t.feature].pair];
+    let alone = may_stand_alone(&operands.data).then(|| operands.data[pair.data as usize].split);
     let of_draw = alone.map(|op| (DRAW, Variant::of_op(op, strict)));
     of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, plan.average, strict))])
 }
 
 /// All of them.
 fn own_pipelines(plan: &Plan) -> Vec<(Kernel, Variant)> {
-    let all = plan.points.iter().flat_map(|point| point.trajectories.iter().map(move |t| (point, t)));
     let mut seen = HashSet::new();
-    all.flat_map(|(point, t)| own_of(plan, point, t, false)).filter(|(_, variant)| seen.insert(*variant)).collect()
+    let of_point = |point| {
+        let operands = operands(point);
+        let own = point.trajectories.iter().flat_map(|t| own_of(plan, point, &operands, t, false));
+        own.filter(|(_, variant)| seen.insert(*variant)).collect::<Vec<_>>()
+    };
+    plan.points.iter().flat_map(of_point).collect()
 }
 
 impl Gpu {
@@ -187,7 +196,8 @@ impl Gpu {
         watch: &Watch,
     ) -> Result<Vec<Vec<Snapshot>>> {
         let mut needed: Vec<Variant> = plan.points.iter().map(|point| self.pipelines(point, false)).collect();
-        let own = own_pipelines(plan);
+        let may_own = tuning.own.unwrap_or(is_hardware(&self.info));
+        let own = if may_own { own_pipelines(plan) } else { Vec::new() };
         let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
         if tuning.own == Some(true) {
             needed.extend(own.into_iter().map(|(_, variant)| variant));

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use super::facts::needs;
 use super::kernels::{DRAW, TRAIN, Variant};
 use super::known::{self, Known};
+use super::operands::{Operands, operands};
 use super::shapes::Tuning;
 use super::{Gpu, no_adapter, own_of};
 use crate::error::{Error, Result};
@@ -121,8 +122,10 @@ impl Gpu {
             |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model) * point.pairs.len() as u64;
         let largest = plan.points.iter().map(sample).max().unwrap_or(1) * u64::from(batches);
         let updates = (PREFIX_WORK / largest.max(1)).clamp(PREFIX.start, PREFIX.end);
+        let all: Vec<Operands> = plan.points.iter().map(operands).collect();
         let prefix = plan.prefix(updates, |point, t| {
-            own_of(plan, point, t, strict).fold(false, |new, (_, variant)| left.remove(&variant) || new)
+            own_of(plan, &plan.points[point], &all[point], t, strict)
+                .fold(false, |new, (_, variant)| left.remove(&variant) || new)
         });
         if !left.is_empty() {
             return Err(Error::Other(format!("{} pipelines are of no run of the plan", left.len())));

@@ -6,12 +6,11 @@ use super::due::union_due;
 use super::{Plan, ProblemPoint, Trajectory};
 
 impl Plan {
-    /// The first `updates` updates of those trajectories that `wanted` wants.
+    /// The first `updates` updates of those trajectories that `wanted` wants, of problem points by number.
     #[doc(hidden)]
-    pub fn prefix(&self, updates: u64, mut wanted: impl FnMut(&ProblemPoint, &Trajectory) -> bool) -> Plan {
+    pub fn prefix(&self, updates: u64, mut wanted: impl FnMut(usize, &Trajectory) -> bool) -> Plan {
         let mut plan = self.clone();
-        for (point, own) in self.points.iter().zip(&mut plan.points) {
-            let ProblemPoint { trajectories, samples: longest, .. } = own;
+        for (point, ProblemPoint { trajectories, samples: longest, .. }) in plan.points.iter_mut().enumerate() {
             trajectories.retain_mut(|trajectory| {
                 trajectory.samples = trajectory.samples.min(updates * u64::from(trajectory.batch));
                 trajectory.rows = vec![trajectory.samples];
