@@ -1,26 +1,32 @@
 // SGD runs, many updates a dispatch. Twin of src/reference/train.rs; what an update is stands in update.wgsl.
-// One workgroup of 32 lanes per (run, cohort slot); lane l keeps the elements j = l mod 32 of every M-vector.
+// WIDTH lanes per (run, cohort slot); lane l keeps the elements j = l mod WIDTH of every M-vector. A workgroup of 32
+// has PACK neighbouring slots of a run. What the lanes of one exchange, and how, is the exchange's: by_barrier.wgsl or
+// by_shuffle.wgsl.
 //
 // An update is B activations, the scalars of the batch and B terms of the gradient; one of several samples that is too
 // long for a dispatch is cut at any of them, and what is between lies in `state`. Whether an update diverged is settled
 // at the first barrier of the next one, so that a batch of one costs one barrier: `weights` are v before the update that
 // is open to doubt, `next` what it made of them. A run that diverged goes on to the end of the dispatch and changes
 // nothing any more: every barrier then stands in uniform control flow.
-// needs: update, residual, block, tree
+// needs: update, residual, exchange
 
-const GROUPS: u32 = (max(MODEL, BATCH) + SMALLEST_BLOCK - 1u) / SMALLEST_BLOCK;
+// Runs of a workgroup.
+const PACK: u32 = LANES / WIDTH;
 // Elements of a vector that a lane keeps.
-const KEPT: u32 = (MODEL + LANES - 1u) / LANES;
+const KEPT: u32 = (MODEL + WIDTH - 1u) / WIDTH;
 // Vectors that are summed over the lanes at once.
 const SUMS: u32 = clamp(BATCH, 2u, LANES);
 const SINGLE: bool = OWN && BATCH == 1u;
+// What all lanes of a run counted, and whether one met a nan.
+const TOTALS: u32 = COUNTERS + 1u;
 
 // Workgroup memory does not start as zeros: every word is written before it is read.
-var<workgroup> ended: array<atomic<u32>, 2>; // by parity of the update: it is not applied
-var<workgroup> diverged: u32;
-var<workgroup> totals: array<atomic<u32>, COUNTERS + 1u>; // what all lanes counted, and whether one met a nan
+var<workgroup> is_over: u32; // no run of the workgroup goes on
+var<workgroup> totals: array<atomic<u32>, PACK * TOTALS>;
 
-var<private> lane: u32;
+var<private> lane: u32; // of the run
+var<private> member: u32; // number of the run in the workgroup
+var<private> is_real: bool; // it is the run of a slot, not of a place that is left over
 var<private> weights: array<f32, KEPT>;
 var<private> next: array<f32, KEPT>;
 var<private> read_weights: array<f32, KEPT>; // v as it is read, rounded
@@ -29,51 +35,56 @@ var<private> gradient: array<f32, KEPT>;
 var<private> group_sum: array<f32, KEPT>; // open group of the average
 var<private> doubt: bool = false; // an update is open to it
 var<private> read_tally: vec3<u32>; // what `parameter` counted meanwhile
-var<private> words: vec4<u32>;
+var<private> words: array<vec4<u32>, PACK>; // of the lanes of 32 that this one stands for
 
 fn rows(len: u32) -> u32 {
-    return (len + LANES - 1u) / LANES;
+    return (len + WIDTH - 1u) / WIDTH;
 }
 
 fn element(k: u32) -> u32 {
-    return LANES * k + lane;
+    return WIDTH * k + lane;
 }
 
-// Word of element 32 k + lane of an M-vector of this update; ascending k.
-fn element_word(op: QuantOp, k: u32) -> u32 {
-    if draws(op) && k % 4u == 0u {
-        words = vector_words(op, seed_index, counter_of(element(k)), update);
+// Random word of element k of this lane, drawn with number `second`; ascending k.
+fn element_word(op: QuantOp, k: u32, second: u32) -> u32 {
+    let row = k / PACK;
+    if draws(op) && row % 4u == 0u {
+        words[k % PACK] = vector_words(op, seed_index, counter_of(element(k)), second);
     }
-    return words[k % 4u];
+    return words[k % PACK][row % 4u];
+}
+
+// Settles the largest magnitudes of the blocks of `next`. A barrier.
+fn measure_next(run: Run, op: QuantOp) {
+    for (var k = 0u; k < rows(run.model); k++) {
+        measure(op, k, select(0u, bitcast<u32>(next[k]) & MAGNITUDE, element(k) < run.model));
+    }
+    settle_measures(op, run.model);
 }
 
 // The weights as they are read; counted where the update starts with it. A barrier where elements share scales.
 fn read_parameter(run: Run) {
     let op = run_op(run, PARAMETER);
     if shares(op) {
-        for (var k = 0u; k < rows(run.model); k++) {
-            if element(k) < run.model {
-                offer(element(k) / op.block, bitcast<u32>(next[k]) & MAGNITUDE);
-            }
-        }
-        settle(lane, groups_of(op, run.model));
+        measure_next(run, op);
     }
     let before = counted[PARAMETER];
     for (var k = 0u; k < rows(run.model); k++) {
         read_weights[k] = next[k];
         if op.kind != CLASS_NONE && element(k) < run.model {
-            let largest = block_maximum(op, element(k));
-            read_weights[k] = bitcast<f32>(quantized(op, PARAMETER, bitcast<u32>(next[k]), largest, element_word(op, k)));
+            let word = element_word(op, k, update);
+            read_weights[k] = bitcast<f32>(quantized(op, PARAMETER, bitcast<u32>(next[k]), measured(op, k), word));
         }
     }
     read_tally = counted[PARAMETER] - before;
     counted[PARAMETER] = before;
 }
 
-// Ends the doubt about an update; behind a barrier.
+// Ends the doubt about an update; behind what exchanges it, in uniform control flow.
 fn close(run: Run, last: u32) {
+    let is_refused = refused(last);
     if alive && doubt {
-        alive = atomicLoad(&ended[last % 2u]) == 0u;
+        alive = !is_refused;
         if alive {
             accept(run, last);
         } else if lane == 0u {
@@ -105,20 +116,26 @@ fn accept(run: Run, last: u32) {
     }
 }
 
-// This lane's part of the dot product of z_b with the weights as they are read.
+// This lane's part of the dot product of z_b with the weights as they are read: its sums as one of 32 lanes each, by
+// halving.
 fn lane_sum(run: Run, b: u32) -> f32 {
     let row = z_row + b * run.model;
-    var sum = 0.0;
+    var sums: array<f32, PACK>;
     for (var k = 0u; k < rows(run.model); k++) {
         if element(k) < run.model {
             z_kept[k] = z[row + element(k)];
-            sum = opaque(sum + opaque(z_kept[k] * read_weights[k]));
+            sums[k % PACK] = opaque(sums[k % PACK] + opaque(z_kept[k] * read_weights[k]));
         }
     }
-    return sum;
+    for (var half = PACK / 2u; half > 0u; half /= 2u) {
+        for (var i = 0u; i < half; i++) {
+            sums[i] = opaque(sums[i] + sums[i + half]);
+        }
+    }
+    return sums[0];
 }
 
-// What the first barrier of an update settles.
+// What the first exchange of an update settles.
 fn settle_doubt(run: Run, starts: bool) {
     close(run, update - 1u);
     if alive && starts {
@@ -129,11 +146,9 @@ fn settle_doubt(run: Run, starts: bool) {
 // The activation of a batch of one, in every lane.
 fn activation(run: Run) -> f32 {
     poisoned = poisoned || meets_nan(run, 0u);
-    let at = PARTIAL_STRIDE * (update % 2u);
-    put_partial(at, lane, lane_sum(run, 0u));
-    workgroupBarrier();
+    let sum = total(lane_sum(run, 0u));
     settle_doubt(run, true);
-    return tree(at);
+    return sum;
 }
 
 // The activations of a batch from sample `first` to before `end`: 32 at a time, each summed over the lanes by one.
@@ -171,7 +186,7 @@ fn add_to_gradient(run: Run, b: u32, r: f32) {
     }
 }
 
-// z_bj of element j = 32 k + lane as Z^T r reads it.
+// z_bj of element k of this lane as Z^T r reads it.
 fn gradient_z(run: Run, op: QuantOp, b: u32, k: u32) -> f32 {
     let j = element(k);
     if op.kind == CLASS_NONE {
@@ -185,10 +200,7 @@ fn gradient_z(run: Run, op: QuantOp, b: u32, k: u32) -> f32 {
     if shares(op) {
         largest = batch_block_maximum(run, op, b, j);
     }
-    if k % 4u == 0u {
-        words = vector_words(op, seed_index, counter_of(j), sample + b);
-    }
-    return bitcast<f32>(quantized(op, FEATURE_GRAD, bits, largest, words[k % 4u]));
+    return bitcast<f32>(quantized(op, FEATURE_GRAD, bits, largest, element_word(op, k, sample + b)));
 }
 
 // Ends an update: the next v, rounded, and whether it diverges, which the next barrier settles.
@@ -196,24 +208,21 @@ fn commit(run: Run) {
     let op = run_op(run, WEIGHT);
     for (var k = 0u; k < rows(run.model); k++) {
         next[k] = advanced(weights[k], gradient[k]);
-        if shares(op) && element(k) < run.model {
-            offer(element(k) / op.block, bitcast<u32>(next[k]) & MAGNITUDE);
-        }
     }
     if shares(op) {
-        settle(lane, groups_of(op, run.model));
+        measure_next(run, op);
     }
     var largest = 0u;
     for (var k = 0u; k < rows(run.model); k++) {
         if element(k) < run.model {
-            let rounded =
-                quantized(op, WEIGHT, bitcast<u32>(next[k]), block_maximum(op, element(k)), element_word(op, k));
+            let word = element_word(op, k, update);
+            let rounded = quantized(op, WEIGHT, bitcast<u32>(next[k]), measured(op, k), word);
             next[k] = bitcast<f32>(rounded);
             largest = max(largest, rounded & MAGNITUDE);
         }
     }
     if poisoned || largest >= DIVERGED {
-        atomicStore(&ended[update % 2u], 1u);
+        refuse();
     }
     poisoned = false;
     doubt = true;
@@ -224,16 +233,19 @@ fn save_counts() {
     for (var c = 0u; c < COUNTERS; c++) {
         let own = counted[c / TALLY][c % TALLY];
         if own != 0u {
-            atomicAdd(&totals[c], own);
+            atomicAdd(&totals[TOTALS * member + c], own);
         }
     }
     if poisoned {
-        atomicOr(&totals[COUNTERS], 1u);
+        atomicOr(&totals[TOTALS * member + COUNTERS], 1u);
     }
     workgroupBarrier();
-    for (var c = lane; c < COUNTERS; c += LANES) {
+    if !is_real {
+        return;
+    }
+    for (var c = lane; c < COUNTERS; c += WIDTH) {
         let low = base + COUNTER_WORDS * c;
-        let added = atomicLoad(&totals[c]);
+        let added = atomicLoad(&totals[TOTALS * member + c]);
         let sum = state[low] + added;
         state[low] = sum;
         if sum < added {
@@ -241,7 +253,7 @@ fn save_counts() {
         }
     }
     if lane == 0u {
-        state[base + STATE_NAN] = atomicLoad(&totals[COUNTERS]);
+        state[base + STATE_NAN] = atomicLoad(&totals[TOTALS * member + COUNTERS]);
     }
 }
 
@@ -270,7 +282,7 @@ fn load_state(run: Run) {
 
 fn save_state(run: Run) {
     for (var k = 0u; k < rows(run.model); k++) {
-        if element(k) < run.model {
+        if is_real && element(k) < run.model {
             write_f32(vector_at(run, STATE_V) + element(k), weights[k]);
             write_f32(vector_at(run, STATE_G) + element(k), gradient[k]);
             if keeps_average() {
@@ -310,23 +322,35 @@ fn batch(run: Run, first: u32, end: u32) {
     }
 }
 
+// Whether a run of the workgroup goes on.
+fn any_goes_on(run: Run, first_slot: u32) -> bool {
+    for (var own = first_slot; own < min(first_slot + PACK, params.slots); own++) {
+        if status[run.index * params.slots + own] == NEVER {
+            return true;
+        }
+    }
+    return false;
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    lane = index;
+    lane = index % WIDTH;
+    member = index / WIDTH;
     let run = run_at(group.x);
-    start_run(run, group.y);
-    clear_maxima(lane);
-    for (var c = lane; c < COUNTERS + 1u; c += LANES) {
+    let own_slot = PACK * group.y + member;
+    is_real = own_slot < params.slots;
+    start_run(run, min(own_slot, params.slots - 1u));
+    clear_exchange(index);
+    for (var c = index; c < PACK * TOTALS; c += LANES) {
         atomicStore(&totals[c], 0u);
     }
-    if lane == 0u {
-        diverged = status[status_at(run)];
-        atomicStore(&ended[0], 0u);
-        atomicStore(&ended[1], 0u);
+    if index == 0u {
+        is_over = select(1u, 0u, any_goes_on(run, PACK * group.y));
     }
-    if workgroupUniformLoad(&diverged) != NEVER {
+    if workgroupUniformLoad(&is_over) != 0u {
         return;
     }
+    alive = is_real && status[status_at(run)] == NEVER;
     load_state(run);
     for (var done = 0u; done < run.updates; done++) {
         if SINGLE {

@@ -1,4 +1,4 @@
-//! What the operating system is told and asked for which the standard library has no safe call: all `unsafe` code.
+//! What the operating system is told and asked for which the standard library has no safe call.
 #![expect(unsafe_code, reason = "each block says why it is sound")]
 
 #[cfg(unix)]

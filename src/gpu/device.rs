@@ -45,6 +45,8 @@ pub struct Context {
     /// Buffers to read back through that nobody uses.
     staging: Mutex<Vec<Buffer>>,
     timer: Timer,
+    /// Size of its subgroups, where all have one.
+    subgroup: Option<u32>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -52,7 +54,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Context {
-    pub fn new(device: Device, queue: Queue) -> Context {
+    /// `subgroups`: the sizes, from least to most, that the adapter tells.
+    pub fn new(device: Device, queue: Queue, subgroups: (u32, u32)) -> Context {
         let trouble = Arc::new(Mutex::new(Trouble::default()));
         let seen = trouble.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -67,7 +70,9 @@ impl Context {
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
         let (pipelines, recorder, staging, timer) = Default::default();
-        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer }
+        let has_one_size = device.features().contains(Features::SUBGROUP) && subgroups.0 == subgroups.1;
+        let subgroup = has_one_size.then_some(subgroups.1);
+        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup }
     }
 
     /// The first error since the device was opened, if any.
@@ -148,6 +153,11 @@ impl Context {
     /// Of its kernels, where somebody asks.
     pub fn timer(&self) -> &Timer {
         &self.timer
+    }
+
+    /// Size of all subgroups, where they have one and shuffles among them.
+    pub fn subgroup(&self) -> Option<u32> {
+        self.subgroup
     }
 
     /// Whether the device was opened with it.

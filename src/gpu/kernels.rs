@@ -4,6 +4,7 @@ use super::in_words::SplitOp;
 use super::loaders::loaders;
 use super::project::TILE_SAMPLES;
 use super::slice::SLICE;
+use super::train::layout::{Exchange, Layout};
 use crate::config::{MAX_BATCH, MAX_MODEL};
 use crate::format::QuantOp;
 use crate::plan::{TrainOps, Trajectory};
@@ -73,40 +74,47 @@ macro_rules! parts {
     };
 }
 
-parts! { random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual }
+parts! {
+    random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual
+    by_barrier by_shuffle
+}
 
 /// What the lines `// needs: ...` of a file name.
 fn needs(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines().filter_map(|line| line.strip_prefix("// needs: ")).flat_map(|names| names.split(", "))
 }
 
-/// The files of a kernel by name, its own the last.
-fn files(kernel: &Kernel) -> Vec<(&'static str, &'static str)> {
-    fn gather(text: &'static str, files: &mut Vec<(&'static str, &'static str)>) {
+/// The files of a kernel by name, its own the last. What it needs as `exchange` is the file of that name.
+fn files(kernel: &Kernel, exchange: Exchange) -> Vec<(&'static str, &'static str)> {
+    fn gather(text: &'static str, exchange: &'static str, files: &mut Vec<(&'static str, &'static str)>) {
         for name in needs(text) {
+            let name = if name == "exchange" { exchange } else { name };
             if !files.iter().any(|(have, _)| *have == name) {
                 let part = PARTS.iter().find(|(part, _)| *part == name);
                 let part = part.unwrap_or_else(|| panic!("no part of a shader has the name {name:?}"));
                 files.push(*part);
-                gather(part.1, files);
+                gather(part.1, exchange, files);
             }
         }
     }
     let mut files = Vec::new();
-    gather(kernel.text, &mut files);
+    gather(kernel.text, exchange.part(), &mut files);
     files.push((kernel.name, kernel.text));
     files
 }
 
-/// What all variants of a kernel have in common: its files, with the loaders of their structs.
-fn body(kernel: &Kernel) -> String {
+/// What variants of a kernel have in common: its files, with the loaders of their structs.
+fn body(kernel: &Kernel, exchange: Exchange) -> String {
     let of_file = |(name, text)| format!("\n// {name}.wgsl\n{text}{}", loaders(text));
-    files(kernel).into_iter().map(of_file).collect()
+    files(kernel, exchange).into_iter().map(of_file).collect()
 }
 
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {
-    crate::hash::fnv1a64(KERNELS.iter().flat_map(|kernel| body(kernel).into_bytes()))
+    let bodies = [Exchange::Barrier, Exchange::Shuffle]
+        .into_iter()
+        .flat_map(|exchange| KERNELS.iter().map(move |kernel| body(kernel, exchange)));
+    crate::hash::fnv1a64(bodies.flat_map(String::into_bytes))
 }
 
 /// Sizes of models for which pipelines of train and feature are built, ascending: the weights of the one and the
@@ -184,6 +192,7 @@ pub struct Own {
     pub ops: TrainOps,
     pub batch: u32,
     pub average: bool,
+    pub layout: Layout,
 }
 
 impl Variant {
@@ -207,15 +216,20 @@ impl Variant {
         self.own.is_some() || self.alone.is_some()
     }
 
+    /// That of a pipeline of train.
+    pub fn layout(&self) -> Layout {
+        self.own.map_or(Layout::of_all(), |own| own.layout)
+    }
+
     /// That of an operation on covariates alone.
     pub fn of_op(op: SplitOp, strict: bool) -> Variant {
         Variant { strict, every_class: !op.op.is_grid(), alone: Some(op), ..Variant::least() }
     }
 
     /// That of the runs of a trajectory alone.
-    pub fn of_runs(t: &Trajectory, average: bool, strict: bool) -> Variant {
+    pub fn of_runs(t: &Trajectory, average: bool, layout: Layout, strict: bool) -> Variant {
         let every_class = !t.ops.by_site().iter().all(|(_, op)| op.is_grid());
-        let own = Some(Own { ops: t.ops, batch: t.batch, average });
+        let own = Some(Own { ops: t.ops, batch: t.batch, average, layout });
         Variant { strict, every_class, model: t.model, own, ..Variant::least() }
     }
 }
@@ -223,7 +237,8 @@ impl Variant {
 /// The WGSL of a kernel. It starts with those constants of the variant that occur, so that variants between which a
 /// kernel does not choose have the same text.
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
-    let body = body(kernel);
+    let layout = variant.layout();
+    let body = body(kernel, layout.exchange);
     let Variant { strict, every_class, model, tile, paired, own, alone } = variant;
     let none = SplitOp { op: QuantOp::none(), components: 1, bits: 24 };
     let SplitOp { op, components, bits } = alone.unwrap_or(none);
@@ -240,6 +255,7 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
         ("ALONE".into(), format!("{}", alone.is_some())),
         ("OP_ALONE".into(), format!("SplitOp({}, {components}u, {bits}u)", op.literal())),
         ("OWN".into(), format!("{}", own.is_some())),
+        ("WIDTH".into(), format!("{}u", layout.width)),
         ("AVERAGE".into(), format!("{}", own.is_some_and(|own| own.average))),
     ];
     let of_site = |(site, op): (Site, &QuantOp)| (format!("OP_{}", site.name().to_uppercase()), op.literal());

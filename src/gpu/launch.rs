@@ -6,6 +6,7 @@ use super::operands::Operand;
 use super::params::Head;
 use super::shapes::{Shapes, Tuning};
 use super::slice::SLICE_OPS;
+use super::train::layout::Layout;
 use crate::plan::{Plan, ProblemPoint, Trajectory};
 use crate::watch::Watch;
 
@@ -49,7 +50,11 @@ impl Launch<'_> {
 
     /// The pipeline that trains a trajectory.
     pub fn train_variant(&self, t: &Trajectory) -> Variant {
-        if self.own { Variant::of_runs(t, self.plan.average, self.variant.strict) } else { self.variant }
+        if !self.own {
+            return self.variant;
+        }
+        let layout = Layout::of(self.plan, t, self.context.subgroup());
+        Variant::of_runs(t, self.plan.average, layout, self.variant.strict)
     }
 
     /// Operations of a dispatch of draw, at most.

@@ -43,7 +43,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wgpu::{DeviceDescriptor, DeviceType};
+use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
@@ -58,6 +58,7 @@ use launch::{Launch, may_stand_alone};
 use operands::{Operands, operands};
 use proof::Proofs;
 use shapes::Limits;
+use train::layout::Layout;
 
 /// Elements of z that runs of one pipeline read before it is worth compiling: a compiler takes tens of milliseconds, and
 /// the pipeline of operations that are data about 60 ps an element more.
@@ -96,26 +97,28 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     Some(format!("it has {has} {what}, needed are {needed}"))
 }
 
-/// The pipelines of its own that a trajectory of a point would have: of train, and of draw.
+/// The pipelines of its own that a trajectory of a point would have: of train, and of draw. `subgroup` as in
+/// [`Layout::of`].
 fn own_of(
     plan: &Plan,
     point: &ProblemPoint,
     operands: &Operands,
     t: &Trajectory,
+    subgroup: Option<u32>,
     strict: bool,
 ) -> impl Iterator<Item = (Kernel, Variant)> {
     let pair = &operands.pairs[point.features[t.feature].pair];
     let alone = may_stand_alone(&operands.data).then(|| operands.data[pair.data as usize].split);
     let of_draw = alone.map(|op| (DRAW, Variant::of_op(op, strict)));
-    of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, plan.average, strict))])
+    of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, plan.average, Layout::of(plan, t, subgroup), strict))])
 }
 
 /// All of them.
-fn own_pipelines(plan: &Plan) -> Vec<(Kernel, Variant)> {
+fn own_pipelines(plan: &Plan, subgroup: Option<u32>) -> Vec<(Kernel, Variant)> {
     let mut seen = HashSet::new();
     let of_point = |point| {
         let operands = operands(point);
-        let own = point.trajectories.iter().flat_map(|t| own_of(plan, point, &operands, t, false));
+        let own = point.trajectories.iter().flat_map(|t| own_of(plan, point, &operands, t, subgroup, false));
         own.filter(|(_, variant)| seen.insert(*variant)).collect::<Vec<_>>()
     };
     plan.points.iter().flat_map(of_point).collect()
@@ -139,7 +142,7 @@ impl Gpu {
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: adapter.features() & timer::TIMESTAMPS,
+            required_features: adapter.features() & (timer::TIMESTAMPS | Features::SUBGROUP),
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -156,9 +159,9 @@ impl Gpu {
             workgroup: limits.max_compute_workgroup_storage_size.into(),
             groups: limits.max_compute_workgroups_per_dimension.into(),
         };
-        let context = Context::new(device, queue);
         let own = adapter.get_info();
         let subgroups = (own.subgroup_min_size, own.subgroup_max_size);
+        let context = Context::new(device, queue, subgroups);
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+strict"];
@@ -197,7 +200,7 @@ impl Gpu {
     ) -> Result<Vec<Vec<Snapshot>>> {
         let mut needed: Vec<Variant> = plan.points.iter().map(|point| self.pipelines(point, false)).collect();
         let may_own = tuning.own.unwrap_or(is_hardware(&self.info));
-        let own = if may_own { own_pipelines(plan) } else { Vec::new() };
+        let own = if may_own { own_pipelines(plan, self.context.subgroup()) } else { Vec::new() };
         let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
         if tuning.own == Some(true) {
             needed.extend(own.into_iter().map(|(_, variant)| variant));

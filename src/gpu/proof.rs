@@ -20,6 +20,8 @@ use crate::watch::Watch;
 /// which multiplies so often.
 const PREFIX: Range<u64> = 4..264;
 const PREFIX_WORK: u64 = 300_000_000;
+/// Seeds of such a proof: runs of small models share a workgroup and must not meet.
+const PREFIX_SEEDS: u64 = 3;
 
 /// Which pipelines gave the known answers, and which are in use.
 #[derive(Default)]
@@ -122,9 +124,11 @@ impl Gpu {
             |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model) * point.pairs.len() as u64;
         let largest = plan.points.iter().map(sample).max().unwrap_or(1) * u64::from(batches);
         let updates = (PREFIX_WORK / largest.max(1)).clamp(PREFIX.start, PREFIX.end);
+        let seeds = (PREFIX_WORK / (updates * largest.max(1))).clamp(1, PREFIX_SEEDS) as u32;
+        let seeds = seeds.min(plan.config.sweep.seeds);
         let all: Vec<Operands> = plan.points.iter().map(operands).collect();
         let prefix = plan.prefix(updates, |point, t| {
-            own_of(plan, &plan.points[point], &all[point], t, strict)
+            own_of(plan, &plan.points[point], &all[point], t, self.context.subgroup(), strict)
                 .fold(false, |new, (_, variant)| left.remove(&variant) || new)
         });
         if !left.is_empty() {
@@ -133,11 +137,13 @@ impl Gpu {
         // Short dispatches, so that states lie in memory between them and updates of batches are cut.
         let tuning = Tuning { loops: 2000, own: Some(true), ..Tuning::default() };
         for point in (0..prefix.points.len()).filter(|&point| !prefix.points[point].trajectories.is_empty()) {
-            let cohort = Cohort { point, seed_index: 0 };
-            let expected = reference::cohort(&prefix, cohort, None, watch)?;
-            let found = self.run(&prefix, &[cohort], tuning, watch, |point| self.pipelines(point, strict))?;
-            if let Some(place) = prefix.difference(cohort, &expected, &found[0]) {
-                return Ok(Some(place));
+            let cohorts: Vec<Cohort> = (0..seeds).map(|seed_index| Cohort { point, seed_index }).collect();
+            let found = self.run(&prefix, &cohorts, tuning, watch, |point| self.pipelines(point, strict))?;
+            for (&cohort, found) in cohorts.iter().zip(&found) {
+                let expected = reference::cohort(&prefix, cohort, None, watch)?;
+                if let Some(place) = prefix.difference(cohort, &expected, found) {
+                    return Ok(Some(place));
+                }
             }
         }
         Ok(None)

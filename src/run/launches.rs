@@ -28,6 +28,9 @@ const LAUNCH_SECONDS: f64 = 600.0;
 const LAUNCH_BYTES: u64 = 256 << 20;
 /// Who takes the results is called at least this often.
 const TICK: Duration = Duration::from_millis(250);
+/// Waves that the cohorts of a problem point are cut into, and cohorts that a wave has at least: a GPU wants as many.
+const WAVES: usize = 4;
+const WAVE: usize = 64;
 
 /// One cohort's results: every run of a problem point and a seed index.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,9 +153,22 @@ impl Costs {
     }
 }
 
-/// A launch as the adapter left it.
-struct Executed<'c> {
-    cohorts: &'c [Cohort],
+/// What of a launch an adapter executes at once, so that it is evaluated while the rest runs: cohorts of one problem point
+/// each, those that take longest to evaluate first.
+fn waves(launch: &[Cohort], costs: &[CohortCost]) -> Vec<Vec<Cohort>> {
+    let mut points: Vec<usize> = (0..costs.len()).collect();
+    points.sort_by(|&a, &b| costs[b].evaluation.total_cmp(&costs[a].evaluation));
+    let of_point = |point| {
+        let cohorts: Vec<Cohort> = launch.iter().copied().filter(|cohort| cohort.point == point).collect();
+        let most = cohorts.len().div_ceil(WAVES).max(WAVE);
+        cohorts.chunks(most).map(<[Cohort]>::to_vec).collect::<Vec<_>>()
+    };
+    points.into_iter().flat_map(of_point).collect()
+}
+
+/// What the adapter executed at once, as it left it.
+struct Executed {
+    cohorts: Vec<Cohort>,
     states: Vec<Vec<Snapshot>>,
     origin: Origin,
 }
@@ -184,24 +200,24 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         // Either ends at the first failure, which is noted.
         let _ = match (self.adapter.executions_at_once(), rayon::current_num_threads()) {
             // With one thread nothing would go on meanwhile.
-            (1, 2..) => self.one_ahead(launches, done),
+            (1, 2..) => self.one_ahead(launches.flat_map(|cohorts| waves(cohorts, &self.costs.points)), done),
             // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
-            _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts)?, done)),
+            _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts.to_vec())?, done)),
         };
     }
 
-    /// The adapter executes a launch while the one before it is evaluated.
-    fn one_ahead<'c>(
+    /// The adapter executes a wave while the one before it is evaluated.
+    fn one_ahead(
         &self,
-        mut launches: impl Iterator<Item = &'c [Cohort]> + Send,
+        mut waves: impl Iterator<Item = Vec<Cohort>> + Send,
         done: &SyncSender<CohortRows>,
     ) -> std::result::Result<(), Failed> {
         let mut executed: Option<Executed> = None;
         loop {
-            let next = launches.next();
+            let next = waves.next();
             let (executing, finished) = rayon::join(
                 || next.map(|cohorts| self.begin(cohorts)).transpose(),
-                || executed.iter().try_for_each(|launch| self.finish(launch, done)),
+                || executed.iter().try_for_each(|wave| self.finish(wave, done)),
             );
             finished?;
             executed = executing?;
@@ -211,17 +227,17 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         }
     }
 
-    fn begin<'c>(&self, cohorts: &'c [Cohort]) -> std::result::Result<Executed<'c>, Failed> {
+    fn begin(&self, cohorts: Vec<Cohort>) -> std::result::Result<Executed, Failed> {
         self.noted(self.watch.ask())?;
         self.begun.fetch_add(cohorts.len(), Ordering::Relaxed);
-        let states = self.noted(self.execute(cohorts))?;
+        let states = self.noted(self.execute(&cohorts))?;
         // Asked anew: a device that was lost has been opened again.
         Ok(Executed { cohorts, states, origin: self.adapter.origin() })
     }
 
-    fn finish(&self, launch: &Executed, done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
-        launch.cohorts.par_iter().zip(&launch.states).try_for_each(|(cohort, states)| {
-            let rows = self.noted(self.evaluate(*cohort, states, &launch.origin))?;
+    fn finish(&self, wave: &Executed, done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
+        wave.cohorts.par_iter().zip(&wave.states).try_for_each(|(cohort, states)| {
+            let rows = self.noted(self.evaluate(*cohort, states, &wave.origin))?;
             self.finished.fetch_add(1, Ordering::Relaxed);
             send(rows, done)
         })
@@ -291,4 +307,28 @@ fn send(done: CohortRows, to: &SyncSender<CohortRows>) -> std::result::Result<()
 pub fn runs(plan: &Plan, cohorts: &[Cohort]) -> u64 {
     let trajectories = cohorts.iter().flat_map(|cohort| &plan.points[cohort.point].trajectories);
     trajectories.map(|trajectory| trajectory.cells.len() as u64).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_goes_by_points_whose_evaluation_is_longest_first_in_waves_that_fill_a_gpu() {
+        let cost = |evaluation| CohortCost { execution: 1.0, evaluation, reference: 1.0 };
+        let all = |seeds: u32| -> Vec<Cohort> {
+            (0..seeds).flat_map(|seed_index| [0, 1].map(|point| Cohort { point, seed_index })).collect()
+        };
+        for (seeds, sizes) in [(3, vec![3]), (100, vec![64, 36]), (512, vec![128; 4]), (1025, vec![257, 257, 257, 254])]
+        {
+            let found = waves(&all(seeds), &[cost(1.0), cost(2.0)]);
+            assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [&sizes[..], &sizes].concat());
+            let (heavy, light) = found.split_at(sizes.len());
+            assert!(heavy.iter().flatten().all(|cohort| cohort.point == 1));
+            assert!(light.iter().flatten().all(|cohort| cohort.point == 0));
+            let seeds_of = |waves: &[Vec<Cohort>]| waves.concat().iter().map(|c| c.seed_index).collect::<Vec<_>>();
+            assert_eq!(seeds_of(heavy), (0..seeds).collect::<Vec<_>>());
+            assert_eq!(seeds_of(light), seeds_of(heavy));
+        }
+    }
 }

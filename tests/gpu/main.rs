@@ -212,6 +212,33 @@ fn pipelines_of_some_runs_alone_give_the_bits_of_the_reference() {
     }
 }
 
+/// Small models have a few lanes each and share a workgroup with runs of other seeds, which diverge when they do: the last
+/// workgroup has places left over. Blocks smaller and larger than the lanes of a run, random words of several counters.
+#[test]
+fn runs_that_share_a_workgroup_give_the_bits_of_the_reference() {
+    let blocks = |name: &str, parameter: &str, weight: &str| {
+        let rounded = |block: &str| format!("{{ format = \"bfp12\", block = {block}, rounding = \"stochastic\" }}");
+        let (parameter, weight) = (rounded(parameter), rounded(weight));
+        format!("[[recipe]]\nname = \"{name}\"\nparameter = {parameter}\nweight = {weight}\n")
+    };
+    let recipes = [
+        "[[recipe]]\nname = \"none\"\n".to_string(),
+        blocks("blocks", "8", "\"vector\""),
+        blocks("large", "64", "16") + "feature_grad = { format = \"e4m3\", rounding = \"stochastic\" }\n",
+    ];
+    let text = format!(
+        "[problem]\ndim = 160\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [5, 12, 60]\n\
+         samples = [90]\nstep_size = [0.05, 1.5]\nschedule = \"constant\"\noutput = [\"last\", \"average\"]\n[sweep]\n\
+         seeds = 19\n{}",
+        recipes.concat()
+    );
+    let rows = same_as_reference(&text, 64, Tuning { loops: 4000, own: Some(true), ..Tuning::default() });
+    let mut ends: Vec<_> = rows.iter().flatten().filter_map(|row| row.diverged_at).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    assert!(ends.len() > 10, "neighbours end at different updates: {ends:?}");
+}
+
 #[test]
 fn averages_fold_every_256_updates() {
     let text = format!(

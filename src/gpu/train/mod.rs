@@ -1,5 +1,6 @@
 //! The host of shaders/train.wgsl and shaders/update.wgsl: dispatches of runs, and their states.
 
+pub mod layout;
 pub mod schedule;
 pub mod state;
 
@@ -182,13 +183,16 @@ impl Group {
         seen: u64,
     ) -> Result<bool> {
         let Launch { shapes, point, tuning, .. } = *launch;
-        let loops = budget(tuning.loops, self.members.len() as u64 * u64::from(shapes.slots));
+        let workgroups = self.members.len() as u64 * u64::from(shapes.slots.div_ceil(self.variant.layout().pack()));
+        let loops = budget(tuning.loops, workgroups);
         let mut tail = Tail::default();
         let mut runs = Vec::new();
         for (at, &index) in self.members.iter().enumerate() {
             let t = &point.trajectories[index];
             let target = seen.min(t.samples) / u64::from(t.batch);
-            if let Some(stretch) = schedule::next(t, progress[index], target, loops) {
+            if let Some(stretch) =
+                schedule::next(t, self.variant.own.map(|own| own.layout), progress[index], target, loops)
+            {
                 progress[index] = stretch.behind(t);
                 let ops_at = tail.append(&[t.ops]);
                 runs.push(Run { ops_at, ..self.run(launch, at, t, stretch, first) });
@@ -248,7 +252,7 @@ impl Group {
             Bound::new(&self.state, most(&state_end)),
             Bound::new(&self.status, most(&|run| u64::from(1 + run.index)) * slots),
         ];
-        let groups = [runs.len() as u32, shapes.slots, 1];
+        let groups = [runs.len() as u32, shapes.slots.div_ceil(self.variant.layout().pack()), 1];
         samples.dispatch(&TRAIN, self.variant, params, &buffers, groups)
     }
 }

@@ -4,6 +4,7 @@
 use crate::config::MAX_MODEL;
 use crate::format::BLOCK_SIZES;
 use crate::gpu::slice::LANES;
+use crate::gpu::train::layout::{Exchange, Layout};
 use crate::gpu::train::state::COUNTERS;
 use crate::plan::Trajectory;
 
@@ -11,8 +12,8 @@ use crate::plan::Trajectory;
 const DISPATCH_WORK: u64 = 100_000_000;
 const SHORTEST: u64 = 500;
 /// Loops of an update, and those outside of the loop of updates: a test counts the shader's.
-pub const UPDATE_LOOPS: usize = 38;
-pub const OTHER_LOOPS: usize = 10;
+pub const UPDATE_LOOPS: usize = 51;
+pub const OTHER_LOOPS: usize = 11;
 
 /// Where a run stands: the same for every cohort of the launch, diverged or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -49,21 +50,36 @@ struct Loops {
     gradient: u64,
 }
 
-fn loops_of(t: &Trajectory) -> Loops {
+/// Where the pipeline is the runs' own, `own` is its layout.
+fn loops_of(t: &Trajectory, own: Option<Layout>) -> Loops {
     let batch = u64::from(t.batch);
-    let (rows, batch_rows) = (u64::from(t.model).div_ceil(LANES.into()), batch.div_ceil(LANES.into()));
+    let layout = own.unwrap_or(Layout::of_all());
+    let (rows, batch_rows) = (u64::from(t.model).div_ceil(layout.width.into()), batch.div_ceil(LANES.into()));
     // A set of largest magnitudes has one for each of the smallest blocks; 32 lanes clear it.
     let clear = 1 + rows.max(batch_rows) / u64::from(BLOCK_SIZES[0]);
     // A compiler that masks lanes instead of jumping runs each loop once even where its branch is not taken: llvmpipe
-    // does, and counts it towards its limit, as it does a loop's last test.
-    let idle = 2 * UPDATE_LOOPS as u64;
+    // does, and counts it towards its limit, as it does a loop's last test. Where operations are constants there is no
+    // such branch.
+    let idle = if own.is_none() { 2 * UPDATE_LOOPS as u64 } else { 0 };
     Loops {
         // Rounding v twice, its average, and three stages of the batch.
-        update: idle + 7 * rows + 6 * batch_rows + 5 * clear,
-        activation: 3 + rows,
+        update: idle + 8 * rows + 6 * batch_rows + 5 * clear + exchange(t, layout),
+        activation: 4 + rows,
         // Blocks along the batch are measured for each of their elements.
         gradient: 3 + rows
             * if t.ops.feature_grad.shares() { 1 + batch.min(t.ops.feature_grad.block.into()) } else { 1 },
+    }
+}
+
+/// Loop iterations in which fewer than 32 lanes add up what each has for several, and all what the others have.
+fn exchange(t: &Trajectory, layout: Layout) -> u64 {
+    let (width, pack) = (u64::from(layout.width), u64::from(layout.pack()));
+    let steps = 1 + u64::from(layout.width.ilog2());
+    let rows = u64::from(t.model).div_ceil(width);
+    let measures = [&t.ops.parameter, &t.ops.weight].into_iter().filter(|op| op.shares()).count() as u64;
+    match layout.exchange {
+        Exchange::Shuffle => 2 * pack + 2 * steps + measures * rows * (1 + steps),
+        Exchange::Barrier => 2 * pack + 3 * width,
     }
 }
 
@@ -79,22 +95,24 @@ impl Loops {
 
 /// Loop iterations of a dispatch outside of its updates: clearing the largest magnitudes of the larger variant, copies
 /// from and to the state, the average, counters.
-fn overhead(t: &Trajectory) -> u64 {
-    let (rows, batch_rows) = (t.model.div_ceil(LANES), t.batch.div_ceil(LANES));
+fn overhead(t: &Trajectory, own: Option<Layout>) -> u64 {
+    let layout = own.unwrap_or(Layout::of_all());
+    let (rows, batch_rows) = (t.model.div_ceil(layout.width), t.batch.div_ceil(LANES));
     let clear = (3 * MAX_MODEL / BLOCK_SIZES[0]).div_ceil(LANES);
-    let totals = (COUNTERS + 1).div_ceil(LANES);
-    let loops: [u32; OTHER_LOOPS] = [clear, totals, rows, batch_rows, rows, rows, rows, batch_rows, COUNTERS, totals];
+    let totals = (COUNTERS + 1).div_ceil(layout.width);
+    let loops: [u32; OTHER_LOOPS] =
+        [clear, totals, layout.pack(), rows, batch_rows, rows, rows, rows, batch_rows, COUNTERS, totals];
     loops.map(|iterations| u64::from(iterations) + 1).iter().sum()
 }
 
 /// The next stretch within the budget, at most to `target` updates; `None` where the run is there. It does at least a
 /// place; an update of one sample is never cut.
-pub fn next(t: &Trajectory, start: Progress, target: u64, loops: u64) -> Option<Stretch> {
+pub fn next(t: &Trajectory, own: Option<Layout>, start: Progress, target: u64, loops: u64) -> Option<Stretch> {
     if start.update >= target {
         return None;
     }
-    let (all, costs) = (places(t), loops_of(t));
-    let left = loops.saturating_sub(overhead(t));
+    let (all, costs) = (places(t), loops_of(t, own));
+    let left = loops.saturating_sub(overhead(t, own));
     let whole = (left / costs.of_update(t)).max(u64::from(t.batch == 1)).min(target - start.update);
     if start.place == 0 && whole > 0 {
         return Some(Stretch { start, updates: whole, end: all });
@@ -134,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_dispatch_stays_within_its_budget_and_all_places_are_done_once() {
-        for (model, batch) in [(1, 1), (33, 3), (1024, 64), (4096, 1024)] {
+        let narrow = Layout { width: 4, exchange: Exchange::Shuffle };
+        let wide = Layout::of_all();
+        for (model, batch, own) in
+            [(1, 1, None), (60, 1, Some(narrow)), (33, 3, Some(wide)), (1024, 64, None), (4096, 1024, None)]
+        {
             let t = Trajectory {
                 model,
                 batch,
@@ -149,14 +171,14 @@ mod tests {
             };
             for loops in [1, 5000, 50_000] {
                 let (mut progress, mut done) = (Progress::default(), 0);
-                while let Some(stretch) = next(&t, progress, 3, loops) {
+                while let Some(stretch) = next(&t, own, progress, 3, loops) {
                     let Stretch { start, updates, end } = stretch;
                     assert_eq!(start, progress);
                     let count = (updates - 1) * places(&t) + end - start.place;
                     let of_places: u64 = (start.place..start.place + count)
-                        .map(|place| loops_of(&t).of_place(&t, place % places(&t)))
+                        .map(|place| loops_of(&t, own).of_place(&t, place % places(&t)))
                         .sum();
-                    let cost = overhead(&t) + updates * loops_of(&t).update + of_places;
+                    let cost = overhead(&t, own) + updates * loops_of(&t, own).update + of_places;
                     let least = if batch == 1 { 2 } else { 1 };
                     assert!(count == least || cost <= loops, "{cost} loop iterations of {loops}");
                     done += count;
