@@ -222,8 +222,7 @@ fn runs_that_share_a_workgroup_give_the_bits_of_the_reference() {
         format!("[[recipe]]\nname = \"{name}\"\nparameter = {parameter}\nweight = {weight}\n")
     };
     let recipes = [
-        "[[recipe]]\nname = \"none\"\n".to_string(),
-        blocks("blocks", "8", "\"vector\""),
+        blocks("small", "8", "\"vector\""),
         blocks("large", "64", "16") + "feature_grad = { format = \"e4m3\", rounding = \"stochastic\" }\n",
     ];
     let text = format!(
