@@ -26,7 +26,7 @@ for name, count in [("pandas", len(by_pandas)), ("polars", by_polars.height), ("
 sites = [name.removesuffix("_rounding") for name in by_pandas.columns if name.endswith("_rounding")]
 derived = [f"{site}_{what}" for site in sites for what in ("eps", "bits")]
 assert "data" in sites and set(derived) <= set(by_pandas.columns), derived
-assert by_pandas["data_bits"].notna().all()
+assert by_pandas["data_bits"].notna().all() and "recipe_bits" in by_pandas.columns
 keys = ["run_id", "seen", "output"]
 by_pandas = polars.from_pandas(by_pandas.sort_values(keys, ignore_index=True))
 for other in [by_polars.sort(keys), by_duckdb.sort(keys)]:

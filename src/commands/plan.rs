@@ -15,7 +15,7 @@ use crate::watch::Watch;
 pub struct Args {
     /// Config file (TOML); paths in it are relative to its directory.
     config: PathBuf,
-    /// Override a config key, as sweep.seeds=8 (repeatable).
+    /// Override a config key, as sweep.seeds=8 or 'recipe."NAME".feature.eps=0.1' (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Print one JSON object.

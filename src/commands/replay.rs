@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::files::{filled, is_stdout};
 use crate::plan::Plan;
+use crate::run::export::Export;
 use crate::run::replay::{Replayed, replay, trace};
 use crate::run::stored::Stored;
 use crate::store;
@@ -29,6 +30,9 @@ pub struct Args {
     /// Write the risk after every update to this CSV file.
     #[arg(long, value_name = "FILE.csv")]
     trace: Option<PathBuf>,
+    /// Write sketch, target, features, labels and weights as .npy files to this new or empty directory.
+    #[arg(long, value_name = "DIR")]
+    export: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
@@ -40,6 +44,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     // What can't be compared is said before anything is computed.
     let have = stored.as_ref().map(|stored| rows_of_run(stored, args.run)).transpose()?;
+    let export = args.export.as_ref().map(|dir| {
+        let named = || format!("--run {} --export {}", args.run, dir.display());
+        Export::new(&plan, args.run, args.seen, dir).with_context(named)
+    });
+    let export = export.transpose()?;
     let mut rows = replay(&plan, args.run).with_context(|| format!("--run {}", args.run))?;
     if let Some(seen) = args.seen {
         let mut due: Vec<u64> = rows.iter().map(|replayed| replayed.row.seen).collect();
@@ -63,6 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(path) = &args.trace {
         write_trace(&plan, args.run, path)?;
     }
+    export.map_or(Ok(()), |export| export.write(&rows))?;
     Ok(have.map_or(Ok(()), |have| compare(&args.source, &have, &rows))?)
 }
 

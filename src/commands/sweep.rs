@@ -30,7 +30,7 @@ pub struct Args {
     /// Cohorts redone by the reference: auto, all, off, or a number of seeds.
     #[arg(long)]
     check: Option<String>,
-    /// Override a config key, as sweep.seeds=8 (repeatable).
+    /// Override a config key, as sweep.seeds=8 or 'recipe."NAME".feature.eps=0.1' (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Run only seed indices i modulo n.

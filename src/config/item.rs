@@ -145,6 +145,19 @@ impl Item {
         }
     }
 
+    /// A text or a list becomes the value of `key` in a table of its own.
+    pub fn under(self, key: &str) -> Item {
+        match self.node {
+            Node::Table(_) => self,
+            Node::Value(ref value) if !value.is_str() => self,
+            _ => {
+                let place = self.place.clone();
+                let node = Node::Table(Keys::new(place.clone(), vec![(key.to_string(), self)]));
+                Item { place, node, ..Item::default() }
+            }
+        }
+    }
+
     /// Its value or values, at least one and none twice.
     pub fn list(self) -> Result<Vec<Item>> {
         let key = self.key();
@@ -185,6 +198,15 @@ impl Item {
         }
     }
 
+    /// Its value as the name of a recipe tells it: a text without quotes, and alike what is spelled 1 and 1.0.
+    pub fn label(&self) -> String {
+        match &self.node {
+            Node::Value(Value::String(text)) => text.clone(),
+            Node::Value(value) => format::number(value).map_or_else(|| value.to_string(), plain),
+            _ => self.to_string(),
+        }
+    }
+
     /// The variant of an enum of words.
     pub fn word<T: Word>(&self) -> Result<T> {
         self.as_str().and_then(words::find).ok_or_else(|| self.bad_word(&words::words::<T>()))
@@ -202,7 +224,7 @@ impl Item {
 fn plain(number: f64) -> String {
     match number.abs() {
         1e-4..1e6 | 0.0 => number.to_string(),
-        power if power.log2().fract() == 0.0 => format!("2^{}", number.log2()),
+        power if number > 0.0 && power.log2().fract() == 0.0 => format!("2^{}", number.log2()),
         _ => format!("{number:e}"),
     }
 }

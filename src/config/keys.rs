@@ -52,11 +52,16 @@ impl Keys {
         format!("{}{}", self.place(key), self.path(key))
     }
 
+    /// The dotted name of the table, and how messages about it begin.
+    pub fn own(&self) -> (String, String) {
+        (self.name.clone(), format!("{}{}", self.place, self.name))
+    }
+
     fn place(&self, key: &str) -> &Place {
         self.get(key).map_or(&self.place, |item| &item.place)
     }
 
-    fn get(&self, key: &str) -> Option<&Item> {
+    pub fn get(&self, key: &str) -> Option<&Item> {
         self.items.iter().find(|(name, _)| name == key).map(|(_, item)| item)
     }
 
@@ -72,6 +77,17 @@ impl Keys {
     pub fn take(&mut self, key: &str) -> Option<Item> {
         let at = self.items.iter().position(|(name, _)| name == key)?;
         Some(self.items.remove(at).1.called(&self.path(key)))
+    }
+
+    /// The key's value if that is a list.
+    pub fn take_list(&mut self, key: &str) -> Option<Item> {
+        self.get(key).filter(|item| matches!(item.node, Node::List(_)))?;
+        self.take(key)
+    }
+
+    /// Gives a key that there is none of a value.
+    pub fn put(&mut self, key: &str, item: Item) {
+        self.items.push((key.to_string(), item));
     }
 
     pub fn take_or(&mut self, key: &str, default: impl Into<Value>) -> Item {
@@ -117,40 +133,8 @@ impl Keys {
         self.items.iter().map(|(key, item)| (key.clone(), item.value())).collect()
     }
 
-    /// Applies one `KEY=VALUE`: a dotted key and a TOML value (a bare word counts as text).
-    pub fn set(&mut self, item: &str) -> Result<()> {
-        let wrong = || Error::Input(format!("--set {item}: allowed is KEY=VALUE, as --set sweep.seeds=8"));
-        let (key, text) = item.split_once('=').ok_or_else(wrong)?;
-        let value = format!("v = {text}")
-            .parse::<Table>()
-            .ok()
-            // A line break would bring in more keys.
-            .filter(|table| table.len() == 1)
-            .and_then(|mut t| t.remove("v"))
-            .unwrap_or_else(|| Value::from(text.trim()));
-        let mut path: Vec<&str> = key.trim().split('.').collect();
-        // No key lies deeper, and dropping a very deep table would exhaust the stack.
-        if path.iter().any(|part| part.trim().is_empty()) || path.len() > 8 {
-            return Err(wrong());
-        }
-        let last = path.pop().ok_or_else(wrong)?;
-        let mut at = self;
-        for part in path {
-            at = match &mut at.entry(part).node {
-                Node::Table(keys) => keys,
-                _ => {
-                    return Err(Error::Input(format!(
-                        "--set {item}: {part} is no table; allowed are problem, train and sweep keys"
-                    )));
-                }
-            };
-        }
-        *at.entry(last) = Item::new(&Place::Set, value);
-        Ok(())
-    }
-
-    /// The item of that key; a new one is an empty table that a `--set` asked for.
-    fn entry(&mut self, key: &str) -> &mut Item {
+    /// The item of that key; a new one is an empty table of a `--set`.
+    pub fn entry(&mut self, key: &str) -> &mut Item {
         let at = self.items.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
             self.items.push((key.to_string(), Item::new(&Place::Set, Value::Table(Table::new()))));
             self.items.len() - 1

@@ -6,6 +6,8 @@ mod input;
 pub mod inputs;
 mod item;
 pub mod keys;
+mod lists;
+mod overrides;
 mod places;
 mod problem;
 pub mod quantizer;
@@ -92,6 +94,8 @@ pub struct Train {
 pub struct Recipe {
     pub name: String,
     pub sites: PerSite<Option<Spec>>,
+    /// What it says its values take, in bits; `None` where that follows from its formats.
+    pub bits: Option<f64>,
 }
 
 /// How many cohorts the reference redoes.
@@ -228,7 +232,7 @@ impl Config {
         let base = file.parent().unwrap_or(Path::new(""));
         let mut root = item::parse(&file.display().to_string(), text)?;
         for item in overrides {
-            root.set(item)?;
+            overrides::set(&mut root, item)?;
         }
         root.know(&["problem", "train", "recipe", "sweep"])?;
         let mut places = Places::default();

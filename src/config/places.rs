@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::item::Item;
 use super::keys::Keys;
 
 /// Where a value stands: a message about it begins with this.
@@ -42,8 +41,9 @@ impl Places {
         self.0.extend(keys.places());
     }
 
-    pub fn add(&mut self, item: &Item) {
-        self.0.insert(item.name.clone(), item.key());
+    /// The table itself.
+    pub fn add(&mut self, keys: &Keys) {
+        self.0.extend([keys.own()]);
     }
 
     /// Where the key of this dotted name stands, and the name; the name alone where it does not.

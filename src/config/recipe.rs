@@ -1,13 +1,17 @@
 //! The `[[recipe]]` tables: a number format or a law per site.
 
-use super::item::{Item, Node};
+use super::item::Node;
 use super::keys::Keys;
+use super::lists::{Tables, Written, site_options};
 use super::places::Places;
 use super::quantizer::{options, quantizer};
 use super::{MAX_NAME, MAX_RECIPES, Recipe};
 use crate::error::{Error, Result};
-use crate::format::{FORMAT_OPTIONS, LAW_OPTIONS, LawOptions, Layout, Spec};
+use crate::format::{LAW_OPTIONS, LawOptions, Layout, Spec};
 use crate::site::{PerSite, Site};
+
+/// The key of a format, whose name alone may stand for the table of a site.
+pub(super) const FORMAT: &str = "format";
 
 pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe>> {
     let item = root.required("recipe", "at least one [[recipe]] with a name")?;
@@ -19,27 +23,9 @@ pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe
     if list.len() > MAX_RECIPES {
         return Err(Error::Input(format!("{key} stands {} times: allowed are up to {MAX_RECIPES}", list.len())));
     }
-    let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
-    let known: Vec<&str> = std::iter::once("name").chain(Site::ALL.iter().map(|site| site.name())).collect();
-    let mut recipes: Vec<Recipe> = Vec::new();
+    let mut recipes = Vec::new();
     for item in list {
-        let mut keys = item.called("recipe").table()?;
-        keys.know(&known)?;
-        let name = keys.required("name", &allowed)?;
-        let is_name = |name: &&str| !name.trim().is_empty() && name.chars().count() <= MAX_NAME;
-        let text = name.as_str().filter(is_name).ok_or_else(|| name.bad(&allowed))?.to_owned();
-        if recipes.iter().any(|recipe| recipe.name == text) {
-            return Err(Error::Input(format!("{} = {name} stands twice: names must differ", name.key())));
-        }
-        let mut sites = PerSite::default();
-        for site in Site::ALL {
-            if let Some(item) = keys.take(site.name()) {
-                let item = item.called(&format!("recipe {text:?}, {}", site.name()));
-                places.add(&item);
-                sites[site] = spec(site, item)?;
-            }
-        }
-        recipes.push(Recipe { name: text, sites });
+        add(&mut recipes, item.called("recipe").table()?, places)?;
     }
     if recipes.is_empty() {
         return Err(Error::Input(format!("{key} is empty: at least one [[recipe]] with a name")));
@@ -47,21 +33,59 @@ pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe
     Ok(recipes)
 }
 
-fn spec(site: Site, item: Item) -> Result<Option<Spec>> {
-    // A text alone is the name of a format.
-    let keys = match item.as_str() {
-        Some(_) => Keys::new(item.place.clone(), vec![("format".into(), item.clone())]).called(&item.name),
-        None => item.table()?,
-    };
+/// Adds the recipe of a table, or with lists those that it stands for.
+fn add(recipes: &mut Vec<Recipe>, mut keys: Keys, places: &mut Places) -> Result<()> {
+    let known: Vec<&str> = ["name", "bits"].into_iter().chain(Site::ALL.iter().map(|site| site.name())).collect();
+    keys.know(&known)?;
+    let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
+    let name = keys.required("name", &allowed)?;
+    let is_short = |text: &str| text.chars().count() <= MAX_NAME;
+    let own =
+        name.as_str().filter(|text| !text.trim().is_empty() && is_short(text)).ok_or_else(|| name.bad(&allowed))?;
+    let bits = keys.take("bits").map(|item| item.number(1.0, 64.0)).transpose()?;
+    let called = |recipe: &str, site: Site| format!("recipe {recipe:?}, {}", site.name());
+    let mut tables = Tables::default();
+    for site in Site::ALL {
+        if let Some(item) = keys.take(site.name()) {
+            tables[site] = Some(item.under(FORMAT).called(&called(own, site)).table()?);
+        }
+    }
+    let written = Written::new(tables)?;
+    let count = recipes.len().saturating_add(written.count());
+    if count > MAX_RECIPES {
+        let key = name.key();
+        return Err(Error::Input(format!(
+            "{key} = {name}: with its lists there are {count} recipes, allowed are up to {MAX_RECIPES}"
+        )));
+    }
+    for (text, tables) in written.recipes(own) {
+        let made = if text == own { name.to_string() } else { format!("{name}, by its lists {text:?},") };
+        if !is_short(&text) {
+            return Err(Error::Input(format!(
+                "{} = {made} is too long: allowed are at most {MAX_NAME} characters",
+                name.key()
+            )));
+        }
+        if recipes.iter().any(|recipe| recipe.name == text) {
+            return Err(Error::Input(format!("{} = {made} stands twice: names must differ", name.key())));
+        }
+        let mut sites = PerSite::default();
+        for (site, keys) in tables.iter() {
+            if let Some(keys) = keys {
+                let keys = keys.clone().called(&called(&text, site));
+                places.add(&keys);
+                sites[site] = spec(site, keys)?;
+            }
+        }
+        recipes.push(Recipe { name: text, sites, bits });
+    }
+    Ok(())
+}
+
+fn spec(site: Site, keys: Keys) -> Result<Option<Spec>> {
     if !keys.has("noise") {
-        if !keys.has("format") {
-            keys.know(
-                &FORMAT_OPTIONS
-                    .iter()
-                    .map(|row| row.name)
-                    .chain(LAW_OPTIONS.iter().map(|row| row.name))
-                    .collect::<Vec<_>>(),
-            )?;
+        if !keys.has(FORMAT) {
+            keys.know(&site_options().collect::<Vec<_>>())?;
         }
         return number_format(keys);
     }
@@ -71,7 +95,7 @@ fn spec(site: Site, item: Item) -> Result<Option<Spec>> {
 }
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {
-    let key = keys.key("format");
+    let key = keys.key(FORMAT);
     let quantizer = quantizer(keys)?;
     if !quantizer.format.has_zero() {
         return Err(Error::Input(format!(

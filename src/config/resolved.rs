@@ -108,6 +108,9 @@ fn body(config: &Config, name: Name) -> String {
     }
     for recipe in &config.recipes {
         let _ = writeln!(text, "\n[[recipe]]\nname = {}", Value::from(recipe.name.as_str()));
+        if let Some(bits) = recipe.bits {
+            let _ = writeln!(text, "bits = {bits:?}");
+        }
         for site in Site::ALL {
             if let Some(spec) = &recipe.sites[site] {
                 let _ = writeln!(text, "{} = {}", site.name(), spec.inline_table());

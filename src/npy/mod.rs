@@ -15,7 +15,7 @@ use crate::hash::{fnv1a64, fnv1a64_more};
 use header::Header;
 
 pub use header::Element;
-pub use write::filled_with;
+pub use write::{filled_by, filled_with};
 
 /// The largest magnitude of a value, 2^20: sums of squares of such values stay far from overflow in float32.
 pub const MAX_MAGNITUDE: f64 = 1_048_576.0;

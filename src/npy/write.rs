@@ -1,6 +1,6 @@
 //! Writes `.npy` files of format version 1.0, as NumPy does.
 
-use std::io::Write as _;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::MAGIC;
@@ -10,6 +10,16 @@ use crate::files::{Filled, filled};
 
 /// Writes an array in C order to a file that is yet to get its name. `data` holds the elements, little-endian.
 pub fn filled_with(path: &Path, element: Element, shape: &[usize], data: &[u8]) -> Result<Filled> {
+    filled_by(path, element, shape, |file| file.write_all(data).map_err(Error::io(path)))
+}
+
+/// The same with elements that `fill` writes, all of them.
+pub fn filled_by(
+    path: &Path,
+    element: Element,
+    shape: &[usize],
+    fill: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<Filled> {
     let tuple = match shape {
         [extent] => format!("({extent},)"),
         _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
@@ -21,5 +31,10 @@ pub fn filled_with(path: &Path, element: Element, shape: &[usize], data: &[u8]) 
     header.extend([1, 0]);
     header.extend((length as u16).to_le_bytes());
     header.extend(format!("{dict:<width$}\n", width = length - 1).bytes());
-    filled(path, "npy", |file| file.write_all(&header).and_then(|()| file.write_all(data)).map_err(Error::io(path)))
+    filled(path, "npy", |file| {
+        let mut file = BufWriter::new(file);
+        file.write_all(&header).map_err(Error::io(path))?;
+        fill(&mut file)?;
+        file.flush().map_err(Error::io(path))
+    })
 }

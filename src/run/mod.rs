@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod check;
 pub mod cohorts;
+pub mod export;
 pub mod launches;
 mod progress;
 pub mod provenance;

@@ -143,15 +143,15 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
 }
 
 /// Where a plan has a run.
-struct Place {
-    cohort: Cohort,
-    cell: u64,
+pub(super) struct Place {
+    pub(super) cohort: Cohort,
+    pub(super) cell: u64,
     /// Of the cohort's problem point.
     trajectory: usize,
 }
 
 impl Place {
-    fn of(plan: &Plan, run_id: u64) -> Result<Place> {
+    pub(super) fn of(plan: &Plan, run_id: u64) -> Result<Place> {
         if run_id >= plan.runs() {
             return Err(Error::Input(format!("there is no run {run_id}: allowed are 0 to {}", plan.runs() - 1)));
         }
@@ -165,7 +165,7 @@ impl Place {
         Ok(Place { cohort: Cohort { point, seed_index }, cell, trajectory })
     }
 
-    fn trajectory<'a>(&self, plan: &'a Plan) -> &'a Trajectory {
+    pub(super) fn trajectory<'a>(&self, plan: &'a Plan) -> &'a Trajectory {
         &plan.points[self.cohort.point].trajectories[self.trajectory]
     }
 }

@@ -14,6 +14,9 @@ use crate::watch::Watch;
 /// Bits of a value at a site that rounds nothing: an f32's.
 const UNROUNDED_BITS: f64 = 32.0;
 
+/// The sites whose mean bits are a recipe's: the tensors of a training step.
+const BITS_OF: [Site; 5] = [Site::Data, Site::Feature, Site::Parameter, Site::Weight, Site::Gradient];
+
 /// Who computed a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -70,6 +73,7 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
     let spec = |site: Site| spec_at(recipe, problem, site);
+    let bits = PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits));
     Row {
         run_id: plan.run_id(cohort.seed_index, id),
         cell: id,
@@ -89,10 +93,11 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         step_size: cell.step_size,
         schedule: config.train.schedule.name().into(),
         recipe: recipe.name.clone(),
+        recipe_bits: recipe.bits.or_else(|| mean(BITS_OF.map(|site| bits[site]))),
         formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
         roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
         eps: PerSite::from_fn(|site| spec(site).and_then(Spec::eps)),
-        bits: PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits)),
+        bits,
         counts: PerSite::from_fn(|site| matches!(spec(site), Some(Spec::Format(_))).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
@@ -100,6 +105,11 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         fingerprint: origin.fingerprint.clone(),
         ..Row::default()
     }
+}
+
+/// `None` where one of them is unknown.
+fn mean<const N: usize>(values: [Option<f64>; N]) -> Option<f64> {
+    values.into_iter().sum::<Option<f64>>().map(|sum| sum / N as f64)
 }
 
 fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output, risk: &CohortRisk) -> Result<()> {

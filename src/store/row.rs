@@ -57,6 +57,9 @@ pub struct Row {
     pub schedule: String,
     /// Name of the recipe.
     pub recipe: String,
+    /// Bits of a stored value, of the recipe as a whole: what it says itself, or the mean over data, feature, parameter,
+    /// weight and gradient; `None` where one of these is a law and it says nothing.
+    pub recipe_bits: Option<f64>,
     /// Format or law at each site and its options, as `int8 step=0.0625`; `None` where the site is unset.
     pub formats: PerSite<Option<String>>,
     /// Its rounding, as `stochastic bits=8 variant=b`; `None` where the site is unset or a law.

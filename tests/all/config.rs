@@ -23,6 +23,7 @@ mod files;
 mod formats;
 mod integers;
 mod keys;
+mod lists;
 mod problem;
 mod recipe;
 #[path = "config/resolved.rs"]

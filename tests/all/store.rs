@@ -53,6 +53,7 @@ fn full(cell: u64) -> Row {
         step_size: 0.3,
         schedule: "geometric".into(),
         recipe: "résumé\twith a tab".into(),
+        recipe_bits: Some(6.5),
         formats: text("int8 step"),
         roundings: text("rounding"),
         eps: PerSite::from_fn(|site| Some(0.5 + site as u32 as f64)),
@@ -86,6 +87,7 @@ fn sparse(cell: u64) -> Row {
     Row {
         spectrum_exponent: None,
         target_exponent: None,
+        recipe_bits: None,
         formats: Default::default(),
         roundings: Default::default(),
         eps: Default::default(),

@@ -16,6 +16,7 @@ mod continued;
 #[path = "sweep/files.rs"]
 mod data_files;
 mod due;
+mod export;
 #[cfg(unix)]
 mod interrupt;
 mod judged;

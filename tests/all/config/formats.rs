@@ -30,7 +30,6 @@ fn a_float_scale_keeps_every_value_an_f32() {
                 (&with(least - 1), &["weight.scale", &range]),
                 (&format!("{{ format = \"{format}\", scale = 3 }}"), &["weight.scale = 3", &range]),
                 (&format!("{{ format = \"{format}\", scale = 0.0 }}"), &["weight.scale = 0.0", &range]),
-                (&format!("{{ format = \"{format}\", scale = [1] }}"), &["weight.scale = [1]", &range]),
                 (&format!("{{ format = \"{format}\", step = 2 }}"), &["weight.step", &FLOAT_KEYS]),
             ],
         );

@@ -9,7 +9,7 @@ use super::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 42] = [
+const CHANGES: [(&str, Change); 43] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
@@ -30,6 +30,7 @@ const CHANGES: [(&str, Change); 42] = [
     ("step_size", |r| r.step_size = r.step_size.next_up()),
     ("schedule", |r| r.schedule.push('x')),
     ("recipe", |r| r.recipe.push('x')),
+    ("recipe_bits", |r| r.recipe_bits = None),
     ("formats", |r| r.formats[Site::Weight] = None),
     ("roundings", |r| r.roundings[Site::Weight] = Some("null".into())),
     ("eps", |r| r.eps[Site::Weight] = None),
@@ -65,7 +66,8 @@ fn the_digest_covers_settings_and_results_alone() {
         change(&mut changed);
         assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
         let besides =
-            ["eps", "bits", "signal", "overlap", "checked", "adapter", "driver", "fingerprint"].contains(&name);
+            ["recipe_bits", "eps", "bits", "signal", "overlap", "checked", "adapter", "driver", "fingerprint"]
+                .contains(&name);
         assert_eq!(store::digest(&[changed]) == before, besides, "{name}");
     }
 }

@@ -230,7 +230,7 @@ fn the_columns_are_named_in_a_fixed_order() {
     let sites = Site::ALL.map(Site::name);
     let mut expected: Vec<String> = "run_id cell seed_index seen output dim spectrum \
         spectrum_exponent target target_exponent noise sketch_kind sampling tail model samples batch step_size \
-        schedule recipe"
+        schedule recipe recipe_bits"
         .split_whitespace()
         .map(String::from)
         .collect();

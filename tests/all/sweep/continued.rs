@@ -92,6 +92,64 @@ fn another_config_is_refused_in_a_directory() {
     succeeded(&place.sweep(TINY, "out", &[&spelled[..], &["--set", "sweep.seeds=1"]].concat()));
 }
 
+/// TINY with these lines in place of its recipes.
+fn with_recipes(lines: &str) -> String {
+    let (start, end) = (TINY.find("[[recipe]]").unwrap(), TINY.find("[sweep]").unwrap());
+    format!("{}{lines}\n{}", &TINY[..start], &TINY[end..])
+}
+
+#[test]
+fn lists_of_a_recipe_are_the_recipes_written_out() {
+    let lists = with_recipes(
+        "[[recipe]]\nname = \"fp32\"\n[[recipe]]\nname = \"law\"\nbits = 7\n\
+         feature = { noise = \"additive\", eps = [0.01, 0.1] }\n\
+         [[recipe]]\nname = \"format\"\ndata = [\"mxfp4\", \"e4m3\"]\nlabel = \"bf16\"",
+    );
+    let law = |eps: &str| {
+        let feature = format!("feature = {{ noise = \"additive\", eps = {eps} }}");
+        format!("[[recipe]]\nname = \"law feature.eps={eps}\"\nbits = 7\n{feature}\n")
+    };
+    let format =
+        |name: &str| format!("[[recipe]]\nname = \"format data.format={name}\"\ndata = \"{name}\"\nlabel = \"bf16\"\n");
+    let recipes = [law("0.01"), law("0.1"), format("mxfp4"), format("e4m3")].concat();
+    let written = with_recipes(&format!("[[recipe]]\nname = \"fp32\"\n{recipes}"));
+    let place = Place::new();
+    let plan = |out: &str| {
+        let manifest: Value =
+            serde_json::from_slice(&fs::read(place.path(out).join("manifest.json")).unwrap()).unwrap();
+        manifest["plan"].clone()
+    };
+    let few = place.rows(&lists, "out", &["--set", "sweep.seeds=3"]);
+    let config = fs::read_to_string(place.path("out/config.toml")).unwrap();
+    assert_eq!(config.matches("[[recipe]]").count(), 5);
+    assert!(config.contains("\nname = \"law feature.eps=0.01\"\nbits = 7.0\nfeature = { noise"), "{config}");
+    let grown = place.rows(&written, "out", &[]);
+    assert_eq!(grown[..few.len()], few[..]);
+    let whole = place.rows(&written, "whole", &[]);
+    assert_eq!(store::digest(&grown), store::digest(&whole));
+    assert!(plan("whole").is_object());
+    assert_eq!(plan("out"), plan("whole"));
+    // Continued by what it says itself, too.
+    let again = place.sweep(&config, "out", &["--set", "sweep.seeds=7"]);
+    succeeded(&again);
+    assert!(stderr(&again).contains("\n0 runs in"), "{}", stderr(&again));
+    let run = whole.last().unwrap().run_id.to_string();
+    let replayed = super::run(&["replay", place.path("out").to_str().unwrap(), "--run", &run]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", stderr(&replayed));
+
+    let bits = |name: &str| {
+        let bits: Vec<_> = whole.iter().filter(|row| row.recipe == name).map(|row| row.recipe_bits).collect();
+        assert!(!bits.is_empty() && bits.iter().all(|own| own == &bits[0]), "{name}");
+        bits[0]
+    };
+    assert_eq!(bits("fp32"), Some(32.0));
+    assert_eq!(bits("law feature.eps=0.1"), Some(7.0), "it says so itself");
+    assert_eq!(bits("format data.format=mxfp4"), Some((4.25 + 4.0 * 32.0) / 5.0), "the label does not count");
+    assert_eq!(bits("format data.format=e4m3"), Some((8.0 + 4.0 * 32.0) / 5.0));
+    let law = place.rows(&lists.replace("bits = 7\n", ""), "null", &["--set", "sweep.seeds=1"]);
+    assert!(law.iter().all(|row| row.recipe_bits.is_none() == row.recipe.starts_with("law")));
+}
+
 #[test]
 fn what_else_is_swept_changes_no_bit() {
     let place = Place::new();

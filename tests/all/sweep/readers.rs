@@ -286,9 +286,12 @@ fn what_is_no_regular_file_keeps_nobody_waiting() {
 fn derived_columns_are_filled_in_from_the_config() {
     let (_place, _, dir) = parts_of(1);
     let rows = stored(Path::new(&dir));
+    assert!(rows.iter().all(|row| row.recipe_bits == Some(32.0)));
     assert!(rows.iter().all(|row| row.bits.iter().all(|(_, bits)| *bits == Some(32.0))));
     // As a program that did not know them would have left them out.
-    part_file::rewrite(&part(&dir, 0), |_, rows| rows.iter_mut().for_each(|row| row.bits = Default::default()));
+    part_file::rewrite(&part(&dir, 0), |_, rows| {
+        rows.iter_mut().for_each(|row| (row.recipe_bits, row.bits) = Default::default());
+    });
     assert!(stored(Path::new(&dir)) == rows);
 }
 
