@@ -218,8 +218,11 @@ fn an_override_reaches_one_recipe_by_its_name() {
     for (set, parts) in [
         ("recipe.b.weight.format=bf16", &["--set recipe.b.weight", "no recipe has the name \"b\"", "[\"b.c\"]"][..]),
         ("recipe.'b.c'.weight.eps=0.1", &["--set recipe \"b.c\", weight.eps", "allowed are format, rounding"]),
-        ("recipe.'b.c'.weight.rounding.bits=8", &["--set recipe \"b.c\", weight.rounding = { bits = 8 }", "nearest-even"]),
-        ("recipe.'b.c'.wait=bf16", &["--set recipe.wait is no known key", "did you mean weight?"]),
+        (
+            "recipe.'b.c'.weight.rounding.bits=8",
+            &["--set recipe \"b.c\", weight.rounding = { bits = 8 }", "nearest-even"],
+        ),
+        ("recipe.'b.c'.weigth=bf16", &["--set recipe.weigth is no known key", "did you mean weight?"]),
         ("recipe.'b.c'=3", &["--set recipe.'b.c'=3", "recipe is no table", "recipe.\"NAME\""]),
         ("recipe.'b.c.weight=bf16", &["--set recipe.'b.c.weight=bf16", "KEY=VALUE"]),
         ("recipe.\"b.c.weight=bf16", &["--set recipe.\"b.c", "KEY=VALUE"]),
