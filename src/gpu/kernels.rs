@@ -56,6 +56,7 @@ kernels! {
     SKETCH = sketch;
     DRAW = draw;
     TURN = turn;
+    GRAM = gram;
     PROJECT = project;
     FEATURE = feature;
     TRAIN = train;
@@ -73,7 +74,7 @@ macro_rules! parts {
     };
 }
 
-parts! { random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual }
+parts! { random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual pairs }
 
 /// What the lines `// needs: ...` of a file name.
 fn needs(text: &'static str) -> impl Iterator<Item = &'static str> {

@@ -101,7 +101,7 @@ impl Gpu {
             let Known { plan, cohorts, tuning, answers } = &**block;
             let found = self.run(plan, cohorts, *tuning, watch, |_| variant)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                if let Some(place) = plan.difference(*cohort, expected, found) {
+                if let Some(place) = plan.difference(*cohort, expected, &found.states) {
                     return Ok(Some(place));
                 }
             }
@@ -136,7 +136,7 @@ impl Gpu {
             let cohort = Cohort { point, seed_index: 0 };
             let expected = reference::cohort(&prefix, cohort, None, watch)?;
             let found = self.run(&prefix, &[cohort], tuning, watch, |point| self.pipelines(point, strict))?;
-            if let Some(place) = prefix.difference(cohort, &expected, &found[0]) {
+            if let Some(place) = prefix.difference(cohort, &expected, &found[0].states) {
                 return Ok(Some(place));
             }
         }
