@@ -292,19 +292,19 @@ fn sums_for_the_risks_have_the_bits_of_the_host() {
         (1003, "[70]", "source\", exponent = 1.5", "", [wide, none]),
         (700, "[64]", "gaussian\"", "", [narrow, ""]),
     ];
+    let strict: Vec<Gpu> = adapters().iter().map(|adapter| Gpu::open(adapter.index).expect("it opens")).collect();
+    strict.iter().for_each(|gpu| gpu.use_strict(true));
     for (dim, models, target, nested, recipes) in cases {
         let text = format!(
-            "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = 1.3 }}\ntarget = {{ kind = \"{target} }}\n\
-             sketch = {{ kind = \"gaussian\"{nested} }}\n[train]\nmodel = {models}\nsamples = [70]\nstep_size = [0.05]\n\
-             [sweep]\nseeds = 3\n{}",
+            "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = 1.3 }}\n\
+             target = {{ kind = \"{target} }}\nsketch = {{ kind = \"gaussian\"{nested} }}\n[train]\n\
+             model = {models}\nsamples = [6]\nstep_size = [0.05]\n[sweep]\nseeds = 2\n{}",
             recipes.concat()
         );
-        let plan = plan(&text, 32);
+        let plan = plan(&text, 6);
         let cohorts = plan.cohorts(Shard::WHOLE);
-        for (adapter, strict) in adapters().iter().flat_map(|adapter| [(adapter, false), (adapter, true)]) {
-            let gpu = Gpu::open(adapter.index).expect("the adapter opens");
-            gpu.use_strict(strict);
-            let has = |name: &str| adapter.features.iter().any(|feature| feature == name);
+        for gpu in gpus().iter().chain(&strict) {
+            let has = |name: &str| gpu.info.features.iter().any(|feature| feature == name);
             let is_clean = recipes.contains(&none) && has("SHADER_F64") && has("SHADER_INT64");
             for loops in [600, 50_000] {
                 let tuning = Tuning { loops, gram: Some(true), own: Some(false), ..Tuning::default() };
@@ -316,7 +316,13 @@ fn sums_for_the_risks_have_the_bits_of_the_host() {
                         let (lambda, sketch) = (&truth.eigenvalues.lambda, truth.draw(draw));
                         let watch = Watch::default();
                         let must = Gram::new(lambda, &truth.target, &sketch, draw.rows as usize, &watch).unwrap();
-                        assert_eq!(must.difference(&found.unpacked()), None, "{}, {strict}, {text}", adapter.name);
+                        assert_eq!(
+                            must.difference(&found.unpacked()),
+                            None,
+                            "{}, {}, {text}",
+                            gpu.info.name,
+                            gpu.fingerprint()
+                        );
                     }
                 }
             }
