@@ -74,6 +74,30 @@ fn place(row: u32, column: u32) -> u32 {
     return row * (row + 1u) / 2u + column;
 }
 
+// The sums so far of four rows from `row` on with four columns from `column` on.
+fn totals(slot_at: u32, row: u32, column: u32) -> mat4x4<f64> {
+    var t = mat4x4<f64>();
+    for (var r = 0u; r < 4u; r++) {
+        for (var c = 0u; c < 4u; c++) {
+            if row + r < params.rows && column + c <= row + r {
+                t[r][c] = sums[slot_at + place(row + r, column + c)];
+            }
+        }
+    }
+    return t;
+}
+
+fn store(slot_at: u32, row: u32, column: u32, s: mat4x4<f64>) {
+    var total = s;
+    for (var r = 0u; r < 4u; r++) {
+        for (var c = 0u; c < 4u; c++) {
+            if row + r < params.rows && column + c <= row + r {
+                sums[slot_at + place(row + r, column + c)] = total[r][c];
+            }
+        }
+    }
+}
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     // The matrix is symmetric.
@@ -94,13 +118,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var s = mat4x4<f64>();
     var with_target = f64();
     if params.first > 0u {
-        for (var r = 0u; r < 4u; r++) {
-            for (var c = 0u; c < 4u; c++) {
-                if row + r < params.rows && column + c <= row + r {
-                    s[r][c] = sums[slot_at + place(row + r, column + c)];
-                }
-            }
-        }
+        s = totals(slot_at, row, column);
         if has_target {
             with_target = sums[target_at];
         }
@@ -124,13 +142,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    for (var r = 0u; r < 4u; r++) {
-        for (var c = 0u; c < 4u; c++) {
-            if row + r < params.rows && column + c <= row + r {
-                sums[slot_at + place(row + r, column + c)] = s[r][c];
-            }
-        }
-    }
+    store(slot_at, row, column, s);
     if has_target {
         sums[target_at] = with_target;
     }
