@@ -2,7 +2,7 @@
 // A workgroup makes a tile of TILE_ROWS rows by TILE_SAMPLES samples, a thread 8 by 8 of it: TILE_COLUMNS columns of x and
 // of G lie in workgroup memory while the next ones are on their way. The products are exact, slices of 128 columns are
 // summed in order.
-// needs: common
+// needs: common, pairs
 
 struct Params {
     zero: u32,
@@ -125,11 +125,6 @@ fn put(buffer: u32) {
             }
         }
     }
-}
-
-// Four bf16, the first in the low half of the first word.
-fn pairs(w: vec2<u32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(vec4<u32>(w.x << 16u, w.x & 0xffff0000u, w.y << 16u, w.y & 0xffff0000u));
 }
 
 // Adds the products of four samples with four rows.

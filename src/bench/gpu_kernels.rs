@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::kernels::{COLUMNS, Case, Format, Sizes, Stage, codec_row};
+use super::kernels::{COLUMNS, Case, Format, Sizes, Stage, codec_row, gram_row};
 use super::repeat::{repeat, repeat_one};
 use super::roofline::Peaks;
 use super::{Bench, Suite};
@@ -22,17 +22,19 @@ fn sizes(gpu: &Gpu, model: u32) -> Sizes {
     }
 }
 
-/// The stages of a launch, each timed in the same launches.
+/// The stages of a launch, each timed in the same launches; without formats the sums for the risks too, where the device
+/// makes them.
 pub fn stages(bench: &mut Bench, gpu: &Gpu, format: Format, model: u32, peaks: &Peaks) -> Result<()> {
     let case = Case { format, model, sizes: sizes(gpu, model) };
     let plan = case.plan()?;
     let cohorts = plan.cohorts(Shard::WHOLE);
     // As a long sweep has it: a device that is no GPU compiles longer than it gains.
-    let tuning = Tuning { own: Some(is_hardware(&gpu.info)), ..Tuning::default() };
+    let tuning = Tuning { own: Some(is_hardware(&gpu.info)), gram: Some(format.is_none()), ..Tuning::default() };
     let watch = bench.watch.share(0.0);
-    let execute = || gpu.execute_tuned(&plan, &cohorts, tuning, &watch);
+    let execute = || gpu.execute_with_grams(&plan, &cohorts, tuning, &watch);
     let first = execute()?;
-    let found: Vec<(Cohort, &[Snapshot])> = cohorts.iter().copied().zip(first.iter().map(Vec::as_slice)).collect();
+    let states = first.iter().map(|done| done.states.as_slice());
+    let found: Vec<(Cohort, &[Snapshot])> = cohorts.iter().copied().zip(states).collect();
     let difference = case.difference(&plan, &found, &watch)?;
     if let Some(place) = &difference {
         tell(&format!("warning: kernels, {}, M = {model}: {place}", format.name));
@@ -41,12 +43,15 @@ pub fn stages(bench: &mut Bench, gpu: &Gpu, format: Format, model: u32, peaks: &
     let timings = repeat(bench.seconds(Suite::Kernels), bench.watch, || {
         let (again, seconds) = gpu.timed(execute)?;
         verified &= again == first;
-        Ok(Stage::ALL.map(|stage| seconds.get(stage.name()).copied().unwrap_or(0.0)).to_vec())
+        let names = Stage::ALL.into_iter().map(Stage::name).chain(["gram"]);
+        Ok(names.map(|name| seconds.get(name).copied().unwrap_or(0.0)).collect())
     })?;
+    let gram = timings.last().filter(|_| first.iter().any(|done| !done.grams.is_empty())).copied();
     for (stage, timing) in Stage::ALL.into_iter().zip(timings) {
         bench.finish(stage.row(&case, peaks, timing, verified, &bench.device))?;
     }
-    Ok(())
+    // They were compared with the host's before they were kept.
+    gram.map_or(Ok(()), |timing| bench.finish(gram_row(&case, timing, verified)))
 }
 
 /// Words written for an element: its bits, its code and flags.

@@ -42,6 +42,10 @@ impl Format {
         }
     }
 
+    pub fn is_none(&self) -> bool {
+        self.text.is_empty()
+    }
+
     fn is_random(&self) -> bool {
         self.text.contains("stochastic")
     }
@@ -186,6 +190,16 @@ impl Stage {
     }
 }
 
+/// The row of the sums for exact risks, whose peak nobody measures: f64 products of the entries of G H G^T up to its
+/// diagonal.
+pub fn gram_row(case: &Case, timing: Timing, verified: bool) -> Row {
+    let (model, seeds) = (case.model, case.sizes.seeds);
+    let entries = f64::from(model) * f64::from(model + 1) / 2.0;
+    let size = format!("D = {DIM}, M = {model}; {seeds} seeds");
+    let work = f64::from(seeds) * f64::from(DIM) * entries;
+    rate(Suite::Kernels, "gram", size, "f64 multiply-adds/s", work, timing, verified)
+}
+
 /// The row of a codec: f32 read, and so many words written for each.
 pub fn codec_row(format: &Format, elements: usize, written: f64, peaks: &Peaks, timing: Timing, verified: bool) -> Row {
     let integers = if format.is_random() { WORD } else { 0.0 };
@@ -205,7 +219,7 @@ pub fn measure(bench: &mut Bench, peaks: &Peaks) -> Result<()> {
                 Device::Gpu(gpu) => gpu_kernels::stages(bench, gpu, format, model, peaks)?,
             }
         }
-        if format.text.is_empty() {
+        if format.is_none() {
             continue;
         }
         bench.begin(&format!("codec, {}", format.name))?;

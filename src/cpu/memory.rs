@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::plan::{Cohort, Feature, Plan, ProblemPoint, measured_samples};
 use crate::problem::Sketch;
+use crate::risk::PackedGram;
 use crate::site::Counts;
 
 /// Bytes of the counters of one vector.
@@ -66,9 +67,10 @@ fn sum(items: &[(Cause, u64)]) -> u64 {
     items.iter().fold(0, |sum, (_, bytes)| sum.saturating_add(*bytes))
 }
 
-/// Bytes of one cohort's results, from states to rows, at the problem point where they are most.
+/// Bytes of one cohort's results, from states to rows, with what a device sums for their risks, at the problem point where
+/// they are most.
 pub fn results(plan: &Plan) -> u64 {
-    plan.points.iter().map(|point| of_rows(plan, point)).max().unwrap_or(0)
+    plan.points.iter().map(|point| of_rows(plan, point) + sums(point)).max().unwrap_or(0)
 }
 
 /// A cohort's rows wait for those that are encoded while the next ones come to be.
@@ -77,6 +79,11 @@ fn of_rows(plan: &Plan, point: &ProblemPoint) -> u64 {
     // The check has the reference's states too, and the weights in f64.
     let copies = if plan.checked_count() > 0 { 3 } else { 1 };
     states.saturating_mul(copies).saturating_add(2 * ROW * rows(plan, point))
+}
+
+/// Of every draw of the sketch.
+fn sums(point: &ProblemPoint) -> u64 {
+    point.sketches.iter().map(|draw| 8 * PackedGram::sums(draw.rows as usize) as u64).sum()
 }
 
 /// Rows of one cohort.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use bytemuck::Pod;
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass, ComputePassDescriptor,
     Device, Features, MapMode, PollType, Queue, SubmissionIndex,
@@ -271,19 +272,24 @@ impl Context {
 
     /// The words that were read; waits for them.
     pub fn take(&self, reading: Reading) -> Result<Vec<u32>> {
+        self.take_as(reading)
+    }
+
+    /// The same as values of some words each.
+    pub fn take_as<T: Pod>(&self, reading: Reading) -> Result<Vec<T>> {
         let Some((staging, size, submission)) = reading.0 else { return Ok(Vec::new()) };
         self.wait_for(submission)?;
         let view = staging
             .get_mapped_range(..size)
             .map_err(|error| Error::DeviceLost(format!("reading from the device failed: {error}")))?;
-        let words = bytemuck::pod_collect_to_vec(&view);
+        let values = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         staging.unmap();
         let mut kept = locked(&self.staging);
         if kept.iter().map(Buffer::size).sum::<u64>() + staging.size() <= KEPT_STAGING {
             kept.push(staging);
         }
-        Ok(words)
+        Ok(values)
     }
 
     /// A buffer of at least so many bytes to read back through: one that was used before, where there is one.

@@ -57,6 +57,7 @@ kernels! {
     SKETCH = sketch;
     DRAW = draw;
     TURN = turn;
+    GRAM = gram;
     PROJECT = project;
     FEATURE = feature;
     TRAIN = train;
@@ -76,7 +77,7 @@ macro_rules! parts {
 
 parts! {
     random normal common op bits codec special grid power logarithmic scale product site block slice tree update residual
-    by_barrier by_shuffle
+    by_barrier by_shuffle pairs
 }
 
 /// What the lines `// needs: ...` of a file name.

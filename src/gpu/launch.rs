@@ -26,6 +26,8 @@ pub struct Launch<'a> {
     /// The seed index of each slot.
     pub seeds: &'a [u32],
     pub tuning: Tuning,
+    /// Whether the sums for exact risks take the strict form, where the device makes them.
+    pub strict_gram: bool,
     /// Asked before every dispatch, told after every block.
     pub watch: &'a Watch,
 }

@@ -10,6 +10,7 @@ mod draw;
 mod facts;
 mod feature;
 mod gemv;
+mod gram;
 mod in_words;
 pub mod kernels;
 mod known;
@@ -50,9 +51,11 @@ pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot, Trajectory};
+use crate::risk::CohortStates;
 use crate::watch::Watch;
 use device::Context;
 use facts::needs;
+use gram::GramProofs;
 use kernels::{DRAW, Kernel, MODEL_SIZES, TRAIN, Tile, Variant, model_size};
 use launch::{Launch, may_stand_alone};
 use operands::{Operands, operands};
@@ -72,6 +75,7 @@ pub struct Gpu {
     /// The fingerprint as probed, and with the mark of the strict shaders.
     fingerprints: [String; 2],
     proofs: Proofs,
+    gram_proofs: GramProofs,
     /// Bytes of all buffers, at most: fewer than the limit where the device did not have them.
     memory: AtomicU64,
     tell: Arc<Tell>,
@@ -142,7 +146,7 @@ impl Gpu {
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: adapter.features() & (timer::TIMESTAMPS | Features::SUBGROUP),
+            required_features: adapter.features() & (timer::TIMESTAMPS | gram::DOUBLES | Features::SUBGROUP),
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -165,8 +169,9 @@ impl Gpu {
         let plain = probe::fingerprint(&context, subgroups)
             .map_err(|error| no_adapter(format!("adapter {index} ({}) fails its first kernel: {error}", info.name)))?;
         let fingerprints = [plain.clone(), plain + "+strict"];
-        let (proofs, memory, tell) = (Proofs::default(), AtomicU64::new(total), Arc::new(|_: &str| ()));
-        Ok(Gpu { info, context, limits, fingerprints, proofs, memory, tell })
+        let (proofs, gram_proofs) = Default::default();
+        let (memory, tell) = (AtomicU64::new(total), Arc::new(|_: &str| ()));
+        Ok(Gpu { info, context, limits, fingerprints, proofs, gram_proofs, memory, tell })
     }
 
     /// How the adapter's arithmetic was found to behave; "+strict" when the strict shaders are in use.
@@ -198,10 +203,23 @@ impl Gpu {
         tuning: Tuning,
         watch: &Watch,
     ) -> Result<Vec<Vec<Snapshot>>> {
+        let done = self.execute_with_grams(plan, cohorts, Tuning { gram: Some(false), ..tuning }, watch)?;
+        Ok(done.into_iter().map(|done| done.states).collect())
+    }
+
+    /// [`Gpu::execute_tuned`], and of each cohort the sums that its exact risks need, where the device makes them.
+    pub fn execute_with_grams(
+        &self,
+        plan: &Plan,
+        cohorts: &[Cohort],
+        tuning: Tuning,
+        watch: &Watch,
+    ) -> Result<Vec<CohortStates>> {
         let mut needed: Vec<Variant> = plan.points.iter().map(|point| self.pipelines(point, false)).collect();
         let may_own = tuning.own.unwrap_or(is_hardware(&self.info));
         let own = if may_own { own_pipelines(plan, self.context.subgroup()) } else { Vec::new() };
-        let tuning = Tuning { own: Some(tuning.own.unwrap_or_else(|| self.is_worth(plan, &own))), ..tuning };
+        let own_is_worth = tuning.own.unwrap_or_else(|| self.is_worth(plan, &own));
+        let tuning = Tuning { own: Some(own_is_worth), gram: Some(self.makes_grams(tuning)), ..tuning };
         if tuning.own == Some(true) {
             needed.extend(own.into_iter().map(|(_, variant)| variant));
         }
@@ -231,8 +249,8 @@ impl Gpu {
         tuning: Tuning,
         watch: &Watch,
         variant: impl Fn(&ProblemPoint) -> Variant,
-    ) -> Result<Vec<Vec<Snapshot>>> {
-        let mut rows = vec![Vec::new(); cohorts.len()];
+    ) -> Result<Vec<CohortStates>> {
+        let mut done = vec![CohortStates::from(Vec::new()); cohorts.len()];
         for (index, point) in plan.points.iter().enumerate() {
             let mine: Vec<usize> = (0..cohorts.len()).filter(|&c| cohorts[c].point == index).collect();
             if mine.is_empty() {
@@ -241,6 +259,8 @@ impl Gpu {
             let variant = variant(point);
             let mut rest = &mine[..];
             while !rest.is_empty() {
+                let strict_gram = self.gram_proofs.form(variant.strict);
+                let tuning = Tuning { gram: tuning.gram.filter(|_| strict_gram.is_some()), ..tuning };
                 let shapes = shapes::largest(point, plan.average, rest.len() as u64, self.limits(), tuning)?;
                 let (together, others) = rest.split_at(shapes.slots as usize);
                 let seeds: Vec<u32> = together.iter().map(|&c| cohorts[c].seed_index).collect();
@@ -249,11 +269,14 @@ impl Gpu {
                 let own = tuning.own == Some(true);
                 let variant = Variant { paired: shapes.paired, ..variant };
                 let (of_all, seeds, watch) = (&shapes, &seeds[..], &watch);
-                let launch = Launch { context, variant, own, plan, point, shapes: of_all, seeds, tuning, watch };
+                let strict_gram = strict_gram == Some(true);
+                let shapes = of_all;
+                let launch = Launch { context, variant, own, plan, point, shapes, seeds, tuning, strict_gram, watch };
                 match launch.run() {
-                    Ok(done) => {
-                        for (&cohort, done) in together.iter().zip(done) {
-                            rows[cohort] = done;
+                    Ok(mut own) => {
+                        self.prove_grams(&launch, &mut own)?;
+                        for (&cohort, own) in together.iter().zip(own) {
+                            done[cohort] = own;
                         }
                         rest = others;
                     }
@@ -262,7 +285,7 @@ impl Gpu {
                 }
             }
         }
-        Ok(rows)
+        Ok(done)
     }
 
     fn limits(&self) -> Limits {

@@ -103,7 +103,7 @@ impl Gpu {
             let Known { plan, cohorts, tuning, answers } = &**block;
             let found = self.run(plan, cohorts, *tuning, watch, |_| variant)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
-                if let Some(place) = plan.difference(*cohort, expected, found) {
+                if let Some(place) = plan.difference(*cohort, expected, &found.states) {
                     return Ok(Some(place));
                 }
             }
@@ -141,7 +141,7 @@ impl Gpu {
             let found = self.run(&prefix, &cohorts, tuning, watch, |point| self.pipelines(point, strict))?;
             for (&cohort, found) in cohorts.iter().zip(&found) {
                 let expected = reference::cohort(&prefix, cohort, None, watch)?;
-                if let Some(place) = prefix.difference(cohort, &expected, found) {
+                if let Some(place) = prefix.difference(cohort, &expected, &found.states) {
                     return Ok(Some(place));
                 }
             }

@@ -4,6 +4,7 @@ use std::sync::mpsc::sync_channel;
 
 use super::counts::{BlockReading, Shared};
 use super::device::{Context, Reading};
+use super::gram;
 use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::train::{RunState, StatesReading, Training};
@@ -11,10 +12,11 @@ use super::upload;
 use crate::cpu::train::fold;
 use crate::error::Result;
 use crate::plan::{ProblemPoint, Snapshot};
+use crate::risk::{CohortStates, PackedGram};
 
 impl Launch<'_> {
-    /// Rows of every cohort, by (trajectory, seen).
-    pub fn run(&self) -> Result<Vec<Vec<Snapshot>>> {
+    /// Rows of every cohort, by (trajectory, seen), and the sums for its exact risks.
+    pub fn run(&self) -> Result<Vec<CohortStates>> {
         let (sender, uploads) = sync_channel(1);
         std::thread::scope(|scope| {
             if self.point.uploads {
@@ -24,12 +26,13 @@ impl Launch<'_> {
         })
     }
 
-    fn train(&self, samples: &Samples) -> Result<Vec<Vec<Snapshot>>> {
+    fn train(&self, samples: &Samples) -> Result<Vec<CohortStates>> {
         let Launch { context, point, watch, .. } = *self;
         let mut training = Training::new(self);
         let mut rows = Rows { shared: Shared::new(self, samples)?, rows: vec![Vec::new(); self.seeds.len()] };
         // The device is a block ahead of what is read.
         let mut behind: Option<BlockRows> = None;
+        let (mut on_their_way, mut sums) = (Some(samples.gram(self.strict_gram)?), Vec::new());
         context.restart()?;
         for block in self.blocks() {
             samples.block(block)?;
@@ -46,16 +49,21 @@ impl Launch<'_> {
             if let Some(earlier) = behind.replace(own) {
                 rows.add(context, &training, earlier)?;
             }
+            if let Some(reading) = on_their_way.take() {
+                sums = context.take_as(reading)?;
+            }
             context.check()?;
             watch.step(block.samples as f64 / point.samples as f64)?;
         }
         if let Some(last) = behind {
             rows.add(context, &training, last)?;
         }
-        for rows in &mut rows.rows {
-            rows.sort_by_key(|row: &Snapshot| (row.trajectory, row.seen));
-        }
-        Ok(rows.rows)
+        let grams = gram::by_slot(self.shapes, sums);
+        let of_cohort = |(mut states, grams): (Vec<Snapshot>, Vec<PackedGram>)| {
+            states.sort_by_key(|row| (row.trajectory, row.seen));
+            CohortStates { states, grams }
+        };
+        Ok(rows.rows.into_iter().zip(grams).map(of_cohort).collect())
     }
 }
 

@@ -24,6 +24,7 @@ pub struct Samples<'a> {
     /// The last dispatch before the last upload.
     in_flight: RefCell<Option<SubmissionIndex>>,
     pub scales: Buffer,
+    pub spectrum: Buffer,
     pub uploaded: Buffer,
     pub g: Buffer,
     pub x: Buffer,
@@ -41,12 +42,19 @@ impl<'a> Samples<'a> {
     pub fn new(launch: &'a Launch<'a>, uploads: Receiver<Upload>) -> Result<Samples<'a>> {
         let Launch { context, shapes, plan, point, seeds, .. } = *launch;
         let (seed, problem) = (plan.config.sweep.seed, &point.problem);
-        let mut scales = vec![0.0; problem.dim as usize];
+        let dim = problem.dim as usize;
+        let mut scales = vec![0.0; dim];
+        // One value at least: no buffer is empty.
+        let mut spectrum = vec![0.0; (shapes.spectrum_words() as usize / 2).max(1)];
+        let mut rows = spectrum.chunks_exact_mut(shapes.stride as usize);
         if problem.covariates().is_none() {
             let eigenvalues = problem::eigenvalues(problem);
             scales.copy_from_slice(&eigenvalues.scales);
+            rows.next().into_iter().for_each(|row| row[..dim].copy_from_slice(&eigenvalues.lambda));
             for &index in seeds {
-                scales.extend(problem::target(problem, &eigenvalues, &Stream::new(seed, index)).into_iter().flatten());
+                let target = problem::target(problem, &eigenvalues, &Stream::new(seed, index));
+                rows.next().into_iter().for_each(|row| row[..dim].copy_from_slice(&problem::total(&target, dim)));
+                scales.extend(target.into_iter().flatten());
             }
         }
         let samples = Samples {
@@ -54,6 +62,7 @@ impl<'a> Samples<'a> {
             uploads,
             in_flight: RefCell::default(),
             scales: context.filled("scales and targets", bytemuck::cast_slice(&scales)),
+            spectrum: context.filled("spectrum", bytemuck::cast_slice::<f64, u32>(&spectrum)),
             uploaded: context.buffer("uploaded covariates", shapes.uploaded_x),
             g: context.buffer("G", shapes.g_words()),
             x: context.buffer("x", shapes.x_words()),

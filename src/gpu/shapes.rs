@@ -1,5 +1,6 @@
 //! What a launch of cohorts of one problem point keeps on the device, and how many cohorts fit.
 
+use super::gram::GramAt;
 use super::in_words::Product;
 use super::kernels::Tile;
 use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
@@ -43,11 +44,13 @@ pub struct Tuning {
     pub slots: u64,
     /// Whether runs are trained by pipelines of their own; without it, where that is worth it.
     pub own: Option<bool>,
+    /// Whether the device makes the sums for exact risks; without it, where that is worth it.
+    pub gram: Option<bool>,
 }
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { loops: 50_000, panel: PANEL, slots: 4096, own: None }
+        Tuning { loops: 50_000, panel: PANEL, slots: 4096, own: None, gram: None }
     }
 }
 
@@ -82,6 +85,8 @@ pub struct Shapes {
     pub row_stride: u64,
     /// Whether two rows of G share a word: no component has more than 8 significant bits.
     pub paired: bool,
+    /// The sums for exact risks, of each draw of the sketch; none where the host makes them.
+    pub grams: Vec<GramAt>,
     rows: u64,
     columns: u64,
 }
@@ -129,6 +134,7 @@ impl Shapes {
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);
         let panel = if sketched { whole_slices.max(SLICE.into()) } else { stride };
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
+        let grams = if tuning.gram == Some(true) { GramAt::of(point, &sketch_ops) } else { Vec::new() };
         let run_words = point.trajectories.iter().map(|t| state_words(t, average).into()).collect();
         Shapes {
             slots: slots as u32,
@@ -152,6 +158,7 @@ impl Shapes {
             run_words,
             row_stride: if sketched { u64::from(point.model).next_multiple_of(8) } else { 0 },
             paired: is_paired(point),
+            grams,
             rows: if sketched { point.model.into() } else { 0 },
             columns,
         }
@@ -233,6 +240,15 @@ impl Shapes {
         self.columns * (1 + u64::from(self.slots) * u64::from(self.target_components))
     }
 
+    /// Words of the eigenvalues and of every slot's w* in f64, and of the sums.
+    pub fn spectrum_words(&self) -> u64 {
+        if self.grams.is_empty() { 0 } else { 2 * u64::from(self.stride) * (1 + u64::from(self.slots)) }
+    }
+
+    pub fn gram_words(&self) -> u64 {
+        2 * u64::from(self.slots) * GramAt::slot_sums(&self.grams)
+    }
+
     /// Bytes of the largest buffer, and of all.
     fn bytes(&self) -> (u64, u64) {
         let words = [
@@ -251,6 +267,8 @@ impl Shapes {
             self.scale_words(),
             self.uploaded_x,
             self.uploaded_g,
+            self.spectrum_words(),
+            self.gram_words(),
         ];
         (4 * words.iter().max().expect("a list of buffers"), 4 * words.iter().sum::<u64>())
     }
@@ -294,6 +312,9 @@ fn fit(point: &ProblemPoint, average: bool, slots: u64, limits: Limits, tuning: 
 /// The shapes for as many of `cohorts` as fit at once.
 pub fn largest(point: &ProblemPoint, average: bool, cohorts: u64, limits: Limits, tuning: Tuning) -> Result<Shapes> {
     let most = cohorts.min(tuning.slots).max(1);
+    // What has no room for the sums leaves them to the host.
+    let gram = tuning.gram.filter(|_| fit(point, average, 1, limits, tuning).is_some());
+    let tuning = Tuning { gram, ..tuning };
     let Some(mut best) = fit(point, average, 1, limits, tuning) else {
         let (largest, total) = Shapes::new(point, average, 1, batches_lcm(point), limits, tuning).bytes();
         return Err(Error::Input(format!(

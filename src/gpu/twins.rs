@@ -5,15 +5,16 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
-use wgpu::naga::{Block, Expression, Literal, Module, ScalarKind, Statement, StructMember, TypeInner};
+use wgpu::naga::{Block, Expression, Literal, Module, Scalar, ScalarKind, Statement, StructMember, TypeInner};
 
 use super::facts::{Facts, Needs, module, needs};
+use super::gram::{ENTRY_LOOPS, STEP_LOOPS};
 use super::in_words::IN_WORDS;
-use super::kernels::{KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
+use super::kernels::{GRAM, KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
 use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
-use super::{draw, own_pipelines, peaks, probe, project, slice, tally, train, turn};
+use super::{draw, gram, own_pipelines, peaks, probe, project, slice, tally, train, turn};
 use crate::codec;
 use crate::codec::bits;
 use crate::config::{Config, MAX_BATCH, MAX_MODEL};
@@ -38,7 +39,8 @@ macro_rules! named {
 
 /// Constants that shaders have by the same name, or by the one here.
 fn constants() -> Vec<(String, Literal)> {
-    let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS];
+    let own =
+        [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS, gram::CONSTANTS];
     let mut all: Vec<(&str, u32)> =
         [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS]].concat().concat();
     all.extend(named![QUADS, QUADS_FIRST, QUADS_APART]);
@@ -84,9 +86,9 @@ fn constants() -> Vec<(String, Literal)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &str = "STRICT EVERY_CLASS OWN ALONE AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE PACK TOTALS \
-    PAIRED SAMPLE_QUADS ROW_QUADS COLUMN_QUADS ALONG_ROWS ALONG_SAMPLES WIDE WIDE_BLOCKS X_LOADS X_OWN \
-    ROWS_LOADED COLUMN_LOADS G_LOADS G_OWN SWIZZLE TURNED_STRIDE ROWS_OF_WORD";
+const SHADERS_OWN: &str = "STRICT EVERY_CLASS OWN ALONE AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
+    PACK TOTALS PAIRED SAMPLE_QUADS ROW_QUADS COLUMN_QUADS ALONG_ROWS ALONG_SAMPLES WIDE WIDE_BLOCKS X_LOADS X_OWN \
+    ROWS_LOADED TILE_QUADS COLUMN_LOADS G_LOADS G_OWN SWIZZLE TURNED_STRIDE ROWS_OF_WORD";
 
 /// Pipelines that some runs have alone: of one sample and of batches, for each class of formats.
 fn own_variants() -> Vec<(Kernel, Variant)> {
@@ -123,8 +125,11 @@ fn uses_subgroups(text: &str) -> bool {
 }
 
 /// What a kernel asks of a device beyond what all have.
-fn capabilities(text: &str) -> Capabilities {
-    if uses_subgroups(text) { Capabilities::SUBGROUP } else { Capabilities::empty() }
+fn capabilities(text: &str, module: &Module) -> Capabilities {
+    let doubles =
+        if has_doubles(module) { Capabilities::FLOAT64 | Capabilities::SHADER_INT64 } else { Capabilities::empty() };
+    let subgroups = if uses_subgroups(text) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    doubles | subgroups
 }
 
 fn type_name(module: &Module, member: &StructMember) -> String {
@@ -153,17 +158,23 @@ fn difference(module: &Module, members: &[StructMember], host: &[Member]) -> Opt
     Some(format!("the shader has {:?}, the host {:?}", own.get(place), host.get(place)))
 }
 
-/// With `ROUNDLAW_SHADERS` each goes to a file of that folder, for tests/browser.
+/// Whether it computes with f64, which the WGSL of browsers does not have.
+fn has_doubles(module: &Module) -> bool {
+    module.types.iter().any(|(_, kind)| kind.inner.scalar() == Some(Scalar::F64))
+}
+
+/// With `ROUNDLAW_SHADERS` each that a browser could compile goes to a file of that folder, for tests/browser.
 #[test]
 fn every_composed_shader_is_valid_and_its_entry_point_is_main() {
     for (number, (kernel, variant, text, module)) in modules().into_iter().enumerate() {
-        if let Some(folder) = std::env::var_os("ROUNDLAW_SHADERS") {
+        assert_eq!(has_doubles(&module), kernel.name == GRAM.name, "{}", kernel.name);
+        if let (Some(folder), false) = (std::env::var_os("ROUNDLAW_SHADERS"), has_doubles(&module)) {
             let path = Path::new(&folder).join(format!("{}-{number:02}.wgsl", kernel.name));
             // Browsers want to be told, and naga does not let itself be.
             let enabled = if uses_subgroups(&text) { "enable subgroups;\n" } else { "" };
             std::fs::write(&path, enabled.to_string() + &text).expect("the folder can be written");
         }
-        let validated = Validator::new(ValidationFlags::all(), capabilities(&text)).validate(&module);
+        let validated = Validator::new(ValidationFlags::all(), capabilities(&text, &module)).validate(&module);
         validated.unwrap_or_else(|error| panic!("{}, {variant:?}: {}", kernel.name, error.emit_to_string(&text)));
         let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["main"], "{}", kernel.name);
@@ -284,6 +295,9 @@ fn the_host_knows_every_loop_of_long_kernels() {
             let own = if kernel.name == SKETCH.name { SLICE_LOOPS - 2 } else { SLICE_LOOPS };
             assert_eq!(of_operations, OPERATION_LOOPS, "{} in the operations of a slice", kernel.name);
             assert_eq!(longest, own + OPERATION_LOOPS, "{} in the loop of slices", kernel.name);
+        } else if kernel.name == GRAM.name {
+            assert_eq!(longest, STEP_LOOPS.len(), "{} in the loop of coordinates", kernel.name);
+            assert_eq!(loops(&module, main), STEP_LOOPS.len() + ENTRY_LOOPS.len(), "{}", kernel.name);
         }
     }
     assert_eq!(most_of_train, (1 + UPDATE_LOOPS, OTHER_LOOPS), "train: the loop of updates, and others");

@@ -2,6 +2,7 @@
 
 use super::closed_form::ExactTest;
 use super::evaluator::{Evaluator, Risk};
+use super::gram::{Gram, PackedGram};
 use super::test_set::{Measured, TestSet};
 use super::truth::Truth;
 use crate::error::{Error, Result};
@@ -76,18 +77,30 @@ impl CohortRisk<'_> {
     /// [`CohortRisk::new`], which may take minutes, under a watch.
     #[doc(hidden)]
     pub fn watched<'a>(plan: &'a Plan, cohort: Cohort, watch: &Watch) -> Result<CohortRisk<'a>> {
-        CohortRisk::from_truth(plan, cohort, Truth::of(plan, cohort).as_ref(), watch, |_, _| Ok(()))
+        CohortRisk::with_grams(plan, cohort, &[], watch)
     }
 
-    /// The same from a truth drawn before. `each` sees every draw of the sketch, by its number in the problem point, before
-    /// a risk depends on it: the only moment at which it is held.
+    /// The same with the sums that an adapter made of every draw of the sketch; if it made none, they are made here.
+    #[doc(hidden)]
+    pub fn with_grams<'a>(
+        plan: &'a Plan,
+        cohort: Cohort,
+        grams: &[PackedGram],
+        watch: &Watch,
+    ) -> Result<CohortRisk<'a>> {
+        CohortRisk::from_truth(plan, cohort, Truth::of(plan, cohort).as_ref(), grams, watch, |_, _, _| Ok(()))
+    }
+
+    /// The same from a truth drawn before. `each` sees every draw of the sketch that is made here, by its number in the
+    /// problem point, and its sums, before a risk depends on them: the only moment at which they are held.
     #[doc(hidden)]
     pub fn from_truth<'a>(
         plan: &'a Plan,
         cohort: Cohort,
         truth: Option<&Truth<'a>>,
+        grams: &[PackedGram],
         watch: &Watch,
-        each: impl FnMut(usize, &[f32]) -> Result<()>,
+        each: impl FnMut(usize, &[f32], &Gram) -> Result<()>,
     ) -> Result<CohortRisk<'a>> {
         let (points, seed) = (&plan.points, plan.config.sweep.seed);
         let point = points.get(cohort.point).ok_or_else(|| {
@@ -109,7 +122,7 @@ impl CohortRisk<'_> {
             let set = TestSet::new(seed, truth.point, cohort.seed_index, samples, watch)?;
             Ok((set, ExactTest::new(truth)))
         });
-        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(truth, watch, each)? })
+        Ok(CohortRisk { quantized: quantized.transpose()?, ..CohortRisk::exact(truth, grams, watch, each)? })
     }
 
     /// Exact risk of the weights `v` of model size M = `v.len()`; `None` with covariates from a file, whose truth is not
@@ -143,26 +156,30 @@ impl CohortRisk<'_> {
     #[doc(hidden)]
     pub fn of_optimum<'a>(plan: &'a Plan, point: &'a ProblemPoint, watch: &Watch) -> Option<Result<CohortRisk<'a>>> {
         let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, 0))?;
-        Some(CohortRisk::exact(&truth, watch, |_, _| Ok(())))
+        Some(CohortRisk::exact(&truth, &[], watch, |_, _, _| Ok(())))
     }
 
     fn exact<'a>(
         truth: &Truth<'a>,
+        grams: &[PackedGram],
         watch: &Watch,
-        mut each: impl FnMut(usize, &[f32]) -> Result<()>,
+        mut each: impl FnMut(usize, &[f32], &Gram) -> Result<()>,
     ) -> Result<CohortRisk<'a>> {
-        let point = truth.point;
-        let evaluator = |sketch: &[f32], model: u32| {
-            Evaluator::new(&point.problem, point.tail, &truth.eigenvalues, &truth.target, sketch, model, watch)
-        };
+        let Truth { point, eigenvalues, target, .. } = truth;
+        let evaluator =
+            |gram: Option<Gram>| Evaluator::new(&point.problem, point.tail, eigenvalues, target, gram, watch);
         let sketched = |(number, draw): (usize, &SketchDraw)| {
+            if let Some(made) = grams.get(number) {
+                return evaluator(Some(made.unpacked()));
+            }
             let sketch = truth.draw(draw);
-            each(number, &sketch)?;
-            evaluator(&sketch, draw.rows)
+            let gram = Gram::new(&eigenvalues.lambda, target, &sketch, draw.rows as usize, watch)?;
+            each(number, &sketch, &gram)?;
+            evaluator(Some(gram))
         };
         let evaluators = match point.problem.is_sketched() {
             true => point.sketches.iter().enumerate().map(sketched).collect::<Result<_>>()?,
-            false => vec![evaluator(&[], point.model)?],
+            false => vec![evaluator(None)?],
         };
         Ok(CohortRisk { point, models: point.models(), evaluators, quantized: None, held_out: None })
     }

@@ -1,7 +1,7 @@
 //! The exact risk of a weight vector, in f64 loops of fixed order: the same bits for every adapter and for replay.
 
 use super::cholesky::cholesky;
-use super::gram::gram;
+use super::gram::Gram;
 use crate::error::Result;
 use crate::problem::{Eigenvalues, Problem, TailVariance, sketch_norm};
 use crate::watch::Watch;
@@ -37,15 +37,14 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// `target` holds w*, `sketch` the clean G, row-major model x D (empty for sketch `none`); the tail as
-    /// [`crate::problem::tail`] gives it.
+    /// `target` holds w*, `gram` the sums of the clean G, `None` for sketch `none`; the tail as [`crate::problem::tail`]
+    /// gives it.
     pub fn new(
         problem: &Problem,
         tail: TailVariance,
         eigenvalues: &Eigenvalues,
         target: &[f64],
-        sketch: &[f32],
-        model: u32,
+        gram: Option<Gram>,
         watch: &Watch,
     ) -> Result<Evaluator> {
         let mut total = 0.0;
@@ -53,13 +52,12 @@ impl Evaluator {
             total += lambda * w * w;
         }
         total += tail.label;
-        let size = model as usize;
-        if !problem.is_sketched() {
+        let Some(Gram { lower: mut factor, b: mut y }) = gram else {
             let factor: Vec<f64> = eigenvalues.lambda.iter().map(|l| l.sqrt()).collect();
             let y = factor.iter().zip(target).map(|(l, w)| l * w).collect();
-            return Ok(Evaluator { factor, y, model: size, total, norm: None });
-        }
-        let (mut factor, mut y) = gram(&eigenvalues.lambda, target, sketch, size, watch)?;
+            return Ok(Evaluator { model: factor.len(), factor, y, total, norm: None });
+        };
+        let (size, model) = (y.len(), y.len() as u32);
         if tail.features > 0.0 {
             // The tail has variance tau/M in a feature that is the sketch's over the root of the norm.
             let unscaled = tail.features * sketch_norm(problem, model) / f64::from(model);

@@ -15,5 +15,6 @@ mod truth;
 pub use closed_form::ExactTest;
 pub use cohort::{CohortRisk, Risks};
 pub use evaluator::{Evaluator, Risk};
+pub use gram::{CohortStates, Gram, PackedGram};
 pub use test_set::{Measured, TestSet};
 pub use truth::{Moments, Truth};

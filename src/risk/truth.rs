@@ -1,6 +1,6 @@
 //! What a cohort draws that its risk depends on, and the moments of the features that follow from it.
 
-use super::gram::gram;
+use super::gram::Gram;
 use crate::cpu::clean_sketch;
 use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw};
 use crate::problem::{self, Eigenvalues, sketch_norm};
@@ -80,7 +80,7 @@ impl<'a> Truth<'a> {
             return Some(Moments { sigma, b, energy, noise });
         }
         let draw = &self.point.sketches[self.point.draw_of(model)?];
-        let (lower, b) = gram(lambda, &self.target, &self.draw(draw), m, &Watch::default()).ok()?;
+        let Gram { lower, b } = Gram::new(lambda, &self.target, &self.draw(draw), m, &Watch::default()).ok()?;
         let (norm, mut sigma) = (sketch_norm(problem, model), vec![0.0; m * m]);
         for j in 0..m {
             for k in 0..=j {

@@ -16,8 +16,8 @@ use super::check::{self, Mismatch};
 use super::rows::{self, Origin};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, CohortCost, Plan, Snapshot, cohort_cost};
-use crate::risk::CohortRisk;
+use crate::plan::{Cohort, CohortCost, Plan, cohort_cost};
+use crate::risk::{CohortRisk, CohortStates};
 use crate::store::row::Row;
 use crate::threads;
 use crate::watch::Watch;
@@ -169,7 +169,7 @@ fn waves(launch: &[Cohort], costs: &[CohortCost]) -> Vec<Vec<Cohort>> {
 /// What the adapter executed at once, as it left it.
 struct Executed {
     cohorts: Vec<Cohort>,
-    states: Vec<Vec<Snapshot>>,
+    states: Vec<CohortStates>,
     origin: Origin,
 }
 
@@ -243,9 +243,9 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         })
     }
 
-    fn execute(&self, cohorts: &[Cohort]) -> Result<Vec<Vec<Snapshot>>> {
+    fn execute(&self, cohorts: &[Cohort]) -> Result<Vec<CohortStates>> {
         let share = cohorts.iter().map(|cohort| self.costs.share(cohort, |cost| cost.execution)).sum();
-        let states = self.adapter.execute(self.plan, cohorts, &self.watch.share(share))?;
+        let states = self.adapter.execute_with_grams(self.plan, cohorts, &self.watch.share(share))?;
         match (states.len(), cohorts.len()) {
             (found, wanted) if found != wanted => {
                 Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")))
@@ -254,14 +254,15 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         }
     }
 
-    fn evaluate(&self, cohort: Cohort, states: &[Snapshot], origin: &Origin) -> Result<CohortRows> {
+    fn evaluate(&self, cohort: Cohort, done: &CohortStates, origin: &Origin) -> Result<CohortRows> {
+        let CohortStates { states, grams } = done;
         let (plan, checked) = (self.plan, self.costs.is_checked(&cohort));
         let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.evaluation));
         let rows = if checked {
             let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.reference));
-            check::rows(plan, cohort, states, self.adapter, origin, &watch)?.map_err(|found| (self.refuse)(&found))?
+            check::rows(plan, cohort, done, self.adapter, origin, &watch)?.map_err(|found| (self.refuse)(&found))?
         } else {
-            let risk = CohortRisk::watched(plan, cohort, &watch)?;
+            let risk = CohortRisk::with_grams(plan, cohort, grams, &watch)?;
             rows::rows(plan, cohort, &risk, states, false, origin, &watch)?
         };
         watch.tell(1.0);

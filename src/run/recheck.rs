@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::hash::{fnv1a64, least};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::reference;
-use crate::risk::{CohortRisk, Truth};
+use crate::risk::{CohortRisk, CohortStates, Truth};
 use crate::store::differences;
 use crate::store::row::Row;
 use crate::threads;
@@ -263,7 +263,7 @@ impl<'a> Work<'a> {
 
     fn by_reference(&self, group: &Group, plan: &Plan) -> Result<Option<Differing>> {
         let cohort = group.cohort;
-        let states = reference::cohort(plan, cohort, None, &self.watch)?;
+        let states = CohortStates::from(reference::cohort(plan, cohort, None, &self.watch)?);
         let (truth, watch) = (Truth::of(plan, cohort), self.watch.share(0.0));
         let origin = Origin { adapter: "the reference".into(), ..Origin::default() };
         match check::confirmed(plan, cohort, &states, (plan, truth.as_ref()), &origin, &watch)? {

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use rayon::prelude::*;
+use roundlaw::SweepOptions;
 use roundlaw::config::Config;
-use roundlaw::error::exit;
+use roundlaw::error::{Error, exit};
 use roundlaw::plan::{Cohort, Difference, Plan, Shard, Snapshot, Trajectory};
 use roundlaw::problem::{Covariates, Input, Spectrum};
 use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::check::{self, Mismatch, Stage};
-use roundlaw::run::sweep;
+use roundlaw::run::{cohorts, sweep};
 use roundlaw::site::Site;
+use roundlaw::store::row::Row;
 use roundlaw::watch::Watch;
 
-use crate::faulty::Faulty;
+use crate::faulty::{Faulty, Summing};
 use crate::npy_file::f32_file;
 
 mod second;
@@ -279,4 +281,41 @@ fn a_sweep_stops_keeps_the_part_out_and_says_where() {
     assert_eq!(*stored, format!("mismatch-{}.json", mismatch["run_id"]));
     replays(document["replay"].as_str().unwrap(), mismatch["run_id"].as_u64().unwrap(), mismatch["seen"].as_u64());
     assert!(!names.iter().any(|name| name.ends_with(".parquet")), "{names:?}");
+}
+
+/// The rows of a sweep by an adapter, checked as often as `check` says.
+fn swept(adapter: &dyn Adapter, check: &str) -> Result<Vec<Row>, Error> {
+    let text = CONFIG.replace("check = \"all\"", &format!("check = \"{check}\""));
+    let plan = Plan::new(Config::parse(&text, &[]).unwrap()).unwrap();
+    let mut rows = Vec::new();
+    cohorts::sweep(&plan, adapter, &SweepOptions::default(), |done| {
+        rows.extend(done.rows);
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+#[test]
+fn sums_for_the_risks_that_an_adapter_makes() {
+    let (none, own) = (swept(&Cpu, "off").unwrap(), swept(&Summing(|_, _: &mut [f64]| ()), "off").unwrap());
+    assert_eq!(own, none, "the same sums give the same rows");
+    assert_eq!(swept(&Summing(|_, _: &mut [f64]| ()), "all").unwrap(), swept(&Cpu, "all").unwrap());
+    // Of 40 rows up to the diagonal, the last entry: the risks come from what the adapter hands over.
+    let last = Summing(|_, sums: &mut [f64]| sums[40 * 41 / 2 - 1] *= 1.0 + 1e-6);
+    for (row, must) in swept(&last, "off").unwrap().iter().zip(&none) {
+        let seen = Row { excess: must.excess, reducible: must.reducible, ..row.clone() };
+        let seen = Row { approximation: must.approximation, signal: must.signal, overlap: must.overlap, ..seen };
+        assert_eq!(&seen, must, "nothing but risks");
+        assert_eq!(row == must, row.model == 20 || row.excess.is_none(), "the largest M alone has that entry");
+    }
+    // Of a checked cohort one bit is enough.
+    for (at, place) in [(7, "G H G^T[121]"), (40 * 41 / 2 + 3, "G H w*[3]")] {
+        let bit = Summing(move |cohort: Cohort, sums: &mut [f64]| {
+            let flipped = f64::from_bits(sums[at].to_bits() ^ u64::from(cohort == COHORT));
+            sums[at] = flipped;
+        });
+        let error = swept(&bit, "all").unwrap_err();
+        assert_eq!(error.exit_code(), exit::MISMATCH);
+        assert!(error.to_string().contains(&format!("before the first update: {place} is 0x")), "{error}");
+    }
 }

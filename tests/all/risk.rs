@@ -4,7 +4,7 @@ use roundlaw::config::Config;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
-use roundlaw::risk::{CohortRisk, Evaluator, Truth};
+use roundlaw::risk::{CohortRisk, Evaluator, Gram, Truth};
 use roundlaw::watch::Watch;
 
 const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
@@ -52,8 +52,9 @@ fn moments(lambda: &[f64], w: &[f64], g: &[f32], v: &[f64]) -> (f64, f64, f64) {
 fn compare(spectrum: &Eigenvalues, g: &[f32], models: &[usize], largest: usize) {
     let dim = spectrum.lambda.len();
     let w = wide(values(dim, 1));
-    let evaluator =
-        Evaluator::new(&gaussian(dim as u32, 1.0), OPEN, spectrum, &w, g, largest as u32, &Watch::default()).unwrap();
+    let watch = Watch::default();
+    let gram = Gram::new(&spectrum.lambda, &w, g, largest, &watch).unwrap();
+    let evaluator = Evaluator::new(&gaussian(dim as u32, 1.0), OPEN, spectrum, &w, Some(gram), &watch).unwrap();
     for &m in models {
         let v = wide(values(m, 2));
         let (risk, expected) = (evaluator.risk(&v), direct(&spectrum.lambda, &w, g, &v));
@@ -103,7 +104,7 @@ fn without_a_sketch_the_risk_is_a_weighted_distance() {
     let setting = eigenvalues(&problem(9, 2.0, Sketch::None));
     let w = wide(values(9, 1));
     let evaluator =
-        Evaluator::new(&problem(9, 2.0, Sketch::None), OPEN, &setting, &w, &[], 9, &Watch::default()).unwrap();
+        Evaluator::new(&problem(9, 2.0, Sketch::None), OPEN, &setting, &w, None, &Watch::default()).unwrap();
     let v = wide(values(9, 2));
     let expected: f64 = (0..9).map(|i| setting.lambda[i] * (v[i] - w[i]).powi(2)).sum();
     let risk = evaluator.risk(&v);
@@ -235,7 +236,8 @@ fn a_closed_tail_adds_its_share_of_every_feature_and_of_the_label() {
     let expected = std::f64::consts::PI.powi(2) / 6.0 - (1..=200).map(|i| 1.0 / f64::from(i * i)).sum::<f64>();
     assert!((tau - expected).abs() < 1e-13 && tau == tau_y, "{tau} and {expected}");
     let (setting, w, g) = (eigenvalues(&closed), wide(values(200, 1)), values(30 * 200, 3));
-    let evaluator = Evaluator::new(&closed, tail, &setting, &w, &g, 30, &Watch::default()).unwrap();
+    let gram = Gram::new(&setting.lambda, &w, &g, 30, &Watch::default()).unwrap();
+    let evaluator = Evaluator::new(&closed, tail, &setting, &w, Some(gram), &Watch::default()).unwrap();
     for m in [1, 12, 30] {
         let v = wide(values(m, 2));
         let noise = tau / m as f64 * v.iter().map(|v| v * v).sum::<f64>() + tau_y;

@@ -17,6 +17,7 @@ use roundlaw::config::Config;
 use roundlaw::gpu::{AdapterInfo, Gpu, Tuning, adapters};
 use roundlaw::plan::{Plan, Shard, Snapshot};
 use roundlaw::reference;
+use roundlaw::risk::{Gram, Truth};
 use roundlaw::site::Site;
 use roundlaw::watch::Watch;
 
@@ -113,6 +114,7 @@ fn random_plans_give_the_bits_of_the_reference() {
             panel: [128, 256, 16_384][choices.below(3) as usize],
             slots: [1, 2, 4096][choices.below(3) as usize],
             own: Some(false),
+            ..Tuning::default()
         };
         let block = [1, 64, 1024][choices.below(3) as usize];
         for row in same_as_reference(&text, block, tuning).iter().flatten() {
@@ -134,7 +136,7 @@ fn a_model_of_1024_and_a_batch_of_64_straddle_dispatches() {
         "[problem]\ndim = 1100\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33, 1024]\n\
          samples = [128]\nbatch = [64]\nstep_size = [0.05]\noutput = \"average\"\n[sweep]\nseeds = 1\n{ALL_SITES}"
     );
-    same_as_reference(&text, 1, Tuning { loops: 1500, panel: 512, slots: 1, own: None });
+    same_as_reference(&text, 1, Tuning { loops: 1500, panel: 512, slots: 1, ..Tuning::default() });
 }
 
 #[test]
@@ -151,7 +153,7 @@ fn wide_models_of_random_size_give_the_bits_of_the_reference() {
             batch * updates,
         );
         text += &plans::recipes_text(&mut choices, 2, 2);
-        same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, slots: 4096, own: None });
+        same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, ..Tuning::default() });
     }
 }
 
@@ -298,6 +300,58 @@ fn strict_shaders_give_the_same_bits() {
                 plan.difference(*cohort, &reference::cohort(&plan, *cohort, None, &Watch::default()).unwrap(), &found),
                 None
             );
+        }
+    }
+}
+
+/// G H G^T and G H w* from the device, of tiles and dispatches that are whole or not, of G in pairs and alone, in both
+/// forms: to the bit what the host sums. Without f64 there are none.
+#[test]
+fn sums_for_the_risks_have_the_bits_of_the_host() {
+    let none = "[[recipe]]\nname = \"none\"\n";
+    let wide = "[[recipe]]\nname = \"wide\"\nsketch = \"f16\"\n";
+    let narrow = "[[recipe]]\nname = \"narrow\"\nsketch = \"e4m3\"\n";
+    let cases = [
+        (5, "[1, 3]", "gaussian\"", "", [none, ""]),
+        (300, "[63, 129]", "ones\"", "", [none, narrow]),
+        (1003, "[8, 130]", "gaussian\"", ", nested = false", [narrow, none]),
+        (1003, "[70]", "source\", exponent = 1.5", "", [wide, none]),
+        (700, "[64]", "gaussian\"", "", [narrow, ""]),
+    ];
+    let strict: Vec<Gpu> = adapters().iter().map(|adapter| Gpu::open(adapter.index).expect("it opens")).collect();
+    strict.iter().for_each(|gpu| gpu.use_strict(true));
+    for (dim, models, target, nested, recipes) in cases {
+        let text = format!(
+            "[problem]\ndim = {dim}\nspectrum = {{ kind = \"power\", exponent = 1.3 }}\n\
+             target = {{ kind = \"{target} }}\nsketch = {{ kind = \"gaussian\"{nested} }}\n[train]\n\
+             model = {models}\nsamples = [6]\nstep_size = [0.05]\n[sweep]\nseeds = 2\n{}",
+            recipes.concat()
+        );
+        let plan = plan(&text, 6);
+        let cohorts = plan.cohorts(Shard::WHOLE);
+        for gpu in gpus().iter().chain(&strict) {
+            let has = |name: &str| gpu.info.features.iter().any(|feature| feature == name);
+            let is_clean = recipes.contains(&none) && has("SHADER_F64") && has("SHADER_INT64");
+            for loops in [600, 50_000] {
+                let tuning = Tuning { loops, gram: Some(true), own: Some(false), ..Tuning::default() };
+                let done = gpu.execute_with_grams(&plan, &cohorts, tuning, &Watch::default()).expect("the plan runs");
+                for (cohort, done) in cohorts.iter().zip(done) {
+                    let (truth, point) = (Truth::of(&plan, *cohort).expect("a truth"), &plan.points[cohort.point]);
+                    assert_eq!(done.grams.len(), if is_clean { point.sketches.len() } else { 0 }, "{text}");
+                    for (draw, found) in point.sketches.iter().zip(&done.grams) {
+                        let (lambda, sketch) = (&truth.eigenvalues.lambda, truth.draw(draw));
+                        let watch = Watch::default();
+                        let must = Gram::new(lambda, &truth.target, &sketch, draw.rows as usize, &watch).unwrap();
+                        assert_eq!(
+                            must.difference(&found.unpacked()),
+                            None,
+                            "{}, {}, {text}",
+                            gpu.info.name,
+                            gpu.fingerprint()
+                        );
+                    }
+                }
+            }
         }
     }
 }

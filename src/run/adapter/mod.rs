@@ -3,15 +3,16 @@
 mod choice;
 mod reopened;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use choice::find;
 pub use reopened::Reopened;
 
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Gpu};
+use crate::gpu::{self, Gpu, Tuning};
 use crate::plan::{Cohort, Plan, Snapshot};
+use crate::risk::CohortStates;
 use crate::run::rows::Origin;
 use crate::watch::Watch;
 
@@ -24,6 +25,13 @@ pub trait Adapter: Send + Sync {
     /// [`crate::error::Error::DeviceLost`] where the device went away meanwhile, [`crate::error::Error::Incomplete`] where
     /// the watch asks to end.
     fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>>;
+
+    /// [`Adapter::execute`], and where the adapter makes them the sums that each cohort's exact risks need, with the host's
+    /// bits.
+    #[doc(hidden)]
+    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
+        Ok(self.execute(plan, cohorts, watch)?.into_iter().map(CohortStates::from).collect())
+    }
 
     /// Cohorts worth handing over at once, at least one. [`crate::error::Error::Input`] when not even one fits.
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize>;
@@ -119,13 +127,22 @@ impl OpenGpu {
         gpu.self_test(watch)?;
         Ok(OpenGpu { gpu, turn: Mutex::default() })
     }
+
+    /// A thread that panicked in its turn leaves the device usable: every execution starts anew.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Adapter for OpenGpu {
     fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        // A thread that panicked in its turn leaves the device usable: every execution starts anew.
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.turn();
         self.gpu.execute(plan, cohorts, watch)
+    }
+
+    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
+        let _turn = self.turn();
+        self.gpu.execute_with_grams(plan, cohorts, Tuning::default(), watch)
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {

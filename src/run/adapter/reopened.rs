@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Adapter;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Snapshot};
+use crate::risk::CohortStates;
 use crate::run::rows::Origin;
 use crate::watch::Watch;
 
@@ -46,6 +47,21 @@ where
         }
         Ok(())
     }
+
+    /// Executes anew where the device was lost.
+    fn again<T>(&self, execute: impl Fn(&dyn Adapter) -> Result<T>) -> Result<T> {
+        for _ in 0..REOPENINGS {
+            let adapter = self.current();
+            match execute(adapter.as_ref()) {
+                Err(Error::DeviceLost(reason)) => {
+                    (self.tell)(&format!("{reason}; opening the device again"));
+                    self.replace(&adapter)?;
+                }
+                done => return done,
+            }
+        }
+        execute(self.current().as_ref())
+    }
 }
 
 impl<Open, Tell> Adapter for Reopened<Open, Tell>
@@ -54,17 +70,11 @@ where
     Tell: Fn(&str) + Send + Sync,
 {
     fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        for _ in 0..REOPENINGS {
-            let adapter = self.current();
-            match adapter.execute(plan, cohorts, watch) {
-                Err(Error::DeviceLost(reason)) => {
-                    (self.tell)(&format!("{reason}; opening the device again"));
-                    self.replace(&adapter)?;
-                }
-                done => return done,
-            }
-        }
-        self.current().execute(plan, cohorts, watch)
+        self.again(|adapter| adapter.execute(plan, cohorts, watch))
+    }
+
+    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
+        self.again(|adapter| adapter.execute_with_grams(plan, cohorts, watch))
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {

@@ -11,7 +11,7 @@ use crate::shell;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// What the cohort drew: eigenvalues, target, sketch, test samples.
+    /// What the cohort drew: eigenvalues, target, sketch, test samples; and what its risks need of them.
     Draws,
     /// Its updates.
     Updates,

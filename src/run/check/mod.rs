@@ -13,23 +13,23 @@ use super::rows::{self, Origin};
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Snapshot, first_difference};
 use crate::reference;
-use crate::risk::{CohortRisk, Truth};
+use crate::risk::{CohortRisk, CohortStates, Gram, Truth};
 use crate::store::row::Row;
 use crate::watch::Watch;
 
-/// The rows of a cohort, whose states `adapter` came to, as far as the reference agrees with all of it; else the first
-/// difference.
+/// The rows of a cohort that `adapter` left as `done`, as far as the reference agrees with all of it; else the first
+/// difference. Sums for its risks that the adapter made are compared with those that are made here.
 pub fn rows(
     plan: &Plan,
     cohort: Cohort,
-    states: &[Snapshot],
+    done: &CohortStates,
     adapter: &dyn Adapter,
     origin: &Origin,
     watch: &Watch,
 ) -> Result<std::result::Result<Vec<Row>, Mismatch>> {
-    match self::cohort(plan, cohort, states, adapter, watch)? {
+    match self::cohort(plan, cohort, &done.states, adapter, watch)? {
         Some(mismatch) => Ok(Err(mismatch)),
-        None => confirmed(plan, cohort, states, (plan, Truth::of(plan, cohort).as_ref()), origin, watch),
+        None => confirmed(plan, cohort, done, (plan, Truth::of(plan, cohort).as_ref()), origin, watch),
     }
 }
 
@@ -38,16 +38,22 @@ pub fn rows(
 pub fn confirmed<'u>(
     plan: &Plan,
     cohort: Cohort,
-    states: &[Snapshot],
+    CohortStates { states, grams }: &CohortStates,
     used: (&'u Plan, Option<&Truth<'u>>),
     origin: &Origin,
     watch: &Watch,
 ) -> Result<std::result::Result<Vec<Row>, Mismatch>> {
     let mut second = Second::new(plan, cohort, states);
-    let each = |draw: usize, sketch: &[f32]| second.sketch(draw, sketch, watch);
-    let risk = CohortRisk::from_truth(used.0, cohort, used.1, watch, each)?;
+    let mut of_grams = None;
+    let each = |draw: usize, sketch: &[f32], gram: &Gram| {
+        let made = grams.get(draw).and_then(|made| gram.difference(&made.unpacked()));
+        of_grams = of_grams.take().or(made);
+        second.sketch(draw, sketch, watch)
+    };
+    let risk = CohortRisk::from_truth(used.0, cohort, used.1, &[], watch, each)?;
     let of_truth = used.1.and_then(|truth| second.truth_difference(truth));
-    let before = of_truth.map_or_else(|| second.draws_difference(&risk, watch), |found| Ok(Some(found)))?;
+    let of_draws = of_truth.map_or_else(|| second.draws_difference(&risk, watch), |found| Ok(Some(found)))?;
+    let before = of_draws.or(of_grams);
     if let Some(difference) = before {
         return Ok(Err(Mismatch::of(plan, cohort, plan.first_cell(cohort.point)?, Stage::Draws, difference)));
     }

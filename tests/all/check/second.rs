@@ -51,7 +51,8 @@ fn states(plan: &Plan) -> Vec<Snapshot> {
 }
 
 fn confirmed(plan: &Plan, used: &Plan, truth: Option<&Truth>) -> Result<Vec<Row>, Box<Mismatch>> {
-    let confirmed = check::confirmed(plan, COHORT, &states(plan), (used, truth), &Origin::default(), &Watch::default());
+    let confirmed =
+        check::confirmed(plan, COHORT, &states(plan).into(), (used, truth), &Origin::default(), &Watch::default());
     confirmed.unwrap().map_err(Box::new)
 }
 
@@ -182,7 +183,7 @@ fn a_wrong_risk_in_any_column_of_any_last_row() {
         let (states, watch) = (states(&plan), Watch::default());
         let mut second = Second::new(&plan, COHORT, &states);
         let truth = Truth::of(&plan, COHORT);
-        let risk = CohortRisk::from_truth(&plan, COHORT, truth.as_ref(), &watch, |draw, used| {
+        let risk = CohortRisk::from_truth(&plan, COHORT, truth.as_ref(), &[], &watch, |draw, used, _| {
             second.sketch(draw, used, &watch)
         })
         .unwrap();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use roundlaw::error::{Error, Result};
-use roundlaw::plan::{Cohort, Plan, Snapshot};
+use roundlaw::plan::{Cohort, Plan, SketchDraw, Snapshot};
+use roundlaw::risk::{CohortStates, Gram, PackedGram, Truth};
 use roundlaw::run::adapter::{Adapter, Cpu};
 use roundlaw::run::rows::Origin;
 use roundlaw::watch::Watch;
@@ -64,6 +65,43 @@ impl Adapter for Faulty {
 
     fn origin(&self) -> Origin {
         self.inner.origin()
+    }
+}
+
+/// The CPU as an adapter that makes the sums for the risks, as a GPU with f64 does, and damages them.
+pub struct Summing<Damage>(pub Damage);
+
+impl<Damage: Fn(Cohort, &mut [f64]) + Send + Sync> Adapter for Summing<Damage> {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+        Cpu.execute(plan, cohorts, watch)
+    }
+
+    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
+        let summed = |(states, cohort): (Vec<Snapshot>, &Cohort)| {
+            let (truth, point) = (Truth::of(plan, *cohort).unwrap(), &plan.points[cohort.point]);
+            let sums = |draw: &SketchDraw| {
+                let model = draw.rows as usize;
+                let gram = Gram::new(&truth.eigenvalues.lambda, &truth.target, &truth.draw(draw), model, watch)?;
+                let triangle = (0..model).flat_map(|j| gram.lower[j * model..=j * model + j].iter());
+                let mut values: Vec<f64> = triangle.chain(&gram.b).copied().collect();
+                (self.0)(*cohort, &mut values);
+                Ok(PackedGram::new(Arc::new(values), 0, model))
+            };
+            Ok(CohortStates { states, grams: point.sketches.iter().map(sums).collect::<Result<_>>()? })
+        };
+        self.execute(plan, cohorts, watch)?.into_iter().zip(cohorts).map(summed).collect()
+    }
+
+    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
+        Cpu.cohorts_at_once(plan)
+    }
+
+    fn executions_at_once(&self) -> usize {
+        1
+    }
+
+    fn origin(&self) -> Origin {
+        Cpu.origin()
     }
 }
 
