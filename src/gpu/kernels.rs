@@ -64,6 +64,7 @@ kernels! {
     VERIFY = verify;
     GEMV = gemv;
     PEAKS = peaks;
+    MAXIMA = maxima;
 }
 
 macro_rules! parts {

@@ -15,6 +15,7 @@ pub mod kernels;
 mod known;
 mod launch;
 mod loaders;
+mod maxima;
 mod operands;
 mod params;
 mod peaks;
@@ -43,7 +44,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use wgpu::{DeviceDescriptor, DeviceType};
+use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
 pub use shapes::Tuning;
@@ -139,7 +140,7 @@ impl Gpu {
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: adapter.features() & timer::TIMESTAMPS,
+            required_features: adapter.features() & (timer::TIMESTAMPS | Features::SUBGROUP),
             required_limits: limits.clone(),
             ..Default::default()
         };

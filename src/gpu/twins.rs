@@ -21,6 +21,7 @@ use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, 
 use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
+use crate::reference::maxima;
 use crate::reference::peaks::{QUADS, QUADS_APART, QUADS_FIRST};
 use crate::reference::verify::{CHUNK, Question};
 use crate::twin::{Member, Shared};
@@ -40,7 +41,7 @@ macro_rules! named {
 fn constants() -> Vec<(String, Literal)> {
     let own = [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS];
     let mut all: Vec<(&str, u32)> =
-        [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS]].concat().concat();
+        [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS, maxima::CONSTANTS]].concat().concat();
     all.extend(named![QUADS, QUADS_FIRST, QUADS_APART]);
     all.extend(named![
         codec::SATURATED,
@@ -152,7 +153,7 @@ fn every_composed_shader_is_valid_and_its_entry_point_is_main() {
             let path = Path::new(&folder).join(format!("{}-{number:02}.wgsl", kernel.name));
             std::fs::write(&path, &text).expect("the folder can be written");
         }
-        let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+        let validated = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP).validate(&module);
         validated.unwrap_or_else(|error| panic!("{}, {variant:?}: {}", kernel.name, error.emit_to_string(&text)));
         let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["main"], "{}", kernel.name);

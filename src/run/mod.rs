@@ -4,7 +4,7 @@ pub mod adapter;
 pub mod check;
 pub mod cohorts;
 pub mod launches;
-mod progress;
+pub mod progress;
 pub mod provenance;
 pub mod recheck;
 pub mod replay;
