@@ -85,12 +85,7 @@ fn round_class<const CLASS: u32>(op: &QuantOp, inputs: &Words, words: &Words, fo
 }
 
 #[inline(always)]
-fn round_as<const CLASS: u32, const DIRECTION: u32>(
-    op: &QuantOp,
-    inputs: &Words,
-    words: &Words,
-    found: &mut Answers,
-) {
+fn round_as<const CLASS: u32, const DIRECTION: u32>(op: &QuantOp, inputs: &Words, words: &Words, found: &mut Answers) {
     round_any(&QuantOp { kind: CLASS, rounding: DIRECTION, ..*op }, inputs, words, found);
 }
 

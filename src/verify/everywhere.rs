@@ -148,9 +148,8 @@ pub fn every_lane(
     let question = Question::Codec(*expected);
     prove((&question, &question))?;
     let chunks: Vec<u32> = chunks.collect();
-    let difference = |first: u32, inputs: &[u32]| {
-        lane_difference((asked, expected), inputs, first / ROW as u32, quantizer)
-    };
+    let difference =
+        |first: u32, inputs: &[u32]| lane_difference((asked, expected), inputs, first / ROW as u32, quantizer);
     let of_chunk = |chunk: u32| -> Result<(u64, Option<Vec<String>>)> {
         watch.step(1.0 / chunks.len() as f64)?;
         let (mut count, mut lines) = (0, None);
@@ -163,7 +162,8 @@ pub fn every_lane(
                 _ => {
                     let rows = consecutive(first);
                     let mut rows = (first..).step_by(ROW).zip(rows.chunks(ROW));
-                    let unknown = || vec![format!("the vectors from input 0x{first:08x} on differ, each by itself does not")];
+                    let unknown =
+                        || vec![format!("the vectors from input 0x{first:08x} on differ, each by itself does not")];
                     Some(rows.find_map(|(first, row)| difference(first, row)).unwrap_or_else(unknown))
                 }
             };
@@ -236,7 +236,10 @@ mod tests {
         assert_eq!(count, 1 + held * u64::from(CHUNK));
         let Verdict::Fail(lines) = verdict(&away, (0x3f00..0x4000).step_by(8)) else { panic!("ties go to even") };
         assert_eq!(lines[0], "input 0.53125 0x3f080000");
-        assert!(lines[1].starts_with("device: value 0.5625 ") && lines[2].starts_with("must be: value 0.5 "), "{lines:?}");
+        assert!(
+            lines[1].starts_with("device: value 0.5625 ") && lines[2].starts_with("must be: value 0.5 "),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -119,12 +119,10 @@ pub fn run(case: &KernelCase, device: &Device, watch: &Watch) -> Result<Verdict>
 fn known(device: &Device, level: Level, watch: &Watch) -> Result<Verdict> {
     match device {
         Device::Cpu => Ok(Verdict::Unsupported("a sweep on the CPU is proved by its own check".into())),
-        Device::Gpu(gpu) => {
-            match if level == Level::Full { gpu.self_test_all(watch) } else { gpu.self_test(watch) } {
-                Ok(()) => Ok(Verdict::Pass(1)),
-                Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
-                Err(error) => Err(error),
-            }
-        }
+        Device::Gpu(gpu) => match if level == Level::Full { gpu.self_test_all(watch) } else { gpu.self_test(watch) } {
+            Ok(()) => Ok(Verdict::Pass(1)),
+            Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
+            Err(error) => Err(error),
+        },
     }
 }

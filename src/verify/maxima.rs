@@ -22,7 +22,8 @@ pub fn run(device: &Device) -> Result<Verdict> {
 fn verdict(found: &[Vec<[u32; 2]>], must: &[u32]) -> Verdict {
     let first = |by: usize| {
         let pairs = found.iter().zip(must).enumerate();
-        pairs.flat_map(|(place, (found, must))| found.iter().map(move |found| (place as u32, found[by], *must)))
+        pairs
+            .flat_map(|(place, (found, must))| found.iter().map(move |found| (place as u32, found[by], *must)))
             .find(|(_, found, must)| found != must)
     };
     let lines = |name: &str, (place, found, must): (u32, u32, u32)| {

@@ -78,9 +78,7 @@ pub fn run(case: &Case, device: &Device, level: Level, watch: &Watch) -> Result<
         Subject::Block(quantizer) => blocks::run(quantizer, device),
         Subject::Answers(question) => match device {
             Device::Gpu(gpu) => everywhere::every_chunk(gpu, question, None, level, watch),
-            Device::Cpu => {
-                Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into()))
-            }
+            Device::Cpu => Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into())),
         },
         Subject::Gemv(quantizer) => gemv::run(quantizer, device),
         Subject::Maxima => maxima::run(device),

@@ -1,7 +1,7 @@
 //! The cases of `verify` on every adapter, and that they can fail.
 
-use roundlaw::format::{Direction, QuantOp, Quantizer, Rounding, format};
 use roundlaw::Watch;
+use roundlaw::format::{Direction, QuantOp, Quantizer, Rounding, format};
 use roundlaw::reference::verify::Question;
 use roundlaw::verify::everywhere::{Stretch, compare};
 use roundlaw::verify::{Device, Level, Verdict, cases, run};

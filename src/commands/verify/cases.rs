@@ -106,7 +106,9 @@ impl Told {
     fn detail(&self) -> Vec<String> {
         match &self.verdict {
             Verdict::Pass(_) => Vec::new(),
-            Verdict::Fail(lines) | Verdict::Fault(lines) => lines.iter().cloned().chain([format!("again: {}", self.again)]).collect(),
+            Verdict::Fail(lines) | Verdict::Fault(lines) => {
+                lines.iter().cloned().chain([format!("again: {}", self.again)]).collect()
+            }
             Verdict::Unsupported(reason) => vec![reason.clone()],
         }
     }
