@@ -3,6 +3,7 @@
 pub use crate::format::binary32::*;
 
 /// A magnitude as significand 2^exponent, the significand of 24 bits; 0 for zero.
+#[inline(always)]
 pub(super) fn unpack(magnitude: u32) -> (u32, i32) {
     match magnitude {
         0 => (0, -149),
@@ -15,6 +16,7 @@ pub(super) fn unpack(magnitude: u32) -> (u32, i32) {
 }
 
 /// The bits of q 2^exponent, which f32 holds or which is too large for it: then infinity.
+#[inline(always)]
 pub(super) fn pack(q: u32, exponent: i32) -> u32 {
     if q == 0 {
         return 0;

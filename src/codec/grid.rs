@@ -7,6 +7,7 @@ use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHAS
 use crate::format::{QuantOp, policy};
 
 /// The code of a finite value, scaled by 2^scale.
+#[inline(always)]
 pub(super) fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     if magnitude == 0 && op.rounding != DITHER {
@@ -32,6 +33,7 @@ pub(super) fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 }
 
 /// The value of a code without sign, scaled by 2^scale, as bits.
+#[inline(always)]
 pub(super) fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
     let field = code >> op.mantissa;
     // The codes of a fixed grid are whole numbers.
@@ -43,6 +45,7 @@ pub(super) fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
 }
 
 /// `significand` / 2^shift as a whole number, by the direction of `op`; `odd` is added where it asks for an even one.
+#[inline(always)]
 fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: &QuantOp, word: u32) -> u32 {
     if shift == 0 {
         return significand;
@@ -62,6 +65,7 @@ fn round_whole(significand: u32, shift: u32, negative: bool, odd: u32, op: &Quan
 
 /// Whether the discarded fraction and the random bits add up to one. The fraction is cut to as many bits as are
 /// random; the zero-mean variant adds the first bit that was cut.
+#[inline(always)]
 fn stochastic_carry(significand: u32, shift: u32, op: &QuantOp, word: u32) -> u32 {
     // The fraction's first 32 bits, and the one behind them.
     let (fraction, behind) = match shift {
@@ -82,6 +86,7 @@ fn stochastic_carry(significand: u32, shift: u32, op: &QuantOp, word: u32) -> u3
 
 /// The value of a fixed grid's code without the random part that was added to it: of n random bits R, it was
 /// (2 R + 1) / 2^(n + 1) - 1/2 steps.
+#[inline(always)]
 pub(super) fn without_dither(op: &QuantOp, sign: u32, code: u32, scale: i32, word: u32) -> Rounded {
     let (bits, random) = (32 - op.random_shift, word >> op.random_shift);
     let parts = (code << (bits + 1)) as i32 + (1 << bits) - (2 * random + 1) as i32;

@@ -53,6 +53,12 @@ struct Coded {
 
 /// One element; `largest` is the largest magnitude of its block, as bits.
 pub fn quantize(op: &QuantOp, bits: u32, largest: u32, word: u32) -> Rounded {
+    quantize_inline(op, bits, largest, word)
+}
+
+/// [`quantize`] for a loop over many elements, which becomes vector code only where nothing in it is called.
+#[inline(always)]
+pub(crate) fn quantize_inline(op: &QuantOp, bits: u32, largest: u32, word: u32) -> Rounded {
     let (bits, largest) = (admitted(op, bits), admitted(op, largest));
     if op.kind == class::NONE {
         return Rounded { bits, code: bits, flags: 0 };
@@ -81,6 +87,7 @@ pub fn quantize(op: &QuantOp, bits: u32, largest: u32, word: u32) -> Rounded {
 }
 
 /// One value to the codes of `op`, scaled by 2^scale, and back.
+#[inline(always)]
 fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     let Coded { code, sign, flags } = encoded(op, bits, scale, word);
     if flags & INFINITE != 0 {
@@ -109,6 +116,7 @@ fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
 }
 
 /// The code of one value, scaled by 2^scale; `word` decides a random rounding.
+#[inline(always)]
 fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let (magnitude, sign) = (bits & MAGNITUDE, bits & SIGN);
     match op.kind {
@@ -121,6 +129,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 }
 
 /// The bits of a code, scaled by 2^scale: of one without sign, or of one that carries its own.
+#[inline(always)]
 pub fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
     match op.kind {
         class::EXPONENT => power::decoded(code),

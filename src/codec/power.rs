@@ -7,11 +7,13 @@ use crate::format::QuantOp;
 use crate::format::direction::UP;
 
 /// The bits of a code.
+#[inline(always)]
 pub(super) fn decoded(code: u32) -> u32 {
     pack(1, code as i32 - 127)
 }
 
 /// The code of a value that is not NaN. Of what is negative there is no power of two.
+#[inline(always)]
 pub(super) fn encoded(op: &QuantOp, bits: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     if bits > SIGN {

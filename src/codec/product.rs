@@ -5,6 +5,7 @@ use super::bits::{INFINITY, LARGEST, MAGNITUDE};
 use super::{NAN, Rounded, UNDERFLOWED};
 
 /// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
+#[inline(always)]
 pub(super) fn multiply(a: u32, b: u32) -> u32 {
     match a & MAGNITUDE {
         0 | INFINITY.. => a,
@@ -13,11 +14,13 @@ pub(super) fn multiply(a: u32, b: u32) -> u32 {
 }
 
 /// fl(1/a), at most the largest f32, and 0 for 0.
+#[inline(always)]
 pub(super) fn inverse(a: u32) -> u32 {
     if a == 0 { 0 } else { (1.0 / f32::from_bits(a)).to_bits().min(LARGEST) }
 }
 
 /// A rounded value times the scales that were taken off `bits` before.
+#[inline(always)]
 pub(super) fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
     let value = multiply(multiply(rounded.bits, block), step);
     let lost = rounded.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0;

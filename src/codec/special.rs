@@ -9,6 +9,7 @@ const IEEE: u32 = Specials::Ieee as u32;
 const NAN_CODE: u32 = Specials::Nan as u32;
 
 /// Subnormals and, in blocks, NaN and infinities, as the policy reads them.
+#[inline(always)]
 pub(super) fn admitted(op: &QuantOp, bits: u32) -> u32 {
     let magnitude = bits & MAGNITUDE;
     match magnitude {
@@ -20,16 +21,19 @@ pub(super) fn admitted(op: &QuantOp, bits: u32) -> u32 {
 }
 
 /// The code of a NaN: it stays one, or becomes the largest value.
+#[inline(always)]
 pub(super) fn encoded_nan(op: &QuantOp, sign: u32) -> Coded {
     if op.has(policy::SATFINITE) { saturated(op, 0) } else { Coded { code: 0, sign, flags: NAN } }
 }
 
 /// The largest code of that sign.
+#[inline(always)]
 pub(super) fn limit(op: &QuantOp, sign: u32) -> u32 {
     if sign != 0 { op.min_code } else { op.max_code }
 }
 
 /// A code with its sign.
+#[inline(always)]
 pub(super) fn signed(op: &QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1 << (op.width - 1);
     match (sign != 0, op.has(policy::INTEGER)) {
@@ -41,17 +45,20 @@ pub(super) fn signed(op: &QuantOp, sign: u32, code: u32) -> u32 {
 }
 
 /// The largest value of that sign.
+#[inline(always)]
 pub(super) fn saturated(op: &QuantOp, sign: u32) -> Coded {
     Coded { code: limit(op, sign), sign, flags: SATURATED }
 }
 
 /// The float before `largest`, which is the largest of its format.
+#[inline(always)]
 pub(super) fn second_largest(op: &QuantOp, largest: Rounded) -> Rounded {
     let bits = largest.bits & SIGN | decoded(op.max_code - 1, op, 0);
     Rounded { bits, code: largest.code - 1, flags: largest.flags | SATURATED }
 }
 
 /// What lies beyond the largest value.
+#[inline(always)]
 pub(super) fn beyond(op: &QuantOp, sign: u32) -> Coded {
     match op.specials {
         _ if !op.has(policy::OVERFLOWS) => saturated(op, sign),
@@ -61,6 +68,7 @@ pub(super) fn beyond(op: &QuantOp, sign: u32) -> Coded {
 }
 
 /// A finite value that rounds beyond the largest one. Directions toward zero stop at it (IEEE 754-2019, 7.4).
+#[inline(always)]
 pub(super) fn overflowed(op: &QuantOp, sign: u32) -> Coded {
     let stops = match op.rounding {
         TOWARD_ZERO => true,
@@ -72,6 +80,7 @@ pub(super) fn overflowed(op: &QuantOp, sign: u32) -> Coded {
 }
 
 /// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
+#[inline(always)]
 pub(super) fn not_a_number(op: &QuantOp, sign: u32) -> Rounded {
     let code = match op.specials {
         IEEE if op.mantissa > 0 => signed(op, sign, op.max_code + 1 + (1 << (op.mantissa - 1))),

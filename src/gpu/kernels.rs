@@ -66,6 +66,7 @@ kernels! {
     VERIFY = verify;
     GEMV = gemv;
     PEAKS = peaks;
+    MAXIMA = maxima;
 }
 
 macro_rules! parts {

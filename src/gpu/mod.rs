@@ -16,6 +16,7 @@ pub mod kernels;
 mod known;
 mod launch;
 mod loaders;
+mod maxima;
 mod operands;
 mod params;
 mod peaks;

@@ -22,6 +22,7 @@ use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, 
 use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
 use crate::random::{self, Purpose};
+use crate::reference::maxima;
 use crate::reference::peaks::{QUADS, QUADS_APART, QUADS_FIRST};
 use crate::reference::verify::{CHUNK, Question};
 use crate::twin::{Member, Shared};
@@ -42,7 +43,7 @@ fn constants() -> Vec<(String, Literal)> {
     let own =
         [tally::CONSTANTS, draw::CONSTANTS, project::CONSTANTS, slice::CONSTANTS, turn::CONSTANTS, gram::CONSTANTS];
     let mut all: Vec<(&str, u32)> =
-        [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS]].concat().concat();
+        [&own[..], &[train::CONSTANTS, train::state::CONSTANTS, peaks::CONSTANTS, maxima::CONSTANTS]].concat().concat();
     all.extend(named![QUADS, QUADS_FIRST, QUADS_APART]);
     all.extend(named![
         codec::SATURATED,

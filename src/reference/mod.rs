@@ -3,10 +3,12 @@
 //! operation, the features' scale, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
 //! docs/checking.md has the list, and what proves it.
 
+pub mod answers;
 pub mod draw;
 pub mod feature;
 pub mod gemv;
 pub mod losses;
+pub mod maxima;
 mod optima;
 pub mod peaks;
 pub mod project;

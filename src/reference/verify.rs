@@ -1,4 +1,5 @@
-//! Answers to all 2^32 inputs, hashed in chunks of 65,536. Twin of shaders/verify.wgsl.
+//! Answers to all 2^32 inputs, hashed in chunks of 65,536: one by one, see [`super::answers`] for many. Twin of
+//! shaders/verify.wgsl.
 
 use crate::codec::{Rounded, quantize};
 use crate::format::QuantOp;
@@ -31,6 +32,7 @@ impl Question {
 }
 
 /// A bijection of u32 whose output bits depend on all input bits (Appleby, MurmurHash3).
+#[inline(always)]
 pub fn mixed(x: u32) -> u32 {
     let a = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
     let b = (a ^ (a >> 13)).wrapping_mul(0xc2b2_ae35);
@@ -45,20 +47,22 @@ pub fn answer(question: &Question, input: u32) -> [u32; 3] {
             [bits, code, flags]
         }
         Question::Normal => [normal(input).to_bits(), 0, 0],
-        Question::Words => {
-            let key = Stream::new(0, mixed(input)).key();
-            let [x, y, z, w] = threefry4x32(key, [input, !input, Purpose::Element as u32, 0]);
-            [x, y, z ^ w]
-        }
+        Question::Words => words_of(input),
     }
 }
 
-/// The hash of a chunk's answers: sums, so that threads may add in any order.
-pub fn hash(question: &Question, first: u32) -> [u32; 2] {
-    (0..CHUNK).fold([0u32; 2], |[a, b], k| {
-        let [x, y, z] = answer(question, first + k);
-        let one =
-            [y, x].iter().fold(mixed(z.wrapping_add(mixed(first + k))), |sum, word| mixed(word.wrapping_add(sum)));
-        [a.wrapping_add(one), b.wrapping_add(mixed(one ^ 0x9e37_79b9))]
-    })
+/// The answer to [`Question::Words`].
+#[inline(always)]
+pub(super) fn words_of(input: u32) -> [u32; 3] {
+    let key = Stream::new(0, mixed(input)).key();
+    let [x, y, z, w] = threefry4x32(key, [input, !input, Purpose::Element as u32, 0]);
+    [x, y, z ^ w]
+}
+
+/// What an input and its answer are in the hash of a chunk, which is the sum of all: threads may add in any order.
+#[inline(always)]
+pub fn hashed(input: u32, [x, y, z]: [u32; 3]) -> [u32; 2] {
+    let of_two = mixed(y.wrapping_add(mixed(z.wrapping_add(mixed(input)))));
+    let one = mixed(x.wrapping_add(of_two));
+    [one, mixed(one ^ 0x9e37_79b9)]
 }

@@ -5,7 +5,7 @@ pub mod check;
 pub mod cohorts;
 pub mod export;
 pub mod launches;
-mod progress;
+pub mod progress;
 pub mod provenance;
 pub mod recheck;
 pub mod replay;

@@ -56,11 +56,7 @@ impl Progress<'_> {
     fn line(&self, runs: u64, cohorts: usize, share: f64, elapsed: Duration) -> String {
         let done = format!("{runs} of {} runs ({cohorts} of {} cohorts)", self.runs, self.cohorts);
         let share = share.clamp(0.0, 0.999);
-        let left = match share > 0.0 {
-            true => format!("{} left", time(elapsed.as_secs_f64() * (1.0 - share) / share)),
-            false => "time left unknown".into(),
-        };
-        format!("{done}, {:.0}% of the work, {left}", (100.0 * share).floor())
+        format!("{done}, {:.0}% of the work, {}", (100.0 * share).floor(), left(share, elapsed))
     }
 }
 
@@ -69,6 +65,14 @@ impl Drop for Progress<'_> {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// The time left of work of which that share took so long.
+pub fn left(share: f64, elapsed: Duration) -> String {
+    match share > 0.0 {
+        true => format!("{} left", time(elapsed.as_secs_f64() * (1.0 - share) / share)),
+        false => "time left unknown".into(),
     }
 }
 

@@ -59,7 +59,7 @@ fn on_lanes(op: &QuantOp, input: &[u32], quantizer: &Quantizer) -> Option<Vec<St
     let rows = input.chunks(COLUMNS).zip(0..);
     rows.filter_map(|(row, index)| {
         let row: Vec<u32> = row.iter().copied().map(flush48).collect();
-        lane_difference(op, &row, index, quantizer)
+        lane_difference((op, op), &row, index, quantizer)
     })
     .next()
 }

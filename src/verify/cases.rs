@@ -25,6 +25,7 @@ pub enum Subject {
     Block(Quantizer),
     Answers(Question),
     Gemv(Option<Quantizer>),
+    Maxima,
     Kernel(KernelCase),
 }
 
@@ -55,6 +56,7 @@ pub fn cases(level: Level) -> Vec<Case> {
     cases.push(gemv("fp32", None));
     let rows = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
     cases.extend(rows.map(|format| gemv(format.name, Some(Quantizer::new(format)))));
+    cases.push(Case::new("driver/subgroup-max", Subject::Maxima));
     cases.extend(KernelCase::all(level).into_iter().map(|case| Case::new(case.name(), Subject::Kernel(case))));
     cases
 }

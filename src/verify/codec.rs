@@ -1,7 +1,6 @@
-//! The codec of one format: telling inputs one by one, then all inputs.
+//! The codec of one format: telling inputs one by one, then all.
 
-use rayon::prelude::*;
-
+use super::everywhere::{CHUNKS, every_chunk, every_lane};
 use super::{Device, Level, Verdict};
 use crate::codec::bits::{FRACTION, SMALLEST_NORMAL};
 use crate::codec::{self, INFINITY, LARGEST, MAGNITUDE, Rounded, SIGN, flush48};
@@ -12,36 +11,30 @@ use crate::format::{QuantOp, Quantizer, class, policy};
 use crate::gpu::Gpu;
 use crate::random::Stream;
 use crate::reference::quantize::Job;
-use crate::reference::verify::{CHUNK, Question, answer, hash, mixed};
+use crate::reference::verify::{Question, mixed};
 use crate::site::Counts;
+use crate::watch::Watch;
 
 /// Codes tried of a format that has more: these evenly, and the first and last ones.
 const CODES: u32 = 1 << 16;
 /// Random inputs.
 const RANDOM: u32 = 1 << 14;
-/// Chunks of the quick level.
-const QUICK_CHUNKS: u32 = 16;
-/// Chunks compared between two looks at the rest.
-const STRETCH: u32 = 1 << 10;
 
 /// Runs the case of one format and rounding.
-pub fn run(quantizer: &Quantizer, device: &Device, level: Level) -> Result<Verdict> {
+pub fn run(quantizer: &Quantizer, device: &Device, level: Level, watch: &Watch) -> Result<Verdict> {
     let op = QuantOp::of(quantizer);
     let inputs = telling_inputs(&op);
     let listed = match device {
         Device::Gpu(gpu) => listed(&op, &inputs, gpu, quantizer)?,
         Device::Cpu => on_lanes(&op, &inputs, quantizer),
     };
-    match (listed, level, device) {
-        (Verdict::Pass(count), Level::Full, Device::Gpu(_)) => {
-            Ok(match everywhere(&Question::Codec(op), Some(quantizer), device, level)? {
-                Verdict::Pass(more) => Verdict::Pass(count + more),
-                other => other,
-            })
-        }
-        (Verdict::Pass(count), Level::Full, Device::Cpu) => Ok(every_lane(&op, quantizer, count)),
-        (verdict, ..) => Ok(verdict),
-    }
+    let Verdict::Pass(count) = listed else { return Ok(listed) };
+    let all = match (level, device) {
+        (Level::Quick, _) => return Ok(listed),
+        (Level::Full, Device::Gpu(gpu)) => every_chunk(gpu, &Question::Codec(op), Some(quantizer), level, watch)?,
+        (Level::Full, Device::Cpu) => every_lane((&op, &op), quantizer, 0..CHUNKS, watch)?,
+    };
+    Ok(if let Verdict::Pass(more) = all { Verdict::Pass(count + more) } else { all })
 }
 
 /// Every value of the format, the points halfway, both f32 neighbours of each, the edges of f32, and random bits.
@@ -100,97 +93,33 @@ pub(super) fn explain(
     vec![input, one("device", found), one("must be", must)]
 }
 
-/// Chunks of all inputs.
-pub fn everywhere(
-    question: &Question,
-    quantizer: Option<&Quantizer>,
-    device: &Device,
-    level: Level,
-) -> Result<Verdict> {
-    let Device::Gpu(gpu) = device else {
-        return Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into()));
-    };
-    let chunks: Vec<(u32, u32)> = match level {
-        Level::Full => (0..1 << 16).step_by(STRETCH as usize).map(|first| (first * CHUNK, STRETCH)).collect(),
-        Level::Quick => (0..QUICK_CHUNKS).map(|k| ((k << 28).wrapping_add(mixed(k) % 4096 * CHUNK), 1)).collect(),
-    };
-    let mut count = 0;
-    for (first, stretch) in chunks {
-        match stretch_of_chunks(gpu, (question, question), quantizer, first, stretch)? {
-            Verdict::Pass(more) => count += more,
-            other => return Ok(other),
-        }
-    }
-    Ok(Verdict::Pass(count))
-}
-
-/// The answers of a device to `asked` against the CPU's to `expected`, in `stretch` chunks of inputs from `first` on.
-/// Where a hash differs, the chunk is asked for one by one.
-pub fn stretch_of_chunks(
-    gpu: &Gpu,
-    (asked, expected): (&Question, &Question),
-    quantizer: Option<&Quantizer>,
-    first: u32,
-    stretch: u32,
-) -> Result<Verdict> {
-    let found = gpu.hashes(asked, first, stretch)?;
-    let must: Vec<[u32; 2]> =
-        (0..stretch).into_par_iter().map(|k| hash(expected, first.wrapping_add(k * CHUNK))).collect();
-    match (0..stretch as usize).find(|&k| found[k] != must[k]) {
-        None => Ok(Verdict::Pass(u64::from(stretch) * u64::from(CHUNK))),
-        Some(k) => one_by_one(gpu, (asked, expected), quantizer, first.wrapping_add(k as u32 * CHUNK)),
-    }
-}
-
-fn one_by_one(
-    gpu: &Gpu,
-    (asked, expected): (&Question, &Question),
-    quantizer: Option<&Quantizer>,
-    first: u32,
-) -> Result<Verdict> {
-    let found = gpu.answers(asked, first)?;
-    let differs = (0..CHUNK).find(|&k| found[k as usize] != answer(expected, first + k));
-    Ok(Verdict::Fail(match differs {
-        None => vec![format!(
-            "inputs 0x{first:08x} on: the hash differs, and the answers one by one do not: the device gives different answers at different times"
-        )],
-        Some(k) => {
-            let (input, [x, y, z]) = (first + k, answer(expected, first + k));
-            let [a, b, c] = found[k as usize];
-            let rounded = |[bits, code, flags]: [u32; 3]| Rounded { bits, code, flags };
-            if let (Question::Codec(op), Some(quantizer)) = (expected, quantizer) {
-                let word = op.draws().then(|| mixed(input));
-                return Ok(Verdict::Fail(explain(quantizer, input, word, rounded([a, b, c]), rounded([x, y, z]))));
-            }
-            vec![
-                format!("input 0x{input:08x}"),
-                format!("device: 0x{a:08x} 0x{b:08x} 0x{c:08x}"),
-                format!("must be: 0x{x:08x} 0x{y:08x} 0x{z:08x}"),
-            ]
-        }
-    }))
-}
-
 /// The vector code of the CPU adapter; a run holds no value below 2^-48.
 fn on_lanes(op: &QuantOp, inputs: &[u32], quantizer: &Quantizer) -> Verdict {
     let inputs: Vec<u32> = inputs.iter().copied().filter(|bits| flush48(*bits) == *bits).collect();
     for (row, chunk) in inputs.chunks(SLICE).enumerate() {
-        if let Some(lines) = lane_difference(op, chunk, row as u32, quantizer) {
+        if let Some(lines) = lane_difference((op, op), chunk, row as u32, quantizer) {
             return Verdict::Fail(lines);
         }
     }
     Verdict::Pass(inputs.len() as u64)
 }
 
-pub(super) fn lane_difference(op: &QuantOp, inputs: &[u32], row: u32, quantizer: &Quantizer) -> Option<Vec<String>> {
+/// One vector of at most 128 by the vector code of `asked` and the scalar code of `expected`.
+pub(super) fn lane_difference(
+    (asked, expected): (&QuantOp, &QuantOp),
+    inputs: &[u32],
+    row: u32,
+    quantizer: &Quantizer,
+) -> Option<Vec<String>> {
     let (stream, mut counts) = (Stream::new(0, 0), Counts::default());
     let mut found: Vec<f32> = inputs.iter().map(|bits| f32::from_bits(*bits)).collect();
     let mut must = found.clone();
     found.resize(inputs.len().next_multiple_of(SLICE), 0.0);
-    quantize_row(op, &mut found, inputs.len(), stream.key(), row, &mut counts);
-    let counted = codec::apply(op, &mut must, |k| stream.word(k as u32, row, op.purpose));
+    quantize_row(asked, &mut found, inputs.len(), stream.key(), row, &mut counts);
+    let word = |k: usize| stream.word(k as u32, row, expected.purpose);
+    let counted = codec::apply(expected, &mut must, word);
     let differs = (0..inputs.len()).find(|&k| found[k].to_bits() != must[k].to_bits());
-    let word = |k: usize| op.draws().then(|| stream.word(k as u32, row, op.purpose));
+    let word = |k: usize| expected.draws().then(|| word(k));
     differs
         .map(|k| {
             let plain = |bits: u32| Rounded { bits, code: codec::NO_CODE, flags: 0 };
@@ -199,14 +128,4 @@ pub(super) fn lane_difference(op: &QuantOp, inputs: &[u32], row: u32, quantizer:
         .or_else(|| {
             (counts != counted).then(|| vec![format!("inputs {inputs:08x?}: counts {counts:?}, must be {counted:?}")])
         })
-}
-
-/// All inputs a run may hold.
-fn every_lane(op: &QuantOp, quantizer: &Quantizer, listed: u64) -> Verdict {
-    let rows = 0..(1u32 << 25);
-    let inputs =
-        |row: u32| -> Vec<u32> { (0..128).map(|k| row * 128 + k).filter(|bits| flush48(*bits) == *bits).collect() };
-    let differs = rows.into_par_iter().find_map_first(|row| lane_difference(op, &inputs(row), row, quantizer));
-    let skipped = 2 * (u64::from(codec::FLOOR) - 1);
-    differs.map_or(Verdict::Pass(listed + (1 << 32) - skipped), Verdict::Fail)
 }

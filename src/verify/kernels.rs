@@ -89,20 +89,21 @@ impl KernelCase {
 }
 
 /// Runs the plan of a case.
-pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
+pub fn run(case: &KernelCase, device: &Device, watch: &Watch) -> Result<Verdict> {
+    // It may be stopped; what its parts tell are no shares of it.
+    let watch = &watch.share(0.0);
     let text = match case {
-        KernelCase::Known(level) => return known(device, *level),
+        KernelCase::Known(level) => return known(device, *level, watch),
         KernelCase::Plan { text, .. } => text,
     };
     let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
     let cohorts = plan.cohorts(Shard::WHOLE);
-    let watch = Watch::default();
-    let must = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None, &watch));
+    let must = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None, watch));
     let must = must.collect::<Result<Vec<_>>>()?;
     let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
     let found = match device {
-        Device::Cpu => cpu::execute(&plan, &cohorts, &watch)?,
-        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning, &watch) {
+        Device::Cpu => cpu::execute(&plan, &cohorts, watch)?,
+        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning, watch) {
             Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
             found => found?,
         },
@@ -115,16 +116,13 @@ pub fn run(case: &KernelCase, device: &Device) -> Result<Verdict> {
     Ok(Verdict::Pass(must.iter().map(|rows| rows.len() as u64).sum()))
 }
 
-fn known(device: &Device, level: Level) -> Result<Verdict> {
-    let watch = Watch::default();
+fn known(device: &Device, level: Level, watch: &Watch) -> Result<Verdict> {
     match device {
         Device::Cpu => Ok(Verdict::Unsupported("a sweep on the CPU is proved by its own check".into())),
-        Device::Gpu(gpu) => {
-            match if level == Level::Full { gpu.self_test_all(&watch) } else { gpu.self_test(&watch) } {
-                Ok(()) => Ok(Verdict::Pass(1)),
-                Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
-                Err(error) => Err(error),
-            }
-        }
+        Device::Gpu(gpu) => match if level == Level::Full { gpu.self_test_all(watch) } else { gpu.self_test(watch) } {
+            Ok(()) => Ok(Verdict::Pass(1)),
+            Err(Error::NoAdapter(reason)) => Ok(Verdict::Fail(vec![reason])),
+            Err(error) => Err(error),
+        },
     }
 }

@@ -3,15 +3,17 @@
 mod blocks;
 mod cases;
 mod codec;
+pub mod everywhere;
 pub mod foreign;
 pub mod gemv;
 mod kernels;
+mod maxima;
 
 pub use cases::{Case, Subject, cases};
-pub use codec::stretch_of_chunks;
 
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::watch::Watch;
 
 /// How much is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
@@ -41,6 +43,8 @@ pub enum Verdict {
     Pass(u64),
     /// The first difference, in lines.
     Fail(Vec<String>),
+    /// A difference, in lines, that is its driver's and concerns nothing the program computes.
+    Fault(Vec<String>),
     /// Why the device cannot run it.
     Unsupported(String),
 }
@@ -63,13 +67,21 @@ impl Verdict {
     }
 }
 
-/// Runs one case.
-pub fn run(case: &Case, device: &Device, level: Level) -> Result<Verdict> {
+/// Runs one case, and tells `watch` how much of it is done where that takes long.
+///
+/// # Errors
+/// [`Error::Incomplete`](crate::Error::Incomplete) where the watch is stopped, those of the device, and
+/// [`Error::Mismatch`](crate::Error::Mismatch) where the reference's own vector code is wrong.
+pub fn run(case: &Case, device: &Device, level: Level, watch: &Watch) -> Result<Verdict> {
     match &case.subject {
-        Subject::Codec(quantizer) => codec::run(quantizer, device, level),
+        Subject::Codec(quantizer) => codec::run(quantizer, device, level, watch),
         Subject::Block(quantizer) => blocks::run(quantizer, device),
-        Subject::Answers(question) => codec::everywhere(question, None, device, level),
+        Subject::Answers(question) => match device {
+            Device::Gpu(gpu) => everywhere::every_chunk(gpu, question, None, level, watch),
+            Device::Cpu => Ok(Verdict::Unsupported("the CPU has one implementation of this: the reference".into())),
+        },
         Subject::Gemv(quantizer) => gemv::run(quantizer, device),
-        Subject::Kernel(case) => kernels::run(case, device),
+        Subject::Maxima => maxima::run(device),
+        Subject::Kernel(case) => kernels::run(case, device, watch),
     }
 }

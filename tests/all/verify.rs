@@ -1,5 +1,10 @@
 //! Cases on the CPU, and other people's codecs and products.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use roundlaw::Watch;
 use roundlaw::codec::quantize;
 use roundlaw::format::{Direction, FORMATS, Float, Layout, Overflow, QuantOp, Quantizer, Rounding, Specials, format};
 use roundlaw::verify::foreign::{self, ForeignCode};
@@ -11,15 +16,37 @@ fn every_quick_case_passes_on_the_cpu() {
     let mut unsupported = Vec::new();
     for case in cases(Level::Quick) {
         let name = case.name.clone();
-        match run(&case, &Device::Cpu, Level::Quick).unwrap() {
+        match run(&case, &Device::Cpu, Level::Quick, &Watch::default()).unwrap() {
             Verdict::Pass(count) => assert!(count > 0, "{name}"),
             Verdict::Unsupported(_) => unsupported.push(name),
-            Verdict::Fail(lines) => panic!("{name}: {lines:#?}"),
+            Verdict::Fail(lines) | Verdict::Fault(lines) => panic!("{name}: {lines:#?}"),
         }
     }
     // Of words and normals the CPU has one implementation, and the known answers are asked of GPUs: every rounding is
     // compared.
-    assert_eq!(unsupported, ["random/words", "normal", "kernel/known-answers"]);
+    assert_eq!(unsupported, ["random/words", "normal", "driver/subgroup-max", "kernel/known-answers"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_case_of_all_inputs() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_roundlaw"))
+        .args(["verify", "--level", "full", "--adapter", "cpu"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Two cases that the CPU has nothing to do for are told, then come those of all inputs.
+    let told: Vec<String> = BufReader::new(child.stdout.take().unwrap()).lines().take(4).map(Result::unwrap).collect();
+    assert!(told.iter().step_by(2).all(|line| line.ends_with(": unsupported")), "{told:?}");
+    let begun = Instant::now();
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    let output = child.wait_with_output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{stderr}");
+    assert!(stderr.contains(&format!("stopped after 2 of {} cases", cases(Level::Full).len())), "{stderr}");
 }
 
 #[test]

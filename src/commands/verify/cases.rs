@@ -3,15 +3,17 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Args;
+use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::gpu::{self, Gpu};
 use crate::run::adapter;
-use crate::streams::{one_line, print};
+use crate::signals;
+use crate::streams::print;
 use crate::verify::{self, Case, Device, Level, Outcome, Verdict};
+use crate::watch::Watch;
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let cases = chosen(args.level, args.filter.as_deref())?;
@@ -19,11 +21,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
         return Ok(print(&if args.json { json!(names).to_string() } else { names.join("\n") })?);
     }
+    let watch = signals::watched()?;
     let adapters = match args.adapter.as_str() {
         "all" => std::iter::once(None).chain(gpu::adapters().into_iter().map(|info| Some(info.index))).collect(),
         choice => vec![adapter::find(choice).with_context(|| format!("--adapter {choice}"))?],
     };
-    let tested: Vec<Tested> = adapters.iter().map(|index| test(args, &cases, *index)).collect::<Result<_>>()?;
+    let tested: Vec<Tested> = adapters.iter().map(|index| test(args, &cases, *index, &watch)).collect::<Result<_>>()?;
     if args.json {
         let documents: Vec<Value> = tested.iter().map(|tested| tested.document(args.level)).collect();
         print(&json!(documents).to_string())?;
@@ -76,13 +79,16 @@ impl UnderTest {
     }
 
     /// One case that cannot run leaves the others to be told.
-    fn verdict(&self, case: &Case, level: Level) -> Verdict {
+    fn verdict(&self, case: &Case, level: Level, watch: &Watch) -> Result<Verdict> {
         let device = match &self.gpu {
             Ok(None) => Device::Cpu,
             Ok(Some(gpu)) => Device::Gpu(gpu),
-            Err(reason) => return Verdict::Unsupported(reason.to_string()),
+            Err(reason) => return Ok(Verdict::Unsupported(reason.to_string())),
         };
-        verify::run(case, &device, level).unwrap_or_else(|error| Verdict::Fail(vec![error.to_string()]))
+        match verify::run(case, &device, level, watch) {
+            Err(error) if !watch.is_stopped() => Ok(Verdict::Fail(vec![error.to_string()])),
+            ended => ended,
+        }
     }
 }
 
@@ -100,7 +106,9 @@ impl Told {
     fn detail(&self) -> Vec<String> {
         match &self.verdict {
             Verdict::Pass(_) => Vec::new(),
-            Verdict::Fail(lines) => lines.iter().cloned().chain([format!("again: {}", self.again)]).collect(),
+            Verdict::Fail(lines) | Verdict::Fault(lines) => {
+                lines.iter().cloned().chain([format!("again: {}", self.again)]).collect()
+            }
             Verdict::Unsupported(reason) => vec![reason.clone()],
         }
     }
@@ -135,11 +143,13 @@ impl Tested {
     }
 
     fn line(&self, seconds: f64) -> String {
-        let [passed, failed, unsupported] =
-            [Outcome::Pass, Outcome::Fail, Outcome::Unsupported].map(|outcome| self.count(outcome));
+        let [passed, failed, faults, unsupported] =
+            [Outcome::Pass, Outcome::Fail, Outcome::Fault, Outcome::Unsupported].map(|outcome| self.count(outcome));
         let Tested { adapter, fingerprint, .. } = self;
+        let faults = if faults == 0 { String::new() } else { format!("{faults} faults of the driver, ") };
         format!(
-            "{adapter}: {passed} passed, {failed} failed, {unsupported} unsupported in {seconds:.1} s; {fingerprint}"
+            "{adapter}: {passed} passed, {failed} failed, {faults}{unsupported} unsupported in {seconds:.1} s; \
+             {fingerprint}"
         )
     }
 
@@ -150,6 +160,7 @@ impl Tested {
             "level": level.name(),
             "passed": self.count(Outcome::Pass),
             "failed": self.count(Outcome::Fail),
+            "faults": self.count(Outcome::Fault),
             "unsupported": self.count(Outcome::Unsupported),
             "cases": self.cases.iter().map(Told::document).collect::<Vec<_>>(),
         })
@@ -157,37 +168,35 @@ impl Tested {
 }
 
 /// All cases on one adapter, told as they end.
-fn test(args: &Args, cases: &[Case], index: Option<usize>) -> Result<Tested> {
+fn test(args: &Args, cases: &[Case], index: Option<usize>, watch: &Watch) -> Result<Tested> {
     let adapter = UnderTest::open(index, args.adapter == "all")?;
     let full = args.level == Level::Full;
     let start = Instant::now();
-    let bar = progress(&adapter.name, cases.len());
+    let progress = Progress::new(&adapter.name, cases.len(), watch);
     let (name, fingerprint) = (adapter.name.clone(), adapter.fingerprint.clone());
     let mut tested = Tested { adapter: name, fingerprint, cases: Vec::new() };
     for case in cases {
         let begun = Instant::now();
-        let verdict = adapter.verdict(case, args.level);
+        let verdict = progress.case(|watch| adapter.verdict(case, args.level, watch));
+        let verdict = verdict.map_err(|error| match error {
+            Error::Incomplete(_) => {
+                Error::Incomplete(format!("stopped after {} of {} cases", tested.cases.len(), cases.len()))
+            }
+            error => error,
+        })?;
         let seconds = begun.elapsed().as_secs_f64();
         let (name, level) = (&adapter.name, if full { " --level full" } else { "" });
         let again = format!("roundlaw verify --adapter {}{level} --filter {}", adapter.choice, case.name);
         let told = Told { case: case.name.clone(), verdict, seconds, again };
         let is_told = full || args.verbose || !matches!(told.verdict, Verdict::Pass(_));
         if is_told && !args.json {
-            bar.suspend(|| print(&told.line(name)))?;
+            progress.suspend(|| print(&told.line(name)))?;
         }
         tested.cases.push(told);
-        bar.inc(1);
     }
-    bar.finish_and_clear();
+    drop(progress);
     if !args.json {
         print(&tested.line(start.elapsed().as_secs_f64()))?;
     }
     Ok(tested)
-}
-
-/// Progress on stderr, where that is a terminal.
-fn progress(name: &str, cases: usize) -> ProgressBar {
-    let bar = ProgressBar::new(cases as u64).with_prefix(one_line(name).into_owned());
-    let style = ProgressStyle::with_template("{prefix}: {pos} of {len} cases, {eta} left");
-    bar.with_style(style.expect("the template is right"))
 }

@@ -1,6 +1,7 @@
 mod cases;
 mod codec;
 mod gemv;
+mod progress;
 
 use std::path::PathBuf;
 

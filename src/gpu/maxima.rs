@@ -1,0 +1,44 @@
+//! The host of shaders/maxima.wgsl: maxima over subgroups.
+
+use wgpu::Features;
+
+use super::Gpu;
+use super::kernels::MAXIMA;
+use super::params::{Head, Parameters, params};
+use super::pipeline::{Bound, Dispatch};
+use crate::error::Result;
+use crate::reference::maxima::WORD_BLOCKS;
+
+params! {
+    pub struct Params {
+        pub turns: u32,
+        /// Invocations of a subgroup.
+        pub lanes: u32,
+    }
+}
+
+impl Gpu {
+    /// Invocations of a subgroup, where kernels may use subgroups and all have one size, a power of two that fills
+    /// [`Gpu::maxima`]'s workgroup.
+    pub fn subgroup(&self) -> Option<u32> {
+        let limit =
+            |name: &str| self.info.limits.iter().find(|(known, _)| *known == name).map(|(_, value)| *value as u32);
+        let (least, most) = (limit("subgroup_min_size")?, limit("subgroup_max_size")?);
+        let is_one = least == most && least.is_power_of_two() && (2..=128).contains(&least);
+        (is_one && self.context.has(Features::SUBGROUP)).then_some(least)
+    }
+
+    /// For each turn and block, what each invocation of a workgroup takes for the largest word of its subgroup: by
+    /// subgroupMax, and by shuffles; see [`crate::reference::maxima::maxima`].
+    pub fn maxima(&self, lanes: u32, turns: u32) -> Result<Vec<Vec<[u32; 2]>>> {
+        let params = Parameters::of(Params { head: Head::of(0), turns, lanes });
+        let variant = self.every();
+        let [threads, ..] = self.context.workgroup_size(&MAXIMA, variant);
+        let words = u64::from(2 * threads * WORD_BLOCKS * turns);
+        let result = self.context.buffer("maxima", words);
+        let (buffers, groups) = ([Bound::new(&result, words)], [1, 1, 1]);
+        self.context.dispatch(Dispatch { kernel: &MAXIMA, variant, params: &params, buffers: &buffers, groups })?;
+        let read = self.context.read(&[(&result, 0, words)])?;
+        Ok(read.as_chunks::<2>().0.chunks(threads as usize).map(<[_]>::to_vec).collect())
+    }
+}
