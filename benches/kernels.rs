@@ -69,7 +69,10 @@ fn projections(c: &mut Criterion) {
         }
         let mut out = vec![0.0; SAMPLES * model as usize];
         group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));
-        group.bench_function(format!("M = {model}, flops"), |b| b.iter(|| panels.project(black_box(&x), &mut out)));
+        group.bench_function(format!("M = {model}, flops"), |b| {
+            let mut totals = Vec::new();
+            b.iter(|| panels.project(black_box(&x), &mut totals, &mut out));
+        });
     }
     group.finish();
 }

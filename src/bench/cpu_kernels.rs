@@ -106,7 +106,7 @@ impl Work {
         let mut out = vec![0.0; self.tile * model * self.tiles];
         Box::new(move || {
             let tiles = x.par_chunks(self.tile * D).zip(out.par_chunks_mut(self.tile * model));
-            tiles.for_each(|(x, out)| panels.project(black_box(x), out));
+            tiles.for_each_init(Vec::new, |totals, (x, out)| panels.project(black_box(x), totals, out));
         })
     }
 
@@ -140,8 +140,14 @@ impl Work {
             let samples = vec![Sample { z: &z, y: 1.0, data: &none, feature: &none }; self.tile * self.passes];
             (0..self.tiles).into_par_iter().for_each_init(new, |runs, t| {
                 let first = (t * self.tile) as u64;
-                let trainings = runs.each_mut().map(|(run, rows)| {
-                    Training { run, trajectory, first, samples: &samples, gradient: &samples, index: 0, rows }
+                let trainings = runs.each_mut().map(|(run, rows)| Training {
+                    run,
+                    trajectory,
+                    first,
+                    samples: &samples,
+                    gradient: &samples,
+                    index: 0,
+                    rows,
                 });
                 train(&mut black_box(trainings), self.source.key);
             });

@@ -172,11 +172,11 @@ fn tiles(
 ) -> Result<Vec<Tile>> {
     let size = tile_samples(point.problem.dim);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
-    let tile = |&first: &u64| {
+    let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
-        Ok(tile(point, source, projectors, first, end.min(first + size as u64)))
+        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64))))
     };
-    firsts.par_iter().map(tile).collect()
+    firsts.par_iter().map_init(Buffers::default, tile).collect()
 }
 
 /// What the samples of one seed index are made of.
@@ -220,27 +220,44 @@ fn components<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = 
     })
 }
 
-fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], first: u64, end: u64) -> Tile {
+/// What a thread makes its tiles in, one after another.
+#[derive(Default)]
+struct Buffers {
+    x: Vec<f32>,
+    quantized: Vec<f32>,
+    totals: Vec<f32>,
+    /// Per pair: p of every sample.
+    projected: Vec<Vec<f32>>,
+}
+
+fn tile(
+    point: &ProblemPoint,
+    source: &CohortSource,
+    projectors: &[Projector],
+    buffers: &mut Buffers,
+    (first, end): (u64, u64),
+) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
-    let mut x = vec![0.0f32; count * columns];
-    let mut y = Vec::with_capacity(count);
-    for (n, x) in (first..).zip(x.chunks_mut(columns)) {
-        y.push(draw::sample(source, n as u32, x));
-    }
+    let Buffers { x, quantized, totals, projected } = buffers;
+    x.resize(count * columns, 0.0);
+    let y = (first..).zip(x.chunks_mut(columns)).map(|(n, x)| draw::sample(source, n as u32, x)).collect();
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
-    let projected: Vec<Vec<f32>> = (0..point.pairs.len())
-        .map(|p| {
-            let op = &point.pairs[p].data;
-            // The last pair may have x itself.
-            let mut quantized = if p + 1 < point.pairs.len() { x.clone() } else { std::mem::take(&mut x) };
-            if op.is_set() {
-                for ((n, x), counts) in (first..).zip(quantized.chunks_mut(columns)).zip(&mut data[p]) {
-                    draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
-                }
+    projected.resize_with(point.pairs.len(), Vec::new);
+    for (p, out) in projected.iter_mut().enumerate() {
+        let Pair { data: op, splitting, .. } = &point.pairs[p];
+        let changes = op.is_set() || splitting.x.len() > 1;
+        if changes {
+            quantized.clear();
+            quantized.extend_from_slice(x);
+        }
+        let own = if changes { &mut *quantized } else { &mut *x };
+        if op.is_set() {
+            for ((n, x), counts) in (first..).zip(own.chunks_mut(columns)).zip(&mut data[p]) {
+                draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
             }
-            project(point, p, &projectors[p], quantized, columns)
-        })
-        .collect();
+        }
+        project(point, p, &projectors[p], own, columns, totals, out);
+    }
     let features = point
         .features
         .iter()
@@ -261,21 +278,31 @@ fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], f
 }
 
 /// p of every sample of a tile, the smallest product of components first; x itself without a sketch.
-fn project(point: &ProblemPoint, pair: usize, projector: &Projector, mut x: Vec<f32>, columns: usize) -> Vec<f32> {
+fn project(
+    point: &ProblemPoint,
+    pair: usize,
+    projector: &Projector,
+    x: &mut [f32],
+    columns: usize,
+    totals: &mut Vec<f32>,
+    out: &mut Vec<f32>,
+) {
     let rows = point.rows(pair) as usize;
+    out.clear();
     if projector.panels.is_empty() {
-        return x.chunks(columns).flat_map(|row| &row[..rows]).copied().collect();
+        return out.extend(x.chunks(columns).flat_map(|row| &row[..rows]));
     }
+    out.resize(x.len() / columns * rows, 0.0);
     let splitting = &point.pairs[pair].splitting;
-    let count = x.len() / columns;
-    let split: Vec<Vec<f32>> = match splitting.x.len() {
-        1 => vec![x],
-        _ => components(&mut x, &splitting.x).collect(),
-    };
-    let mut out = vec![0.0; count * rows];
-    for &(i, j) in splitting.products.iter().rev() {
-        projector.panels[j].project(&split[i], &mut out);
+    if splitting.x.len() == 1 {
+        for &(_, j) in splitting.products.iter().rev() {
+            projector.panels[j].project(x, totals, out);
+        }
+    } else {
+        let split: Vec<Vec<f32>> = components(x, &splitting.x).collect();
+        for &(i, j) in splitting.products.iter().rev() {
+            projector.panels[j].project(&split[i], totals, out);
+        }
     }
     out.iter_mut().for_each(|p| *p = flush48(*p));
-    out
 }

@@ -222,14 +222,7 @@ fn one(
 
 /// An update on a batch.
 #[inline(always)]
-fn many(
-    run: &mut Run,
-    trajectory: &Trajectory,
-    key: [u32; 4],
-    first: u32,
-    samples: &[Sample],
-    gradient: &[Sample],
-) {
+fn many(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], first: u32, samples: &[Sample], gradient: &[Sample]) {
     let model = trajectory.model as usize;
     // Vectors are used up to the last lane group that holds an element.
     let used = model.next_multiple_of(LANES);

@@ -19,39 +19,39 @@ pub(super) fn whole(op: &QuantOp, values: &mut [f32], counts: &mut Counts) -> u3
     settled(op, values, used, counts)
 }
 
-/// What `of` makes of the largest magnitude of each block, for each of its lanes; `whole` is that of a vector that is one
-/// block. No infinity or NaN is left.
+/// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one. No infinity or NaN is left.
 #[inline(always)]
-pub(super) fn by_block<A: Copy + Default, B: Copy + Default>(
-    op: &QuantOp,
-    lanes: &mut [f32],
-    (used, whole): (usize, u32),
-    counts: &mut Counts,
-    mut of: impl FnMut(u32) -> (A, B),
-) -> ([A; SLICE], [B; SLICE]) {
-    let (mut a, mut b) = ([A::default(); SLICE], [B::default(); SLICE]);
-    let mut settled = |index: usize, values: &mut [f32]| {
-        let (first, size) = (index * op.block as usize, values.len());
-        // Of values that the compiler knows nothing of: it would vectorise across blocks, by gathers.
-        let mut largest = largest_of(black_box(&*values));
-        if largest >= INFINITY {
-            largest = settled(op, values, used.saturating_sub(first).min(size), counts);
-        }
-        let own = of(largest);
-        a[first..][..size].fill(own.0);
-        b[first..][..size].fill(own.1);
-    };
+pub(super) fn largest(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [u32; SLICE] {
     // Sizes that the compiler knows become a few vectors each.
     match op.block {
-        WHOLE => {
-            let own = of(whole);
-            (a, b) = ([own.0; SLICE], [own.1; SLICE]);
+        WHOLE => [whole; SLICE],
+        16 => of_size::<16>(op, lanes, used, counts),
+        32 => of_size::<32>(op, lanes, used, counts),
+        size => {
+            let mut largest = [0; SLICE];
+            let blocks = lanes.chunks_mut(size as usize).zip(largest.chunks_mut(size as usize));
+            for (index, (values, largest)) in blocks.enumerate() {
+                let own = used.saturating_sub(index * size as usize).min(size as usize);
+                largest.fill(settled(op, values, own, counts));
+            }
+            largest
         }
-        16 => lanes.as_chunks_mut::<16>().0.iter_mut().enumerate().for_each(|(index, values)| settled(index, values)),
-        32 => lanes.as_chunks_mut::<32>().0.iter_mut().enumerate().for_each(|(index, values)| settled(index, values)),
-        size => lanes.chunks_mut(size as usize).enumerate().for_each(|(index, values)| settled(index, values)),
     }
-    (a, b)
+}
+
+#[inline(always)]
+fn of_size<const SIZE: usize>(op: &QuantOp, lanes: &mut [f32], used: usize, counts: &mut Counts) -> [u32; SLICE] {
+    let mut largest = [0; SLICE];
+    let blocks = lanes.as_chunks_mut::<SIZE>().0.iter_mut().zip(largest.as_chunks_mut::<SIZE>().0);
+    for (index, (values, largest)) in blocks.enumerate() {
+        // Of values that the compiler knows nothing of: it would vectorise across blocks, by gathers.
+        let values = black_box(values);
+        *largest = [largest_of(values); SIZE];
+        if largest[0] >= INFINITY {
+            *largest = [settled(op, values, used.saturating_sub(index * SIZE).min(SIZE), counts); SIZE];
+        }
+    }
+    largest
 }
 
 /// The largest magnitude of a block of which `used` elements exist, after the policy has spoken.
@@ -74,10 +74,16 @@ fn settled(op: &QuantOp, values: &mut [f32], used: usize, counts: &mut Counts) -
     0
 }
 
-/// The exponent of the scale of a block. No largest magnitude is subnormal, and the scale of zeros does not matter.
+/// Exponents of the scales of the lanes.
 #[inline(always)]
-pub(super) fn scale(op: &QuantOp, largest: u32) -> i32 {
-    // The addend's carry out of the fraction is one more octave.
-    let exponent = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
-    if largest == 0 { 0 } else { exponent }
+pub(super) fn scales(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [i32; SLICE] {
+    let largest = largest(op, lanes, used, whole, counts);
+    let mut scales = [0; SLICE];
+    for (scale, largest) in scales.iter_mut().zip(&largest) {
+        // The addend's carry out of the fraction is one more octave. No block's largest magnitude is subnormal, and the scale
+        // of zeros does not matter, if only it leaves the largest magnitude of the format a number.
+        let exponent = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
+        *scale = if *largest == 0 { 0 } else { exponent };
+    }
+    scales
 }

@@ -1,6 +1,6 @@
 //! Float and fixed grids, alone or with the powers of two of blocks; the loops of those with a rarer policy.
 
-use super::block::{by_block, scale};
+use super::block::scales;
 use super::usual::{self, for_direction};
 use super::{ALIKE, Element, ONE_SATURATED, Words, each};
 use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
@@ -34,11 +34,11 @@ pub(super) fn block_lanes(
     words: &Words,
     counts: &mut Counts,
 ) {
-    if !is_rarer(op) {
-        return usual::block_lanes(op, lanes, (used, whole), words, counts);
+    let scales = &scales(op, lanes, used, whole, counts);
+    match is_rarer(op) {
+        true => for_direction!(op, scaled, op, lanes, scales, words, counts),
+        false => usual::block_lanes(op, lanes, scales, words, counts),
     }
-    let (scales, _) = &by_block(op, lanes, (used, whole), counts, |largest| (scale(op, largest), ()));
-    for_direction!(op, scaled, op, lanes, scales, words, counts)
 }
 
 #[inline(always)]
@@ -54,7 +54,9 @@ fn scaled<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    each!(op, lanes, words, |l: usize| scales[l], counts, |value, word, scale| round::<DIRECTION>(op, value, scale, word));
+    each!(op, lanes, words, |l: usize| scales[l], counts, |value, word, scale| round::<DIRECTION>(
+        op, value, scale, word
+    ));
 }
 
 /// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.

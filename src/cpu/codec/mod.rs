@@ -117,14 +117,7 @@ pub fn apply_samples(
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-fn round_samples(
-    op: &QuantOp,
-    values: &mut [f32],
-    coordinate: u32,
-    key: [u32; 4],
-    first: u32,
-    counts: &mut Counts,
-) {
+fn round_samples(op: &QuantOp, values: &mut [f32], coordinate: u32, key: [u32; 4], first: u32, counts: &mut Counts) {
     let whole = block::whole(op, values, counts);
     for (slice, chunk) in values.chunks_mut(SLICE).enumerate() {
         let (mut words, mut lanes) = ([[0; LANES]; 4], [0.0; SLICE]);

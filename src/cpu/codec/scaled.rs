@@ -1,7 +1,7 @@
 //! Grids between f32 products: steps that are no power of two, and two-level blocks. A value is multiplied, rounded to a
 //! grid, and multiplied back.
 
-use super::block::by_block;
+use super::block::largest;
 use super::grid::{self, is_rarer};
 use super::usual::{Grid, for_direction};
 use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
@@ -27,12 +27,14 @@ pub(super) fn block_lanes(
     counts: &mut Counts,
 ) {
     let (to_scale, g) = (f32::from_bits(op.factor), f32::from_bits(op.step));
-    let (before, behind) = &by_block(op, lanes, (used, whole), counts, |largest| {
-        let block = nearest_e4m3(f32::from_bits(largest) * to_scale);
-        let scale = block * g;
-        (if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) }, block)
-    });
-    between(op, lanes, before, behind, words, counts);
+    let largest = largest(op, lanes, used, whole, counts);
+    let (mut before, mut behind) = ([0.0; SLICE], [0.0; SLICE]);
+    for ((before, behind), largest) in before.iter_mut().zip(&mut behind).zip(largest) {
+        *behind = nearest_e4m3(f32::from_bits(largest) * to_scale);
+        let scale = *behind * g;
+        *before = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
+    }
+    between(op, lanes, &before, &behind, words, counts);
 }
 
 /// The E4M3 number nearest x >= 0, at most 448. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even

@@ -3,7 +3,6 @@
 //! Added to a power of two whose last place is the element's step, a magnitude is rounded to a multiple of that step, ties
 //! to even, and taking the power away again is exact. The other directions follow from what that leaves.
 
-use super::block::{by_block, scale};
 use super::{Element, Words, largest_of};
 use crate::codec::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::{SLICE, flush48};
@@ -162,25 +161,12 @@ pub fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts
     for_direction!(op, plain, op, lanes, words, counts)
 }
 
-/// Elements of blocks that share a power of two; `used` exist, and `whole` is the largest magnitude of a vector that is one
-/// block.
+/// Elements of blocks, each with the exponent of its scale.
 #[inline(always)]
-pub fn block_lanes(
-    op: &QuantOp,
-    lanes: &mut [f32],
-    (used, whole): (usize, u32),
-    words: &Words,
-    counts: &mut Counts,
-) {
-    let ((grid, _), mut most) = (Grid::new(op, 0), 0);
-    let (scales, largest) = &by_block(op, lanes, (used, whole), counts, |magnitude| {
-        let scale = scale(op, magnitude);
-        most = most.max(scale);
-        (scale, grid.largest(scale))
-    });
-    let (grid, down) = &Grid::new(op, most);
+pub fn block_lanes(op: &QuantOp, lanes: &mut [f32], scales: &[i32; SLICE], words: &Words, counts: &mut Counts) {
+    let (grid, down) = &Grid::new(op, scales.iter().fold(0, |most, scale| most.max(*scale)));
     match down {
-        0 => for_direction!(op, blocks, grid, scales, largest, lanes, words, counts),
+        0 => for_direction!(op, blocks, grid, scales, lanes, words, counts),
         _ => for_direction!(op, scaled, op, (grid, *down), scales, lanes, words, counts),
     }
 }
@@ -204,12 +190,11 @@ fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, c
 fn blocks<const DIRECTION: u32>(
     grid: &Grid,
     scales: &[i32; SLICE],
-    largest: &[f32; SLICE],
     lanes: &mut [f32],
     words: &Words,
     counts: &mut Counts,
 ) {
-    within::<DIRECTION, true>(grid, |l| grid.least(scales[l]), |l| largest[l], lanes, words, counts);
+    within::<DIRECTION, true>(grid, |l| grid.least(scales[l]), |l| grid.largest(scales[l]), lanes, words, counts);
 }
 
 #[inline(always)]
@@ -270,7 +255,7 @@ fn each<const DIRECTION: u32, const SETTLED: bool>(
     grid: &Grid,
     unit: i32,
     lanes: &mut [f32],
-    scale_of: impl Fn(usize) -> i32,
+    scale: impl Fn(usize) -> i32,
     words: &Words,
     counts: &mut Counts,
 ) {
@@ -278,7 +263,7 @@ fn each<const DIRECTION: u32, const SETTLED: bool>(
     // By numbers that are known to stay below SLICE: a check of one would leave no vector code.
     for l in 0..lanes.len().min(SLICE) {
         let value = lanes[l];
-        let Rounded { magnitude, over, lost } = grid.round::<DIRECTION>(value, scale_of(l), words.as_flattened()[l]);
+        let Rounded { magnitude, over, lost } = grid.round::<DIRECTION>(value, scale(l), words.as_flattened()[l]);
         let zero = magnitude == 0.0;
         let bits = magnitude.to_bits() | (value.to_bits() & !MAGNITUDE);
         let moved = if SETTLED { bits } else { bits.wrapping_add_signed(-(unit << 23)) };
