@@ -21,7 +21,8 @@ const SAMPLES: usize = 48;
 
 fn plan(model: u32, site: &str) -> Plan {
     let text = format!(
-        "[problem]\ndim = {DIM}\nspectrum = {{ kind = \"power\", exponent = 2.0 }}\n[train]\nmodel = [{model}]\nsamples = [4096]\nschedule = \"constant\"\n\
+        "[problem]\ndim = {DIM}\nspectrum = {{ kind = \"power\", exponent = 2.0 }}\n[train]\nmodel = [{model}]\nsamples = [4096]\n\
+         schedule = \"constant\"\n\
          [[recipe]]\nname = \"bench\"\n{site}\n[sweep]\nseeds = 1\n"
     );
     Plan::new(Config::parse(&text, &[]).expect("the bench's config is valid")).expect("the bench's plan is valid")

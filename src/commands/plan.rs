@@ -18,8 +18,8 @@ use crate::watch::Watch;
 pub struct Args {
     /// Config file (TOML); paths in it are relative to its directory.
     config: PathBuf,
-    /// Where it is to run: auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. The time of the CPU is estimated
-    /// by rates that are known; a GPU executes a piece of the plan for about a second.
+    /// Where it is to run: auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. The time of the CPU is
+    /// estimated by rates that are known; a GPU executes a piece of the plan for about a second.
     #[arg(long, default_value = "cpu")]
     adapter: String,
     /// Override a config key, as sweep.seeds=8 (repeatable).

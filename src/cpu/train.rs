@@ -107,7 +107,8 @@ struct Turn {
     due: usize,
 }
 
-/// Trains them in turns, one update each: while an update of one waits for its sums, the processor begins that of the next.
+/// Trains them in turns, one update each: while an update of one waits for its sums, the processor begins that of
+/// the next.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
 pub fn train(trainings: &mut [Training], key: [u32; 4]) {
     let mut turns: Vec<Turn> = trainings.iter().map(|own| Turn { at: 0, due: own.due(0) }).collect();

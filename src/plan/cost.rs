@@ -19,8 +19,8 @@ pub struct Cost {
     pub reference_seconds_per_seed: f64,
 }
 
-/// Core-nanoseconds of the kernels. Those of the fast code are of a core with AVX-512 at rest: docs/performance.md has what
-/// they foretell beside what sweeps take.
+/// Core-nanoseconds of the kernels. Those of the fast code are of a core with AVX-512 at rest: docs/performance.md has
+/// what they foretell beside what sweeps take.
 struct Rates {
     /// Vectors that are computed on are whole multiples of these: samples and features, weights, rows of the sketch.
     padding: [u32; 3],
@@ -36,7 +36,8 @@ struct Rates {
     other: f64,
     /// A multiply-add of the projection.
     product: f64,
-    /// A coordinate of a feature, a weight in a sample's prediction and gradient, and in the update itself; without formats.
+    /// A coordinate of a feature, a weight in a sample's prediction and gradient, and in the update itself, without
+    /// formats.
     feature: f64,
     sample_step: f64,
     update_step: f64,

@@ -33,8 +33,8 @@ pub fn of_cpu(plan: &Plan, threads: usize) -> Estimate {
     Estimate { total: host.execution + host.evaluation + host.check, ..host }
 }
 
-/// On a GPU, beside so many threads: a launch of the plan, cut to its first updates, executes there for about half a second, and
-/// the rest is taken to need as much more as it does on the CPU. The watch is asked meanwhile.
+/// On a GPU, beside so many threads: a launch of the plan, cut to its first updates, executes there for about half a
+/// second, and the rest is taken to need as much more as it does on the CPU. The watch is asked meanwhile.
 pub fn of_device(plan: &Plan, threads: usize, adapter: &dyn Adapter, watch: &Watch) -> Result<Estimate> {
     let host = host(plan, threads);
     let all = plan.cohorts(Shard::WHOLE);

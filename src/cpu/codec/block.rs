@@ -19,7 +19,8 @@ pub(super) fn whole(op: &QuantOp, values: &mut [f32], counts: &mut Counts) -> u3
     settled(op, values, used, counts)
 }
 
-/// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one. No infinity or NaN is left.
+/// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one. No infinity or
+/// NaN is left.
 #[inline(always)]
 pub(super) fn largest(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [u32; SLICE] {
     // Sizes that the compiler knows become a few vectors each.

@@ -67,8 +67,8 @@ pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4],
     apply_slices(op, values, len, key, second, counts, |_, _| ());
 }
 
-/// [`apply_vector`], where `each` gets the number of every slice and the lane groups of it that hold an element, once they are
-/// rounded.
+/// [`apply_vector`], where `each` gets the number of every slice and the lane groups of it that hold an element, once
+/// they are rounded.
 #[inline(always)]
 pub fn apply_slices(
     op: &QuantOp,

@@ -209,8 +209,8 @@ fn scaled<const DIRECTION: u32>(
     each::<DIRECTION, false>(grid, op.unit - down, lanes, |l| scales[l], words, counts);
 }
 
-/// [`each`] for numbers that need not be shifted down, which nearly all are. They are no larger than the format's largest
-/// number, or of `BLOCKS`, whose scales let them exceed it and fall below the floor.
+/// [`each`] for numbers that need not be shifted down, which nearly all are. They are no larger than the format's
+/// largest number, or of `BLOCKS`, whose scales let them exceed it and fall below the floor.
 #[inline(always)]
 fn within<const DIRECTION: u32, const BLOCKS: bool>(
     grid: &Grid,
