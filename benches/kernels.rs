@@ -7,7 +7,7 @@ use roundlaw::config::Config;
 use roundlaw::cpu;
 use roundlaw::cpu::draw::{self, CohortSource};
 use roundlaw::cpu::project::Panels;
-use roundlaw::cpu::train::{Batch, Run};
+use roundlaw::cpu::train::{Run, Sample, Training, train};
 use roundlaw::format::QuantOp;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::random::Stream;
@@ -22,6 +22,7 @@ const SAMPLES: usize = 48;
 fn plan(model: u32, site: &str) -> Plan {
     let text = format!(
         "[problem]\ndim = {DIM}\nspectrum = {{ kind = \"power\", exponent = 2.0 }}\n[train]\nmodel = [{model}]\nsamples = [4096]\n\
+         schedule = \"constant\"\n\
          [[recipe]]\nname = \"bench\"\n{site}\n[sweep]\nseeds = 1\n"
     );
     Plan::new(Config::parse(&text, &[]).expect("the bench's config is valid")).expect("the bench's plan is valid")
@@ -69,7 +70,10 @@ fn projections(c: &mut Criterion) {
         }
         let mut out = vec![0.0; SAMPLES * model as usize];
         group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));
-        group.bench_function(format!("M = {model}, flops"), |b| b.iter(|| panels.project(black_box(&x), &mut out)));
+        group.bench_function(format!("M = {model}, flops"), |b| {
+            let mut totals = Vec::new();
+            b.iter(|| panels.project(black_box(&x), &mut totals, &mut out));
+        });
     }
     group.finish();
 }
@@ -96,6 +100,7 @@ const TRAINED: [&str; 7] = [
     "parameter = { format = \"int8\", step = 0.03125, rounding = \"dither\" }",
 ];
 
+/// Updates of B = 1, of a run alone and of as many as a thread trains in turns.
 fn training(c: &mut Criterion) {
     let mut group = c.benchmark_group("train");
     for model in [32u32, 128, 512] {
@@ -103,17 +108,30 @@ fn training(c: &mut Criterion) {
             let plan = plan(model, site);
             let trajectory = &plan.points[0].trajectories[0];
             let z: Vec<f32> = (0..model.next_multiple_of(128)).map(|j| if j < model { 0.1 } else { 0.0 }).collect();
-            let key = Stream::new(0, 0).key();
-            group.throughput(Throughput::Elements(model.into()));
-            let name = format!("M = {model}, {}", if site.is_empty() { "fp32" } else { site });
-            group.bench_function(name, |b| {
-                let mut run = Run::new(trajectory, false);
-                b.iter(|| {
-                    // The step size halves with the update number: keep it at the first.
-                    run.update = 0;
-                    run.step(trajectory, key, &Batch { first: 0, z: &[&z], gradient_z: &[&z], y: &[1.0] });
+            let (key, none) = (Stream::new(0, 0).key(), Counts::default());
+            let samples = vec![Sample { z: &z, y: 1.0, data: &none, feature: &none }; SAMPLES];
+            for together in [1, cpu::TOGETHER] {
+                group.throughput(Throughput::Elements(u64::from(model) * (SAMPLES * together) as u64));
+                let name = if site.is_empty() { "fp32" } else { site };
+                group.bench_function(format!("M = {model}, {name}, {together} in turns"), |b| {
+                    let mut runs: Vec<_> = (0..together).map(|_| (Run::new(trajectory, false), Vec::new())).collect();
+                    b.iter(|| {
+                        let mut trainings: Vec<Training> = runs
+                            .iter_mut()
+                            .map(|(run, rows)| Training {
+                                run,
+                                trajectory,
+                                first: 0,
+                                samples: &samples,
+                                gradient: &samples,
+                                index: 0,
+                                rows,
+                            })
+                            .collect();
+                        train(&mut trainings, key);
+                    });
                 });
-            });
+            }
         }
     }
     group.finish();

@@ -11,8 +11,8 @@ use super::roofline::Peaks;
 use super::{Bench, Suite};
 use crate::cpu::draw::{self, CohortSource};
 use crate::cpu::project::Panels;
-use crate::cpu::train::{Batch, Run};
-use crate::cpu::{self, lanes::SLICE, tile_samples};
+use crate::cpu::train::{Run, Sample, Training, train};
+use crate::cpu::{self, TOGETHER, lanes::SLICE, tile_samples};
 use crate::error::Result;
 use crate::plan::{Plan, Shard};
 use crate::random::Stream;
@@ -58,7 +58,8 @@ pub fn stages(bench: &mut Bench, format: Format, model: u32, peaks: &Peaks) -> R
         let timing = repeat_one(bench.seconds(Suite::Kernels), bench.watch, || Ok(seconds_of(&mut one)))?;
         drop(one);
         let passes = if matches!(stage, Stage::Feature | Stage::Train) { passes } else { 1 };
-        let sizes = Sizes { samples: samples * u64::from(passes), ..case.sizes };
+        let runs = if stage == Stage::Train { TOGETHER as u32 } else { 1 };
+        let sizes = Sizes { samples: samples * u64::from(passes), runs, ..case.sizes };
         bench.finish(stage.row(&Case { sizes, ..case }, peaks, timing, verified, &bench.device))?;
     }
     Ok(())
@@ -105,7 +106,7 @@ impl Work {
         let mut out = vec![0.0; self.tile * model * self.tiles];
         Box::new(move || {
             let tiles = x.par_chunks(self.tile * D).zip(out.par_chunks_mut(self.tile * model));
-            tiles.for_each(|(x, out)| panels.project(black_box(x), out));
+            tiles.for_each_init(Vec::new, |totals, (x, out)| panels.project(black_box(x), totals, out));
         })
     }
 
@@ -133,13 +134,22 @@ impl Work {
         let scale = 1.0 / (model as f32).sqrt();
         let element = |j: usize| if j < model { scale * normal(stream.word(j as u32, 0, 0)) } else { 0.0 };
         let z: Vec<f32> = (0..width).map(element).collect();
-        let new = || Run::new(trajectory, false);
+        let none = Counts::default();
+        let new = || [(); TOGETHER].map(|()| (Run::new(trajectory, false), Vec::new()));
         Box::new(move || {
-            (0..self.tiles).into_par_iter().for_each_init(new, |run, t| {
-                let first = (t * self.tile) as u32;
-                for first in first..first + (self.passes * self.tile) as u32 {
-                    run.step(trajectory, self.source.key, &Batch { first, z: &[&z], gradient_z: &[&z], y: &[1.0] });
-                }
+            let samples = vec![Sample { z: &z, y: 1.0, data: &none, feature: &none }; self.tile * self.passes];
+            (0..self.tiles).into_par_iter().for_each_init(new, |runs, t| {
+                let first = (t * self.tile) as u64;
+                let trainings = runs.each_mut().map(|(run, rows)| Training {
+                    run,
+                    trajectory,
+                    first,
+                    samples: &samples,
+                    gradient: &samples,
+                    index: 0,
+                    rows,
+                });
+                train(&mut black_box(trainings), self.source.key);
             });
         })
     }

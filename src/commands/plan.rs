@@ -1,20 +1,27 @@
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use crate::config::Config;
 use crate::cpu::memory;
 use crate::plan::{self, Plan};
-use crate::run::warnings;
-use crate::streams::print;
+use crate::run::estimate::{self, Estimate};
+use crate::run::{adapter, warnings};
+use crate::signals;
+use crate::streams::{print, tell};
 use crate::threads;
 use crate::watch::Watch;
 
-/// Say what a config will run and cost, and warn of what you would regret; run nothing.
+/// Say what a config will run and cost, and warn of what you would regret; keep nothing.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Config file (TOML); paths in it are relative to its directory.
     config: PathBuf,
+    /// Where it is to run: auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. The time of the CPU is
+    /// estimated by rates that are known; a GPU executes a piece of the plan for about a second.
+    #[arg(long, default_value = "cpu")]
+    adapter: String,
     /// Override a config key, as sweep.seeds=8 or 'recipe."NAME".feature.eps=0.1' (repeatable).
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -38,8 +45,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
     let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
-    let reference = cost.reference_seconds_per_seed * checked as f64;
-    let seconds = (cost.seconds_per_seed * seeds as f64 + reference) / threads as f64;
+    let estimate = match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
+        None => estimate::of_cpu(&plan, threads as usize),
+        Some(_) => of_device(args, &plan, threads as usize)?,
+    };
     let document = json!({
         "cells": plan.cells.len(),
         "runs": plan.runs(),
@@ -52,9 +61,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "draws": work(cost.draws),
         "projection_products": work(cost.projections),
         "training_element_steps": work(cost.steps),
-        "seconds": seconds,
+        "seconds": estimate.total,
+        "execution_seconds": estimate.execution,
+        "evaluation_seconds": estimate.evaluation,
+        "check_seconds": estimate.check,
         "warnings": warnings,
     });
+    let place = if args.adapter == "cpu" { "the same cores" } else { &args.adapter };
     if args.json {
         print(&document.to_string())?;
         return Ok(fits?);
@@ -64,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
          checked by the reference: {checked} of {seeds} seeds\n\
          memory {:.1} MiB ({:.1} MiB per cohort, {threads} at once)\n\
          work {:.3e} draws, {:.3e} projection products, {:.3e} training element-steps\n\
-         time about {seconds:.1} s on {threads} cores (cpu adapter)",
+         time about {:.1} s: {:.1} s on {place}, {:.1} s of risks and rows and {:.1} s of the check on {threads} cores",
         plan.cells.len(),
         plan.runs(),
         blocks / cohorts.max(1),
@@ -73,9 +86,21 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         cost.draws * seeds as f64,
         cost.projections * seeds as f64,
         cost.steps * seeds as f64,
+        estimate.total,
+        estimate.execution,
+        estimate.evaluation,
+        estimate.check,
     ))?;
     for warning in warnings {
         print(&format!("warning: {warning}"))?;
     }
     Ok(fits?)
+}
+
+/// A GPU is opened as for a sweep: proved, and asked for its own time.
+fn of_device(args: &Args, plan: &Plan, threads: usize) -> anyhow::Result<Estimate> {
+    let watch = signals::watched()?;
+    let adapter = adapter::open_telling(&args.adapter, None, &watch, |line| tell(&format!("warning: {line}")))
+        .with_context(|| format!("--adapter {}", args.adapter))?;
+    Ok(estimate::of_device(plan, threads, adapter.as_ref(), &watch)?)
 }

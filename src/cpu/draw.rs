@@ -138,7 +138,7 @@ pub fn feature(feature: &Feature, projected: &[f32], z: &mut [f32], key: [u32; 4
     z[..len].copy_from_slice(projected);
     z[len..].fill(0.0);
     if feature.factor.is_set() {
-        apply_vector(&feature.factor, z, len, key, n, &mut Counts::default());
+        quantize_row(&feature.factor, z, len, key, n, &mut Counts::default());
     }
     for z in z.iter_mut() {
         *z = flush48(*z * feature.scale);
@@ -151,5 +151,7 @@ pub fn feature(feature: &Feature, projected: &[f32], z: &mut [f32], key: [u32; 4
             }
         }
     }
-    apply_vector(&feature.op, z, len, key, n, counts);
+    if feature.op.is_set() {
+        quantize_row(&feature.op, z, len, key, n, counts);
+    }
 }

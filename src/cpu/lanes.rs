@@ -2,7 +2,9 @@
 //!
 //! Everything here is `inline(always)`: the kernels that call it are compiled once per instruction set.
 
-use crate::codec::{FLOOR, MAGNITUDE};
+use std::hint::black_box;
+
+use crate::codec::FLOOR;
 use crate::random::threefry4x32;
 
 /// Lanes of a dot product, elements of an MX block, and coordinates that share a word index.
@@ -37,8 +39,8 @@ pub fn word_of(key: [u32; 4], coordinate: u32, second: u32, purpose: u32) -> u32
 
 #[inline(always)]
 pub fn flush48(value: f32) -> f32 {
-    let bits = value.to_bits();
-    f32::from_bits(if bits & MAGNITUDE < FLOOR { 0 } else { bits })
+    // By floats: whole numbers would take a single value out of its vector register and back.
+    if value.abs() < f32::from_bits(FLOOR) { 0.0 } else { value }
 }
 
 /// `significand` bits kept, nearest-even.
@@ -59,7 +61,10 @@ pub fn component(rest: &mut f32, significand: u32) -> f32 {
 
 /// Sum of 32 lanes by halving.
 #[inline(always)]
-pub fn tree(mut lanes: [f32; LANES]) -> f32 {
+pub fn tree(lanes: [f32; LANES]) -> f32 {
+    // By way of memory: the compiler chooses vectors from the end of the tree upwards, so that lanes which came from
+    // registers would be summed in pairs from the first product on.
+    let mut lanes = black_box(lanes);
     let mut half = LANES / 2;
     while half > 0 {
         for l in 0..half {

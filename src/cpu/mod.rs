@@ -21,12 +21,15 @@ use crate::watch::Watch;
 use draw::{CohortSource, Samples};
 use lanes::{SLICE, component, flush48};
 use project::Panels;
-use train::{Batch, Run};
+use train::{Run, Sample, Training};
 
 /// Samples drawn and projected together: x of a tile stays in cache, and within 4 MiB however large D is.
 pub fn tile_samples(dim: u32) -> usize {
     ((1 << 20) / dim as usize).clamp(1, 48)
 }
+
+/// Runs that a thread trains in turns.
+pub const TOGETHER: usize = 4;
 
 /// A drawn, projected and quantized tile of samples.
 pub struct Tile {
@@ -110,18 +113,42 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot
             (run, Vec::new())
         })
         .collect();
+    let together = (runs.len() / rayon::current_num_threads()).clamp(1, TOGETHER);
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
         let tiles = tiles(point, &source, &projectors, (start, end), watch)?;
-        runs.par_iter_mut().enumerate().try_for_each(|(t, (run, rows))| {
-            train_block(point, t, run, rows, source.key, &tiles, (start, end));
+        let features: Vec<Vec<Sample>> = (0..point.features.len()).map(|f| samples_of(point, f, &tiles)).collect();
+        runs.par_chunks_mut(together).enumerate().try_for_each(|(group, runs)| {
+            let mut trainings: Vec<Training> = (group * together..)
+                .zip(runs)
+                .map(|(index, (run, rows))| {
+                    let trajectory = &point.trajectories[index];
+                    let left = end.min(trajectory.samples).saturating_sub(start) as usize;
+                    let of = |feature: usize| &features[feature][..left];
+                    let (samples, gradient) = (of(trajectory.feature), of(trajectory.gradient_feature));
+                    Training { run, trajectory, first: start, samples, gradient, index, rows }
+                })
+                .collect();
+            train::train(&mut trainings, source.key);
             watch.ask()
         })?;
         watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
     Ok(runs.into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// The samples of some tiles as a feature has them.
+fn samples_of<'a>(point: &ProblemPoint, feature: usize, tiles: &'a [Tile]) -> Vec<Sample<'a>> {
+    let width = (point.features[feature].model as usize).next_multiple_of(SLICE);
+    let of_tile = |tile: &'a Tile| {
+        let (z, counts) = &tile.features[feature];
+        let data = &tile.data[tile.pairs[feature]];
+        let rows = z.chunks(width).zip(&tile.y).zip(counts).zip(data);
+        rows.map(|(((z, y), feature), data)| Sample { z, y: *y, data, feature })
+    };
+    tiles.iter().flat_map(of_tile).collect()
 }
 
 /// Samples `start .. end` of one seed index, drawn, projected and quantized.
@@ -145,11 +172,11 @@ fn tiles(
 ) -> Result<Vec<Tile>> {
     let size = tile_samples(point.problem.dim);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
-    let tile = |&first: &u64| {
+    let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
-        Ok(tile(point, source, projectors, first, end.min(first + size as u64)))
+        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64))))
     };
-    firsts.par_iter().map(tile).collect()
+    firsts.par_iter().map_init(Buffers::default, tile).collect()
 }
 
 /// What the samples of one seed index are made of.
@@ -193,27 +220,44 @@ fn components<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = 
     })
 }
 
-fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], first: u64, end: u64) -> Tile {
+/// What a thread makes its tiles in, one after another.
+#[derive(Default)]
+struct Buffers {
+    x: Vec<f32>,
+    quantized: Vec<f32>,
+    totals: Vec<f32>,
+    /// Per pair: p of every sample.
+    projected: Vec<Vec<f32>>,
+}
+
+fn tile(
+    point: &ProblemPoint,
+    source: &CohortSource,
+    projectors: &[Projector],
+    buffers: &mut Buffers,
+    (first, end): (u64, u64),
+) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
-    let mut x = vec![0.0f32; count * columns];
-    let mut y = Vec::with_capacity(count);
-    for (n, x) in (first..).zip(x.chunks_mut(columns)) {
-        y.push(draw::sample(source, n as u32, x));
-    }
+    let Buffers { x, quantized, totals, projected } = buffers;
+    x.resize(count * columns, 0.0);
+    let y = (first..).zip(x.chunks_mut(columns)).map(|(n, x)| draw::sample(source, n as u32, x)).collect();
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
-    let projected: Vec<Vec<f32>> = (0..point.pairs.len())
-        .map(|p| {
-            let op = &point.pairs[p].data;
-            // The last pair may have x itself.
-            let mut quantized = if p + 1 < point.pairs.len() { x.clone() } else { std::mem::take(&mut x) };
-            if op.is_set() {
-                for ((n, x), counts) in (first..).zip(quantized.chunks_mut(columns)).zip(&mut data[p]) {
-                    draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
-                }
+    projected.resize_with(point.pairs.len(), Vec::new);
+    for (p, out) in projected.iter_mut().enumerate() {
+        let Pair { data: op, splitting, .. } = &point.pairs[p];
+        let changes = op.is_set() || splitting.x.len() > 1;
+        if changes {
+            quantized.clear();
+            quantized.extend_from_slice(x);
+        }
+        let own = if changes { &mut *quantized } else { &mut *x };
+        if op.is_set() {
+            for ((n, x), counts) in (first..).zip(own.chunks_mut(columns)).zip(&mut data[p]) {
+                draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
             }
-            project(point, p, &projectors[p], quantized, columns)
-        })
-        .collect();
+        }
+        project(point, p, &projectors[p], own, columns, totals, out);
+    }
     let features = point
         .features
         .iter()
@@ -234,59 +278,31 @@ fn tile(point: &ProblemPoint, source: &CohortSource, projectors: &[Projector], f
 }
 
 /// p of every sample of a tile, the smallest product of components first; x itself without a sketch.
-fn project(point: &ProblemPoint, pair: usize, projector: &Projector, mut x: Vec<f32>, columns: usize) -> Vec<f32> {
+fn project(
+    point: &ProblemPoint,
+    pair: usize,
+    projector: &Projector,
+    x: &mut [f32],
+    columns: usize,
+    totals: &mut Vec<f32>,
+    out: &mut Vec<f32>,
+) {
     let rows = point.rows(pair) as usize;
+    out.clear();
     if projector.panels.is_empty() {
-        return x.chunks(columns).flat_map(|row| &row[..rows]).copied().collect();
+        return out.extend(x.chunks(columns).flat_map(|row| &row[..rows]));
     }
+    out.resize(x.len() / columns * rows, 0.0);
     let splitting = &point.pairs[pair].splitting;
-    let count = x.len() / columns;
-    let split: Vec<Vec<f32>> = match splitting.x.len() {
-        1 => vec![x],
-        _ => components(&mut x, &splitting.x).collect(),
-    };
-    let mut out = vec![0.0; count * rows];
-    for &(i, j) in splitting.products.iter().rev() {
-        projector.panels[j].project(&split[i], &mut out);
+    if splitting.x.len() == 1 {
+        for &(_, j) in splitting.products.iter().rev() {
+            projector.panels[j].project(x, totals, out);
+        }
+    } else {
+        let split: Vec<Vec<f32>> = components(x, &splitting.x).collect();
+        for &(i, j) in splitting.products.iter().rev() {
+            projector.panels[j].project(&split[i], totals, out);
+        }
     }
     out.iter_mut().for_each(|p| *p = flush48(*p));
-    out
-}
-
-fn train_block(
-    point: &ProblemPoint,
-    index: usize,
-    run: &mut Run,
-    rows: &mut Vec<Snapshot>,
-    key: [u32; 4],
-    tiles: &[Tile],
-    (start, end): (u64, u64),
-) {
-    let trajectory = &point.trajectories[index];
-    let feature = &point.features[trajectory.feature];
-    let (model, batch) = (trajectory.model as usize, u64::from(trajectory.batch));
-    let (width, tile_size) = (model.next_multiple_of(SLICE), tile_samples(point.problem.dim));
-    let mut y = vec![0.0; batch as usize];
-    let mut z: [Vec<&[f32]>; 2] = Default::default();
-    let mut first = start;
-    while first < end.min(trajectory.samples) {
-        if run.diverged_at.is_none() {
-            z.iter_mut().for_each(Vec::clear);
-            for b in 0..batch {
-                let offset = (first + b - start) as usize;
-                let (tile, s) = (offset / tile_size, offset % tile_size);
-                let (vectors, counts) = &tiles[tile].features[trajectory.feature];
-                z[0].push(&vectors[s * width..][..width]);
-                z[1].push(&tiles[tile].features[trajectory.gradient_feature].0[s * width..][..width]);
-                y[b as usize] = tiles[tile].y[s];
-                run.counts[Site::Data] += tiles[tile].data[feature.pair][s];
-                run.counts[Site::Feature] += counts[s];
-            }
-            run.step(trajectory, key, &Batch { first: first as u32, z: &z[0], gradient_z: &z[1], y: &y });
-        }
-        first += batch;
-        if trajectory.rows.binary_search(&first).is_ok() {
-            rows.push(run.row(index, model, first));
-        }
-    }
 }

@@ -32,11 +32,12 @@ impl Panels {
     }
 
     /// Adds the products of every sample to `out`: `x` is sample-major with padded rows, `out` sample-major with
-    /// `rows` values each.
-    pub fn project(&self, x: &[f32], out: &mut [f32]) {
+    /// `rows` values each. `totals` is memory for their sums, of any length.
+    pub fn project(&self, x: &[f32], totals: &mut Vec<f32>, out: &mut [f32]) {
         let padded = self.rows.next_multiple_of(ROWS);
-        let mut totals = vec![0.0; x.len() / self.columns * padded];
-        products(&self.data, x, self.columns, &mut totals);
+        totals.clear();
+        totals.resize(x.len() / self.columns * padded, 0.0);
+        products(&self.data, x, self.columns, totals);
         for (out, totals) in out.chunks_mut(self.rows).zip(totals.chunks(padded)) {
             for (out, total) in out.iter_mut().zip(totals) {
                 *out += total;

@@ -1,18 +1,20 @@
-//! One SGD run over a block of samples.
+//! SGD runs side by side over a stretch of samples.
 
 use multiversion::multiversion;
 
-use super::codec::{apply_samples, apply_vector};
-use super::lanes::{LANES, SLICE, flush48};
+use super::codec::{apply_samples, apply_slices};
+use super::draw::quantize_row;
+use super::lanes::{LANES, SLICE, flush48, tree};
 use crate::codec::{DIVERGED, MAGNITUDE};
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
 use crate::plan::{TrainOps, Trajectory};
+use crate::reference::train::GROUP;
 use crate::site::{Counts, PerSite, Site};
 
 /// A run between two batches; vectors are padded with zeros to whole slices.
 pub struct Run {
-    pub v: Vec<f32>,
+    v: Vec<f32>,
     read: Vec<f32>,
     next: Vec<f32>,
     s: Vec<f32>,
@@ -22,23 +24,42 @@ pub struct Run {
     labels: Vec<f32>,
     /// z as Z^T r reads it, sample by sample, where feature_grad rounds it.
     gradient_z: Vec<f32>,
-    /// Lane sums of a dot product.
-    lanes: Vec<f32>,
+    ahead: Option<Ahead>,
     average: bool,
-    pub update: u64,
-    /// Values counted as `nan` before the open batch.
-    nan: u64,
+    update: u64,
     pub diverged_at: Option<u64>,
     pub counts: PerSite<Counts>,
 }
 
-/// One batch: a padded feature vector per sample.
-pub struct Batch<'a> {
-    pub first: u32,
-    pub z: &'a [&'a [f32]],
-    /// The features that Z^T r reads, before feature_grad rounds them.
-    pub gradient_z: &'a [&'a [f32]],
-    pub y: &'a [f32],
+/// <z, Qp(v)> of the sample that comes next, found in the pass that made v.
+struct Ahead {
+    product: f32,
+    /// Of the parameter site: they count once the update takes place.
+    counts: Counts,
+}
+
+/// A sample as one of the cohort's features has it.
+#[derive(Clone, Copy)]
+pub struct Sample<'a> {
+    /// Padded with zeros to whole slices.
+    pub z: &'a [f32],
+    pub y: f32,
+    /// What rounding did to its x and to its z.
+    pub data: &'a Counts,
+    pub feature: &'a Counts,
+}
+
+/// A run and the samples `first ..` that it is to see, a whole number of batches.
+pub struct Training<'a> {
+    pub run: &'a mut Run,
+    pub trajectory: &'a Trajectory,
+    pub first: u64,
+    pub samples: &'a [Sample<'a>],
+    /// The same as Z^T r reads them, before feature_grad rounds them.
+    pub gradient: &'a [Sample<'a>],
+    /// The number of its trajectory, and the rows of it that are due.
+    pub index: usize,
+    pub rows: &'a mut Vec<Snapshot>,
 }
 
 impl Run {
@@ -54,27 +75,15 @@ impl Run {
             activations: vec![0.0; trajectory.batch as usize],
             labels: vec![0.0; trajectory.batch as usize],
             gradient_z: Vec::new(),
-            lanes: vec![0.0; LANES],
+            ahead: None,
             average,
             update: 0,
-            nan: 0,
             diverged_at: None,
             counts: Default::default(),
         }
     }
 
-    /// One update.
-    pub fn step(&mut self, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
-        step(self, trajectory, key, batch);
-        self.update += 1;
-        self.nan = self.not_numbers();
-    }
-
-    fn not_numbers(&self) -> u64 {
-        self.counts.iter().map(|(_, counts)| counts.nan).sum()
-    }
-
-    pub fn row(&self, trajectory: usize, model: usize, seen: u64) -> Snapshot {
+    fn row(&self, trajectory: usize, model: usize, seen: u64) -> Snapshot {
         let (mut hi, mut lo) = (self.hi.clone(), self.lo.clone());
         fold(&self.s, &mut hi, &mut lo);
         let bits = |values: &[f32]| values[..model].iter().map(|v| v.to_bits()).collect();
@@ -91,69 +100,247 @@ impl Run {
     }
 }
 
+/// Where a training is: samples that it has seen, and those that its next row has.
+#[derive(Clone, Copy)]
+struct Turn {
+    at: usize,
+    due: usize,
+}
+
+/// Trains them in turns, one update each: while an update of one waits for its sums, the processor begins that of
+/// the next.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
+pub fn train(trainings: &mut [Training], key: [u32; 4]) {
+    let mut turns: Vec<Turn> = trainings.iter().map(|own| Turn { at: 0, due: own.due(0) }).collect();
+    loop {
+        let mut ended = true;
+        for (own, turn) in trainings.iter_mut().zip(&mut turns) {
+            if turn.at < own.samples.len() {
+                ended = false;
+                own.turn(key, turn);
+            }
+        }
+        if ended {
+            return;
+        }
+    }
+}
+
+impl Training<'_> {
+    #[inline(always)]
+    fn turn(&mut self, key: [u32; 4], turn: &mut Turn) {
+        if self.run.diverged_at.is_none() {
+            self.update(key, turn.at);
+        }
+        turn.at += self.trajectory.batch as usize;
+        if turn.at == turn.due {
+            self.add_row(turn.at);
+            turn.due = self.due(turn.at);
+        }
+    }
+
+    /// Samples of the first row behind the first `at`.
+    fn due(&self, at: usize) -> usize {
+        let rows = &self.trajectory.rows;
+        let next = rows.get(rows.partition_point(|due| *due <= self.first + at as u64));
+        next.map_or(usize::MAX, |next| (next - self.first) as usize)
+    }
+
+    fn add_row(&mut self, seen: usize) {
+        let row = self.run.row(self.index, self.trajectory.model as usize, self.first + seen as u64);
+        self.rows.push(row);
+    }
+
+    /// The update on the batch that begins with sample `at`.
+    #[inline(always)]
+    fn update(&mut self, key: [u32; 4], at: usize) {
+        let (run, trajectory, first) = (&mut *self.run, self.trajectory, (self.first + at as u64) as u32);
+        if trajectory.batch == 1 && trajectory.ops.feature_grad.kind == class::NONE {
+            let next = self.samples.get(at + 1).map(|sample| sample.z);
+            return one(run, trajectory, key, first, &self.samples[at], self.gradient[at].z, next);
+        }
+        let batch = at..at + trajectory.batch as usize;
+        many(run, trajectory, key, first, &self.samples[batch.clone()], &self.gradient[batch]);
+    }
+}
+
+/// Adds to the counts of a run, and says how many of them are no numbers.
+#[inline(always)]
+fn count(run: &mut Run, site: Site, counts: Counts) -> u64 {
+    run.counts[site] += counts;
+    counts.nan
+}
+
+/// An update on one sample, `next` being the one behind it.
+#[inline(always)]
+fn one(
+    run: &mut Run,
+    trajectory: &Trajectory,
+    key: [u32; 4],
+    n: u32,
+    sample: &Sample,
+    gradient_z: &[f32],
+    next: Option<&[f32]>,
+) {
+    let model = trajectory.model as usize;
+    let used = model.next_multiple_of(LANES);
+    let TrainOps { parameter, weight, .. } = &trajectory.ops;
+    let t = run.update as u32;
+
+    let ahead = run.ahead.take();
+    let Ahead { product, counts } = ahead.unwrap_or_else(|| activation(run, parameter, model, key, t, sample.z));
+    let mut nans = run.counts[Site::Sketch].nan;
+    nans += count(run, Site::Data, *sample.data) + count(run, Site::Feature, *sample.feature);
+    nans += count(run, Site::Parameter, counts);
+    let mut residual = [product];
+    nans += residuals(run, &trajectory.ops, key, n, &mut [sample.y], &mut residual);
+
+    let (c, z) = (trajectory.step.at(t), &gradient_z[..used]);
+    let (v, new) = (&run.v[..used], &mut run.next[..used]);
+    let (largest, product) = match (weight.kind, parameter.kind, next) {
+        (class::NONE, class::NONE, Some(next)) => {
+            let (largest, product) = advance_ahead(v, new, z, residual[0], c, &next[..used]);
+            (largest, Some(product))
+        }
+        (class::NONE, ..) => (advance(v, new, z, residual[0], c), None),
+        _ => {
+            step(v, new, z, residual[0], c);
+            let mut counts = Counts::default();
+            quantize_row(weight, &mut run.next, model, key, t, &mut counts);
+            nans += count(run, Site::Weight, counts);
+            (largest_of(&run.next[..used]), None)
+        }
+    };
+    if !finish(run, largest, nans, used) {
+        return;
+    }
+    run.ahead = match (product, next) {
+        (Some(product), _) => Some(Ahead { product, counts: Counts::default() }),
+        (None, Some(z)) => Some(activation(run, parameter, model, key, t.wrapping_add(1), z)),
+        (None, None) => None,
+    };
+}
+
+/// An update on a batch.
+#[inline(always)]
+fn many(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], first: u32, samples: &[Sample], gradient: &[Sample]) {
     let model = trajectory.model as usize;
     // Vectors are used up to the last lane group that holds an element.
     let used = model.next_multiple_of(LANES);
-    let TrainOps { label, parameter, activation, gradient, weight, feature_grad } = &trajectory.ops;
-    let t = run.update as u32;
+    let TrainOps { parameter, weight, feature_grad, .. } = &trajectory.ops;
+    let (t, mut nans) = (run.update as u32, run.counts[Site::Sketch].nan);
+    for sample in samples {
+        nans += count(run, Site::Data, *sample.data) + count(run, Site::Feature, *sample.feature);
+    }
 
+    run.read.copy_from_slice(&run.v);
     if parameter.kind != class::NONE {
-        run.read.copy_from_slice(&run.v);
-        let counts = &mut run.counts[Site::Parameter];
-        apply_vector(parameter, &mut run.read, model, key, t, counts);
+        let mut counts = Counts::default();
+        quantize_row(parameter, &mut run.read, model, key, t, &mut counts);
+        nans += count(run, Site::Parameter, counts);
     }
-    let read: &[f32] = if parameter.kind == class::NONE { &run.v } else { &run.read };
-    for (a, z) in run.activations.iter_mut().zip(batch.z) {
-        *a = dot(&z[..used], &read[..used], &mut run.lanes);
+    let (mut activations, mut labels) = (std::mem::take(&mut run.activations), std::mem::take(&mut run.labels));
+    for ((a, y), sample) in activations.iter_mut().zip(&mut labels).zip(samples) {
+        (*a, *y) = (dot(&sample.z[..used], &run.read[..used]), sample.y);
     }
-    run.labels.copy_from_slice(batch.y);
-    let site = |op: &QuantOp, site: Site, values: &mut [f32], counts: &mut PerSite<Counts>| {
-        apply_samples(op, values, 0, key, batch.first, &mut counts[site]);
-    };
-    site(label, Site::Label, &mut run.labels, &mut run.counts);
-    site(activation, Site::Activation, &mut run.activations, &mut run.counts);
-    for (a, y) in run.activations.iter_mut().zip(&run.labels) {
-        *a = y - *a;
-    }
-    site(gradient, Site::Gradient, &mut run.activations, &mut run.counts);
+    nans += residuals(run, &trajectory.ops, key, first, &mut labels, &mut activations);
 
     let c = trajectory.step.at(t);
+    let next = &mut run.next[..used];
     if feature_grad.kind == class::NONE {
-        advance(&run.v[..used], &mut run.next[..used], batch.gradient_z, &run.activations, c);
+        sum(next, gradient.iter().map(|sample| sample.z), &activations);
     } else {
-        let counts = &mut run.counts[Site::FeatureGrad];
-        round_gradient_features(feature_grad, &mut run.gradient_z, batch, model, key, counts);
-        let rounded: Vec<&[f32]> = run.gradient_z.chunks(batch.gradient_z[0].len()).collect();
-        advance(&run.v[..used], &mut run.next[..used], &rounded, &run.activations, c);
+        let mut counts = Counts::default();
+        round_gradient_features(feature_grad, &mut run.gradient_z, first, gradient, model, key, &mut counts);
+        sum(next, run.gradient_z.chunks(gradient[0].z.len()), &activations);
+        nans += count(run, Site::FeatureGrad, counts);
     }
-    if weight.kind == class::NONE {
-        for v in &mut run.next[..used] {
-            *v = flush48(*v);
-        }
-    } else {
-        apply_vector(weight, &mut run.next, model, key, t, &mut run.counts[Site::Weight]);
+    for (g, v) in run.next[..used].iter_mut().zip(&run.v) {
+        *g = v + c * flush48(*g);
     }
+    (run.activations, run.labels) = (activations, labels);
+    let mut counts = Counts::default();
+    quantize_row(weight, &mut run.next, model, key, t, &mut counts);
+    nans += count(run, Site::Weight, counts);
+    finish(run, largest_of(&run.next[..used]), nans, used);
+}
 
-    let mut largest = 0;
-    for v in &run.next[..used] {
-        largest = largest.max(v.to_bits() & MAGNITUDE);
+/// <z, Qp(v)> of update t.
+#[inline(always)]
+fn activation(run: &mut Run, op: &QuantOp, model: usize, key: [u32; 4], t: u32, z: &[f32]) -> Ahead {
+    match op.kind {
+        class::NONE => {
+            let used = model.next_multiple_of(LANES);
+            Ahead { product: dot(&z[..used], &run.v[..used]), counts: Counts::default() }
+        }
+        _ => rounded_activation(op, &run.v, &mut run.read, model, key, t, z),
     }
-    if largest >= DIVERGED || run.not_numbers() > run.nan {
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
+fn rounded_activation(
+    op: &QuantOp,
+    v: &[f32],
+    read: &mut [f32],
+    model: usize,
+    key: [u32; 4],
+    t: u32,
+    z: &[f32],
+) -> Ahead {
+    let (mut sums, mut counts) = ([0.0; LANES], Counts::default());
+    read.copy_from_slice(v);
+    apply_slices(op, read, model, key, t, &mut counts, |slice, read| {
+        add_products(&z[slice * SLICE..][..read.len()], read, &mut sums);
+    });
+    Ahead { product: tree(sums), counts }
+}
+
+/// From predictions to residuals; the number of what is no number on the way.
+#[inline(always)]
+fn residuals(
+    run: &mut Run,
+    ops: &TrainOps,
+    key: [u32; 4],
+    first: u32,
+    labels: &mut [f32],
+    predictions: &mut [f32],
+) -> u64 {
+    let mut nans = 0;
+    let mut apply = |op: &QuantOp, site: Site, values: &mut [f32]| {
+        let mut counts = Counts::default();
+        apply_samples(op, values, 0, key, first, &mut counts);
+        if op.kind != class::NONE {
+            nans += count(run, site, counts);
+        }
+    };
+    apply(&ops.label, Site::Label, labels);
+    apply(&ops.activation, Site::Activation, predictions);
+    for (a, y) in predictions.iter_mut().zip(labels) {
+        *a = *y - *a;
+    }
+    apply(&ops.gradient, Site::Gradient, predictions);
+    nans
+}
+
+/// Applies the update that was found, unless the run has diverged.
+#[inline(always)]
+fn finish(run: &mut Run, largest: u32, nans: u64, used: usize) -> bool {
+    if largest >= DIVERGED || nans > 0 {
         run.diverged_at = Some(run.update);
-        return;
+        return false;
     }
     if run.average {
         for (s, v) in run.s[..used].iter_mut().zip(&run.v[..used]) {
             *s += v;
         }
-        if (run.update + 1).is_multiple_of(crate::reference::train::GROUP) {
+        if (run.update + 1).is_multiple_of(GROUP) {
             fold(&run.s, &mut run.hi, &mut run.lo);
             run.s.fill(0.0);
         }
     }
     std::mem::swap(&mut run.v, &mut run.next);
+    run.update += 1;
+    true
 }
 
 /// z as Z^T r reads it. Blocks run along the batch.
@@ -161,61 +348,100 @@ fn step(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], batch: &Batch) {
 fn round_gradient_features(
     op: &QuantOp,
     out: &mut Vec<f32>,
-    batch: &Batch,
+    first: u32,
+    samples: &[Sample],
     model: usize,
     key: [u32; 4],
     counts: &mut Counts,
 ) {
     out.clear();
-    batch.gradient_z.iter().for_each(|z| out.extend_from_slice(z));
-    let (width, size) = (batch.gradient_z[0].len(), batch.gradient_z.len());
+    samples.iter().for_each(|sample| out.extend_from_slice(sample.z));
+    let (width, size) = (samples[0].z.len(), samples.len());
     if !op.shares() {
-        for (z, n) in out.chunks_mut(width).zip(batch.first..) {
-            apply_vector(op, z, model, key, n, counts);
+        for (z, n) in out.chunks_mut(width).zip(first..) {
+            quantize_row(op, z, model, key, n, counts);
         }
         return;
     }
     let mut column = vec![0.0; size];
     for j in 0..model {
         column.iter_mut().enumerate().for_each(|(b, z)| *z = out[b * width + j]);
-        apply_samples(op, &mut column, j as u32, key, batch.first, counts);
+        apply_samples(op, &mut column, j as u32, key, first, counts);
         column.iter().enumerate().for_each(|(b, z)| out[b * width + j] = *z);
     }
 }
 
-/// next = fl(v + fl(c g)), g summed over the batch in order, starting from the first product. Plain passes over
-/// slices: sums in a local array of 32 lanes come out of the compiler as scalar code.
+/// g summed over the batch in order, starting from the first product.
 #[inline(always)]
-fn advance(v: &[f32], next: &mut [f32], z: &[&[f32]], residuals: &[f32], c: f32) {
-    for (g, z) in next.iter_mut().zip(z[0]) {
-        *g = z * residuals[0];
+fn sum<'a>(g: &mut [f32], mut z: impl Iterator<Item = &'a [f32]>, residuals: &[f32]) {
+    if let (Some(z), Some(r)) = (z.next(), residuals.first()) {
+        for (g, z) in g.iter_mut().zip(z) {
+            *g = z * r;
+        }
     }
-    for (z, r) in z.iter().zip(residuals).skip(1) {
-        for (g, z) in next.iter_mut().zip(*z) {
+    for (z, r) in z.zip(&residuals[1..]) {
+        for (g, z) in g.iter_mut().zip(z) {
             *g += z * r;
         }
     }
-    for (g, v) in next.iter_mut().zip(v) {
-        *g = v + c * flush48(*g);
+}
+
+/// next = fl(v + fl(c g)) for g = z r of one sample.
+#[inline(always)]
+fn step(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32) {
+    for ((next, v), z) in next.iter_mut().zip(v).zip(z) {
+        *next = v + c * flush48(z * r);
     }
 }
 
-/// <z, v> in 32 lanes; `lanes` lies in memory for the same reason.
+/// [`step`] as it is stored where no format rounds it, and the largest magnitude.
 #[inline(always)]
-fn dot(z: &[f32], v: &[f32], lanes: &mut [f32]) -> f32 {
-    lanes.fill(0.0);
-    for (z, v) in z.chunks_exact(LANES).zip(v.chunks_exact(LANES)) {
-        for ((sum, z), v) in lanes.iter_mut().zip(z).zip(v) {
-            *sum += z * v;
+fn advance(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32) -> u32 {
+    let mut largest = 0;
+    for ((next, v), z) in next.iter_mut().zip(v).zip(z) {
+        *next = flush48(v + c * flush48(z * r));
+        largest = largest.max(next.to_bits() & MAGNITUDE);
+    }
+    largest
+}
+
+/// [`advance`] with the product of the features `ahead` and the result, in the same pass.
+#[inline(always)]
+fn advance_ahead(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32, ahead: &[f32]) -> (u32, f32) {
+    let (mut sums, mut largest) = ([0.0; LANES], [0; LANES]);
+    let rows = next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
+    for (((next, v), z), ahead) in rows.zip(z.as_chunks::<LANES>().0).zip(ahead.as_chunks::<LANES>().0) {
+        for l in 0..LANES {
+            next[l] = flush48(v[l] + c * flush48(z[l] * r));
+        }
+        for l in 0..LANES {
+            largest[l] = largest[l].max(next[l].to_bits() & MAGNITUDE);
+            sums[l] += ahead[l] * next[l];
         }
     }
-    for half in [16, 8, 4, 2, 1] {
-        let (low, high) = lanes.split_at_mut(half);
-        for (low, high) in low.iter_mut().zip(high) {
-            *low += *high;
+    (largest.iter().fold(0, |most, lane| most.max(*lane)), tree(sums))
+}
+
+#[inline(always)]
+fn largest_of(values: &[f32]) -> u32 {
+    values.iter().fold(0, |largest, v| largest.max(v.to_bits() & MAGNITUDE))
+}
+
+/// <z, v> in 32 lanes.
+#[inline(always)]
+fn dot(z: &[f32], v: &[f32]) -> f32 {
+    let mut sums = [0.0; LANES];
+    add_products(z, v, &mut sums);
+    tree(sums)
+}
+
+#[inline(always)]
+fn add_products(z: &[f32], v: &[f32], sums: &mut [f32; LANES]) {
+    for (z, v) in z.as_chunks::<LANES>().0.iter().zip(v.as_chunks::<LANES>().0) {
+        for l in 0..LANES {
+            sums[l] += z[l] * v[l];
         }
     }
-    lanes[0]
 }
 
 /// Z v as bits, for Z of so many columns.
@@ -226,8 +452,8 @@ pub fn gemv(z: &[f32], columns: usize, v: &[f32]) -> Vec<u32> {
         row.resize(columns.next_multiple_of(LANES), 0.0);
         row
     };
-    let (v, mut lanes) = (padded(v), vec![0.0; LANES]);
-    z.chunks(columns).map(|row| dot(&padded(row), &v, &mut lanes).to_bits()).collect()
+    let v = padded(v);
+    z.chunks(columns).map(|row| dot(&padded(row), &v).to_bits()).collect()
 }
 
 /// (hi, q) = TwoSum(hi, s), lo = fl(lo + q).

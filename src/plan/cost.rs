@@ -1,6 +1,8 @@
 //! What a plan will cost in work and time.
 
-use super::{Pair, Plan, ProblemPoint, SketchDraw};
+use super::{Feature, Plan, Prefix, ProblemPoint, Trajectory};
+use crate::format::{QuantOp, class};
+use crate::site::Site;
 
 /// Work and time of one seed index over all problem points.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -9,53 +11,115 @@ pub struct Cost {
     pub draws: f64,
     pub projections: f64,
     pub steps: f64,
-    /// Core-seconds on the `cpu` adapter, roughly.
+    /// Core-seconds on the `cpu` adapter, risks and rows aside.
     pub seconds_per_seed: f64,
+    /// Core-seconds of the exact risks and of the rows.
+    pub evaluation_seconds_per_seed: f64,
     /// Core-seconds of the scalar reference.
     pub reference_seconds_per_seed: f64,
 }
 
-/// Core-nanoseconds per draw, per projection multiply-add, per element-step: the fast CPU code, the reference. Cautious
-/// figures of an earlier measurement: docs/benchmarks.md has about half of them for draws and products, and 0.29 to 4.7
-/// for element-steps. They stay as they are, since by them `check = "auto"` decides how many seed indices are checked.
-const FAST: [f64; 3] = [1.3, 0.02, 1.5];
-const SCALAR: [f64; 3] = [5.0, 0.9, 6.0];
+/// Core-nanoseconds of the kernels. Those of the fast code are of a core with AVX-512 at rest: docs/performance.md has
+/// what they foretell beside what sweeps take.
+struct Rates {
+    /// Vectors that are computed on are whole multiples of these: samples and features, weights, rows of the sketch.
+    padding: [u32; 3],
+    /// A coordinate of x with its part of the label, or an entry of the sketch; a coordinate that a file has.
+    draw: f64,
+    read: f64,
+    /// A random word where a rounding reads one.
+    word: f64,
+    /// A number through a grid, blocks of grids, a law, and any other format.
+    grid: f64,
+    block: f64,
+    law: f64,
+    other: f64,
+    /// A multiply-add of the projection.
+    product: f64,
+    /// A coordinate of a feature, a weight in a sample's prediction and gradient, and in the update itself, without
+    /// formats.
+    feature: f64,
+    sample_step: f64,
+    update_step: f64,
+    /// What every feature vector, update, and rounding takes whatever its length.
+    vector: f64,
+    update: f64,
+    rounding: f64,
+    /// A multiply-add of a Gram matrix and of its factor.
+    gram: f64,
+    factor: f64,
+    /// A row: its risk, its texts, its place in a part; and a multiply-add of its risk.
+    row: f64,
+    risk: f64,
+    /// A cohort, and a component of its spectrum and target.
+    cohort: f64,
+    component: f64,
+}
+
+const FAST: Rates = Rates {
+    padding: [128, 32, 16],
+    draw: 0.75,
+    read: 0.15,
+    word: 0.4,
+    grid: 0.25,
+    block: 0.55,
+    law: 0.5,
+    other: 1.1,
+    product: 0.0155,
+    feature: 0.15,
+    sample_step: 0.08,
+    update_step: 0.09,
+    vector: 25.0,
+    update: 40.0,
+    rounding: 30.0,
+    gram: 0.03,
+    factor: 0.08,
+    row: 20e3,
+    risk: 0.3,
+    cohort: 180e3,
+    component: 250.0,
+};
+
+const SCALAR: Rates = Rates {
+    padding: [1, 1, 1],
+    draw: 6.0,
+    read: 0.5,
+    word: 4.0,
+    grid: 6.0,
+    block: 7.0,
+    law: 8.0,
+    other: 15.0,
+    product: 0.9,
+    feature: 2.0,
+    sample_step: 2.0,
+    update_step: 3.0,
+    vector: 100.0,
+    update: 300.0,
+    rounding: 50.0,
+    gram: 1.0,
+    factor: 1.0,
+    row: 30e3,
+    risk: 1.0,
+    cohort: 100e3,
+    component: 200.0,
+};
 
 /// Cost of a plan, per seed index.
 pub fn cost(plan: &Plan) -> Cost {
-    of_points(plan, &plan.points)
-}
-
-fn of_points(plan: &Plan, points: &[ProblemPoint]) -> Cost {
     let mut cost = Cost::default();
-    for point in points {
-        let measured = measured_samples(plan, point);
-        // Test samples and held-out rows are drawn and projected as the others are.
-        let (d, n) = (f64::from(point.problem.dim), (point.samples + measured) as f64);
-        let words = 1.0 + point.pairs.iter().filter(|pair| pair.data.is_set()).count() as f64;
-        cost.draws += n * d * words;
-        for draw in &point.sketches {
-            let rows = f64::from(draw.rows);
-            cost.draws += rows * d;
-            cost.projections += d * rows * rows / 2.0;
-        }
-        if point.problem.is_sketched() {
-            let products = |(p, pair): (usize, &Pair)| f64::from(point.rows(p)) * pair.splitting.products.len() as f64;
-            cost.projections += n * d * point.pairs.iter().enumerate().map(products).sum::<f64>();
-        }
-        for trajectory in &point.trajectories {
-            let sites = trajectory.ops.by_site().iter().filter(|(_, op)| op.is_set()).count() as f64;
-            cost.steps += trajectory.samples as f64 * f64::from(trajectory.model) * (1.0 + sites);
-            // Every row reads every sample that measures it.
-            let rows = trajectory.rows.len() * plan.config.train.outputs.len();
-            cost.steps += rows as f64 * measured as f64 * f64::from(trajectory.model);
-        }
-        for feature in &point.features {
-            cost.steps += n * f64::from(feature.model);
-        }
+    for (index, point) in plan.points.iter().enumerate() {
+        let CohortCost { execution, evaluation, reference } = cohort_cost(plan, index);
+        cost.seconds_per_seed += execution;
+        cost.evaluation_seconds_per_seed += evaluation;
+        cost.reference_seconds_per_seed += reference;
+        cost.draws += point.samples as f64 * f64::from(point.problem.dim);
+        cost.draws +=
+            point.sketches.iter().map(|draw| f64::from(draw.rows) * f64::from(point.problem.dim)).sum::<f64>();
+        cost.projections += point.samples as f64 * products(point, [1, 1, 1]);
+        let steps = |trajectory: &Trajectory| trajectory.samples as f64 * f64::from(trajectory.model);
+        cost.steps += point.trajectories.iter().map(steps).sum::<f64>();
     }
-    let time = |rates: [f64; 3]| 1e-9 * (cost.draws * rates[0] + cost.projections * rates[1] + cost.steps * rates[2]);
-    Cost { seconds_per_seed: time(FAST), reference_seconds_per_seed: time(SCALAR), ..cost }
+    cost
 }
 
 /// Core-seconds of one cohort, roughly: what its parts count for in a sweep's progress.
@@ -63,29 +127,117 @@ fn of_points(plan: &Plan, points: &[ProblemPoint]) -> Cost {
 pub struct CohortCost {
     /// On the `cpu` adapter.
     pub execution: f64,
-    /// Of the Gram matrix and its factor, on one core.
+    /// Of the exact risks, the test samples and the rows.
     pub evaluation: f64,
     /// Of the scalar reference.
     pub reference: f64,
 }
 
-/// Core-nanoseconds per multiply-add of a Gram matrix, and of its factor.
-const GRAM: f64 = 0.5;
-const FACTOR: f64 = 1.0;
-
 /// What a cohort of problem point number `point` costs.
 pub fn cohort_cost(plan: &Plan, point: usize) -> CohortCost {
-    let cost = of_points(plan, &plan.points[point..=point]);
     let own = &plan.points[point];
-    let evaluation = |draw: &SketchDraw| {
-        let (d, m) = (f64::from(own.problem.dim), f64::from(draw.rows));
-        1e-9 * (GRAM * d * m * m / 2.0 + FACTOR * m * m * m / 6.0)
-    };
     CohortCost {
-        execution: cost.seconds_per_seed,
-        evaluation: own.sketches.iter().map(evaluation).sum(),
-        reference: cost.reference_seconds_per_seed,
+        execution: 1e-9 * execution(own, &FAST),
+        evaluation: 1e-9 * evaluation(plan, own, &FAST),
+        // Its risks are computed once more.
+        reference: 1e-9 * (execution(own, &SCALAR) + evaluation(plan, own, &SCALAR)),
     }
+}
+
+fn execution(point: &ProblemPoint, rates: &Rates) -> f64 {
+    let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + sketches(point, rates);
+    let train: f64 = point.trajectories.iter().map(|trajectory| training(trajectory, rates)).sum();
+    cohort + samples(point, point.samples, rates) + train
+}
+
+/// Sketches as each pair has them.
+fn sketches(point: &ProblemPoint, rates: &Rates) -> f64 {
+    let entries = |p: usize| f64::from(point.rows(p)) * padded(point.problem.dim, rates.padding[0]);
+    let of_pair = |p: usize| entries(p) * (rates.draw + rates.read + through(&point.pairs[p].sketch, rates));
+    if point.problem.is_sketched() { (0..point.pairs.len()).map(of_pair).sum() } else { 0.0 }
+}
+
+/// So many samples: drawn, rounded, projected, and as features.
+fn samples(point: &ProblemPoint, count: u64, rates: &Rates) -> f64 {
+    let dim = padded(point.problem.dim, rates.padding[0]);
+    let drawn = if point.problem.covariates().is_some() { rates.read } else { rates.draw };
+    let data: f64 = point.pairs.iter().map(|pair| rates.read + through(&pair.data, rates)).sum();
+    let feature = |feature: &Feature| {
+        let model = padded(feature.model, rates.padding[0]);
+        let tail = if feature.tail != 0.0 { rates.word + rates.law } else { 0.0 };
+        rates.vector + model * (rates.feature + tail) + rounded(&feature.op, feature.model, rates)
+    };
+    let features: f64 = point.features.iter().map(feature).sum();
+    count as f64 * (dim * (drawn + data) + rates.product * products(point, rates.padding) + features)
+}
+
+/// Multiply-adds of the projection of one sample.
+fn products(point: &ProblemPoint, padding: [u32; 3]) -> f64 {
+    let of_pair = |p: usize| padded(point.rows(p), padding[2]) * point.pairs[p].splitting.products.len() as f64;
+    let rows: f64 = (0..point.pairs.len()).map(of_pair).sum();
+    if point.problem.is_sketched() { rows * padded(point.problem.dim, padding[0]) } else { 0.0 }
+}
+
+fn training(trajectory: &Trajectory, rates: &Rates) -> f64 {
+    let (samples, model) = (trajectory.samples as f64, trajectory.model);
+    let updates = samples / f64::from(trajectory.batch);
+    let (mut of_sample, mut of_update) = (0.0, rates.update);
+    let weights = padded(model, rates.padding[1]);
+    of_sample += weights * rates.sample_step;
+    of_update += weights * rates.update_step;
+    for (site, op) in trajectory.ops.by_site() {
+        match site {
+            Site::Parameter | Site::Weight => of_update += rounded(op, model, rates),
+            // Blocks run along the batch, coordinate by coordinate.
+            Site::FeatureGrad if op.shares() => {
+                of_update += f64::from(model) * rounded(op, trajectory.batch, rates);
+            }
+            Site::FeatureGrad => of_sample += rounded(op, model, rates),
+            _ => of_update += rounded(op, trajectory.batch, rates),
+        }
+    }
+    samples * of_sample + updates * of_update
+}
+
+/// A vector through a site.
+fn rounded(op: &QuantOp, len: u32, rates: &Rates) -> f64 {
+    if op.is_set() { rates.rounding + padded(len, rates.padding[1]) * through(op, rates) } else { 0.0 }
+}
+
+/// A number through a site.
+fn through(op: &QuantOp, rates: &Rates) -> f64 {
+    let word = if op.draws() && op.one_draw == 0 { rates.word } else { 0.0 };
+    word + match op.kind {
+        class::NONE => 0.0,
+        class::SCALAR => rates.grid,
+        class::BLOCK => rates.block,
+        class::ADDITIVE | class::RELATIVE => rates.law,
+        _ => rates.other,
+    }
+}
+
+fn evaluation(plan: &Plan, point: &ProblemPoint, rates: &Rates) -> f64 {
+    let (measured, dim) = (measured_samples(plan, point), f64::from(point.problem.dim));
+    let mut cost = rates.component * dim;
+    if point.problem.covariates().is_none() {
+        for draw in &point.sketches {
+            let rows = f64::from(draw.rows);
+            cost += rates.draw * rows * dim + rates.gram * dim * rows * rows / 2.0 + rates.factor * rows.powi(3) / 6.0;
+        }
+    }
+    cost += samples(point, measured, rates);
+    for trajectory in &point.trajectories {
+        let model = f64::from(trajectory.model);
+        let due = |prefix: &Prefix| plan.rows_due(trajectory, prefix.samples).len();
+        let rows = trajectory.cells.iter().map(due).sum::<usize>() * plan.config.train.outputs.len();
+        let exact = if point.problem.is_sketched() { model * model / 2.0 } else { model };
+        cost += rows as f64 * (rates.row + rates.risk * (exact + measured as f64 * model));
+    }
+    cost
+}
+
+fn padded(len: u32, to: u32) -> f64 {
+    f64::from(len.next_multiple_of(to))
 }
 
 /// Samples that measure a risk: those of the quantized test, or the held-out rows of a file.

@@ -3,6 +3,7 @@
 pub mod adapter;
 pub mod check;
 pub mod cohorts;
+pub mod estimate;
 pub mod export;
 pub mod launches;
 pub mod progress;

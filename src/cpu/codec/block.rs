@@ -1,5 +1,7 @@
 //! Blocks: their largest magnitudes, and the powers of two that follow from them.
 
+use std::hint::black_box;
+
 use super::largest_of;
 use crate::codec::bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
@@ -17,15 +19,37 @@ pub(super) fn whole(op: &QuantOp, values: &mut [f32], counts: &mut Counts) -> u3
     settled(op, values, used, counts)
 }
 
-/// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one.
+/// The largest magnitude of each block, for each of its lanes; `whole` where the vector is one. No infinity or
+/// NaN is left.
 #[inline(always)]
 pub(super) fn largest(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [u32; SLICE] {
-    let mut largest = [whole; SLICE];
-    if op.block != WHOLE {
-        let size = op.block as usize;
-        let blocks = lanes.chunks_mut(size).zip(largest.chunks_mut(size));
-        for (index, (values, largest)) in blocks.enumerate() {
-            largest.fill(settled(op, values, used.saturating_sub(index * size).min(size), counts));
+    // Sizes that the compiler knows become a few vectors each.
+    match op.block {
+        WHOLE => [whole; SLICE],
+        16 => of_size::<16>(op, lanes, used, counts),
+        32 => of_size::<32>(op, lanes, used, counts),
+        size => {
+            let mut largest = [0; SLICE];
+            let blocks = lanes.chunks_mut(size as usize).zip(largest.chunks_mut(size as usize));
+            for (index, (values, largest)) in blocks.enumerate() {
+                let own = used.saturating_sub(index * size as usize).min(size as usize);
+                largest.fill(settled(op, values, own, counts));
+            }
+            largest
+        }
+    }
+}
+
+#[inline(always)]
+fn of_size<const SIZE: usize>(op: &QuantOp, lanes: &mut [f32], used: usize, counts: &mut Counts) -> [u32; SLICE] {
+    let mut largest = [0; SLICE];
+    let blocks = lanes.as_chunks_mut::<SIZE>().0.iter_mut().zip(largest.as_chunks_mut::<SIZE>().0);
+    for (index, (values, largest)) in blocks.enumerate() {
+        // Of values that the compiler knows nothing of: it would vectorise across blocks, by gathers.
+        let values = black_box(values);
+        *largest = [largest_of(values); SIZE];
+        if largest[0] >= INFINITY {
+            *largest = [settled(op, values, used.saturating_sub(index * SIZE).min(SIZE), counts); SIZE];
         }
     }
     largest
@@ -58,8 +82,9 @@ pub(super) fn scales(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, c
     let mut scales = [0; SLICE];
     for (scale, largest) in scales.iter_mut().zip(&largest) {
         // The addend's carry out of the fraction is one more octave. No block's largest magnitude is subnormal, and the scale
-        // of zeros does not matter.
-        *scale = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
+        // of zeros does not matter, if only it leaves the largest magnitude of the format a number.
+        let exponent = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
+        *scale = if *largest == 0 { 0 } else { exponent };
     }
     scales
 }

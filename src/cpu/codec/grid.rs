@@ -54,7 +54,9 @@ fn scaled<const DIRECTION: u32>(
     words: &Words,
     counts: &mut Counts,
 ) {
-    each!(op, lanes, words, scales, counts, |value, word, scale| round::<DIRECTION>(op, value, scale, word));
+    each!(op, lanes, words, |l: usize| scales[l], counts, |value, word, scale| round::<DIRECTION>(
+        op, value, scale, word
+    ));
 }
 
 /// One element, scaled by 2^scale: rounded as a number y of steps below 2^24.

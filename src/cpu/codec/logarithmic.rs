@@ -163,7 +163,7 @@ fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts:
         let goes_up = reaches(lanes[l].abs(), low[l], high[l], places, missing);
         rounded[l] = if goes_up { high[l].to_bits() } else { low[l].to_bits() };
     }
-    each!(op, lanes, words, rounded, counts, |value, _, rounded| chosen(op, list.max, value, rounded));
+    each!(op, lanes, words, |l: usize| rounded[l], counts, |value, _, rounded| chosen(op, list.max, value, rounded));
 }
 
 /// Whether the distance d of a magnitude from `low` is at least the part `missing` / `places` of the gap to `high`.

@@ -64,6 +64,21 @@ impl Element {
 /// coordinate 0.
 #[inline(always)]
 pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4], second: u32, counts: &mut Counts) {
+    apply_slices(op, values, len, key, second, counts, |_, _| ());
+}
+
+/// [`apply_vector`], where `each` gets the number of every slice and the lane groups of it that hold an element, once
+/// they are rounded.
+#[inline(always)]
+pub fn apply_slices(
+    op: &QuantOp,
+    values: &mut [f32],
+    len: usize,
+    key: [u32; 4],
+    second: u32,
+    counts: &mut Counts,
+    mut each: impl FnMut(usize, &[f32]),
+) {
     let whole = block::whole(op, &mut values[..len], counts);
     let shared = if op.one_draw != 0 { threefry4x32(key, [0, second, op.purpose, 0])[0] } else { 0 };
     let draws = op.draws() && op.one_draw == 0;
@@ -73,9 +88,15 @@ pub fn apply_vector(op: &QuantOp, values: &mut [f32], len: usize, key: [u32; 4],
             drawn = words(key, slice, second, op.purpose);
         }
         let used = (len - slice * SLICE).min(SLICE);
-        round_slice(op, &mut lanes[..used.next_multiple_of(LANES)], used, whole, &drawn, counts);
+        let (lanes, padding) = lanes.split_at_mut(used.next_multiple_of(LANES));
+        round_slice(op, lanes, used, whole, &drawn, counts);
+        // Zeros round to zeros but for the random part of a law.
+        lanes[used..].fill(0.0);
+        padding.fill(0.0);
+        each(slice, lanes);
     }
-    values[len..].fill(0.0);
+    // Whole slices of padding.
+    values[len.next_multiple_of(SLICE)..].fill(0.0);
 }
 
 /// Applies `op` to one value per sample, samples `first ..`, each with the word of its `coordinate`; blocks run along
@@ -89,10 +110,14 @@ pub fn apply_samples(
     first: u32,
     counts: &mut Counts,
 ) {
-    if op.kind == class::NONE {
-        values.iter_mut().for_each(|value| *value = flush48(*value));
-        return;
+    match op.kind {
+        class::NONE => values.iter_mut().for_each(|value| *value = flush48(*value)),
+        _ => round_samples(op, values, coordinate, key, first, counts),
     }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
+fn round_samples(op: &QuantOp, values: &mut [f32], coordinate: u32, key: [u32; 4], first: u32, counts: &mut Counts) {
     let whole = block::whole(op, values, counts);
     for (slice, chunk) in values.chunks_mut(SLICE).enumerate() {
         let (mut words, mut lanes) = ([[0; LANES]; 4], [0.0; SLICE]);
@@ -131,7 +156,7 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
     }
 }
 
-/// One loop over the lanes, each with its word and what `$own` has for it; what became of them is counted, and the floor
+/// One loop over the lanes, each with its word and what `$own` makes of its number; what became of them is counted, and the floor
 /// applied. The compiler turns it into vector code where `$round` has neither branches nor `&&`, and where it does not know the
 /// number of lanes: a loop over an array it unrolls first, and then loses in what it unrolled. A macro, because it calls long
 /// closures instead of inlining them.
@@ -141,7 +166,7 @@ macro_rules! each {
         // Results go to memory of its own, where no look-up's tables can lie.
         let (mut rounded, mut counted) = ([0.0; $crate::cpu::lanes::SLICE], 0);
         for l in 0..lanes.len().min($crate::cpu::lanes::SLICE) {
-            let ($value, $word, $of_own) = (lanes[l], $words.as_flattened()[l], $own[l]);
+            let ($value, $word, $of_own) = (lanes[l], $words.as_flattened()[l], ($own)(l));
             let element: $crate::cpu::codec::Element = $round;
             let bits = if element.bits == 0 { 0 } else { element.bits.wrapping_add_signed(-(op.unit << 23)) };
             rounded[l] = $crate::cpu::lanes::flush48(f32::from_bits(bits));
@@ -161,7 +186,7 @@ fn counts_of(counted: u32) -> Counts {
 }
 
 /// What lanes have that need nothing of their own.
-const ALIKE: [(); SLICE] = [(); SLICE];
+const ALIKE: fn(usize) = |_| ();
 
 /// The largest magnitude, as bits; a NaN's is larger than any number's.
 #[inline(always)]

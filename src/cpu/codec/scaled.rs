@@ -11,18 +11,10 @@ use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOW
 use crate::format::{QuantOp, policy};
 use crate::site::Counts;
 
-/// What a lane is multiplied with: before the grid, and behind it by the scale of its block.
-#[derive(Clone, Copy)]
-struct Factors {
-    before: f32,
-    block: f32,
-}
-
 /// x fl(1/d) to whole numbers of steps d.
 #[inline(always)]
 pub(super) fn step_lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    let factors = &[Factors { before: f32::from_bits(op.factor), block: 1.0 }; SLICE];
-    between(op, lanes, factors, words, counts);
+    between(op, lanes, &[f32::from_bits(op.factor); SLICE], &[1.0; SLICE], words, counts);
 }
 
 /// `used` elements exist, and `whole` is the largest magnitude of a vector that is one block.
@@ -34,14 +26,15 @@ pub(super) fn block_lanes(
     words: &Words,
     counts: &mut Counts,
 ) {
-    let largest = largest(op, lanes, used, whole, counts);
     let (to_scale, g) = (f32::from_bits(op.factor), f32::from_bits(op.step));
-    let factors = &largest.map(|largest| {
-        let block = nearest_e4m3(f32::from_bits(largest) * to_scale);
-        let scale = block * g;
-        Factors { before: if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) }, block }
-    });
-    between(op, lanes, factors, words, counts);
+    let largest = largest(op, lanes, used, whole, counts);
+    let (mut before, mut behind) = ([0.0; SLICE], [0.0; SLICE]);
+    for ((before, behind), largest) in before.iter_mut().zip(&mut behind).zip(largest) {
+        *behind = nearest_e4m3(f32::from_bits(largest) * to_scale);
+        let scale = *behind * g;
+        *before = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
+    }
+    between(op, lanes, &before, &behind, words, counts);
 }
 
 /// The E4M3 number nearest x >= 0, at most 448. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
@@ -55,11 +48,19 @@ fn nearest_e4m3(x: f32) -> f32 {
     (x + magic) - magic
 }
 
+/// `before` is what each lane is multiplied with before the grid, `behind` the scale of its block.
 #[inline(always)]
-fn between(op: &QuantOp, lanes: &mut [f32], factors: &[Factors; SLICE], words: &Words, counts: &mut Counts) {
+fn between(
+    op: &QuantOp,
+    lanes: &mut [f32],
+    before: &[f32; SLICE],
+    behind: &[f32; SLICE],
+    words: &Words,
+    counts: &mut Counts,
+) {
     match is_rarer(op) {
-        true => for_direction!(op, rarer, op, lanes, factors, words, counts),
-        false => for_direction!(op, usual, op, lanes, factors, words, counts),
+        true => for_direction!(op, rarer, op, lanes, before, behind, words, counts),
+        false => for_direction!(op, usual, op, lanes, before, behind, words, counts),
     }
 }
 
@@ -67,36 +68,39 @@ fn between(op: &QuantOp, lanes: &mut [f32], factors: &[Factors; SLICE], words: &
 fn rarer<const DIRECTION: u32>(
     op: &QuantOp,
     lanes: &mut [f32],
-    factors: &[Factors; SLICE],
+    before: &[f32; SLICE],
+    behind: &[f32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
-    multiplied::<DIRECTION, true>(op, lanes, factors, words, counts);
+    multiplied::<DIRECTION, true>(op, lanes, before, behind, words, counts);
 }
 
 #[inline(always)]
 fn usual<const DIRECTION: u32>(
     op: &QuantOp,
     lanes: &mut [f32],
-    factors: &[Factors; SLICE],
+    before: &[f32; SLICE],
+    behind: &[f32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
-    multiplied::<DIRECTION, false>(op, lanes, factors, words, counts);
+    multiplied::<DIRECTION, false>(op, lanes, before, behind, words, counts);
 }
 
 #[inline(always)]
 fn multiplied<const DIRECTION: u32, const RARER: bool>(
     op: &QuantOp,
     lanes: &mut [f32],
-    factors: &[Factors; SLICE],
+    before: &[f32; SLICE],
+    behind: &[f32; SLICE],
     words: &Words,
     counts: &mut Counts,
 ) {
     let step = f32::from_bits(op.step);
     // No usual one has magnitudes that would be shifted down.
     let (grid, _) = Grid::new(op, 0);
-    each!(op, lanes, words, factors, counts, |value, word, Factors { before, block }| {
+    each!(op, lanes, words, |l: usize| (before[l], behind[l]), counts, |value, word, (before, block)| {
         let inner = value * before;
         let element = match RARER {
             true => grid::round::<DIRECTION>(op, inner, 0, word),

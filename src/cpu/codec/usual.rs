@@ -3,7 +3,7 @@
 //! Added to a power of two whose last place is the element's step, a magnitude is rounded to a multiple of that step, ties
 //! to even, and taking the power away again is exact. The other directions follow from what that leaves.
 
-use super::{Element, Words};
+use super::{Element, Words, largest_of};
 use crate::codec::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::{SLICE, flush48};
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
@@ -65,37 +65,43 @@ impl Grid {
         let (negative, nan) = (value.to_bits() > MAGNITUDE, value.to_bits() & MAGNITUDE > INFINITY);
         let magnitude = value.abs() * self.factor;
         let normal = ((magnitude.to_bits() & INFINITY) as i32).min(LARGEST_EXPONENT << 23) + self.normal;
-        // Of zeros the scale may be any.
-        let place = normal.max((self.least + scale) << 23).max(LEAST_PLACE);
+        let rounded = self.to::<DIRECTION>(magnitude, negative, normal.max(self.least(scale)), word);
+        let largest = self.largest(scale);
+        let over = (rounded > largest) & (rounded != 0.0);
+        let stops = stops::<DIRECTION>(negative, magnitude < f32::INFINITY);
+        Rounded { magnitude: if over { largest } else { rounded }, over, lost: nan | (over & self.is_lost & !stops) }
+    }
+
+    /// A magnitude rounded to multiples of the last place of the power in `place`.
+    #[inline(always)]
+    fn to<const DIRECTION: u32>(&self, magnitude: f32, negative: bool, place: i32, word: u32) -> f32 {
         let power = f32::from_bits(place as u32);
         let even = (magnitude + power) - power;
-        let rounded = match DIRECTION {
-            NEAREST_EVEN => even,
-            _ => {
-                let step = f32::from_bits((place - PLACES) as u32);
-                let below = if even > magnitude { even - step } else { even };
-                let rest = magnitude - below; // exact
-                let up = match DIRECTION {
-                    NEAREST_AWAY => rest + rest >= step,
-                    UP => !negative & (rest > 0.0),
-                    DOWN => negative & (rest > 0.0),
-                    STOCHASTIC => self.reaches(rest, place, word),
-                    _ => false,
-                };
-                if up { below + step } else { below }
-            }
-        };
-        let largest = f32::from_bits(self.largest.wrapping_add_signed(scale << 23));
-        let over = (rounded > largest) & (rounded != 0.0);
-        // Directions toward zero stop at the largest value, but an infinity does not.
-        let finite = magnitude < f32::INFINITY;
-        let stops = match DIRECTION {
-            TOWARD_ZERO => finite,
-            UP => negative & finite,
-            DOWN => !negative & finite,
+        if DIRECTION == NEAREST_EVEN {
+            return even;
+        }
+        let step = f32::from_bits((place - PLACES) as u32);
+        let below = if even > magnitude { even - step } else { even };
+        let rest = magnitude - below; // exact
+        let up = match DIRECTION {
+            NEAREST_AWAY => rest + rest >= step,
+            UP => !negative & (rest > 0.0),
+            DOWN => negative & (rest > 0.0),
+            STOCHASTIC => self.reaches(rest, place, word),
             _ => false,
         };
-        Rounded { magnitude: if over { largest } else { rounded }, over, lost: nan | (over & self.is_lost & !stops) }
+        if up { below + step } else { below }
+    }
+
+    /// The least power that is added at a scale. Of zeros the scale may be any.
+    #[inline(always)]
+    fn least(&self, scale: i32) -> i32 {
+        ((self.least + scale) << 23).max(LEAST_PLACE)
+    }
+
+    #[inline(always)]
+    fn largest(&self, scale: i32) -> f32 {
+        f32::from_bits(self.largest.wrapping_add_signed(scale << 23))
     }
 
     /// The same with what is counted of it.
@@ -123,6 +129,17 @@ impl Grid {
     }
 }
 
+/// Whether what lies beyond the largest value stops there: directions toward zero do, but not from an infinity.
+#[inline(always)]
+fn stops<const DIRECTION: u32>(negative: bool, finite: bool) -> bool {
+    match DIRECTION {
+        TOWARD_ZERO => finite,
+        UP => negative & finite,
+        DOWN => !negative & finite,
+        _ => false,
+    }
+}
+
 /// Calls `$each` for the direction of an op.
 macro_rules! for_direction {
     ($op:expr, $each:ident, $($argument:expr),*) => {
@@ -147,29 +164,90 @@ pub fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts
 /// Elements of blocks, each with the exponent of its scale.
 #[inline(always)]
 pub fn block_lanes(op: &QuantOp, lanes: &mut [f32], scales: &[i32; SLICE], words: &Words, counts: &mut Counts) {
-    for_direction!(op, scaled, op, lanes, scales, words, counts)
+    let (grid, down) = &Grid::new(op, scales.iter().fold(0, |most, scale| most.max(*scale)));
+    match down {
+        0 => for_direction!(op, blocks, grid, scales, lanes, words, counts),
+        _ => for_direction!(op, scaled, op, (grid, *down), scales, lanes, words, counts),
+    }
 }
 
 #[inline(always)]
 fn plain<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
     let (grid, down) = Grid::new(op, 0);
     // No result is moved by a unit, or as small as the floor.
-    match op.unit == down && op.lsb_min - op.unit >= -48 {
+    let settled = op.unit == down && op.lsb_min - op.unit >= -48;
+    if settled && down == 0 && largest_of(lanes) <= grid.largest {
+        let least = grid.least(0);
+        return within::<DIRECTION, false>(&grid, |_| least, |_| f32::INFINITY, lanes, words, counts);
+    }
+    match settled {
         true => each::<DIRECTION, true>(&grid, 0, lanes, |_| 0, words, counts),
         false => each::<DIRECTION, false>(&grid, op.unit - down, lanes, |_| 0, words, counts),
     }
 }
 
 #[inline(always)]
-fn scaled<const DIRECTION: u32>(
-    op: &QuantOp,
-    lanes: &mut [f32],
+fn blocks<const DIRECTION: u32>(
+    grid: &Grid,
     scales: &[i32; SLICE],
+    lanes: &mut [f32],
     words: &Words,
     counts: &mut Counts,
 ) {
-    let (grid, down) = Grid::new(op, scales.iter().fold(0, |most, scale| most.max(*scale)));
-    each::<DIRECTION, false>(&grid, op.unit - down, lanes, |l| scales[l], words, counts);
+    within::<DIRECTION, true>(grid, |l| grid.least(scales[l]), |l| grid.largest(scales[l]), lanes, words, counts);
+}
+
+#[inline(always)]
+fn scaled<const DIRECTION: u32>(
+    op: &QuantOp,
+    (grid, down): (&Grid, i32),
+    scales: &[i32; SLICE],
+    lanes: &mut [f32],
+    words: &Words,
+    counts: &mut Counts,
+) {
+    each::<DIRECTION, false>(grid, op.unit - down, lanes, |l| scales[l], words, counts);
+}
+
+/// [`each`] for numbers that need not be shifted down, which nearly all are. They are no larger than the format's
+/// largest number, or of `BLOCKS`, whose scales let them exceed it and fall below the floor.
+#[inline(always)]
+fn within<const DIRECTION: u32, const BLOCKS: bool>(
+    grid: &Grid,
+    least: impl Fn(usize) -> i32,
+    largest: impl Fn(usize) -> f32,
+    lanes: &mut [f32],
+    words: &Words,
+    counts: &mut Counts,
+) {
+    let (mut saturated, mut underflowed, mut nans) = (0_u32, 0_u32, 0_u32);
+    for l in 0..lanes.len().min(SLICE) {
+        let (value, largest) = (lanes[l], largest(l));
+        let sign = value.to_bits() & !MAGNITUDE;
+        let place = ((value.to_bits() & INFINITY) as i32 + grid.normal).max(least(l));
+        let rounded = match DIRECTION {
+            // With the sign on the power, which leaves a zero without one.
+            NEAREST_EVEN => {
+                let power = f32::from_bits(place as u32 | sign);
+                (value + power) - power
+            }
+            _ => {
+                let magnitude = grid.to::<DIRECTION>(value.abs(), sign != 0, place, words.as_flattened()[l]);
+                f32::from_bits(if magnitude == 0.0 { 0 } else { magnitude.to_bits() | sign })
+            }
+        };
+        underflowed += u32::from((rounded == 0.0) & (value != 0.0));
+        lanes[l] = rounded;
+        if BLOCKS {
+            let over = rounded.abs() > largest;
+            let lost = over & grid.is_lost & !stops::<DIRECTION>(sign != 0, true);
+            let limited = if over { f32::from_bits(largest.to_bits() | sign) } else { rounded };
+            lanes[l] = flush48(if lost { 0.0 } else { limited });
+            saturated += u32::from(over & !lost);
+            nans += u32::from(lost);
+        }
+    }
+    *counts += Counts { saturated: saturated.into(), underflowed: underflowed.into(), nan: nans.into() };
 }
 
 #[inline(always)]

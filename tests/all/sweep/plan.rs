@@ -202,3 +202,68 @@ fn sizes_beyond_memory_are_refused_with_the_memory_needed() {
     refused(&output, 2, &["40 problem points", "sweep.seeds = 2147483647", "GiB"]);
     assert!(!stderr(&output).contains("RAYON_NUM_THREADS"), "threads do not help: {}", stderr(&output));
 }
+
+/// A plan whose training costs as much as its projection: 32 step sizes of one M share the features.
+fn trained(model: u32, recipe: &str) -> String {
+    let steps: Vec<String> = (1..=32).map(|k| format!("{}", f64::from(k) / 256.0)).collect();
+    format!(
+        "[problem]\ndim = 512\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = {model}\nsamples = 20000\n\
+         step_size = [{}]\n[[recipe]]\nname = \"r\"\n{recipe}\n[sweep]\nseeds = 1\ncheck = \"off\"\n",
+        steps.join(", ")
+    )
+}
+
+fn seconds(document: &Value, key: &str) -> f64 {
+    document[key].as_f64().unwrap_or_else(|| panic!("{key} is no number: {document}"))
+}
+
+#[test]
+fn the_time_is_that_of_its_parts() {
+    let parts = ["execution_seconds", "evaluation_seconds", "check_seconds"];
+    let [off, all] = ["off", "all"].map(|check| document(TINY, &["--set", &format!("sweep.check={check}")]));
+    for document in [&off, &all] {
+        let sum: f64 = parts.iter().map(|key| seconds(document, key)).sum();
+        assert!((seconds(document, "seconds") / sum - 1.0).abs() < 1e-9, "{document}");
+    }
+    assert_eq!(seconds(&off, "check_seconds"), 0.0);
+    assert!(seconds(&all, "check_seconds") > 2.0 * seconds(&all, "execution_seconds"), "the reference is slow: {all}");
+    assert_eq!(off["execution_seconds"], all["execution_seconds"]);
+}
+
+#[test]
+fn what_is_shared_costs_once_and_what_is_short_costs_its_beginning() {
+    let of = |text: &str| seconds(&document(text, &[]), "execution_seconds");
+    let ratio = |a: &str, b: &str| of(a) / of(b);
+    // An update of 4 weights and one of 8 take the same steps; of 512 they take nearly twice those of 256.
+    assert!(ratio(&trained(8, ""), &trained(4, "")) < 1.2);
+    assert!((1.5..2.1).contains(&ratio(&trained(512, ""), &trained(256, ""))));
+    // Formats cost, random ones more.
+    let weight = |rounding: &str| trained(256, &format!("weight = {{ format = \"e4m3\", rounding = \"{rounding}\" }}"));
+    assert!(ratio(&weight("nearest-even"), &trained(256, "")) > 1.2);
+    assert!(ratio(&weight("stochastic"), &weight("nearest-even")) > 1.2);
+    // Eight recipes at the features share what one of them draws and projects.
+    let one = trained(512, "feature = \"e4m3\"").replace("step_size", "# ");
+    let names: String =
+        (0..7).map(|k| format!("[[recipe]]\nname = \"s{k}\"\nfeature = \"e{}m{}\"\n", 2 + k % 4, 1 + k / 4)).collect();
+    let eight = one.replace("[sweep]", &format!("{names}[sweep]"));
+    assert!((1.1..3.0).contains(&ratio(&eight, &one)));
+    // Without a sketch nothing is projected.
+    let none = trained(512, "").replace("[train]\nmodel = 512", "sketch = { kind = \"none\" }\n[train]");
+    assert!(ratio(&trained(512, ""), &none) > 1.2);
+}
+
+#[test]
+fn a_device_is_asked_for_its_own_time() {
+    use roundlaw::run::estimate::{Estimate, of_cpu, of_device};
+    use roundlaw::{Config, Plan, open_adapter};
+    let plan = Plan::new(Config::parse(TINY, &[]).unwrap()).unwrap();
+    let by_rates = of_cpu(&plan, 2);
+    let device = open_adapter("cpu").unwrap();
+    let Estimate { execution, evaluation, check, total } =
+        of_device(&plan, 2, device.as_ref(), &roundlaw::watch::Watch::default()).unwrap();
+    assert!(execution > 0.0 && execution.is_finite() && execution != by_rates.execution);
+    assert_eq!((evaluation, check), (by_rates.evaluation, by_rates.check));
+    assert_eq!(total, execution.max(evaluation + check), "the device works while the CPU does");
+    let place = Place::new();
+    refused(&run(&["plan", &place.config(TINY), "--adapter", "no such device"]), 4, &["--adapter no such device"]);
+}
