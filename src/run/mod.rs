@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod check;
 pub mod cohorts;
 pub mod launches;
+pub mod predict;
 mod progress;
 pub mod provenance;
 pub mod recheck;
