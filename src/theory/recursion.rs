@@ -39,23 +39,38 @@ pub struct Recursion<'a> {
     batch: f64,
     /// Sum of the eigenvalues.
     trace: f64,
-    state: State,
-    /// Diagonals of E[s s^T], E[s v^T] and sum of G over the updates, s = v_0 + .. + v_{t-1}; empty where nothing is
-    /// averaged.
-    sum: Vec<f64>,
-    cross: Vec<f64>,
-    mean_sum: Vec<f64>,
+    blocks: Vec<Block>,
+    sums: Sums,
+    /// By block; empty where nothing is averaged.
+    averages: Vec<Average>,
     updates: u64,
-    step: Step,
+    /// The step size that the blocks are prepared for.
+    gamma: f64,
 }
 
-/// Diagonals of the moments of v, and sums of them.
-#[derive(Clone, Debug)]
-struct State {
-    /// A and G.
-    square: Vec<f64>,
-    mean: Vec<f64>,
-    sums: Sums,
+/// So many directions: diagonals of A and G, and the update of one step size, A_i+ = keep_i A_i + mix_i X_i + add_i + inside_i
+/// (every + weighted s_i), where X_i = signal_i G_i and the last two follow from [`Sums`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    square: [f64; LANES],
+    mean: [f64; LANES],
+    keep: [f64; LANES],
+    mix: [f64; LANES],
+    add: [f64; LANES],
+    /// 1 - gamma h_i.
+    contract: [f64; LANES],
+    eigenvalue: [f64; LANES],
+    signal: [f64; LANES],
+    /// 1, or 0 beyond M.
+    inside: [f64; LANES],
+}
+
+/// Diagonals of E[s s^T], E[s v^T] and sum of G over the updates, s = v_0 + .. + v_{t-1}.
+#[derive(Clone, Copy, Debug, Default)]
+struct Average {
+    sum: [f64; LANES],
+    cross: [f64; LANES],
+    mean: [f64; LANES],
 }
 
 /// Over all directions: of X, of A, and of A weighted by the eigenvalues s.
@@ -64,18 +79,6 @@ struct Sums {
     mixed: f64,
     square: f64,
     weighted: f64,
-}
-
-/// The update of one step size: A_i+ = keep_i A_i + mix_i X_i + add_i + every + weighted s_i, the last two following from
-/// [`Sums`].
-#[derive(Clone, Debug)]
-struct Step {
-    gamma: f64,
-    keep: Vec<f64>,
-    mix: Vec<f64>,
-    add: Vec<f64>,
-    /// 1 - gamma h_i.
-    contract: Vec<f64>,
 }
 
 /// Iterates in expectation, as [`Recursion`] and [`super::dense::Recursion`] follow them.
@@ -95,44 +98,34 @@ impl Recursion<'_> {
         if batch == 0 {
             return Err(Error::Input("a batch of 0 samples: allowed are 1 or more".into()));
         }
-        let zeros = vec![0.0; basis.eigenvalues.len()];
-        let kept = if average { zeros.clone() } else { Vec::new() };
-        let [keep, mix, add, contract] = [(); 4].map(|()| zeros.clone());
+        let mut blocks = vec![Block::default(); basis.eigenvalues.len().div_ceil(LANES)];
+        for (i, (s, signal)) in basis.eigenvalues.iter().zip(&basis.signal).enumerate() {
+            let (block, l) = (&mut blocks[i / LANES], i % LANES);
+            (block.eigenvalue[l], block.signal[l], block.inside[l]) = (*s, *signal, 1.0);
+        }
+        let averages = vec![Average::default(); if average { blocks.len() } else { 0 }];
         let mut recursion = Recursion {
             basis,
             moments: Moments::new(basis, laws),
             noise: laws.noise(),
             batch: batch.into(),
             trace: basis.eigenvalues.iter().sum(),
-            state: State { square: zeros.clone(), mean: zeros, sums: Sums::default() },
-            sum: kept.clone(),
-            cross: kept.clone(),
-            mean_sum: kept,
+            blocks,
+            sums: Sums::default(),
+            averages,
             updates: 0,
-            step: Step { gamma: 0.0, keep, mix, add, contract },
+            gamma: 0.0,
         };
         recursion.prepare(0.0);
         Ok(recursion)
-    }
-
-    /// The sum takes v_t in before v_t moves.
-    fn take_in(&mut self) {
-        let gamma = self.step.gamma;
-        let State { square, mean, .. } = &self.state;
-        for i in 0..self.sum.len() {
-            self.sum[i] += 2.0 * self.cross[i] + square[i];
-            self.mean_sum[i] += mean[i];
-            self.cross[i] =
-                (self.cross[i] + square[i]) * self.step.contract[i] + gamma * self.mean_sum[i] * self.basis.signal[i];
-        }
     }
 
     fn prepare(&mut self, gamma: f64) {
         let UpdateNoise { label, activation, gradient, parameter, weight } = &self.noise;
         let (one, two) = (1.0 / self.batch, 1.0 - 1.0 / self.batch);
         let (own, shared) = (1.0 + gradient.relative, 1.0 + gradient.shared);
-        let step = &mut self.step;
-        for i in 0..step.keep.len() {
+        for i in 0..self.basis.eigenvalues.len() {
+            let (block, l) = (&mut self.blocks[i / LANES], i % LANES);
             let (h, bb, taken) = (self.moments.cross[i], self.basis.signal[i], self.moments.gradient[i]);
             let square = one * own * (1.0 + activation.relative) * self.moments.own_square[i]
                 + two * shared * (1.0 + activation.shared) * h * h;
@@ -141,22 +134,23 @@ impl Recursion<'_> {
                 + (own * (label.additive + activation.additive) + gradient.additive) * taken;
             let constant = one * plain + two * shared * (1.0 + label.shared) * bb + parameter.additive * square;
             let stored = 1.0 + weight.relative;
-            step.keep[i] = stored * (1.0 - 2.0 * gamma * h + gamma * gamma * (1.0 + parameter.relative) * square);
-            step.mix[i] = stored * (2.0 * gamma + gamma * gamma * mixed);
-            step.add[i] = stored * gamma * gamma * constant;
-            step.contract[i] = 1.0 - gamma * h;
+            block.keep[l] = stored * (1.0 - 2.0 * gamma * h + gamma * gamma * (1.0 + parameter.relative) * square);
+            block.mix[l] = stored * (2.0 * gamma + gamma * gamma * mixed);
+            block.add[l] = stored * gamma * gamma * constant;
+            block.contract[l] = 1.0 - gamma * h;
         }
-        step.gamma = gamma;
+        self.gamma = gamma;
     }
 
-    /// Of the moments of a sum of `count` iterates.
-    fn judge(&self, square: &[f64], mean: &[f64], count: f64) -> Expected {
+    /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean.
+    fn judge(&self, count: f64, of: impl Fn(usize) -> (f64, f64)) -> Expected {
         let (mut clean, mut read, mut mixed) = (0.0, 0.0, 0.0);
         for (i, s) in self.basis.eigenvalues.iter().enumerate() {
-            let square = square[i] / (count * count);
+            let (square, mean) = of(i);
+            let square = square / (count * count);
             clean += (s + self.basis.tail) * square;
             read += self.moments.read[i] * square;
-            mixed += self.basis.signal[i] * mean[i] / count;
+            mixed += self.basis.signal[i] * mean / count;
         }
         let approximation = self.basis.approximation();
         Expected {
@@ -168,63 +162,67 @@ impl Recursion<'_> {
 
 impl Iterates for Recursion<'_> {
     fn update(&mut self, gamma: f64) {
-        if gamma != self.step.gamma {
+        if gamma != self.gamma {
             self.prepare(gamma);
         }
-        self.take_in();
+        take_in(&mut self.averages, &self.blocks, gamma);
         let UpdateNoise { activation, gradient, parameter, weight, .. } = &self.noise;
-        let Sums { mixed, square, weighted } = self.state.sums;
+        let Sums { mixed, square, weighted } = self.sums;
         // Of v as it is read.
-        let (s, m) = (self.trace, self.basis.eigenvalues.len() as f64);
-        let square = (1.0 + parameter.relative) * square + parameter.additive * m;
-        let weighted = (1.0 + parameter.relative) * weighted + parameter.additive * s;
+        let square = (1.0 + parameter.relative) * square + parameter.additive * self.basis.eigenvalues.len() as f64;
+        let weighted = (1.0 + parameter.relative) * weighted + parameter.additive * self.trace;
         let kick = (1.0 + weight.relative) * gamma * gamma * (1.0 + gradient.relative) / self.batch;
         let [plain, of_s] = [0, 1].map(|p| {
             let f = self.moments.square[p];
             let read = f[0] * square + f[1] * weighted;
             kick * ((1.0 + activation.relative) * read - 2.0 * self.moments.mixed[p] * mixed)
         });
-        self.state.sums = advance(
-            &mut self.state,
-            &self.step,
-            &self.basis.eigenvalues,
-            &self.basis.signal,
-            [plain + weight.additive, of_s],
-        );
+        self.sums = advance(&mut self.blocks, gamma, [plain + weight.additive, of_s]);
         self.updates += 1;
     }
 
     fn last(&self) -> Expected {
-        self.judge(&self.state.square, &self.state.mean, 1.0)
+        self.judge(1.0, |i| (self.blocks[i / LANES].square[i % LANES], self.blocks[i / LANES].mean[i % LANES]))
     }
 
     fn average(&self) -> Expected {
         match self.updates {
             0 => self.last(),
-            t => self.judge(&self.sum, &self.mean_sum, t as f64),
+            t => self.judge(t as f64, |i| {
+                let Average { sum, mean, .. } = &self.averages[i / LANES];
+                (sum[i % LANES], mean[i % LANES])
+            }),
         }
     }
 }
 
 /// Moves A and G, and sums what came of them.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
-fn advance(state: &mut State, step: &Step, s: &[f64], signal: &[f64], [plain, of_s]: [f64; 2]) -> Sums {
+fn advance(blocks: &mut [Block], gamma: f64, [plain, of_s]: [f64; 2]) -> Sums {
     let (mut mixed, mut square, mut weighted) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    let n = s.len();
-    let (a, g) = (&mut state.square[..n], &mut state.mean[..n]);
-    let (keep, mix, add, contract) = (&step.keep[..n], &step.mix[..n], &step.add[..n], &step.contract[..n]);
-    let mut element = |i: usize, l: usize| {
-        let x = signal[i] * g[i];
-        a[i] = keep[i] * a[i] + mix[i] * x + (add[i] + plain + of_s * s[i]);
-        g[i] = contract[i] * g[i] + step.gamma;
-        mixed[l] += signal[i] * g[i];
-        square[l] += a[i];
-        weighted[l] += s[i] * a[i];
-    };
-    let whole = n / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        (0..LANES).for_each(|l| element(start + l, l));
+    for block in blocks {
+        for l in 0..LANES {
+            let x = block.signal[l] * block.mean[l];
+            let every = block.inside[l] * (plain + of_s * block.eigenvalue[l]);
+            block.square[l] = block.keep[l] * block.square[l] + block.mix[l] * x + (block.add[l] + every);
+            block.mean[l] = block.contract[l] * block.mean[l] + gamma;
+            mixed[l] += block.signal[l] * block.mean[l];
+            square[l] += block.square[l];
+            weighted[l] += block.eigenvalue[l] * block.square[l];
+        }
     }
-    (whole..n).for_each(|i| element(i, i - whole));
     Sums { mixed: mixed.iter().sum(), square: square.iter().sum(), weighted: weighted.iter().sum() }
+}
+
+/// The sums take v_t in before v_t moves.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn take_in(averages: &mut [Average], blocks: &[Block], gamma: f64) {
+    for (average, block) in averages.iter_mut().zip(blocks) {
+        for l in 0..LANES {
+            average.sum[l] += 2.0 * average.cross[l] + block.square[l];
+            average.mean[l] += block.mean[l];
+            let moved = (average.cross[l] + block.square[l]) * block.contract[l];
+            average.cross[l] = moved + gamma * average.mean[l] * block.signal[l];
+        }
+    }
 }

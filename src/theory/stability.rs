@@ -34,7 +34,15 @@ pub fn settled(basis: &Basis, laws: &Laws, gamma: f64, batch: u32) -> Option<(f6
     };
     let b = f64::from(batch);
     let kappa = kappa(basis.curvatures().map(|h| h + eps), gamma, batch);
-    let explained = |eps: f64| basis.signal.iter().zip(basis.curvatures()).filter(|(signal, _)| **signal > 0.0).map(move |(signal, h)| signal / (h + eps)).sum::<f64>();
+    let explained = |eps: f64| {
+        basis
+            .signal
+            .iter()
+            .zip(basis.curvatures())
+            .filter(|(signal, _)| **signal > 0.0)
+            .map(move |(signal, h)| signal / (h + eps))
+            .sum::<f64>()
+    };
     let residual = basis.energy + basis.noise - explained(eps);
     if kappa >= 1.0 {
         return Some((kappa, Expected { excess: f64::INFINITY, quantized_test: f64::INFINITY }));

@@ -158,7 +158,10 @@ fn a_document_has_every_cell_with_the_names_of_its_rows() {
     // Closed forms: here of full precision alone, and of the last iterate where it settles.
     for mean in &means {
         let (kappa, plateau) = (mean["kappa"].as_f64(), mean["plateau"].as_f64());
-        assert_eq!((kappa.is_some(), plateau.is_some()), (mean["recipe"] == "fp32", mean["recipe"] == "fp32" && mean["output"] == "last"));
+        assert_eq!(
+            (kappa.is_some(), plateau.is_some()),
+            (mean["recipe"] == "fp32", mean["recipe"] == "fp32" && mean["output"] == "last")
+        );
         assert!(kappa.is_none_or(|kappa| kappa > 0.0 && kappa < 1.0), "{mean}");
     }
     // The eps of a law stands there as in a row.

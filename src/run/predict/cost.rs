@@ -7,18 +7,20 @@ use crate::theory::laws::{Laws, Method};
 
 /// Core-seconds of an update on M numbers: by itself, and by number; of the average besides.
 const UPDATE: f64 = 6e-8;
-const ELEMENT: f64 = 1.5e-9;
+const ELEMENT: f64 = 2e-9;
 const AVERAGED: f64 = 1.5e-9;
-/// Core-seconds of a multiply-add of matrices, and how many products of M x M an update on matrices takes.
-const MULTIPLY: f64 = 2.5e-10;
-const PRODUCTS: f64 = 7.0;
-/// Core-seconds of an entry that an update on matrices touches once, with all it does to it.
-const ENTRY: f64 = 4e-8;
-/// Core-seconds of drawing an entry of the sketch, and multiply-adds of an eigenbasis over M^3.
+/// Of an update on matrices by itself, and by entry, with all it does to it.
+const DENSE: f64 = 1e-5;
+const ENTRY: f64 = 2e-8;
+/// Of a multiply-add of matrices, and how many products of M x M an update on matrices takes; the multiply-adds of an
+/// eigenbasis over M^3.
+const MULTIPLY: f64 = 1e-10;
+const PRODUCTS: f64 = 5.0;
+const EIGEN: f64 = 5.0;
+/// Of drawing an entry of the sketch.
 const DRAW: f64 = 4e-9;
-const EIGEN: f64 = 30.0;
 
-/// Core-seconds of one seed index of a trajectory: its updates, and its part in the eigenbasis and the sketch.
+/// Core-seconds of one seed index of a trajectory, roughly: its updates, and its part in the eigenbasis and the sketch.
 pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws: &Laws, method: Method) -> f64 {
     let (m, d) = (f64::from(trajectory.model), f64::from(point.problem.dim));
     let updates = (trajectory.samples / u64::from(trajectory.batch)) as f64;
@@ -26,14 +28,13 @@ pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws:
     let update = match method {
         Method::Diagonal => UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 }),
         Method::Dense => {
-            let rows = if laws.needs(false).rows { 4.0 * m * m * d } else { 0.0 };
-            ENTRY * m * m + MULTIPLY * (PRODUCTS * m * m * m + rows)
+            let rows = if laws.needs(false).rows { m * d * (ENTRY + 2.0 * m * MULTIPLY) } else { 0.0 };
+            DENSE + m * m * (ENTRY + MULTIPLY * PRODUCTS * m) + rows
         }
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
-    let shared =
-        if point.problem.is_sketched() { MULTIPLY * (EIGEN * m * m * m + m * m * d) + DRAW * m * d } else { 0.0 };
-    updates * update + shared / of_model
+    let shared = m * d * (DRAW + m * MULTIPLY) + EIGEN * MULTIPLY * m * m * m;
+    updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
 }
 
 /// Leaves the cheapest jobs that a budget of seconds has room for, and returns the others with their problem points.

@@ -337,7 +337,10 @@ fn simulations_have_the_expected_mean() {
         let (name, own) = (trial.name, laws(&trial.case, 1.0));
         // A law that the recursion takes for half of itself is noticed.
         let z = scores(&trial, &[own, laws(&trial.case, 0.5)]);
-        println!("{name}: z = {:.2} and {:.2}; with half the noise {:.1} and {:.1}", z[0][0], z[0][1], z[1][0], z[1][1]);
+        println!(
+            "{name}: z = {:.2} and {:.2}; with half the noise {:.1} and {:.1}",
+            z[0][0], z[0][1], z[1][0], z[1][1]
+        );
         squares.extend(z[0].map(|z| z * z));
         wrong.extend(z[0].iter().any(|z| z.abs() > 4.0).then_some(name));
         let has_law = own != laws(&trial.case, 0.5);
