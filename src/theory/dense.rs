@@ -26,8 +26,8 @@ pub struct Matrices {
 }
 
 impl Matrices {
-    /// `read` is the regression of the sketch as training reads it, `clean` that of the sketch as it was drawn, with the
-    /// rows and the spread that [`Laws::needs`] asks for, and `basis` that of the clean one.
+    /// `read` is the regression of the sketch as training reads it, `clean` that of the sketch as it was drawn, with
+    /// the rows and the spread that [`Laws::needs`] asks for, and `basis` that of the clean one.
     pub fn new(read: &Regression, clean: &Regression, basis: &Basis, inputs: &Inputs, laws: &Laws) -> Result<Matrices> {
         let [columns, clean_columns] = [read.columns(inputs)?, clean.columns(inputs)?];
         let mut sigma = clean.sigma.clone();

@@ -1,7 +1,8 @@
 //! Second and fourth moments of noisy features, in a basis in which all of them are diagonal.
 //!
-//! Every fourth moment of Gaussian features is a product of second ones; a law that is not Gaussian, or that multiplies,
-//! adds its cumulant. With A = E[w w^T], X = E[b w^T], q the features as activations read them and q' as the gradient does,
+//! Every fourth moment of Gaussian features is a product of second ones; a law that is not Gaussian, or that
+//! multiplies, adds its cumulant. With A = E[w w^T], X = E[b w^T], q the features as activations read them and q' as
+//! the gradient does,
 //!
 //! Y = E[q' q'^T y^2], C = E[q' q'^T y <q, w>], F = E[q' q'^T <q, w>^2]
 //!

@@ -92,8 +92,8 @@ impl Laws {
         }
     }
 
-    /// Whether the moments have a formula here: relative noise at features that activations and gradients both read takes
-    /// Gaussian ones.
+    /// Whether the moments have a formula here: relative noise at features that activations and gradients both read
+    /// takes Gaussian ones.
     pub fn is_exact(&self) -> bool {
         let is_relative = self[Site::Feature].is_some_and(|law| law.noise == Noise::Relative);
         let is_gaussian = self[Site::Data].is_none_or(|law| law.noise == Noise::Additive && law.is_gaussian());

@@ -28,9 +28,10 @@ pub struct Expected {
 /// SGD from zero weights on fresh batches, in expectation: O(M) per update.
 ///
 /// With the moments A = E[v v^T] and X = E[b v^T] of the weights, Y, C and F of [`Moments`] and H = E[q' q^T],
-/// A+ = A + gamma (X - H A + transpose) + gamma^2 [T1 / B + (1 - 1/B) T2], T1 being the second moment of the gradient of
-/// one sample and T2 = E b b^T - X H - H X^T + H A H that of two of a batch, each with the noise of label, activation and
-/// gradient. E[v] = G b, where G+ = G + gamma (I - H G). All of these are diagonal, or read on the diagonal alone.
+/// A+ = A + gamma (X - H A + transpose) + gamma^2 [T1 / B + (1 - 1/B) T2], T1 being the second moment of the gradient
+/// of one sample and T2 = E b b^T - X H - H X^T + H A H that of two of a batch, each with the noise of label,
+/// activation and gradient. E[v] = G b, where G+ = G + gamma (I - H G). All of these are diagonal, or read on the
+/// diagonal alone.
 #[derive(Clone, Debug)]
 pub struct Recursion<'a> {
     basis: &'a Basis,
@@ -48,8 +49,8 @@ pub struct Recursion<'a> {
     gamma: f64,
 }
 
-/// So many directions: diagonals of A and G, and the update of one step size, A_i+ = keep_i A_i + mix_i X_i + add_i + inside_i
-/// (every + weighted s_i), where X_i = signal_i G_i and the last two follow from [`Sums`].
+/// So many directions: diagonals of A and G, and the update of one step size, A_i+ = keep_i A_i + mix_i X_i + add_i +
+/// inside_i (every + weighted s_i), where X_i = signal_i G_i and the last two follow from [`Sums`].
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     square: [f64; LANES],
@@ -92,8 +93,8 @@ pub trait Iterates {
 }
 
 impl Recursion<'_> {
-    /// Before the first update, under laws whose method is [`super::laws::Method::Diagonal`]; `average` where the mean of
-    /// the iterates is wanted. [`Error::Input`] for empty batches.
+    /// Before the first update, under laws whose method is [`super::laws::Method::Diagonal`]; `average` where the mean
+    /// of the iterates is wanted. [`Error::Input`] for empty batches.
     pub fn new<'a>(basis: &'a Basis, laws: &Laws, batch: u32, average: bool) -> Result<Recursion<'a>> {
         if batch == 0 {
             return Err(Error::Input("a batch of 0 samples: allowed are 1 or more".into()));

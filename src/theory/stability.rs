@@ -6,8 +6,8 @@ use super::recursion::Expected;
 use crate::format::{Law, Noise};
 use crate::site::Site;
 
-/// kappa = sum_i gamma h_i / (B (2 - gamma h_i (1 + 1/B))) over the eigenvalues h_i >= 0 of the features' covariance, for
-/// Gaussian features and batches of B fresh samples: the second moment of the weights stays bounded iff kappa < 1.
+/// kappa = sum_i gamma h_i / (B (2 - gamma h_i (1 + 1/B))) over the eigenvalues h_i >= 0 of the features' covariance,
+/// for Gaussian features and batches of B fresh samples: the second moment of the weights stays bounded iff kappa < 1.
 /// Infinite where gamma h_i (1 + 1/B) >= 2 for some h_i, when that direction grows by itself.
 ///
 /// The expected excess risk then settles at sigma_eff^2 kappa / (1 - kappa), sigma_eff^2 being the label noise and the
@@ -20,10 +20,10 @@ pub fn kappa(eigenvalues: impl IntoIterator<Item = f64>, gamma: f64, batch: u32)
     eigenvalues.into_iter().map(term).try_fold(0.0, |sum, t| (t >= 0.0).then_some(sum + t)).unwrap_or(f64::INFINITY)
 }
 
-/// Where the expected risks of the last iterate settle with a constant step, and the kappa of the features as training sees
-/// them: full precision, and additive Gaussian noise at the features, which makes a regression of its own of them with the
-/// curvatures h_i = s_i + tail + eps, the optimum b_i / h_i and more noise. `None` of other laws. Both risks are infinite
-/// from kappa = 1 on.
+/// Where the expected risks of the last iterate settle with a constant step, and the kappa of the features as training
+/// sees them: full precision, and additive Gaussian noise at the features, which makes a regression of its own of them
+/// with the curvatures h_i = s_i + tail + eps, the optimum b_i / h_i and more noise. `None` of other laws. Both risks
+/// are infinite from kappa = 1 on.
 pub fn settled(basis: &Basis, laws: &Laws, gamma: f64, batch: u32) -> Option<(f64, Expected)> {
     let is_set = |site: &Site| laws[*site].is_some() || laws.rounds_sketch;
     let eps = match laws[Site::Feature] {

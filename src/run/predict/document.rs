@@ -11,9 +11,10 @@ use crate::store::{self, COLUMNS, Kind};
 const OF_RUN: [&str; 2] = ["run_id", "seed_index"];
 
 impl Predicted<'_> {
-    /// One object for each cell, number of samples seen and output: the settings of its rows, the mean over seed indices of
-    /// `excess`, `reducible`, `approximation` and `quantized_test`, each with its standard error `_se`, and of the closed
-    /// forms `kappa` and `plateau`, the number of `seeds`, the `status`, and the `reason` where there are no numbers, which are then null.
+    /// One object for each cell, number of samples seen and output: the settings of its rows, the mean over seed
+    /// indices of `excess`, `reducible`, `approximation` and `quantized_test`, each with its standard error `_se`, and
+    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, the `status`, and the `reason` where there are
+    /// no numbers, which are then null.
     pub fn objects(&self) -> impl Iterator<Item = Map<String, Value>> {
         self.means().map(|(place, means)| {
             let mut object = self.settings(&place, None);

@@ -1,4 +1,5 @@
-//! What is expected of a plan's runs: the exact recursions of [`crate::theory`] under each seed's own sketch and target.
+//! What is expected of a plan's runs: the exact recursions of [`crate::theory`] under each seed's own sketch and
+//! target.
 
 mod cohort;
 mod cost;
@@ -63,7 +64,8 @@ pub struct Predicted<'a> {
     plan: &'a Plan,
     /// By problem point and trajectory.
     statuses: Vec<Vec<Status>>,
-    /// By problem point and seed index, the curves of the point's trajectories, in order; `None` of what is not predicted.
+    /// By problem point and seed index, the curves of the point's trajectories, in order; `None` of what is not
+    /// predicted.
     curves: Curves,
 }
 

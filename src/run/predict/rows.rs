@@ -22,7 +22,8 @@ pub struct Risks {
     pub reducible: f64,
     pub approximation: f64,
     pub quantized_test: f64,
-    /// Of a constant step, where there is a closed form: kappa, and for the last iterate the excess at which it settles.
+    /// Of a constant step, where there is a closed form: kappa, and for the last iterate the excess at which it
+    /// settles.
     pub kappa: Option<f64>,
     pub plateau: Option<f64>,
 }

@@ -1,5 +1,5 @@
-//! The recursion on M numbers and the one on M x M matrices are one, under every law that both can follow; and its limit
-//! is the closed form.
+//! The recursion on M numbers and the one on M x M matrices are one, under every law that both can follow; and its
+//! limit is the closed form.
 
 use roundlaw::format::{Law, Noise};
 use roundlaw::site::Site;
