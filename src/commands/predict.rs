@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
+use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::run::predict::{Mean, Means, Place, PredictOptions, Predicted, RISKS, Risks, predict};
@@ -58,6 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         None => Plan::new(Config::load(&args.source, &args.set)?)?,
     };
     threads::start()?;
+    memory::fits(&plan, rayon::current_num_threads() as u64)?;
     let watch = signals::watched()?;
     let options = PredictOptions { prior: args.prior, budget: args.budget };
     let predicted = predict(&plan, &options, &watch)?;

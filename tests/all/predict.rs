@@ -60,7 +60,7 @@ name = "format"
 feature = "e4m3"
 
 [sweep]
-seeds = 1500
+seeds = 400
 seed = 5
 check = "off"
 "#;
