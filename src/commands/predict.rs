@@ -50,6 +50,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start()?;
     let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
     let plan = match &stored {
         Some(_) if !args.set.is_empty() => {
@@ -58,7 +59,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(stored) => stored.plan()?.clone(),
         None => Plan::new(Config::load(&args.source, &args.set)?)?,
     };
-    threads::start()?;
     memory::fits(&plan, rayon::current_num_threads() as u64)?;
     let watch = signals::watched()?;
     let options = PredictOptions { prior: args.prior, budget: args.budget };

@@ -93,10 +93,8 @@ impl Recursion<'_> {
         let Matrices { features, columns, clean_columns, clean, explained, approximation, energy, .. } = self.matrices;
         let overlap = |b: &Mat<f64>| product_trace(b, mean) / count;
         let of = |second: &Mat<f64>| product_trace(second, square) / (count * count);
-        Expected {
-            excess: of(clean) - 2.0 * overlap(clean_columns) + explained,
-            quantized_test: of(&features.read) - 2.0 * overlap(columns) + energy - approximation,
-        }
+        let excess = of(clean) - 2.0 * overlap(clean_columns) + explained;
+        Expected::new(excess, of(&features.read) - 2.0 * overlap(columns) + energy - approximation)
     }
 }
 

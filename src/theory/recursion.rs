@@ -25,6 +25,15 @@ pub struct Expected {
     pub quantized_test: f64,
 }
 
+impl Expected {
+    /// What grew beyond f64 is infinite, whatever its sums came to.
+    pub(super) fn new(excess: f64, quantized_test: f64) -> Expected {
+        let [excess, quantized_test] =
+            [excess, quantized_test].map(|risk| if risk.is_nan() { f64::INFINITY } else { risk });
+        Expected { excess, quantized_test }
+    }
+}
+
 /// SGD from zero weights on fresh batches, in expectation: O(M) per update.
 ///
 /// With the moments A = E[v v^T] and X = E[b v^T] of the weights, Y, C and F of [`Moments`] and H = E[q' q^T],
@@ -154,10 +163,8 @@ impl Recursion<'_> {
             mixed += self.basis.signal[i] * mean / count;
         }
         let approximation = self.basis.approximation();
-        Expected {
-            excess: clean - 2.0 * mixed + self.basis.explained(),
-            quantized_test: read - 2.0 * mixed + self.basis.energy - approximation,
-        }
+        let excess = clean - 2.0 * mixed + self.basis.explained();
+        Expected::new(excess, read - 2.0 * mixed + self.basis.energy - approximation)
     }
 }
 

@@ -165,7 +165,7 @@ fn a_document_has_every_cell_with_the_names_of_its_rows() {
         assert!(kappa.is_none_or(|kappa| kappa > 0.0 && kappa < 1.0), "{mean}");
     }
     // The eps of a law stands there as in a row.
-    assert!(means.iter().any(|mean| mean["feature"] == "additive eps=0.1" && mean["feature_eps"] == 0.1));
+    assert!(means.iter().any(|mean| mean["feature"] == "additive eps=0.1 law=gaussian" && mean["feature_eps"] == 0.1));
     let table = command(&[&config, "--set", "sweep.seeds=1"]);
     assert_eq!(String::from_utf8(table.stdout).unwrap().lines().count(), 1 + means.len());
     let warning = String::from_utf8(table.stderr).unwrap();
