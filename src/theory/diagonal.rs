@@ -112,9 +112,9 @@ impl<'a> Joined<'a> {
                 for (own, s) in self.own_square.iter_mut().zip(&self.basis.eigenvalues) {
                     *own += 4.0 * eps * (h[0] + h[1] * s) + (2.0 + law.excess_kurtosis()) * eps * eps;
                 }
-                for p in 0..2 {
-                    self.square[p][0] += eps * h[p];
-                    self.square[0][p] += eps * h[p];
+                for (p, h) in h.iter().enumerate() {
+                    self.square[p][0] += eps * h;
+                    self.square[0][p] += eps * h;
                 }
                 self.square[0][0] += eps * eps;
                 self.own_mixed.iter_mut().for_each(|own| *own += 2.0 * eps);

@@ -236,7 +236,12 @@ fn a_directory_gets_a_file_with_the_digest_of_its_rows() {
             (row.get_string(4).unwrap(), row.get_string(9).unwrap()),
             (&swept.output, &object["status"].as_str().unwrap().to_owned())
         );
-        assert_eq!(row.get_double(5).ok(), object["excess"].as_f64());
+        // A document's reader may miss the last bit.
+        let near = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-15 * 4.0;
+        match (row.get_double(5).ok(), object["excess"].as_f64()) {
+            (Some(stored), Some(told)) => assert!(near(stored, told), "{stored} and {told}"),
+            (stored, told) => assert_eq!((stored, told), (None, None)),
+        }
         count += 1;
     }
     assert_eq!((count, rows.len()), (objects.len(), objects.len()));

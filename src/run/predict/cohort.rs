@@ -116,12 +116,12 @@ impl Sketched {
         let scale = sketch_norm(&point.problem, draw.rows).sqrt();
         let clean = Regression::new(inputs, &truth.draw(draw), scale, needs(&mut jobs.iter()), watch)?;
         let mut read = BTreeMap::new();
-        for number in jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)) {
-            if !read.contains_key(&number) {
-                let own = needs(&mut jobs.iter().filter(|job| pair(point, job) == number));
-                let rows = quantized_sketch(point, number, &truth.stream);
-                read.insert(number, Regression::new(inputs, &rows, scale, own, watch)?);
-            }
+        let pairs: BTreeSet<usize> =
+            jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)).collect();
+        for number in pairs {
+            let own = needs(&mut jobs.iter().filter(|job| pair(point, job) == number));
+            let rows = quantized_sketch(point, number, &truth.stream);
+            read.insert(number, Regression::new(inputs, &rows, scale, own, watch)?);
         }
         Ok(Sketched { clean, read })
     }

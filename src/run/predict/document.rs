@@ -67,15 +67,18 @@ fn is_result(name: &str) -> bool {
     ["seen", "output"].contains(&name)
 }
 
+/// A column, and how it is read.
+type Column<T, U> = (&'static str, fn(&T) -> U);
+
 /// The expected risks by their columns.
-pub const RISKS: [(&str, fn(&Risks) -> f64); 4] = [
+pub const RISKS: [Column<Risks, f64>; 4] = [
     ("excess", |risks| risks.excess),
     ("reducible", |risks| risks.reducible),
     ("approximation", |risks| risks.approximation),
     ("quantized_test", |risks| risks.quantized_test),
 ];
 
-const MEANS: [(&str, fn(&Means) -> super::Mean); 4] = [
+const MEANS: [Column<Means, super::Mean>; 4] = [
     ("excess", |means| means.excess),
     ("reducible", |means| means.reducible),
     ("approximation", |means| means.approximation),
