@@ -40,6 +40,7 @@ commands! {
     sweep: Sweep,
     replay: Replay,
     check: Check,
+    predict: Predict,
     report: Report,
     status: Status,
 }

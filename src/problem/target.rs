@@ -26,6 +26,16 @@ pub fn target(problem: &Problem, eigenvalues: &Eigenvalues, stream: &Stream) -> 
     }
 }
 
+/// E w_i^2 of a target that is drawn per seed, its entries being independent and of mean 0; `None` of one that is not.
+pub fn prior(problem: &Problem, eigenvalues: &Eigenvalues) -> Option<Vec<f64>> {
+    let variance = |(i, lambda): (usize, &f64)| match problem.target {
+        Target::Source { exponent } => source_deviation(i as u32 + 1, *lambda, exponent).powi(2),
+        _ => 1.0,
+    };
+    let is_drawn = matches!(problem.target, Target::Gaussian | Target::Source { .. });
+    is_drawn.then(|| eigenvalues.lambda.iter().enumerate().map(variance).collect())
+}
+
 /// Standard deviation of w_i under the source condition lambda_i E w_i^2 = i^-b; 0 where lambda_i is.
 fn source_deviation(i: u32, lambda: f64, b: f64) -> f64 {
     if lambda == 0.0 { 0.0 } else { (libm::pow(f64::from(i), -b) / lambda).sqrt() }

@@ -1,7 +1,7 @@
 //! The risk of a weight vector: exact under the cohort's own sketch and target, and measured on test samples.
 //!
-//! [`Truth`] is what a cohort draws, [`Moments`] what full precision SGD sees of it; [`Evaluator`] and [`ExactTest`]
-//! are closed forms, [`TestSet`] measures; [`CohortRisk`] puts them together.
+//! [`Truth`] is what a cohort draws; [`Evaluator`] and [`ExactTest`] are closed forms, [`TestSet`] measures;
+//! [`CohortRisk`] puts them together.
 
 mod cholesky;
 mod closed_form;
@@ -17,4 +17,4 @@ pub use cohort::{CohortRisk, Risks};
 pub use evaluator::{Evaluator, Risk};
 pub use gram::{CohortStates, Gram, PackedGram};
 pub use test_set::{Measured, TestSet};
-pub use truth::{Moments, Truth};
+pub use truth::Truth;

@@ -6,6 +6,7 @@ pub mod cohorts;
 pub mod estimate;
 pub mod export;
 pub mod launches;
+pub mod predict;
 pub mod progress;
 pub mod provenance;
 pub mod recheck;

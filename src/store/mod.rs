@@ -10,6 +10,7 @@ mod manifest;
 mod merge;
 pub mod part;
 pub mod paths;
+pub mod predictions;
 pub mod row;
 mod spectra;
 
@@ -195,8 +196,9 @@ fn another_config(dir: &Path, was: &str, is: &str) -> Error {
     ))
 }
 
-/// Waits for whoever writes the report of a directory; held until the lock is dropped. A directory without a manifest
-/// is not ours to put a lock into: `None`. [`Error::Incomplete`] where the watch asks to end.
+/// Waits for whoever writes the report of a directory, or the expected risks of its runs; held until the lock is dropped.
+/// A directory without a manifest is not ours to put a lock into: `None`. [`Error::Incomplete`] where the watch asks to
+/// end.
 pub fn lock_report(dir: &Path, watch: &Watch) -> Result<Option<Lock>> {
     let is_ours = paths::manifest(dir).exists();
     is_ours.then(|| locks::lock_briefly(&paths::report_lock(dir), watch)).transpose()

@@ -9,6 +9,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 const CONFIG: &str = "config.toml";
 const ROWS: &str = "rows";
 const REPORT: &str = "report.html";
+const PREDICTIONS: &str = "predict.parquet";
 /// The names of parts begin and end so.
 const PART: &str = "part-";
 const PARQUET: &str = ".parquet";
@@ -64,6 +65,11 @@ pub fn report(dir: &Path) -> PathBuf {
     dir.join(REPORT)
 }
 
+/// The expected risks of the runs.
+pub fn predictions(dir: &Path) -> PathBuf {
+    dir.join(PREDICTIONS)
+}
+
 /// Without their endings, the two files of a chart: numbered, for the names of panels are the user's text.
 pub fn chart_name(panel: usize, axis: &str) -> String {
     format!("panel-{panel}-{axis}")
@@ -106,7 +112,7 @@ pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
     dir.join(MANIFEST_LOCK)
 }
 
-/// Held while the report is written.
+/// Held while the report, or the expected risks, are written.
 pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(REPORT_LOCK)
 }
@@ -132,9 +138,9 @@ pub(super) fn is_lock(name: &str) -> bool {
     [OPENING_LOCK, MANIFEST_LOCK, REPORT_LOCK].contains(&lock) || locked_shard(lock).is_some()
 }
 
-/// Whether a file of this name is a report, or the folder of its figures.
+/// Whether a file of this name is a report, the folder of its figures, or what the runs are expected to come to.
 pub(super) fn is_report(name: &str) -> bool {
-    [REPORT, FIGURES].contains(&name)
+    [REPORT, FIGURES, PREDICTIONS].contains(&name)
 }
 
 /// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.

@@ -1,12 +1,19 @@
 //! Theory in numbers: what is expected of the runs, without running them.
 //!
-//! Everything here is exact in f64 up to rounding and a function of plain numbers: [`recursion`] the expected risk of
-//! full precision SGD after any number of updates, [`schedule`] the steps it takes, [`stability`] which steps it
-//! survives, [`measured`] the spectrum that data of a file have. Expected risks of quantized runs, whose noise enters
-//! the same second moments, belong here too. Drawing a cohort's problem is not theory's: [`crate::risk::Truth`] does
-//! it, and a command that predicts joins the two.
+//! Everything here is exact in f64 up to rounding and a function of plain numbers. A sketched problem comes to a
+//! [`regression`], in its eigenbasis a [`basis`]; a recipe to its [`laws`]. Their moments under noise are in
+//! [`diagonal`] and [`features`], and the expected risk after any number of updates follows by [`recursion`] on M
+//! numbers, or by [`dense`] on M x M. [`schedule`] are the steps a run takes, [`stability`] which of them it survives,
+//! [`measured`] the spectrum that data of a file have. Drawing a cohort's problem is not theory's:
+//! [`crate::run::predict`] joins the two.
 
+pub mod basis;
+pub mod dense;
+pub mod diagonal;
+pub mod features;
+pub mod laws;
 pub mod measured;
 pub mod recursion;
+pub mod regression;
 pub mod schedule;
 pub mod stability;

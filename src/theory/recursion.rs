@@ -1,117 +1,236 @@
-//! The exact expected risk of full precision one-pass SGD on one sketch and one target, in f64.
+//! The exact expected risk of one-pass SGD on one sketch and one target, in f64, on M numbers.
 //!
 //! Gaussian inputs make the sketched problem a well-specified regression: with z = S x, Sigma = S H S^T, b = S H w* and
 //! v* = Sigma^-1 b, the label is y = <v*, z> + xi, xi independent of z with variance sigma^2 + A, A being the
 //! approximation error. Only first and second moments of the weights enter the expected risk, and they follow a linear
-//! recursion. In the eigenbasis of Sigma it runs on M numbers.
+//! recursion, with the noise of a law at any site. Where that noise treats all directions alike, or without a sketch
+//! each coordinate by itself, it runs on the diagonals in the eigenbasis of Sigma.
 
-use faer::{Mat, Side};
+use multiversion::multiversion;
 
+use super::basis::Basis;
+use super::diagonal::Moments;
+use super::laws::{Laws, UpdateNoise};
 use crate::error::{Error, Result};
-use crate::risk::Moments;
 
-/// A sketched problem in the eigenbasis of Sigma: all that the recursion depends on.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Eigenbasis {
-    /// h_i of Sigma, M of them, ascending.
-    pub eigenvalues: Vec<f64>,
-    /// v* in that basis; 0 in directions that Sigma does not see (M > D), which count as learnt.
-    pub optimum: Vec<f64>,
-    /// A, the part of the energy that no weights explain.
-    pub approximation: f64,
-    /// Variance of the label noise: sigma^2, not sigma.
-    pub noise: f64,
+/// Sums are of so many lanes, which a compiler may keep in vectors.
+const LANES: usize = 8;
+
+/// Expected risks of one state, in squared units of y.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Expected {
+    /// (v - v*)^T Sigma (v - v*).
+    pub excess: f64,
+    /// E (y - <q, v>)^2 - sigma^2 - A on features q as activations read them.
+    pub quantized_test: f64,
 }
 
-impl Eigenbasis {
-    /// O(M^3). [`Error::Input`] for moments whose lengths do not fit together or that are not finite.
-    pub fn new(moments: &Moments) -> Result<Eigenbasis> {
-        let Moments { sigma, b, energy, noise } = moments;
-        let m = b.len();
-        if m == 0 || sigma.len() != m * m {
-            let entries = sigma.len();
-            return Err(Error::Input(format!(
-                "Sigma has {entries} entries and b {m}: allowed are M^2 and M of them, M at least 1"
-            )));
-        }
-        if !sigma.iter().chain(b).chain([energy, noise]).all(|value| value.is_finite()) {
-            return Err(Error::Input("Sigma, b, the energy and the noise must be finite".into()));
-        }
-        let matrix = Mat::from_fn(m, m, |i, j| sigma[i * m + j]);
-        let eigen = matrix
-            .self_adjoint_eigen(Side::Lower)
-            .map_err(|e| Error::Other(format!("the eigenvalues of Sigma were not found: {e:?}")))?;
-        let eigenvalues: Vec<f64> = (0..m).map(|i| eigen.S().column_vector()[i].max(0.0)).collect();
-        // Eigenvalues that are rounding dust carry no energy; dividing by them would invent some.
-        let dust = eigenvalues.iter().copied().fold(0.0, f64::max) * f64::EPSILON * m as f64;
-        let coordinate = |i: usize| -> f64 { (0..m).map(|j| eigen.U()[(j, i)] * b[j]).sum() };
-        let optimum: Vec<f64> =
-            (0..m).map(|i| if eigenvalues[i] > dust { coordinate(i) / eigenvalues[i] } else { 0.0 }).collect();
-        let explained: f64 = eigenvalues.iter().zip(&optimum).map(|(h, v)| h * v * v).sum();
-        Ok(Eigenbasis { eigenvalues, optimum, approximation: (energy - explained).max(0.0), noise: *noise })
+impl Expected {
+    /// What grew beyond f64 is infinite, whatever its sums came to.
+    pub(super) fn new(excess: f64, quantized_test: f64) -> Expected {
+        let [excess, quantized_test] =
+            [excess, quantized_test].map(|risk| if risk.is_nan() { f64::INFINITY } else { risk });
+        Expected { excess, quantized_test }
     }
 }
 
 /// SGD from zero weights on fresh batches, in expectation: O(M) per update.
 ///
-/// The error d = v - v* obeys d+ = d - gamma/B sum z (<z, d> - xi), so its second moment C obeys
-/// C+ = C - gamma (Sigma C + C Sigma) + gamma^2 [(Sigma r + 2 Sigma C Sigma) / B + (1 - 1/B) Sigma C Sigma],
-/// r = sigma^2 + A + tr(Sigma C). Where Sigma is diagonal each term maps entry (i, i) of C to entry (i, i), and r and the
-/// risk read only the diagonal: off-diagonal entries never come back. The same holds for the moments of the running
-/// sum s of the errors, E[s+ d+^T] = (E[s d^T] + C) (I - gamma Sigma).
+/// With the moments A = E[v v^T] and X = E[b v^T] of the weights, Y, C and F of [`Moments`] and H = E[q' q^T],
+/// A+ = A + gamma (X - H A + transpose) + gamma^2 [T1 / B + (1 - 1/B) T2], T1 being the second moment of the gradient
+/// of one sample and T2 = E b b^T - X H - H X^T + H A H that of two of a batch, each with the noise of label,
+/// activation and gradient. E[v] = G b, where G+ = G + gamma (I - H G). All of these are diagonal, or read on the
+/// diagonal alone.
 #[derive(Clone, Debug)]
 pub struct Recursion<'a> {
-    basis: &'a Eigenbasis,
+    basis: &'a Basis,
+    moments: Moments,
+    noise: UpdateNoise,
     batch: f64,
-    /// Diagonal of C = E[d d^T].
-    error: Vec<f64>,
-    /// Diagonals of E[s s^T] and of E[s d^T], s = d_0 + .. + d_{t-1}.
-    sum: Vec<f64>,
-    cross: Vec<f64>,
+    /// Sum of the eigenvalues.
+    trace: f64,
+    blocks: Vec<Block>,
+    sums: Sums,
+    /// By block; empty where nothing is averaged.
+    averages: Vec<Average>,
     updates: u64,
+    /// The step size that the blocks are prepared for.
+    gamma: f64,
+}
+
+/// So many directions: diagonals of A and G, and the update of one step size, A_i+ = keep_i A_i + mix_i X_i + add_i +
+/// inside_i (every + weighted s_i), where X_i = signal_i G_i and the last two follow from [`Sums`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    square: [f64; LANES],
+    mean: [f64; LANES],
+    keep: [f64; LANES],
+    mix: [f64; LANES],
+    add: [f64; LANES],
+    /// 1 - gamma h_i.
+    contract: [f64; LANES],
+    eigenvalue: [f64; LANES],
+    signal: [f64; LANES],
+    /// 1, or 0 beyond M.
+    inside: [f64; LANES],
+}
+
+/// Diagonals of E[s s^T], E[s v^T] and sum of G over the updates, s = v_0 + .. + v_{t-1}.
+#[derive(Clone, Copy, Debug, Default)]
+struct Average {
+    sum: [f64; LANES],
+    cross: [f64; LANES],
+    mean: [f64; LANES],
+}
+
+/// Over all directions: of X, of A, and of A weighted by the eigenvalues s.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    mixed: f64,
+    square: f64,
+    weighted: f64,
+}
+
+/// Iterates in expectation, as [`Recursion`] and [`super::dense::Recursion`] follow them.
+pub trait Iterates {
+    /// One update with step `gamma`, on the mean over the batch.
+    fn update(&mut self, gamma: f64);
+    /// Expected risks of the last iterate.
+    fn last(&self) -> Expected;
+    /// The same of the mean of v_0 .. v_{t-1}; of no updates v_0.
+    fn average(&self) -> Expected;
 }
 
 impl Recursion<'_> {
-    /// Before the first update. [`Error::Input`] for empty batches.
-    pub fn new(basis: &Eigenbasis, batch: u32) -> Result<Recursion<'_>> {
+    /// Before the first update, under laws whose method is [`super::laws::Method::Diagonal`]; `average` where the mean
+    /// of the iterates is wanted. [`Error::Input`] for empty batches.
+    pub fn new<'a>(basis: &'a Basis, laws: &Laws, batch: u32, average: bool) -> Result<Recursion<'a>> {
         if batch == 0 {
             return Err(Error::Input("a batch of 0 samples: allowed are 1 or more".into()));
         }
-        let zeros = vec![0.0; basis.optimum.len()];
-        let error = basis.optimum.iter().map(|v| v * v).collect();
-        Ok(Recursion { basis, batch: batch.into(), error, sum: zeros.clone(), cross: zeros, updates: 0 })
+        let mut blocks = vec![Block::default(); basis.eigenvalues.len().div_ceil(LANES)];
+        for (i, (s, signal)) in basis.eigenvalues.iter().zip(&basis.signal).enumerate() {
+            let (block, l) = (&mut blocks[i / LANES], i % LANES);
+            (block.eigenvalue[l], block.signal[l], block.inside[l]) = (*s, *signal, 1.0);
+        }
+        let averages = vec![Average::default(); if average { blocks.len() } else { 0 }];
+        let mut recursion = Recursion {
+            basis,
+            moments: Moments::new(basis, laws),
+            noise: laws.noise(),
+            batch: batch.into(),
+            trace: basis.eigenvalues.iter().sum(),
+            blocks,
+            sums: Sums::default(),
+            averages,
+            updates: 0,
+            gamma: 0.0,
+        };
+        recursion.prepare(0.0);
+        Ok(recursion)
     }
 
-    /// One update with step `gamma`, on the mean over the batch.
-    pub fn update(&mut self, gamma: f64) {
-        let residual = self.basis.noise + self.basis.approximation + self.last();
-        let kick = gamma * gamma / self.batch * residual;
-        // 1 - 1/B of the squared mean, and the Gaussian fourth moment's 2/B.
-        let square = 1.0 + 1.0 / self.batch;
-        let moments = self.sum.iter_mut().zip(&mut self.cross).zip(&mut self.error);
-        for (((sum, cross), error), &h) in moments.zip(&self.basis.eigenvalues) {
-            let step = gamma * h;
-            *sum += 2.0 * *cross + *error;
-            *cross = (*cross + *error) * (1.0 - step);
-            *error = *error * (1.0 - 2.0 * step + square * step * step) + kick * h;
+    fn prepare(&mut self, gamma: f64) {
+        let UpdateNoise { label, activation, gradient, parameter, weight } = &self.noise;
+        let (one, two) = (1.0 / self.batch, 1.0 - 1.0 / self.batch);
+        let (own, shared) = (1.0 + gradient.relative, 1.0 + gradient.shared);
+        for i in 0..self.basis.eigenvalues.len() {
+            let (block, l) = (&mut self.blocks[i / LANES], i % LANES);
+            let (h, bb, taken) = (self.moments.cross[i], self.basis.signal[i], self.moments.gradient[i]);
+            let square = one * own * (1.0 + activation.relative) * self.moments.own_square[i]
+                + two * shared * (1.0 + activation.shared) * h * h;
+            let mixed = -2.0 * (one * own * self.moments.own_mixed[i] + two * shared * h);
+            let plain = own * (1.0 + label.relative) * self.moments.label[i]
+                + (own * (label.additive + activation.additive) + gradient.additive) * taken;
+            let constant = one * plain + two * shared * (1.0 + label.shared) * bb + parameter.additive * square;
+            let stored = 1.0 + weight.relative;
+            block.keep[l] = stored * (1.0 - 2.0 * gamma * h + gamma * gamma * (1.0 + parameter.relative) * square);
+            block.mix[l] = stored * (2.0 * gamma + gamma * gamma * mixed);
+            block.add[l] = stored * gamma * gamma * constant;
+            block.contract[l] = 1.0 - gamma * h;
         }
+        self.gamma = gamma;
+    }
+
+    /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean.
+    fn judge(&self, count: f64, of: impl Fn(usize) -> (f64, f64)) -> Expected {
+        let (mut clean, mut read, mut mixed) = (0.0, 0.0, 0.0);
+        for (i, s) in self.basis.eigenvalues.iter().enumerate() {
+            let (square, mean) = of(i);
+            let square = square / (count * count);
+            clean += (s + self.basis.tail) * square;
+            read += self.moments.read[i] * square;
+            mixed += self.basis.signal[i] * mean / count;
+        }
+        let approximation = self.basis.approximation();
+        let excess = clean - 2.0 * mixed + self.basis.explained();
+        Expected::new(excess, read - 2.0 * mixed + self.basis.energy - approximation)
+    }
+}
+
+impl Iterates for Recursion<'_> {
+    fn update(&mut self, gamma: f64) {
+        if gamma != self.gamma {
+            self.prepare(gamma);
+        }
+        take_in(&mut self.averages, &self.blocks, gamma);
+        let UpdateNoise { activation, gradient, parameter, weight, .. } = &self.noise;
+        let Sums { mixed, square, weighted } = self.sums;
+        // Of v as it is read.
+        let square = (1.0 + parameter.relative) * square + parameter.additive * self.basis.eigenvalues.len() as f64;
+        let weighted = (1.0 + parameter.relative) * weighted + parameter.additive * self.trace;
+        let kick = (1.0 + weight.relative) * gamma * gamma * (1.0 + gradient.relative) / self.batch;
+        let [plain, of_s] = [0, 1].map(|p| {
+            let f = self.moments.square[p];
+            let read = f[0] * square + f[1] * weighted;
+            kick * ((1.0 + activation.relative) * read - 2.0 * self.moments.mixed[p] * mixed)
+        });
+        self.sums = advance(&mut self.blocks, gamma, [plain + weight.additive, of_s]);
         self.updates += 1;
     }
 
-    /// Expected excess risk (v - v*)^T Sigma (v - v*) of the last iterate.
-    pub fn last(&self) -> f64 {
-        self.weighted(&self.error)
+    fn last(&self) -> Expected {
+        self.judge(1.0, |i| (self.blocks[i / LANES].square[i % LANES], self.blocks[i / LANES].mean[i % LANES]))
     }
 
-    /// The same of the mean of v_0 .. v_{t-1}; of no updates v_0.
-    pub fn average(&self) -> f64 {
+    fn average(&self) -> Expected {
         match self.updates {
             0 => self.last(),
-            t => self.weighted(&self.sum) / (t as f64 * t as f64),
+            t => self.judge(t as f64, |i| {
+                let Average { sum, mean, .. } = &self.averages[i / LANES];
+                (sum[i % LANES], mean[i % LANES])
+            }),
         }
     }
+}
 
-    fn weighted(&self, diagonal: &[f64]) -> f64 {
-        self.basis.eigenvalues.iter().zip(diagonal).map(|(h, c)| h * c).sum()
+/// Moves A and G, and sums what came of them.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn advance(blocks: &mut [Block], gamma: f64, [plain, of_s]: [f64; 2]) -> Sums {
+    let (mut mixed, mut square, mut weighted) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    for block in blocks {
+        for l in 0..LANES {
+            let x = block.signal[l] * block.mean[l];
+            let every = block.inside[l] * (plain + of_s * block.eigenvalue[l]);
+            block.square[l] = block.keep[l] * block.square[l] + block.mix[l] * x + (block.add[l] + every);
+            block.mean[l] = block.contract[l] * block.mean[l] + gamma;
+            mixed[l] += block.signal[l] * block.mean[l];
+            square[l] += block.square[l];
+            weighted[l] += block.eigenvalue[l] * block.square[l];
+        }
+    }
+    Sums { mixed: mixed.iter().sum(), square: square.iter().sum(), weighted: weighted.iter().sum() }
+}
+
+/// The sums take v_t in before v_t moves.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn take_in(averages: &mut [Average], blocks: &[Block], gamma: f64) {
+    for (average, block) in averages.iter_mut().zip(blocks) {
+        for l in 0..LANES {
+            average.sum[l] += 2.0 * average.cross[l] + block.square[l];
+            average.mean[l] += block.mean[l];
+            let moved = (average.cross[l] + block.square[l]) * block.contract[l];
+            average.cross[l] = moved + gamma * average.mean[l] * block.signal[l];
+        }
     }
 }

@@ -22,6 +22,7 @@ mod npy_file;
 mod outputs;
 mod part_file;
 mod plans;
+mod predict;
 mod problems;
 mod quantize;
 mod quantized_test;

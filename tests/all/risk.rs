@@ -5,6 +5,8 @@ use roundlaw::plan::{Cohort, Plan};
 use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
 use roundlaw::risk::{CohortRisk, Evaluator, Gram, Truth};
+use roundlaw::theory::basis::Basis;
+use roundlaw::theory::regression::{self, Inputs, Needs, Regression, Signal};
 use roundlaw::watch::Watch;
 
 const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
@@ -131,33 +133,50 @@ fn the_moments_of_a_cohort_are_those_of_its_risk() {
         let (truth, risk) = (Truth::of(&plan, cohort).unwrap(), CohortRisk::new(&plan, cohort).unwrap());
         for trajectory in &plan.points[0].trajectories {
             let m = trajectory.model as usize;
-            let moments = truth.moments(trajectory.model).unwrap();
-            assert_eq!((moments.noise, moments.sigma.len(), moments.b.len()), (0.09, m * m, m));
+            let (lambda, tail) = (&truth.eigenvalues.lambda, plan.points[0].tail);
+            let inputs = Inputs {
+                lambda,
+                target: regression::Target::Fixed(&truth.target),
+                tail: tail.features,
+                tail_label: tail.label,
+                noise: 0.09,
+            };
             let optimum = risk.optimum(m).unwrap().unwrap();
-            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-            for (row, b) in moments.sigma.chunks(m).zip(&moments.b) {
-                assert!((dot(row, &optimum) - b).abs() < 1e-9 * moments.energy, "{problem}, M = {m}");
-            }
-            let missed = moments.energy - dot(&moments.b, &optimum);
             let best = risk.risk(&optimum).unwrap().unwrap();
-            let expected = best.approximation;
-            // b^T Sigma^-1 b, and of other weights b^T v.
-            let close = |found: f64, expected: f64| (found - expected).abs() < 1e-9 * moments.energy;
-            assert!(
-                close(best.signal, dot(&moments.b, &optimum)) && close(best.overlap, best.signal),
-                "{problem}, M = {m}"
-            );
+            let close = |found: f64, expected: f64| (found - expected).abs() < 1e-9 * inputs.energy();
+            let Some(sketch) = truth.sketch(trajectory.model) else {
+                let basis = Basis::coordinates(&inputs);
+                assert!(close(basis.explained(), best.signal) && basis.approximation() == 0.0, "{problem}");
+                continue;
+            };
+            let regression = Regression::new(&inputs, &sketch, 1.0, Needs::default(), &Watch::default()).unwrap();
+            let basis = Basis::new(&regression, &inputs).unwrap();
+            assert!(close(basis.explained(), best.signal), "{problem}, M = {m}");
+            assert!(close(basis.approximation(), best.approximation), "{problem}, M = {m}");
+            let Signal::Fixed(b) = &regression.signal else { panic!("the target is one vector") };
+            for j in 0..m {
+                let product: f64 = (0..m).map(|k| regression.sigma[(j, k)] * optimum[k]).sum();
+                let of_tail = tail.features / m as f64 * optimum[j];
+                assert!(close(product + of_tail, b[(j, 0)]), "{problem}, M = {m}");
+            }
+            // Of other weights b^T v.
             let v = wide(values(m, 2));
             let other = risk.risk(&v).unwrap().unwrap();
-            assert!(close(other.overlap, dot(&moments.b, &v)) && other.signal == best.signal, "{problem}, M = {m}");
-            assert!((missed - expected).abs() < 1e-9 * moments.energy, "{problem}, M = {m}: {missed} and {expected}");
-            // S itself gives Sigma, less what a closed tail adds to its diagonal.
-            let Some(sketch) = truth.sketch(trajectory.model) else { continue };
-            let weighted: Vec<f64> = sketch[..40].iter().zip(&truth.eigenvalues.lambda).map(|(s, l)| s * l).collect();
-            let own = dot(&weighted, &sketch[..40]) + plan.points[0].tail.features / m as f64;
-            assert!((moments.sigma[0] - own).abs() < 1e-12 * own, "{problem}, M = {m}");
+            assert!(close(other.overlap, (0..m).map(|j| b[(j, 0)] * v[j]).sum()), "{problem}, M = {m}");
+            // The leading rows of a larger sketch, rescaled, are a smaller one.
+            if plan.points[0].sketches.len() == 1 && m == 17 {
+                let smaller =
+                    Regression::new(&inputs, &truth.sketch(3).unwrap(), 1.0, Needs::default(), &Watch::default());
+                let [smaller, leading] =
+                    [smaller.unwrap(), regression.leading(3)].map(|r| Basis::new(&r, &inputs).unwrap());
+                assert!(close(smaller.explained(), leading.explained()), "{problem}");
+                assert!(
+                    smaller.curvatures().zip(leading.curvatures()).all(|(a, b)| (a - b).abs() < 1e-12 * a),
+                    "{problem}"
+                );
+            }
         }
-        assert!(truth.moments(18).is_none() && truth.sketch(18).is_none(), "no such model size");
+        assert!(truth.sketch(18).is_none(), "no such model size");
     }
 }
 
@@ -213,18 +232,17 @@ fn the_risk_is_that_of_the_size_and_of_no_other() {
 }
 
 #[test]
-fn a_size_without_a_draw_has_no_moments() {
+fn a_size_without_a_draw_has_no_sketch() {
     let sizes = |(problem, models): (&str, &[u32])| {
         let plan = plan_of(problem, models);
         let truth = Truth::of(&plan, Cohort { point: 0, seed_index: 0 }).unwrap();
-        let has = |model: &u32| (truth.moments(*model).is_some(), truth.sketch(*model).is_some());
-        [0, 1, 3, 5, 7, 8, 9].iter().filter(|model| has(model) != (false, false)).map(|m| (*m, has(m).1)).collect()
+        [0, 1, 3, 5, 7, 8, 9].into_iter().filter(|model| truth.sketch(*model).is_some()).collect()
     };
-    let found: [Vec<(u32, bool)>; 3] = SIZES.map(sizes);
-    // Of nested sizes every one up to the largest, of separate draws their own, without a sketch D alone.
-    assert_eq!(found[0], [(1, true), (3, true), (5, true), (7, true)]);
-    assert_eq!(found[1], [(3, true), (7, true)]);
-    assert_eq!(found[2], [(9, false)]);
+    let found: [Vec<u32>; 3] = SIZES.map(sizes);
+    // Of nested sizes every one up to the largest, of separate draws their own, without a sketch none.
+    assert_eq!(found[0], [1, 3, 5, 7]);
+    assert_eq!(found[1], [3, 7]);
+    assert_eq!(found[2], [0; 0]);
 }
 
 #[test]

@@ -6,11 +6,10 @@ use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::risk::{CohortRisk, Truth};
 use roundlaw::run::rows;
-use roundlaw::theory::recursion::{Eigenbasis, Recursion};
 use roundlaw::theory::schedule;
 use roundlaw::watch::Watch;
 
-use crate::recursion::{Problem, Training, expected_general};
+use crate::recursion::{Problem, Training, expected, expected_general};
 
 struct Case {
     dim: u32,
@@ -34,14 +33,6 @@ fn plan(case: &Case) -> Plan {
     Plan::new(Config::parse(&text, &[]).unwrap()).unwrap()
 }
 
-/// The last iterate's risk by a recursion that forgets the Gaussian fourth moment.
-fn without_fourth_moment(case: &Case, truth: &Truth, steps: &[f64]) -> f64 {
-    let sketch = truth.sketch(case.model).unwrap();
-    let lambda = &truth.eigenvalues.lambda;
-    let problem = Problem { lambda, sketch: &sketch, target: &truth.target, noise: 1.0 };
-    expected_general(&problem, &Training { steps, batch: case.batch, average: false }, false).excess
-}
-
 /// z-scores of the mean of (simulated - exact) over seeds; with `dropped` also without the fourth moment's term.
 fn scores(case: &Case, dropped: bool) -> (f64, f64) {
     let plan = plan(case);
@@ -57,11 +48,13 @@ fn scores(case: &Case, dropped: bool) -> (f64, f64) {
             let risk = CohortRisk::new(&plan, cohort).unwrap();
             let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().unwrap().excess;
             let truth = Truth::of(&plan, cohort).unwrap();
-            let basis = Eigenbasis::new(&truth.moments(case.model).unwrap()).unwrap();
-            let mut recursion = Recursion::new(&basis, case.batch).unwrap();
-            steps.iter().for_each(|gamma| recursion.update(*gamma));
-            let exact = if output == Output::Average { recursion.average() } else { recursion.last() };
-            let without = if dropped { without_fourth_moment(case, &truth, &steps) } else { exact };
+            let sketch = truth.sketch(case.model).unwrap();
+            let lambda = &truth.eigenvalues.lambda;
+            let problem = Problem { lambda, sketch: &sketch, target: &truth.target, noise: 1.0 };
+            let training = Training { steps: &steps, batch: case.batch, average: output == Output::Average };
+            let exact = expected(&problem, &training).excess;
+            // By a recursion that forgets the Gaussian fourth moment.
+            let without = if dropped { expected_general(&problem, &training, false).excess } else { exact };
             (simulated - exact, simulated - without)
         })
         .collect();

@@ -12,8 +12,8 @@ pub struct Draws {
     /// Sum of lambda_i E w_i^2 beyond D.
     pub tail_label: f64,
     /// E w_i^2, or w_i itself.
-    target: Vec<f64>,
-    fixed_target: bool,
+    pub target: Vec<f64>,
+    pub fixed_target: bool,
 }
 
 /// What is drawn once per trial.

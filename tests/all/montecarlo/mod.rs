@@ -1,5 +1,6 @@
 //! An idealised simulation in f64: the same problems, laws and formats, written down a second time from their
-//! definitions, with its own generator, its own draws and its own quantizers. Nothing here uses the library; [`checks`] compares with it.
+//! definitions, with its own generator, its own draws and its own quantizers. Nothing here uses the library;
+//! [`expected`] compares with it.
 //!
 //! It has no grids, no f32 and no fixed order of sums, so single runs differ from the program's; their means agree.
 //! A [`Case`] is both a simulation and, through [`Case::config`], the config of the same experiment. Changing the
@@ -8,6 +9,7 @@
 mod checks;
 mod config;
 mod draw;
+mod expected;
 mod random;
 mod risk;
 mod rounder;

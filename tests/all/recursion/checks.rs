@@ -148,15 +148,14 @@ fn geometric_steps_halve_after_each_of_log_t_stages() {
 fn the_risk_settles_where_kappa_says_and_grows_beyond_it() {
     let [lambda, sketch, target] = draw(4, 5, 9);
     let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 0.7 };
-    let (sigma, b) = sketched(&problem);
-    let basis = Eigenbasis::new(&Moments { sigma, b, energy: energy(&problem), noise: 0.7 }).unwrap();
+    let basis = basis(&problem);
     for batch in [1, 4] {
-        let of = |gamma: f64| kappa(basis.eigenvalues.iter().copied(), gamma, batch);
+        let of = |gamma: f64| kappa(basis.curvatures(), gamma, batch);
         let excess = |gamma: f64, updates: usize| {
             expected(&problem, &Training { steps: &vec![gamma; updates], batch, average: false }).excess
         };
         for gamma in [0.01, 0.1] {
-            let plateau = (0.7 + basis.approximation) * of(gamma) / (1.0 - of(gamma));
+            let plateau = (0.7 + basis.approximation()) * of(gamma) / (1.0 - of(gamma));
             let settled = excess(gamma, 200_000);
             assert!((settled - plateau).abs() < 1e-6 * plateau, "step {gamma}, B {batch}: {settled}, {plateau}");
         }
@@ -169,16 +168,11 @@ fn the_risk_settles_where_kappa_says_and_grows_beyond_it() {
 
 #[test]
 fn moments_that_are_none_are_refused() {
-    let moments = Moments { sigma: vec![1.0, 0.0, 0.0, 1.0], b: vec![1.0, 0.5], energy: 2.0, noise: 1.0 };
-    let basis = Eigenbasis::new(&moments).unwrap();
-    assert!(Recursion::new(&basis, 0).is_err());
-    for wrong in [
-        Moments { sigma: vec![1.0; 3], ..moments.clone() },
-        Moments { b: Vec::new(), sigma: Vec::new(), ..moments.clone() },
-        Moments { b: vec![1.0, f64::NAN], ..moments.clone() },
-        Moments { sigma: vec![f64::INFINITY; 4], ..moments.clone() },
-        Moments { noise: f64::NAN, ..moments },
-    ] {
-        assert!(Eigenbasis::new(&wrong).is_err(), "{wrong:?}");
-    }
+    let [lambda, mut sketch, target] = draw(4, 5, 9);
+    let problem = Problem { lambda: &lambda, sketch: &sketch, target: &target, noise: 0.7 };
+    assert!(Recursion::new(&basis(&problem), &Laws::default(), 0, false).is_err());
+    sketch[7] = f64::NAN;
+    let inputs = Inputs { lambda: &lambda, target: Target::Fixed(&target), tail: 0.0, tail_label: 0.0, noise: 0.7 };
+    let regression = Regression::new(&inputs, &sketch, 1.0, Needs::default(), &Watch::default()).unwrap();
+    assert!(Basis::new(&regression, &inputs).is_err());
 }

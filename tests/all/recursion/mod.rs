@@ -4,10 +4,14 @@
 
 mod checks;
 mod general;
+mod methods;
 
 pub use general::expected_general;
-use roundlaw::risk::Moments;
-use roundlaw::theory::recursion::{Eigenbasis, Recursion};
+use roundlaw::theory::basis::Basis;
+use roundlaw::theory::laws::Laws;
+use roundlaw::theory::recursion::{Iterates, Recursion};
+use roundlaw::theory::regression::{Inputs, Needs, Regression, Target};
+use roundlaw::watch::Watch;
 
 /// One sketched regression problem, seen from one seed.
 pub struct Problem<'a> {
@@ -42,13 +46,19 @@ pub struct Risk {
 
 /// The library's answer.
 pub fn expected(problem: &Problem, training: &Training) -> Risk {
-    let (sigma, b) = sketched(problem);
-    let moments = Moments { sigma, b, energy: energy(problem), noise: problem.noise };
-    let basis = Eigenbasis::new(&moments).unwrap();
-    let mut recursion = Recursion::new(&basis, training.batch).unwrap();
+    let basis = basis(problem);
+    let mut recursion = Recursion::new(&basis, &Laws::default(), training.batch, training.average).unwrap();
     training.steps.iter().for_each(|gamma| recursion.update(*gamma));
-    let excess = if training.average { recursion.average() } else { recursion.last() };
-    Risk { excess, approximation: basis.approximation }
+    let expected = if training.average { recursion.average() } else { recursion.last() };
+    Risk { excess: expected.excess, approximation: basis.approximation() }
+}
+
+/// What the library makes of a problem.
+pub fn basis(problem: &Problem) -> Basis {
+    let Problem { lambda, sketch, target, noise } = *problem;
+    let inputs = Inputs { lambda, target: Target::Fixed(target), tail: 0.0, tail_label: 0.0, noise };
+    let regression = Regression::new(&inputs, sketch, 1.0, Needs::default(), &Watch::default()).unwrap();
+    Basis::new(&regression, &inputs).unwrap()
 }
 
 /// `Sigma = S H S^T` and `b = S H w*`.

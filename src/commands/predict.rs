@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::Config;
+use crate::cpu::memory;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::run::predict::{Mean, Means, Place, PredictOptions, Predicted, RISKS, Risks, predict};
+use crate::run::stored::Stored;
+use crate::streams::{one_line, print, print_all, tell};
+use crate::watch::Watch;
+use crate::{signals, store, threads};
+
+const EXAMPLES: &str = "\
+Examples:
+  roundlaw predict configs/quickstart.toml
+  roundlaw predict configs/noise.toml --json --set train.step_size=0.05
+  roundlaw predict configs/noise.toml --json --per-seed --set sweep.seeds=4
+  roundlaw predict big.toml --prior --budget 600
+  roundlaw predict out/quickstart";
+
+/// Cells of a warning that are named.
+const NAMED: usize = 8;
+
+/// The exact expected risk of every cell, without running any: under each seed's own sketch and target, and the mean.
+///
+/// Of a sweep's directory, predict.parquet is written beside the rows: each seed by itself.
+#[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Config file (TOML), whose paths are relative to its directory, or a sweep's directory.
+    source: PathBuf,
+    /// Override a config key, as sweep.seeds=8 (repeatable).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Average over the law of a target that is drawn per seed, in place of each seed's own.
+    #[arg(long)]
+    prior: bool,
+    /// Print each seed by itself, not their mean.
+    #[arg(long)]
+    per_seed: bool,
+    /// Seconds that the predictions may take, by estimate; cells beyond it, the most expensive ones, are named.
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = seconds)]
+    budget: f64,
+    /// Print one JSON array, an object for each cell, number of samples seen and output.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    threads::start()?;
+    let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
+    let plan = match &stored {
+        Some(_) if !args.set.is_empty() => {
+            return Err(Error::Input("--set: allowed with a config, not with the directory of a sweep".into()).into());
+        }
+        Some(stored) => stored.plan()?.clone(),
+        None => Plan::new(Config::load(&args.source, &args.set)?)?,
+    };
+    memory::fits(&plan, rayon::current_num_threads() as u64)?;
+    let watch = signals::watched()?;
+    let options = PredictOptions { prior: args.prior, budget: args.budget };
+    let predicted = predict(&plan, &options, &watch)?;
+    caution(&plan, &predicted);
+    if let Some(stored) = &stored {
+        let path = write(stored, &predicted, args, &watch)?;
+        if !args.json && !args.per_seed {
+            return Ok(print(&one_line(&path.display().to_string()))?);
+        }
+    }
+    let array = |objects: &mut dyn Iterator<Item = Map<String, Value>>| {
+        print_array(objects.map(|object| Value::Object(object).to_string()))
+    };
+    match (args.json, args.per_seed) {
+        (true, false) => array(&mut predicted.objects()),
+        (true, true) => array(&mut predicted.objects_by_seed()),
+        (false, per_seed) => print_table(&plan, &predicted, per_seed),
+    }?;
+    Ok(())
+}
+
+/// Writes predict.parquet into a sweep's directory, with the digest of the rows that are there.
+fn write(stored: &Stored, predicted: &Predicted, args: &Args, watch: &Watch) -> Result<PathBuf> {
+    let dir = stored.contents.dir();
+    let digest = store::digest_of(stored.rows().map(|row| watch.ask().and(row)))?;
+    let of = json!({
+        "digest": digest,
+        "identity": stored.sweep.identity,
+        "stream_version": stored.sweep.stream_version,
+        "seeds": stored.contents.seeds(),
+        "prior": args.prior,
+        "budget": args.budget,
+    });
+    let _lock = store::lock_report(dir, watch)?;
+    store::predictions::write(dir, &of, predicted.stored())
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    let allowed = || "allowed is a number of seconds above 0".to_owned();
+    text.parse().ok().filter(|seconds: &f64| *seconds > 0.0).ok_or_else(allowed)
+}
+
+/// A line for each reason why cells have no numbers.
+fn caution(plan: &Plan, predicted: &Predicted) {
+    let mut reasons: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    predicted.missing().for_each(|(cell, reason)| reasons.entry(reason).or_default().push(cell));
+    for (reason, cells) in reasons {
+        let names: Vec<String> = cells.iter().take(NAMED).map(u64::to_string).collect();
+        let more = if cells.len() > NAMED { format!(" and {} more", cells.len() - NAMED) } else { String::new() };
+        let (count, all, names) = (cells.len(), plan.cells().len(), names.join(", "));
+        tell(&format!("warning: {count} of {all} cells have no prediction, {reason}: cell {names}{more}"));
+    }
+}
+
+fn print_array(objects: impl Iterator<Item = String>) -> Result<()> {
+    let lines = objects.enumerate().map(|(k, object)| if k == 0 { object } else { format!(",\n{object}") });
+    print_all(["[".to_owned()].into_iter().chain(lines).chain(["]\n".to_owned()]))
+}
+
+/// One line of the table, its columns padded.
+fn line(cells: &[String]) -> String {
+    let (recipe, rest) = cells.split_last().map_or(("", cells), |(recipe, rest)| (recipe.as_str(), rest));
+    let rest: Vec<String> = rest.iter().map(|text| format!("{text:>11}")).collect();
+    format!("{}  {recipe}\n", rest.join(" "))
+}
+
+fn print_table(plan: &Plan, predicted: &Predicted, per_seed: bool) -> Result<()> {
+    let settings = ["model", "samples", "batch", "step_size", "seen", "output"];
+    let risks = if per_seed {
+        ["excess", "reducible", "approximation", "quantized"].as_slice()
+    } else {
+        ["excess", "se", "reducible", "se", "quantized", "se"].as_slice()
+    };
+    let seed: &[&str] = if per_seed { &["seed_index"] } else { &[] };
+    let head = ["cell"].iter().chain(seed).chain(&settings).chain(risks).chain(&["status"]).chain(&["recipe"]);
+    let head = line(&head.map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    let begin = |place: &Place, seed_index: Option<u32>| {
+        let cell = &plan.cells()[place.cell as usize];
+        let (seed, step) = (seed_index.map(|index| index.to_string()), format!("{}", cell.step_size));
+        let settings = [cell.model.to_string(), cell.samples.to_string(), cell.batch.to_string(), step];
+        let state = [place.seen.to_string(), place.output.to_owned()];
+        [place.cell.to_string()].into_iter().chain(seed).chain(settings).chain(state)
+    };
+    let end = |place: &Place| {
+        let recipe = plan.config().recipe_names().nth(plan.cells()[place.cell as usize].recipe);
+        [place.status.name().to_owned(), recipe.unwrap_or_default().to_owned()]
+    };
+    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4e}"));
+    let mean = |mean: Option<Mean>| [mean.map(|mean| mean.mean), mean.and_then(|mean| mean.se)].map(number);
+    let of_means = |(place, means): (Place, Option<Means>)| {
+        let of = |of: fn(&Means) -> Mean| mean(means.as_ref().map(of));
+        let risks = [of(|means| means.excess), of(|means| means.reducible), of(|means| means.quantized_test)];
+        line(&begin(&place, None).chain(risks.into_iter().flatten()).chain(end(&place)).collect::<Vec<_>>())
+    };
+    let of_seed = |(seed_index, place, risks): (u32, Place, Option<Risks>)| {
+        let risks = RISKS.map(|(_, of)| number(risks.as_ref().map(of)));
+        line(&begin(&place, Some(seed_index)).chain(risks).chain(end(&place)).collect::<Vec<_>>())
+    };
+    match per_seed {
+        true => print_all([head].into_iter().chain(predicted.by_seed().map(of_seed))),
+        false => print_all([head].into_iter().chain(predicted.means().map(of_means))),
+    }
+}

@@ -1,0 +1,151 @@
+//! The expected curves of one cohort: its own sketch and target, every trajectory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use super::Job;
+use crate::config::{Output, Schedule};
+use crate::cpu::quantized_sketch;
+use crate::error::{Error, Result};
+use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw};
+use crate::problem::{self, sketch_norm};
+use crate::random::Stream;
+use crate::risk::Truth;
+use crate::theory::basis::Basis;
+use crate::theory::dense::{self, Matrices};
+use crate::theory::laws::Method;
+use crate::theory::recursion::{Expected, Iterates, Recursion};
+use crate::theory::regression::{Inputs, Needs, Regression, Target};
+use crate::theory::schedule;
+use crate::theory::stability::settled;
+use crate::watch::Watch;
+
+/// Core-seconds of a recursion between two looks at the watch, by estimate.
+const LOOK: f64 = 0.05;
+
+/// The expected risks of one trajectory of one seed index.
+#[derive(Clone, Debug)]
+pub struct Curve {
+    /// A, which no training changes.
+    pub approximation: f64,
+    /// kappa of a constant step, and the excess at which the last iterate settles, where there is a closed form.
+    pub settled: Option<(f64, f64)>,
+    /// By the samples at which rows of the trajectory are due, and by output.
+    pub points: Vec<Vec<Expected>>,
+}
+
+/// Follows the jobs of a cohort; by trajectory of the point.
+pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Watch) -> Result<Vec<Option<Curve>>> {
+    let point = &plan.points[cohort.point];
+    let mut curves = vec![None; point.trajectories.len()];
+    if jobs.is_empty() {
+        return Ok(curves);
+    }
+    let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, cohort.seed_index))
+        .ok_or_else(|| Error::Other(format!("problem point {} has no truth", cohort.point)))?;
+    let prior = prior.then(|| problem::prior(&point.problem, &truth.eigenvalues)).flatten();
+    let inputs = Inputs {
+        lambda: &truth.eigenvalues.lambda,
+        target: prior.as_ref().map_or(Target::Fixed(&truth.target), |variances| Target::Prior(variances)),
+        tail: point.tail.features,
+        tail_label: point.tail.label,
+        noise: point.problem.noise * point.problem.noise,
+    };
+    let curve = |job: &Job, basis: &Basis, matrices: Option<&Matrices>| -> Result<(usize, Curve)> {
+        let (batch, outputs) = (job.trajectory.batch, plan.config.train.outputs.as_slice());
+        let average = outputs.contains(&Output::Average);
+        let points = match matrices {
+            None => run(Recursion::new(basis, &job.laws, batch, average)?, job, outputs, watch)?,
+            Some(matrices) => run(dense::Recursion::new(matrices, batch, average)?, job, outputs, watch)?,
+        };
+        let is_constant = plan.config.train.schedule == Schedule::Constant;
+        let step = f64::from(batch) * f64::from(job.trajectory.step.first);
+        let settled = if is_constant { settled(basis, &job.laws, step, batch) } else { None };
+        let settled = settled.map(|(kappa, risks)| (kappa, risks.excess));
+        Ok((job.number, Curve { approximation: basis.approximation(), settled, points }))
+    };
+    let mut done: Vec<(usize, Curve)> = Vec::new();
+    if !point.problem.is_sketched() {
+        let basis = Basis::coordinates(&inputs);
+        done = jobs.par_iter().map(|job| curve(job, &basis, None)).collect::<Result<_>>()?;
+    }
+    for (number, draw) in point.sketches.iter().enumerate() {
+        let own: Vec<&Job> = jobs.iter().filter(|job| point.draw_of(job.trajectory.model) == Some(number)).collect();
+        if own.is_empty() {
+            continue;
+        }
+        let sketched = Sketched::new(&truth, draw, &inputs, &own, watch)?;
+        let models: BTreeSet<u32> = own.iter().map(|job| job.trajectory.model).collect();
+        for model in models {
+            let clean = sketched.clean.leading(model as usize);
+            let basis = Basis::new(&clean, &inputs)?;
+            let of_model = own.par_iter().filter(|job| job.trajectory.model == model).map(|job| {
+                let read = || sketched.read.get(&pair(point, job)).map(|read| read.leading(model as usize));
+                let matrices = |laws| Matrices::new(read().as_ref().unwrap_or(&clean), &clean, &basis, &inputs, laws);
+                let matrices = (job.method == Method::Dense).then(|| matrices(&job.laws)).transpose()?;
+                curve(job, &basis, matrices.as_ref())
+            });
+            done.append(&mut of_model.collect::<Result<_>>()?);
+        }
+    }
+    done.into_iter().for_each(|(number, curve)| curves[number] = Some(curve));
+    Ok(curves)
+}
+
+/// Number of the pair of data and sketch that a job's features come from.
+fn pair(point: &ProblemPoint, job: &Job) -> usize {
+    point.features[job.trajectory.feature].pair
+}
+
+/// A draw of the sketch at its largest model size.
+struct Sketched {
+    /// As it was drawn, and, by pair, as those that round it read it.
+    clean: Regression,
+    read: BTreeMap<usize, Regression>,
+}
+
+impl Sketched {
+    fn new(truth: &Truth, draw: &SketchDraw, inputs: &Inputs, jobs: &[&Job], watch: &Watch) -> Result<Sketched> {
+        let (point, is_prior) = (truth.point, matches!(inputs.target, Target::Prior(_)));
+        let needs = |jobs: &mut dyn Iterator<Item = &&Job>| {
+            jobs.filter(|job| job.method == Method::Dense)
+                .map(|job| job.laws.needs(is_prior))
+                .fold(Needs::default(), Needs::or)
+        };
+        let scale = sketch_norm(&point.problem, draw.rows).sqrt();
+        let clean = Regression::new(inputs, &truth.draw(draw), scale, needs(&mut jobs.iter()), watch)?;
+        let mut read = BTreeMap::new();
+        let pairs: BTreeSet<usize> =
+            jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)).collect();
+        for number in pairs {
+            let own = needs(&mut jobs.iter().filter(|job| pair(point, job) == number));
+            let rows = quantized_sketch(point, number, &truth.stream);
+            read.insert(number, Regression::new(inputs, &rows, scale, own, watch)?);
+        }
+        Ok(Sketched { clean, read })
+    }
+}
+
+/// The expected risks wherever a row is due, by output.
+fn run<R: Iterates>(mut recursion: R, job: &Job, outputs: &[Output], watch: &Watch) -> Result<Vec<Vec<Expected>>> {
+    let Job { trajectory, work, .. } = *job;
+    let (updates, mut due) = (trajectory.samples / u64::from(trajectory.batch), trajectory.rows.iter().peekable());
+    let look = ((updates as f64 * LOOK / work.max(LOOK)) as u64).max(1);
+    let mut points = Vec::new();
+    for (gamma, update) in schedule::steps(trajectory).zip(1..) {
+        recursion.update(gamma);
+        if due.next_if(|seen| **seen == update * u64::from(trajectory.batch)).is_some() {
+            let of = |output: &Output| match output {
+                Output::Last => recursion.last(),
+                Output::Average => recursion.average(),
+            };
+            points.push(outputs.iter().map(of).collect());
+        }
+        if update % look == 0 {
+            watch.step(look as f64 / updates as f64 * work)?;
+        }
+    }
+    watch.step((updates % look) as f64 / updates as f64 * work)?;
+    Ok(points)
+}

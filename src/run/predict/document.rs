@@ -1,0 +1,103 @@
+//! Predictions as records with the names of the rows' columns.
+
+use serde_json::{Map, Value, json};
+
+use super::{Means, Place, Predicted, Risks};
+use crate::plan::{Cohort, Plan};
+use crate::run::rows::{Origin, settings};
+use crate::store::{self, COLUMNS, Kind};
+
+/// Columns of a run, which a mean over seed indices has not.
+const OF_RUN: [&str; 2] = ["run_id", "seed_index"];
+
+impl Predicted<'_> {
+    /// One object for each cell, number of samples seen and output: the settings of its rows, the mean over seed
+    /// indices of `excess`, `reducible`, `approximation` and `quantized_test`, each with its standard error `_se`, and
+    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, the `status`, and the `reason` where there are
+    /// no numbers, which are then null.
+    pub fn objects(&self) -> impl Iterator<Item = Map<String, Value>> {
+        self.means().map(|(place, means)| {
+            let mut object = self.settings(&place, None);
+            for (name, of) in MEANS {
+                let mean = means.as_ref().map(of);
+                object.insert(name.into(), number(mean.map(|mean| mean.mean)));
+                object.insert(format!("{name}_se"), number(mean.and_then(|mean| mean.se)));
+            }
+            closed_forms(&mut object, means.as_ref().map(|means| (means.kappa, means.plateau)));
+            object.insert("seeds".into(), self.plan.config.sweep.seeds.into());
+            ended(object, &place)
+        })
+    }
+
+    /// The same of each seed index by itself, as `run_id` and `seed_index` say.
+    pub fn objects_by_seed(&self) -> impl Iterator<Item = Map<String, Value>> {
+        self.by_seed().map(|(seed_index, place, risks)| {
+            let mut object = self.settings(&place, Some(seed_index));
+            for (name, of) in RISKS {
+                object.insert(name.into(), number(risks.as_ref().map(of)));
+            }
+            closed_forms(&mut object, risks.as_ref().map(|risks| (risks.kappa, risks.plateau)));
+            ended(object, &place)
+        })
+    }
+
+    fn settings(&self, place: &Place, seed_index: Option<u32>) -> Map<String, Value> {
+        let plan: &Plan = self.plan;
+        let cohort =
+            Cohort { point: plan.cells[place.cell as usize].problem, seed_index: seed_index.unwrap_or_default() };
+        let row = settings(plan, cohort, place.cell, &Origin::default());
+        let is_setting = |kind: Kind| matches!(kind, Kind::Setting | Kind::Derived);
+        let own = |name: &str| is_result(name) || seed_index.is_some() || !OF_RUN.contains(&name);
+        let columns = COLUMNS.iter().filter(|c| (is_setting(c.kind) || is_result(c.name())) && own(c.name()));
+        let value = |name: &str, value: store::Value| match (name, value) {
+            ("seen", _) => place.seen.into(),
+            ("output", _) => place.output.into(),
+            (_, store::Value::Null) => Value::Null,
+            (_, store::Value::U32(value)) => value.into(),
+            (_, store::Value::U64(value)) => value.into(),
+            (_, store::Value::F64(value)) => value.into(),
+            (_, store::Value::Text(text)) => text.into(),
+        };
+        columns.map(|c| (c.name().to_owned(), value(c.name(), c.get(&row)))).collect()
+    }
+}
+
+/// The results that tell the rows of a run apart.
+fn is_result(name: &str) -> bool {
+    ["seen", "output"].contains(&name)
+}
+
+/// A column, and how it is read.
+type Column<T, U> = (&'static str, fn(&T) -> U);
+
+/// The expected risks by their columns.
+pub const RISKS: [Column<Risks, f64>; 4] = [
+    ("excess", |risks| risks.excess),
+    ("reducible", |risks| risks.reducible),
+    ("approximation", |risks| risks.approximation),
+    ("quantized_test", |risks| risks.quantized_test),
+];
+
+const MEANS: [Column<Means, super::Mean>; 4] = [
+    ("excess", |means| means.excess),
+    ("reducible", |means| means.reducible),
+    ("approximation", |means| means.approximation),
+    ("quantized_test", |means| means.quantized_test),
+];
+
+/// What JSON has no number for, as a risk beyond f64, is null.
+fn number(value: Option<f64>) -> Value {
+    value.map_or(Value::Null, |value| json!(value))
+}
+
+fn closed_forms(object: &mut Map<String, Value>, of: Option<(Option<f64>, Option<f64>)>) {
+    let (kappa, plateau) = of.unwrap_or_default();
+    object.insert("kappa".into(), number(kappa));
+    object.insert("plateau".into(), number(plateau));
+}
+
+fn ended(mut object: Map<String, Value>, place: &Place) -> Map<String, Value> {
+    object.insert("status".into(), place.status.name().into());
+    object.insert("reason".into(), place.status.reason().into());
+    object
+}

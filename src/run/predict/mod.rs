@@ -1,0 +1,157 @@
+//! What is expected of a plan's runs: the exact recursions of [`crate::theory`] under each seed's own sketch and
+//! target.
+
+mod cohort;
+mod cost;
+mod document;
+mod rows;
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::{self, Builder};
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use self::cohort::Curve;
+pub use self::document::RISKS;
+pub use self::rows::{Mean, Means, Place, Risks};
+use crate::error::Result;
+use crate::plan::{Cohort, Plan, Trajectory};
+use crate::run::progress::Progress;
+use crate::theory::laws::{Laws, Method};
+use crate::threads;
+use crate::watch::Watch;
+
+/// Progress is told at least this often.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What [`predict`] may be told besides its plan.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PredictOptions {
+    /// The mean over the law of w* in place of each seed's own; of a target that is not drawn nothing changes.
+    pub prior: bool,
+    /// Seconds on the threads that compute, by estimate, of what is predicted: the cheapest trajectories come first.
+    pub budget: f64,
+}
+
+/// Whether a cell's numbers are expectations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Up to the rounding of f64; the grids of the draws and the rounding of f32 are not part of it.
+    Exact,
+    /// There are no numbers: the reason.
+    None(String),
+}
+
+impl Status {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Status::Exact => "exact",
+            Status::None(_) => "none",
+        }
+    }
+
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Status::Exact => None,
+            Status::None(reason) => Some(reason),
+        }
+    }
+}
+
+/// The trajectories of a plan, whether each is predicted, and what that came to.
+pub struct Predicted<'a> {
+    plan: &'a Plan,
+    /// By problem point and trajectory.
+    statuses: Vec<Vec<Status>>,
+    /// By problem point and seed index, the curves of the point's trajectories, in order; `None` of what is not
+    /// predicted.
+    curves: Curves,
+}
+
+/// One trajectory to follow.
+#[derive(Clone, Copy, Debug)]
+struct Job<'a> {
+    /// Its number in the problem point.
+    number: usize,
+    trajectory: &'a Trajectory,
+    laws: Laws,
+    method: Method,
+    /// Core-seconds of one seed index, by estimate.
+    work: f64,
+}
+
+/// Predicts every cell of a plan that has an exact recursion and fits into the budget, for every seed index.
+///
+/// # Errors
+/// [`crate::Error::Incomplete`] where the watch asked to end: what was done by then is dropped.
+pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> Result<Predicted<'a>> {
+    let (mut statuses, mut jobs) = (Vec::new(), Vec::new());
+    for point in &plan.points {
+        let (mut of_point, mut own) = (Vec::new(), Vec::new());
+        for (number, trajectory) in point.trajectories.iter().enumerate() {
+            match Laws::of(&plan.config.recipes[trajectory.recipe], &point.problem) {
+                Ok(laws) => {
+                    let method = laws.method(point.problem.is_sketched());
+                    let work = cost::seconds(plan, point, trajectory, &laws, method);
+                    own.push(Job { number, trajectory, laws, method, work });
+                    of_point.push(Status::Exact);
+                }
+                Err(reason) => of_point.push(Status::None(reason)),
+            }
+        }
+        statuses.push(of_point);
+        jobs.push(own);
+    }
+    for (point, job) in cost::keep_within(plan, &mut jobs, options.budget) {
+        let seconds = job.work * f64::from(plan.config.sweep.seeds);
+        statuses[point][job.number] = Status::None(format!("beyond the budget: about {seconds:.0} core-seconds"));
+    }
+    let curves = follow(plan, &jobs, options.prior, watch)?;
+    Ok(Predicted { plan, statuses, curves })
+}
+
+/// By problem point, seed index and trajectory.
+type Curves = Vec<Vec<Vec<Option<Curve>>>>;
+
+/// Follows all jobs of all cohorts.
+fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<Curves> {
+    let seeds = plan.config.sweep.seeds;
+    let cohorts: Vec<Cohort> =
+        (0..seeds).flat_map(|seed_index| (0..jobs.len()).map(move |point| Cohort { point, seed_index })).collect();
+    let cells = |jobs: &[Job]| jobs.iter().map(|job| job.trajectory.cells.len() as u64).sum::<u64>();
+    let runs = jobs.iter().map(|jobs| cells(jobs)).sum::<u64>() * u64::from(seeds);
+    let work: f64 = jobs.iter().flatten().map(|job| job.work).sum::<f64>() * f64::from(seeds);
+    let own = watch.branch().share(1.0 / work.max(f64::MIN_POSITIVE));
+    let mut progress = Progress::new(runs, cohorts.len(), watch);
+    let (sender, finished) = channel();
+    thread::scope(|scope| {
+        let (cohorts, own) = (&cohorts, &own);
+        let all = move || {
+            let one = |sender: &mut std::sync::mpsc::Sender<_>, cohort: &Cohort| {
+                let done = cohort::follow(plan, *cohort, &jobs[cohort.point], prior, own);
+                // Who receives it ends only after all is sent.
+                let _ = sender.send((*cohort, done));
+            };
+            cohorts.par_iter().for_each_with(sender, one);
+        };
+        Builder::new().spawn_scoped(scope, all).map_err(|error| threads::refused(&error))?;
+        let mut curves: Curves = jobs.iter().map(|_| vec![Vec::new(); seeds as usize]).collect();
+        let (mut failed, mut done, mut done_runs) = (None, 0, 0);
+        loop {
+            match finished.recv_timeout(TICK) {
+                Ok((cohort, Ok(own))) => {
+                    (done, done_runs) = (done + 1, done_runs + cells(&jobs[cohort.point]));
+                    curves[cohort.point][cohort.seed_index as usize] = own;
+                }
+                Ok((_, Err(error))) => {
+                    own.stop();
+                    failed.get_or_insert(error);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return failed.map_or(Ok(curves), Err),
+            }
+            progress.update(done_runs, done);
+        }
+    })
+}

@@ -1,0 +1,162 @@
+//! Predictions as rows: of each seed index, and the means over them.
+
+use super::{Predicted, RISKS, Status};
+use crate::config::Output;
+use crate::plan::{Prefix, Trajectory};
+use crate::store::predictions::PredictedRow;
+use crate::theory::recursion::Expected;
+
+/// Where a prediction stands: a cell, the samples it has seen, an output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place<'a> {
+    pub cell: u64,
+    pub seen: u64,
+    pub output: &'static str,
+    pub status: &'a Status,
+}
+
+/// Expected risks in squared units of y; as of a row, less sigma^2 and the approximation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Risks {
+    pub excess: f64,
+    pub reducible: f64,
+    pub approximation: f64,
+    pub quantized_test: f64,
+    /// Of a constant step, where there is a closed form: kappa, and for the last iterate the excess at which it
+    /// settles.
+    pub kappa: Option<f64>,
+    pub plateau: Option<f64>,
+}
+
+/// A mean over seed indices, and its standard error; `None` of one seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    pub mean: f64,
+    pub se: Option<f64>,
+}
+
+/// The means of [`Risks`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Means {
+    pub excess: Mean,
+    pub reducible: Mean,
+    pub approximation: Mean,
+    pub quantized_test: Mean,
+    /// Means alone.
+    pub kappa: Option<f64>,
+    pub plateau: Option<f64>,
+}
+
+impl Mean {
+    fn of(values: impl Iterator<Item = f64> + Clone) -> Mean {
+        let n = values.clone().count() as f64;
+        let mean = values.clone().sum::<f64>() / n;
+        let squares: f64 = values.map(|value| (value - mean) * (value - mean)).sum();
+        Mean { mean, se: (n > 1.0).then(|| (squares / (n - 1.0) / n).sqrt()) }
+    }
+}
+
+impl Predicted<'_> {
+    /// Every cell with all of its places, in the order of rows; what is not predicted has none. `None` stands for cells
+    /// without numbers.
+    pub fn means(&self) -> impl Iterator<Item = (Place<'_>, Option<Means>)> {
+        self.places().map(|(place, at)| {
+            let all: Vec<Risks> = (0..self.seeds()).filter_map(|seed_index| self.risks(&at, seed_index)).collect();
+            let mean = |of: fn(&Risks) -> f64| Mean::of(all.iter().map(of));
+            let whole = |of: fn(&Risks) -> Option<f64>| {
+                let sum: Option<f64> = all.iter().map(of).sum();
+                sum.map(|sum| sum / all.len() as f64)
+            };
+            let means = (!all.is_empty()).then(|| Means {
+                excess: mean(|risks| risks.excess),
+                reducible: mean(|risks| risks.reducible),
+                approximation: mean(|risks| risks.approximation),
+                quantized_test: mean(|risks| risks.quantized_test),
+                kappa: whole(|risks| risks.kappa),
+                plateau: whole(|risks| risks.plateau),
+            });
+            (place, means)
+        })
+    }
+
+    /// The same of each seed index, one after the other.
+    pub fn by_seed(&self) -> impl Iterator<Item = (u32, Place<'_>, Option<Risks>)> {
+        let of =
+            move |seed_index| self.places().map(move |(place, at)| (seed_index, place, self.risks(&at, seed_index)));
+        (0..self.seeds()).flat_map(of)
+    }
+
+    /// The same as a directory keeps it.
+    pub fn stored(&self) -> impl Iterator<Item = PredictedRow> {
+        self.by_seed().map(|(seed_index, place, risks)| PredictedRow {
+            run_id: self.plan.run_id(seed_index, place.cell),
+            cell: place.cell,
+            seed_index,
+            seen: place.seen,
+            output: place.output,
+            risks: risks.map(|risks| RISKS.map(|(_, of)| of(&risks))),
+            status: place.status.name(),
+            reason: place.status.reason().map(String::from),
+        })
+    }
+
+    /// Cells that have no numbers, with the reason.
+    pub fn missing(&self) -> impl Iterator<Item = (u64, &str)> {
+        let mut cells: Vec<(u64, &str)> = Vec::new();
+        for (point, statuses) in self.plan.points.iter().zip(&self.statuses) {
+            for (trajectory, status) in point.trajectories.iter().zip(statuses) {
+                let reason = status.reason().into_iter();
+                cells
+                    .extend(reason.flat_map(|reason| trajectory.cells.iter().map(move |prefix| (prefix.cell, reason))));
+            }
+        }
+        cells.sort_unstable();
+        cells.into_iter()
+    }
+
+    fn seeds(&self) -> u32 {
+        self.plan.config.sweep.seeds
+    }
+
+    fn places(&self) -> impl Iterator<Item = (Place<'_>, At)> {
+        let mut cells: Vec<(Prefix, usize, usize)> = Vec::new();
+        for (p, point) in self.plan.points.iter().enumerate() {
+            for (t, trajectory) in point.trajectories.iter().enumerate() {
+                cells.extend(trajectory.cells.iter().map(|prefix| (*prefix, p, t)));
+            }
+        }
+        cells.sort_unstable_by_key(|(prefix, _, _)| prefix.cell);
+        cells.into_iter().flat_map(move |(prefix, point, number)| {
+            let trajectory: &Trajectory = &self.plan.points[point].trajectories[number];
+            let due = self.plan.rows_due(trajectory, prefix.samples);
+            // Rows of one state come in the order of the names of their outputs.
+            let mut outputs: Vec<(usize, &'static str)> =
+                self.plan.config.train.outputs.iter().map(|output| output.name()).enumerate().collect();
+            outputs.sort_by_key(|(_, name)| *name);
+            due.into_iter().flat_map(move |seen| {
+                let row = trajectory.rows.binary_search(&seen).expect("a trajectory has the rows of its cells");
+                outputs.clone().into_iter().map(move |(output, name)| {
+                    let status = &self.statuses[point][number];
+                    (Place { cell: prefix.cell, seen, output: name, status }, At { point, number, row, output })
+                })
+            })
+        })
+    }
+
+    fn risks(&self, at: &At, seed_index: u32) -> Option<Risks> {
+        let curve = self.curves[at.point][seed_index as usize].get(at.number)?.as_ref()?;
+        let Expected { excess, quantized_test } = curve.points[at.row][at.output];
+        let (approximation, kappa) = (curve.approximation, curve.settled.map(|(kappa, _)| kappa));
+        let is_last = self.plan.config.train.outputs[at.output] == Output::Last;
+        let plateau = curve.settled.filter(|_| is_last).map(|(_, plateau)| plateau);
+        Some(Risks { excess, reducible: excess + approximation, approximation, quantized_test, kappa, plateau })
+    }
+}
+
+/// Where the curves have it.
+struct At {
+    point: usize,
+    number: usize,
+    row: usize,
+    output: usize,
+}
