@@ -1,6 +1,5 @@
 //! The host of shaders/maxima.wgsl: maxima over subgroups.
 
-use wgpu::Features;
 
 use super::Gpu;
 use super::kernels::MAXIMA;
@@ -21,11 +20,7 @@ impl Gpu {
     /// Invocations of a subgroup, where kernels may use subgroups and all have one size, a power of two that fills
     /// [`Gpu::maxima`]'s workgroup.
     pub fn subgroup(&self) -> Option<u32> {
-        let limit =
-            |name: &str| self.info.limits.iter().find(|(known, _)| *known == name).map(|(_, value)| *value as u32);
-        let (least, most) = (limit("subgroup_min_size")?, limit("subgroup_max_size")?);
-        let is_one = least == most && least.is_power_of_two() && (2..=128).contains(&least);
-        (is_one && self.context.has(Features::SUBGROUP)).then_some(least)
+        self.context.subgroup().filter(|size| size.is_power_of_two() && (2..=128).contains(size))
     }
 
     /// For each turn and block, what each invocation of a workgroup takes for the largest word of its subgroup: by

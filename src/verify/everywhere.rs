@@ -232,7 +232,7 @@ mod tests {
         let stride = || (0..CHUNKS).step_by(997);
         let verdict = |asked, chunks| every_lane((asked, &even), &quantizer, chunks, &Watch::default()).unwrap();
         let Verdict::Pass(count) = verdict(&even, stride()) else { panic!("the vector code is right") };
-        let held = stride().filter(|chunk| chunk * CHUNK & MAGNITUDE >= FLOOR).count() as u64;
+        let held = stride().filter(|chunk| (chunk * CHUNK) & MAGNITUDE >= FLOOR).count() as u64;
         assert_eq!(count, 1 + held * u64::from(CHUNK));
         let Verdict::Fail(lines) = verdict(&away, (0x3f00..0x4000).step_by(8)) else { panic!("ties go to even") };
         assert_eq!(lines[0], "input 0.53125 0x3f080000");

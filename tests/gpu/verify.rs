@@ -38,6 +38,6 @@ fn another_rounding_of_ties_is_found_by_its_hash_and_told_by_its_first_input() {
         assert_eq!(lines[0], "input 1.0625 0x3f880000");
         assert!(lines[1].starts_with("device: value 1.125 0x3f900000, code 0x39 (0 0111 001)"), "{lines:?}");
         assert!(lines[2].starts_with("must be: value 1.0 0x3f800000, code 0x38 (0 0111 000)"), "{lines:?}");
-        assert_eq!(compare(&even), Verdict::Pass(2 * 16 << 16));
+        assert_eq!(compare(&even), Verdict::Pass((2 * 16) << 16));
     }
 }

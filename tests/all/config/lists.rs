@@ -68,7 +68,7 @@ fn lists_are_combined_in_the_order_of_sites_and_options_the_last_fastest() {
     }
     let recipes: Vec<(&str, &str)> = recipes.iter().map(|(name, lines)| (name.as_str(), lines.as_str())).collect();
     // In whatever order they are written.
-    let swapped = [&all[1], &all[0]].map(|line| line.replace("format = \"int8\", ", "").replace("{ ", "{ "));
+    let swapped = [&all[1], &all[0]].map(|line| line.replace("format = \"int8\", ", ""));
     stands_for(&all.concat(), &recipes);
     stands_for(&swapped.concat().replace("{ step", "{ format = \"int8\", step"), &recipes);
 }
