@@ -21,7 +21,7 @@ const SINGLE: bool = OWN && BATCH == 1u;
 const TOTALS: u32 = COUNTERS + 1u;
 
 // Workgroup memory does not start as zeros: every word is written before it is read.
-var<workgroup> is_over: u32; // no run of the workgroup goes on
+var<workgroup> is_over: u32; // no run of the workgroup goes on: while one does, all keep pace
 var<workgroup> totals: array<atomic<u32>, PACK * TOTALS>;
 
 var<private> lane: u32; // of the run
@@ -30,7 +30,7 @@ var<private> is_real: bool; // it is the run of a slot, not of a place that is l
 var<private> weights: array<f32, KEPT>;
 var<private> next: array<f32, KEPT>;
 var<private> read_weights: array<f32, KEPT>; // v as it is read, rounded
-var<private> z_kept: array<f32, KEPT>; // z of a batch of one
+var<private> z_kept: array<f32, select(1u, KEPT, SINGLE)>; // z of a batch of one
 var<private> gradient: array<f32, KEPT>;
 var<private> group_sum: array<f32, KEPT>; // open group of the average
 var<private> doubt: bool = false; // an update is open to it
@@ -123,8 +123,11 @@ fn lane_sum(run: Run, b: u32) -> f32 {
     var sums: array<f32, PACK>;
     for (var k = 0u; k < rows(run.model); k++) {
         if element(k) < run.model {
-            z_kept[k] = z[row + element(k)];
-            sums[k % PACK] = opaque(sums[k % PACK] + opaque(z_kept[k] * read_weights[k]));
+            let own = z[row + element(k)];
+            if SINGLE {
+                z_kept[k] = own;
+            }
+            sums[k % PACK] = opaque(sums[k % PACK] + opaque(own * read_weights[k]));
         }
     }
     for (var half = PACK / 2u; half > 0u; half /= 2u) {

@@ -46,7 +46,7 @@ pub struct Context {
     /// Buffers to read back through that nobody uses.
     staging: Mutex<Vec<Buffer>>,
     timer: Timer,
-    /// Size of its subgroups, where all have one.
+    /// Size of its subgroups, where all have one: a power of two.
     subgroup: Option<u32>,
 }
 
@@ -71,7 +71,8 @@ impl Context {
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
         let (pipelines, recorder, staging, timer) = Default::default();
-        let has_one_size = device.features().contains(Features::SUBGROUP) && subgroups.0 == subgroups.1;
+        let is_size = subgroups.0 == subgroups.1 && subgroups.0.is_power_of_two() && (2..=128).contains(&subgroups.0);
+        let has_one_size = device.features().contains(Features::SUBGROUP) && is_size;
         let subgroup = has_one_size.then_some(subgroups.1);
         Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup }
     }

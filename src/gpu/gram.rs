@@ -1,6 +1,6 @@
 //! The host of shaders/gram.wgsl: what exact risks need of the clean sketch of every slot.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -203,7 +203,7 @@ impl GramProofs {
         }
         let strict = kind.strict;
         let Some(found) = difference()? else { return Ok(proved.insert(kind)) };
-        self.refused.store(if strict { ALL } else { PLAIN }, Ordering::Relaxed);
+        self.refused.fetch_max(if strict { ALL } else { PLAIN }, Ordering::Relaxed);
         if strict {
             tell(found);
         }
@@ -217,7 +217,7 @@ impl Gpu {
         tuning.gram.unwrap_or(is_hardware(&self.info)) && self.context.has(DOUBLES)
     }
 
-    /// Drops the sums of a launch unless those of its first cohort have the host's bits.
+    /// Drops the sums of a launch unless those of its first and its last cohort have the host's bits.
     pub(super) fn prove_grams(&self, launch: &Launch, done: &mut [CohortStates]) -> Result<()> {
         let Launch { shapes, point, strict_gram: strict, .. } = *launch;
         let rows: Vec<u32> = shapes.grams.iter().map(|gram| gram.rows).collect();
@@ -231,19 +231,23 @@ impl Gpu {
                 "adapter {index} ({name}) gives other sums for the risks, {found}: the host makes them"
             ));
         };
-        if !self.gram_proofs.settle(kind, || difference(launch, &done[0].grams), tell)? {
+        let difference = || {
+            let ends = BTreeSet::from([0, done.len() - 1]);
+            ends.into_iter().find_map(|slot| difference(launch, slot, &done[slot].grams).transpose()).transpose()
+        };
+        if !self.gram_proofs.settle(kind, difference, tell)? {
             done.iter_mut().for_each(|done| done.grams.clear());
         }
         Ok(())
     }
 }
 
-/// The first sum of the first cohort that is not the host's, which gets the sketch from the reference: on this thread
+/// The first sum of a slot's cohort that is not the host's, which gets the sketch from the reference: on this thread
 /// alone, as the pool's may wait for the device.
-fn difference(launch: &Launch, grams: &[PackedGram]) -> Result<Option<Difference>> {
+fn difference(launch: &Launch, slot: usize, grams: &[PackedGram]) -> Result<Option<Difference>> {
     let Launch { point, plan, seeds, .. } = *launch;
     let (none, watch) = (QuantOp::none(), launch.watch.share(0.0));
-    let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, seeds[0]));
+    let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, seeds[slot]));
     let of_first = truth.iter().flat_map(|truth| point.sketches.iter().zip(grams).map(move |sums| (truth, sums)));
     for (truth, (draw, sums)) in of_first {
         let (kind, dim) = (&point.problem.sketch, point.problem.dim);
@@ -282,6 +286,8 @@ mod tests {
         assert!(settle(kind(true, 200), true));
         assert!(!settle(kind(true, 300), false));
         assert_eq!((proofs.form(false), proofs.form(true)), (None, None));
+        assert!(!settle(kind(false, 400), false), "of a launch that was on its way");
+        assert_eq!(proofs.form(false), None);
         assert_eq!(told.take(), ["G H G^T[3] is 0x2, must be 0x1"]);
     }
 }

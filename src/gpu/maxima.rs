@@ -1,6 +1,5 @@
 //! The host of shaders/maxima.wgsl: maxima over subgroups.
 
-
 use super::Gpu;
 use super::kernels::MAXIMA;
 use super::params::{Head, Parameters, params};
@@ -17,10 +16,9 @@ params! {
 }
 
 impl Gpu {
-    /// Invocations of a subgroup, where kernels may use subgroups and all have one size, a power of two that fills
-    /// [`Gpu::maxima`]'s workgroup.
+    /// Invocations of a subgroup, where kernels may use subgroups and all have one size.
     pub fn subgroup(&self) -> Option<u32> {
-        self.context.subgroup().filter(|size| size.is_power_of_two() && (2..=128).contains(size))
+        self.context.subgroup()
     }
 
     /// For each turn and block, what each invocation of a workgroup takes for the largest word of its subgroup: by

@@ -20,8 +20,6 @@ use crate::watch::Watch;
 /// which multiplies so often.
 const PREFIX: Range<u64> = 4..264;
 const PREFIX_WORK: u64 = 300_000_000;
-/// Seeds of such a proof: runs of small models share a workgroup and must not meet.
-const PREFIX_SEEDS: u64 = 3;
 
 /// Which pipelines gave the known answers, and which are in use.
 #[derive(Default)]
@@ -62,6 +60,15 @@ impl Proofs {
         self.use_strict(true);
         Ok(true)
     }
+}
+
+/// Updates and seeds that prove pipelines whose workgroups have up to `pack` runs, of a plan with so many seeds; the
+/// reference multiplies `work` times for an update and seed. One seed for long, and before that, where runs share a
+/// workgroup, the seeds of a full one and of one that is not: they must not meet.
+fn prefixes(work: u64, pack: u32, all_seeds: u32) -> Vec<(u64, u32)> {
+    let together = (pack > 1).then_some(pack + 1).into_iter();
+    let seeds = together.chain([1]).map(|seeds| seeds.min(all_seeds));
+    seeds.map(|seeds| ((PREFIX_WORK / (work * u64::from(seeds))).clamp(PREFIX.start, PREFIX.end), seeds)).collect()
 }
 
 impl Gpu {
@@ -113,19 +120,34 @@ impl Gpu {
 
     /// Compares the first updates of a run of each pipeline with the reference.
     fn prefix_difference(&self, plan: &Plan, own: Vec<Variant>, watch: &Watch) -> Result<Option<String>> {
-        let Some(strict) = own.first().map(|variant| variant.strict) else { return Ok(None) };
         for kernel in [DRAW, TRAIN] {
             let of_kernel = |variant: &&Variant| variant.alone.is_some() == (kernel.name == DRAW.name);
             self.context.compile(&kernel, &own.iter().filter(of_kernel).copied().collect::<Vec<_>>());
         }
-        let mut left: HashSet<Variant> = own.into_iter().collect();
         let batches = plan.config.train.batches.iter().max().copied().unwrap_or(1);
         let sample =
             |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model) * point.pairs.len() as u64;
         let largest = plan.points.iter().map(sample).max().unwrap_or(1) * u64::from(batches);
-        let updates = (PREFIX_WORK / largest.max(1)).clamp(PREFIX.start, PREFIX.end);
-        let seeds = (PREFIX_WORK / (updates * largest.max(1))).clamp(1, PREFIX_SEEDS) as u32;
-        let seeds = seeds.min(plan.config.sweep.seeds);
+        let pack = own.iter().map(|variant| variant.layout().pack()).max().unwrap_or(1);
+        for (updates, seeds) in prefixes(largest.max(1), pack, plan.config.sweep.seeds) {
+            if let Some(place) = self.difference_within(plan, &own, updates, seeds, watch)? {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The same of so many updates of so many seeds.
+    fn difference_within(
+        &self,
+        plan: &Plan,
+        own: &[Variant],
+        updates: u64,
+        seeds: u32,
+        watch: &Watch,
+    ) -> Result<Option<String>> {
+        let strict = own[0].strict;
+        let mut left: HashSet<Variant> = own.iter().copied().collect();
         let all: Vec<Operands> = plan.points.iter().map(operands).collect();
         let prefix = plan.prefix(updates, |point, t| {
             own_of(plan, &plan.points[point], &all[point], t, self.context.subgroup(), strict)
@@ -162,6 +184,14 @@ mod tests {
 
     fn strict(variant: Variant) -> Variant {
         Variant { strict: true, ..variant }
+    }
+
+    #[test]
+    fn runs_that_share_a_workgroup_are_proved_together_for_short_and_one_alone_for_long() {
+        assert_eq!(prefixes(1_000_000, 1, 512), [(264, 1)], "no runs share a workgroup");
+        assert_eq!(prefixes(1_000_000, 4, 512), [(60, 5), (264, 1)]);
+        assert_eq!(prefixes(3_200, 16, 3), [(264, 3), (264, 1)], "a sweep of fewer seeds");
+        assert_eq!(prefixes(u64::MAX / 1000, 16, 512), [(4, 17), (4, 1)]);
     }
 
     #[test]

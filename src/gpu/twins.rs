@@ -10,9 +10,10 @@ use wgpu::naga::{Block, Expression, Literal, Module, Scalar, ScalarKind, Stateme
 use super::facts::{Facts, Needs, module, needs};
 use super::gram::{ENTRY_LOOPS, STEP_LOOPS};
 use super::in_words::IN_WORDS;
-use super::kernels::{GRAM, KERNELS, Kernel, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
+use super::kernels::{GRAM, KERNELS, Kernel, MAXIMA, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
+use super::train::layout::Exchange;
 use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
 use super::{draw, gram, own_pipelines, peaks, probe, project, slice, tally, train, turn};
 use crate::codec;
@@ -121,16 +122,16 @@ fn modules() -> Vec<(Kernel, Variant, String, Module)> {
     .collect()
 }
 
-fn uses_subgroups(text: &str) -> bool {
-    text.contains("subgroup")
+/// Whether it exchanges within subgroups: no other may, as not every device has them.
+fn uses_subgroups(kernel: &Kernel, variant: Variant) -> bool {
+    kernel.name == MAXIMA.name || kernel.name == TRAIN.name && variant.layout().exchange == Exchange::Shuffle
 }
 
 /// What a kernel asks of a device beyond what all have.
-fn capabilities(text: &str, module: &Module) -> Capabilities {
-    let doubles =
-        if has_doubles(module) { Capabilities::FLOAT64 | Capabilities::SHADER_INT64 } else { Capabilities::empty() };
-    let subgroups = if uses_subgroups(text) { Capabilities::SUBGROUP } else { Capabilities::empty() };
-    doubles | subgroups
+fn capabilities(kernel: &Kernel, variant: Variant, module: &Module) -> Capabilities {
+    let doubles = Capabilities::FLOAT64 | Capabilities::SHADER_INT64;
+    let doubles = if has_doubles(module) { doubles } else { Capabilities::empty() };
+    doubles | if uses_subgroups(kernel, variant) { Capabilities::SUBGROUP } else { Capabilities::empty() }
 }
 
 fn type_name(module: &Module, member: &StructMember) -> String {
@@ -172,10 +173,11 @@ fn every_composed_shader_is_valid_and_its_entry_point_is_main() {
         if let (Some(folder), false) = (std::env::var_os("ROUNDLAW_SHADERS"), has_doubles(&module)) {
             let path = Path::new(&folder).join(format!("{}-{number:02}.wgsl", kernel.name));
             // Browsers want to be told, and naga does not let itself be.
-            let enabled = if uses_subgroups(&text) { "enable subgroups;\n" } else { "" };
+            let enabled = if uses_subgroups(&kernel, variant) { "enable subgroups;\n" } else { "" };
             std::fs::write(&path, enabled.to_string() + &text).expect("the folder can be written");
         }
-        let validated = Validator::new(ValidationFlags::all(), capabilities(&text, &module)).validate(&module);
+        let validated =
+            Validator::new(ValidationFlags::all(), capabilities(&kernel, variant, &module)).validate(&module);
         validated.unwrap_or_else(|error| panic!("{}, {variant:?}: {}", kernel.name, error.emit_to_string(&text)));
         let names: Vec<&str> = module.entry_points.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names, ["main"], "{}", kernel.name);

@@ -3,7 +3,6 @@
 //! operation, the features' scale, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
 //! docs/checking.md has the list, and what proves it.
 
-pub mod answers;
 pub mod draw;
 pub mod feature;
 pub mod gemv;

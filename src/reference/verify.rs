@@ -1,4 +1,4 @@
-//! Answers to all 2^32 inputs, hashed in chunks of 65,536: one by one, see [`super::answers`] for many. Twin of
+//! Answers to all 2^32 inputs, hashed in chunks of 65,536: one by one, see [`crate::verify::answers`] for many. Twin of
 //! shaders/verify.wgsl.
 
 use crate::codec::{Rounded, quantize};
@@ -53,7 +53,7 @@ pub fn answer(question: &Question, input: u32) -> [u32; 3] {
 
 /// The answer to [`Question::Words`].
 #[inline(always)]
-pub(super) fn words_of(input: u32) -> [u32; 3] {
+pub(crate) fn words_of(input: u32) -> [u32; 3] {
     let key = Stream::new(0, mixed(input)).key();
     let [x, y, z, w] = threefry4x32(key, [input, !input, Purpose::Element as u32, 0]);
     [x, y, z ^ w]

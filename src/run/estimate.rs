@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::adapter::Adapter;
 use super::launches::cohorts_of_launch;
 use crate::error::Result;
-use crate::plan::{Plan, Shard, cost};
+use crate::plan::{Cohort, Plan, Shard, cohort_cost, cost};
 use crate::watch::Watch;
 
 /// Seconds of a sweep with all its threads.
@@ -49,12 +49,16 @@ pub fn of_device(plan: &Plan, threads: usize, adapter: &dyn Adapter, watch: &Wat
         adapter.execute(&piece, some, &watch.share(0.0))?;
         let took = begun.elapsed().as_secs_f64();
         if took >= PIECE || updates >= longest {
-            let share = some.len() as f64 / all.len() as f64;
-            break took / share * cost(plan).seconds_per_seed / cost(&piece).seconds_per_seed;
+            break took * seconds(plan, &all) / seconds(&piece, some);
         }
         updates *= GROWTH;
     };
     Ok(Estimate { execution, total: execution.max(host.evaluation + host.check), ..host })
+}
+
+/// Core-seconds in which the CPU executes cohorts.
+fn seconds(plan: &Plan, cohorts: &[Cohort]) -> f64 {
+    cohorts.iter().map(|cohort| cohort_cost(plan, cohort.point).execution).sum()
 }
 
 /// By the rates of the CPU.

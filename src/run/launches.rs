@@ -22,8 +22,10 @@ use crate::store::row::Row;
 use crate::threads;
 use crate::watch::Watch;
 
-/// Core-seconds of a launch of several cohorts, and bytes of the results of two, so that what is lost with one and what it
-/// takes stay small.
+/// Waves that an adapter is ahead of the one that is evaluated, besides the one it executes.
+const AHEAD: usize = 1;
+/// Core-seconds of a launch of several cohorts, and bytes of the results of those that wait at once, so that what is lost
+/// with one and what it takes stay small.
 const LAUNCH_SECONDS: f64 = 600.0;
 const LAUNCH_BYTES: u64 = 256 << 20;
 /// Who takes the results is called at least this often.
@@ -107,8 +109,8 @@ fn own_pool() -> Result<Option<ThreadPool>> {
 pub fn cohorts_of_launch(plan: &Plan, adapter: &dyn Adapter) -> Result<usize> {
     let seconds: f64 = (0..plan.points.len()).map(|point| cohort_cost(plan, point).execution).sum();
     let by_time = LAUNCH_SECONDS * plan.points.len() as f64 / seconds.max(1e-9);
-    // One is evaluated while the next one runs.
-    let by_memory = LAUNCH_BYTES / 2 / memory::results(plan).max(1);
+    // One is evaluated and one executed.
+    let by_memory = LAUNCH_BYTES / (2 + AHEAD as u64) / memory::results(plan).max(1);
     Ok(adapter.cohorts_at_once(plan)?.min(by_time as usize).min(by_memory as usize).max(1))
 }
 
@@ -200,31 +202,32 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         // Either ends at the first failure, which is noted.
         let _ = match (self.adapter.executions_at_once(), rayon::current_num_threads()) {
             // With one thread nothing would go on meanwhile.
-            (1, 2..) => self.one_ahead(launches.flat_map(|cohorts| waves(cohorts, &self.costs.points)), done),
+            (1, 2..) => self.ahead(launches.flat_map(|cohorts| waves(cohorts, &self.costs.points)), done),
             // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
             _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts.to_vec())?, done)),
         };
     }
 
-    /// The adapter executes a wave while the one before it is evaluated.
-    fn one_ahead(
+    /// The adapter executes waves one after the other, on a thread that only waits for it, while those before are
+    /// evaluated: up to [`AHEAD`] of them wait.
+    fn ahead(
         &self,
-        mut waves: impl Iterator<Item = Vec<Cohort>> + Send,
+        waves: impl Iterator<Item = Vec<Cohort>> + Send,
         done: &SyncSender<CohortRows>,
     ) -> std::result::Result<(), Failed> {
-        let mut executed: Option<Executed> = None;
-        loop {
-            let next = waves.next();
-            let (executing, finished) = rayon::join(
-                || next.map(|cohorts| self.begin(cohorts)).transpose(),
-                || executed.iter().try_for_each(|wave| self.finish(wave, done)),
-            );
-            finished?;
-            executed = executing?;
-            if executed.is_none() {
-                return Ok(());
+        let (executed, next) = sync_channel(AHEAD);
+        let execute = move || {
+            for cohorts in waves {
+                let Ok(wave) = self.begin(cohorts) else { return };
+                if executed.send(wave).is_err() {
+                    return;
+                }
             }
-        }
+        };
+        thread::scope(|scope| {
+            self.noted(Builder::new().spawn_scoped(scope, execute).map_err(|error| threads::refused(&error)))?;
+            next.into_iter().try_for_each(|wave| self.finish(&wave, done))
+        })
     }
 
     fn begin(&self, cohorts: Vec<Cohort>) -> std::result::Result<Executed, Failed> {

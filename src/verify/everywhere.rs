@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::answers::{BLOCK, ROW, answers, consecutive, draw_rows, hash, round};
 use super::codec::{explain, lane_difference, telling_inputs};
 use super::{Level, Verdict};
 use crate::codec::{FLOOR, INFINITY, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, flush48};
@@ -13,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer};
 use crate::gpu::Gpu;
 use crate::random::Stream;
-use crate::reference::answers::{BLOCK, ROW, answers, consecutive, draw_rows, hash, round};
 use crate::reference::verify::{CHUNK, Question, answer, mixed};
 use crate::site::Counts;
 use crate::watch::Watch;

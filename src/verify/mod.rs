@@ -1,5 +1,6 @@
 //! Kernels and codecs against the reference, case by case; not sweeps.
 
+mod answers;
 mod blocks;
 mod cases;
 mod codec;

@@ -47,9 +47,10 @@ impl Layout {
     }
 
     /// That of a trajectory of a plan; `subgroup` is the size of all subgroups, where a device has shuffles and one size.
-    /// How many runs a device holds at once is the plan's to say: a pipeline serves all its launches, and its proof.
+    /// Runs at once are taken to be one for each seed and step size, as where a device holds all: a pipeline serves every
+    /// launch of the plan, and its proof, of whatever size.
     pub fn of(plan: &Plan, t: &Trajectory, subgroup: Option<u32>) -> Layout {
-        let runs = u64::from(plan.config.sweep.seeds) * plan.config.recipes().len() as u64;
+        let runs = u64::from(plan.config.sweep.seeds) * plan.config.train.step_sizes.len() as u64;
         Layout::of_runs(t.model, t.batch, runs, subgroup)
     }
 

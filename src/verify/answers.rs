@@ -1,16 +1,16 @@
-//! The answers of [`super::verify`] to many inputs at once: the text of the scalar codec, which a compiler turns into vector
+//! The answers of [`crate::reference::verify`] to many inputs at once: the text of the scalar codec, which a compiler turns into vector
 //! code where the class of format and the direction are constants and nothing in a loop is called.
 //!
 //! Roots of two are looked up in a list, which leaves no vector code.
 
 use multiversion::multiversion;
 
-use super::verify::{CHUNK, Question, hashed, mixed, words_of};
 use crate::codec::{Rounded, quantize_inline};
 use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, class};
 use crate::random::normal::normal;
 use crate::random::{Stream, threefry4x32};
+use crate::reference::verify::{CHUNK, Question, hashed, mixed, words_of};
 
 /// Inputs answered together: they, their random words and the answers fit the first cache of a core.
 pub const BLOCK: usize = 1024;
@@ -22,7 +22,7 @@ const LANES: usize = 32;
 /// A word for each of them.
 pub type Words = [u32; BLOCK];
 
-/// The three words of [`super::verify::answer`], input by input.
+/// The three words of [`crate::reference::verify::answer`], input by input.
 pub type Answers = [Words; 3];
 
 /// Answers all inputs of a block.
@@ -145,8 +145,8 @@ fn sum(inputs: &Words, [xs, ys, zs]: &Answers) -> [u32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::verify::answer;
     use super::*;
+    use crate::reference::verify::answer;
     use crate::verify::{Level, Subject, cases};
 
     /// Those of all cases: every class, policy and direction.
