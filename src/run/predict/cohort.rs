@@ -138,7 +138,7 @@ fn run<R: Iterates>(mut recursion: R, job: &Job, outputs: &[Output], watch: &Wat
         if due.next_if(|seen| **seen == update * u64::from(trajectory.batch)).is_some() {
             let of = |output: &Output| match output {
                 Output::Last => recursion.last(),
-                Output::Average => recursion.average(),
+                Output::Average => recursion.average().expect("a plan's outputs ask for it"),
             };
             points.push(outputs.iter().map(of).collect());
         }
