@@ -54,7 +54,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
     let plan = match &stored {
         Some(_) if !args.set.is_empty() => {
-            return Err(Error::Input("--set: allowed with a config, not with the directory of a sweep".into()).into());
+            let (set, dir) = (args.set.join(" --set "), args.source.display());
+            let allowed = "the config of a sweep's directory is what it is: allowed is --set with a config file";
+            return Err(Error::Input(format!("--set {set} of {dir}: {allowed}")).into());
         }
         Some(stored) => stored.plan()?.clone(),
         None => Plan::new(Config::load(&args.source, &args.set)?)?,
@@ -98,8 +100,8 @@ fn write(stored: &Stored, predicted: &Predicted, args: &Args, watch: &Watch) -> 
 }
 
 fn seconds(text: &str) -> std::result::Result<f64, String> {
-    let allowed = || "allowed is a number of seconds above 0".to_owned();
-    text.parse().ok().filter(|seconds: &f64| *seconds > 0.0).ok_or_else(allowed)
+    let allowed = || "allowed is a finite number of seconds above 0".to_owned();
+    text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && seconds.is_finite()).ok_or_else(allowed)
 }
 
 /// A line for each reason why cells have no numbers.
@@ -147,7 +149,9 @@ fn print_table(plan: &Plan, predicted: &Predicted, per_seed: bool) -> Result<()>
         let recipe = plan.config().recipe_names().nth(plan.cells()[place.cell as usize].recipe);
         [place.status.name().to_owned(), recipe.unwrap_or_default().to_owned()]
     };
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4e}"));
+    let number = |value: Option<f64>| {
+        value.filter(|value| value.is_finite()).map_or("-".to_owned(), |value| format!("{value:.4e}"))
+    };
     let mean = |mean: Option<Mean>| [mean.map(|mean| mean.mean), mean.and_then(|mean| mean.se)].map(number);
     let of_means = |(place, means): (Place, Option<Means>)| {
         let of = |of: fn(&Means) -> Mean| mean(means.as_ref().map(of));

@@ -69,10 +69,11 @@ pub fn clean_sketch(point: &ProblemPoint, draw: &SketchDraw, stream: &Stream) ->
     unpadded(point, &padded_sketch(point, draw, &QuantOp::none(), stream.key()).0)
 }
 
-/// The sketch as the features of a pair see it, row-major with D columns.
-pub fn quantized_sketch(point: &ProblemPoint, pair: usize, stream: &Stream) -> Vec<f32> {
+/// The sketch as the features of a pair see it, row-major with D columns, and the counts of each row.
+pub fn quantized_sketch(point: &ProblemPoint, pair: usize, stream: &Stream) -> (Vec<f32>, Vec<Counts>) {
     let Pair { sketch, draw, .. } = &point.pairs[pair];
-    unpadded(point, &padded_sketch(point, &point.sketches[*draw], sketch, stream.key()).0)
+    let (sketch, rows) = padded_sketch(point, &point.sketches[*draw], sketch, stream.key());
+    (unpadded(point, &sketch), rows)
 }
 
 fn unpadded(point: &ProblemPoint, sketch: &[f32]) -> Vec<f32> {

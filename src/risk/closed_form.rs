@@ -31,7 +31,7 @@ impl ExactTest {
     pub fn new(truth: &Truth) -> ExactTest {
         let point = truth.point;
         let sketch = |pair: usize| match variance(&point.pairs[pair].data) {
-            Some(_) if point.problem.is_sketched() => cpu::quantized_sketch(point, pair, &truth.stream),
+            Some(_) if point.problem.is_sketched() => cpu::quantized_sketch(point, pair, &truth.stream).0,
             _ => Vec::new(),
         };
         ExactTest {

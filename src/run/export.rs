@@ -1,6 +1,7 @@
 //! The arrays of one run as `.npy` files, for programs of others to compute with. The scalar reference draws them.
 
 use std::fs;
+use std::io;
 use std::iter;
 use std::path::{Path, PathBuf};
 
@@ -32,23 +33,29 @@ impl Export<'_> {
     /// Of run `run_id` after `seen` samples, all of them where that is `None`, into a directory that is new or empty.
     ///
     /// # Errors
-    /// [`Error::Input`] for a run that the plan has not, for arrays beyond 4 GiB and for a directory that holds
-    /// anything: it may be what the config reads.
+    /// [`Error::Input`] for a run that the plan has not, for arrays beyond 4 GiB, for a directory that holds anything, as
+    /// it may be what the config reads, and for what is no directory or can't be read.
     pub fn new<'a>(plan: &'a Plan, run_id: u64, seen: Option<u64>, dir: &Path) -> Result<Export<'a>> {
         let place = Place::of(plan, run_id)?;
         let cell = &plan.cells[place.cell as usize];
         let seen = seen.unwrap_or(cell.samples).min(cell.samples);
-        let dim = u64::from(plan.points[place.cohort.point].problem.dim);
-        let model = u64::from(cell.model);
-        let bytes = 8 * (model * dim + dim + model) + 4 * (seen * model + seen + model);
+        let problem = &plan.points[place.cohort.point].problem;
+        let (dim, model) = (u64::from(problem.dim), u64::from(cell.model));
+        let sketch = if problem.is_sketched() { model * dim } else { 0 };
+        let bytes = 8 * (sketch + dim + model) + 4 * (seen * model + seen + model);
         if bytes > MAX_BYTES {
             let size = bytes as f64 / (1u64 << 30) as f64;
             return Err(Error::Input(format!(
                 "the arrays after {seen} samples take {size:.1} GiB: allowed are 4, as of a row after fewer (--seen)"
             )));
         }
-        if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Error::Input("the directory holds files: allowed is one that is new or empty".into()));
+        match fs::read_dir(dir).map(|mut entries| entries.next().is_some()) {
+            Ok(false) => {}
+            Ok(true) => {
+                return Err(Error::Input("the directory holds files: allowed is one that is new or empty".into()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::Input(format!("{error}: allowed is a directory that is new or empty"))),
         }
         Ok(Export { plan, place, seen, dir: dir.to_path_buf() })
     }
@@ -65,7 +72,8 @@ impl Export<'_> {
     /// | `average.npy` | (M) | f64: those of `average` |
     ///
     /// # Errors
-    /// [`Error::Io`] where a file can't be written; none of them stands there then.
+    /// [`Error::Io`] where a file can't be written. The directory is there then, and no file in it; or, where the system
+    /// refuses one that is whole its name, those before it.
     pub fn write(&self, rows: &[Replayed]) -> Result<()> {
         fs::create_dir_all(&self.dir).map_err(Error::io(&self.dir))?;
         let point = &self.plan.points[self.place.cohort.point];

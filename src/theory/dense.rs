@@ -129,11 +129,12 @@ impl Iterates for Recursion<'_> {
         self.judge(&self.square, &self.mean, 1.0)
     }
 
-    fn average(&self) -> Expected {
-        match &self.average {
-            Some(Average { sum, mean, .. }) if self.updates > 0 => self.judge(sum, mean, self.updates as f64),
-            _ => self.last(),
-        }
+    fn average(&self) -> Option<Expected> {
+        let Average { sum, mean, .. } = self.average.as_ref()?;
+        Some(match self.updates {
+            0 => self.last(),
+            t => self.judge(sum, mean, t as f64),
+        })
     }
 }
 

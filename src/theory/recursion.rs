@@ -26,11 +26,11 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// What grew beyond f64 is infinite, whatever its sums came to.
+    /// What grew beyond f64 is infinite, whatever its sums came to; an excess below 0 is their rounding.
     pub(super) fn new(excess: f64, quantized_test: f64) -> Expected {
         let [excess, quantized_test] =
             [excess, quantized_test].map(|risk| if risk.is_nan() { f64::INFINITY } else { risk });
-        Expected { excess, quantized_test }
+        Expected { excess: excess.max(0.0), quantized_test }
     }
 }
 
@@ -51,8 +51,8 @@ pub struct Recursion<'a> {
     trace: f64,
     blocks: Vec<Block>,
     sums: Sums,
-    /// By block; empty where nothing is averaged.
-    averages: Vec<Average>,
+    /// By block, where the mean of the iterates is wanted.
+    averages: Option<Vec<Average>>,
     updates: u64,
     /// The step size that the blocks are prepared for.
     gamma: f64,
@@ -97,8 +97,8 @@ pub trait Iterates {
     fn update(&mut self, gamma: f64);
     /// Expected risks of the last iterate.
     fn last(&self) -> Expected;
-    /// The same of the mean of v_0 .. v_{t-1}; of no updates v_0.
-    fn average(&self) -> Expected;
+    /// The same of the mean of v_0 .. v_{t-1}; of no updates v_0. `None` where no average was asked for.
+    fn average(&self) -> Option<Expected>;
 }
 
 impl Recursion<'_> {
@@ -113,7 +113,7 @@ impl Recursion<'_> {
             let (block, l) = (&mut blocks[i / LANES], i % LANES);
             (block.eigenvalue[l], block.signal[l], block.inside[l]) = (*s, *signal, 1.0);
         }
-        let averages = vec![Average::default(); if average { blocks.len() } else { 0 }];
+        let averages = average.then(|| vec![Average::default(); blocks.len()]);
         let mut recursion = Recursion {
             basis,
             moments: Moments::new(basis, laws),
@@ -152,19 +152,24 @@ impl Recursion<'_> {
         self.gamma = gamma;
     }
 
-    /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean.
+    /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean. In each direction the
+    /// excess is h Var v_i + h (E v_i - v*_i)^2: near the optimum tr(Sigma A) - 2 tr X + b^T Sigma^-1 b would cancel.
     fn judge(&self, count: f64, of: impl Fn(usize) -> (f64, f64)) -> Expected {
-        let (mut clean, mut read, mut mixed) = (0.0, 0.0, 0.0);
-        for (i, s) in self.basis.eigenvalues.iter().enumerate() {
+        let (mut excess, mut noise) = (0.0, 0.0);
+        for (i, h) in self.basis.curvatures().enumerate() {
             let (square, mean) = of(i);
-            let square = square / (count * count);
-            clean += (s + self.basis.tail) * square;
-            read += self.moments.read[i] * square;
-            mixed += self.basis.signal[i] * mean / count;
+            let (square, mean, signal) = (square / (count * count), mean / count, self.basis.signal[i]);
+            if signal > 0.0 {
+                let variance = square - signal * mean * mean;
+                // Only rounding is below 0; NaN stays.
+                let variance = if variance < 0.0 { 0.0 } else { variance };
+                excess += h * variance + signal / h * (h * mean - 1.0).powi(2);
+            } else {
+                excess += h * square;
+            }
+            noise += (self.moments.read[i] - h) * square;
         }
-        let approximation = self.basis.approximation();
-        let excess = clean - 2.0 * mixed + self.basis.explained();
-        Expected::new(excess, read - 2.0 * mixed + self.basis.energy - approximation)
+        Expected::new(excess, excess + noise)
     }
 }
 
@@ -173,7 +178,9 @@ impl Iterates for Recursion<'_> {
         if gamma != self.gamma {
             self.prepare(gamma);
         }
-        take_in(&mut self.averages, &self.blocks, gamma);
+        if let Some(averages) = &mut self.averages {
+            take_in(averages, &self.blocks, gamma);
+        }
         let UpdateNoise { activation, gradient, parameter, weight, .. } = &self.noise;
         let Sums { mixed, square, weighted } = self.sums;
         // Of v as it is read.
@@ -193,14 +200,15 @@ impl Iterates for Recursion<'_> {
         self.judge(1.0, |i| (self.blocks[i / LANES].square[i % LANES], self.blocks[i / LANES].mean[i % LANES]))
     }
 
-    fn average(&self) -> Expected {
-        match self.updates {
+    fn average(&self) -> Option<Expected> {
+        let averages = self.averages.as_ref()?;
+        Some(match self.updates {
             0 => self.last(),
             t => self.judge(t as f64, |i| {
-                let Average { sum, mean, .. } = &self.averages[i / LANES];
+                let Average { sum, mean, .. } = &averages[i / LANES];
                 (sum[i % LANES], mean[i % LANES])
             }),
-        }
+        })
     }
 }
 

@@ -172,7 +172,7 @@ fn gram<T: Copy + Into<f64>>(
 pub(super) fn eigen(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let finite = matrix.col_iter().all(|column| column.iter().all(|value| value.is_finite()));
     if !finite {
-        return Err(Error::Input("the moments of a problem must be finite".into()));
+        return Err(Error::Input("the moments of the problem are beyond f64: allowed are finite ones".into()));
     }
     let eigen = matrix
         .self_adjoint_eigen(Side::Lower)

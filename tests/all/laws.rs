@@ -111,7 +111,7 @@ fn a_sketch_has_one_factor() {
     for seed_index in 0..20 {
         let stream = Stream::new(plan.config().sweep().seed, seed_index);
         let clean = cpu::clean_sketch(point, &point.sketches[0], &stream);
-        let read = cpu::quantized_sketch(point, 0, &stream);
+        let (read, _) = cpu::quantized_sketch(point, 0, &stream);
         assert_eq!((clean.len(), read.len()), (80, 80));
         let up = read.iter().zip(&clean).map(|(r, c)| (r / c).abs()).sum::<f32>() > 80.0;
         let factor = if up { 1.0 + EPS.sqrt() } else { 1.0 - EPS.sqrt() };

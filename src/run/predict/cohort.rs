@@ -35,7 +35,8 @@ pub struct Curve {
     pub points: Vec<Vec<Expected>>,
 }
 
-/// Follows the jobs of a cohort; by trajectory of the point.
+/// Follows the jobs of a cohort; by trajectory of the point. A job whose rounded sketch has an entry that is infinite or
+/// NaN has no curve.
 pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Watch) -> Result<Vec<Option<Curve>>> {
     let point = &plan.points[cohort.point];
     let mut curves = vec![None; point.trajectories.len()];
@@ -79,9 +80,11 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
         let models: BTreeSet<u32> = own.iter().map(|job| job.trajectory.model).collect();
         for model in models {
             let clean = sketched.clean.leading(model as usize);
-            let basis = Basis::new(&clean, &inputs)?;
-            let of_model = own.par_iter().filter(|job| job.trajectory.model == model).map(|job| {
-                let read = || sketched.read.get(&pair(point, job)).map(|read| read.leading(model as usize));
+            let basis = Basis::new(&clean, &inputs).map_err(|error| named(error, cohort.point, model))?;
+            let has_numbers = |job: &Job| sketched.read.get(&pair(point, job)).is_none_or(|read| read.numbers >= model);
+            let own = own.par_iter().filter(|job| job.trajectory.model == model && has_numbers(job));
+            let of_model = own.map(|job| {
+                let read = || sketched.read.get(&pair(point, job)).map(|read| read.regression.leading(model as usize));
                 let matrices = |laws| Matrices::new(read().as_ref().unwrap_or(&clean), &clean, &basis, &inputs, laws);
                 let matrices = (job.method == Method::Dense).then(|| matrices(&job.laws)).transpose()?;
                 curve(job, &basis, matrices.as_ref())
@@ -93,6 +96,14 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
     Ok(curves)
 }
 
+/// An error of moments, with the place in the plan that they are of.
+fn named(error: Error, point: usize, model: u32) -> Error {
+    match error {
+        Error::Input(reason) => Error::Input(format!("problem point {point}, train.model = {model}: {reason}")),
+        other => other,
+    }
+}
+
 /// Number of the pair of data and sketch that a job's features come from.
 fn pair(point: &ProblemPoint, job: &Job) -> usize {
     point.features[job.trajectory.feature].pair
@@ -102,7 +113,14 @@ fn pair(point: &ProblemPoint, job: &Job) -> usize {
 struct Sketched {
     /// As it was drawn, and, by pair, as those that round it read it.
     clean: Regression,
-    read: BTreeMap<usize, Regression>,
+    read: BTreeMap<usize, Rounded>,
+}
+
+/// A draw of the sketch after a format or a law.
+struct Rounded {
+    regression: Regression,
+    /// So many leading rows hold numbers alone.
+    numbers: u32,
 }
 
 impl Sketched {
@@ -120,8 +138,9 @@ impl Sketched {
             jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)).collect();
         for number in pairs {
             let own = needs(&mut jobs.iter().filter(|job| pair(point, job) == number));
-            let rows = quantized_sketch(point, number, &truth.stream);
-            read.insert(number, Regression::new(inputs, &rows, scale, own, watch)?);
+            let (rows, counts) = quantized_sketch(point, number, &truth.stream);
+            let numbers = counts.iter().take_while(|row| row.nan == 0).count() as u32;
+            read.insert(number, Rounded { regression: Regression::new(inputs, &rows, scale, own, watch)?, numbers });
         }
         Ok(Sketched { clean, read })
     }
@@ -138,7 +157,7 @@ fn run<R: Iterates>(mut recursion: R, job: &Job, outputs: &[Output], watch: &Wat
         if due.next_if(|seen| **seen == update * u64::from(trajectory.batch)).is_some() {
             let of = |output: &Output| match output {
                 Output::Last => recursion.last(),
-                Output::Average => recursion.average(),
+                Output::Average => recursion.average().expect("a plan's outputs ask for it"),
             };
             points.push(outputs.iter().map(of).collect());
         }

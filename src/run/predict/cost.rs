@@ -37,8 +37,9 @@ pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws:
     updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
 }
 
-/// Leaves the cheapest jobs that a budget of seconds has room for, and returns the others with their problem points.
-pub fn keep_within<'a>(plan: &Plan, jobs: &mut [Vec<Job<'a>>], budget: f64) -> Vec<(usize, Job<'a>)> {
+/// Leaves the cheapest jobs that a budget of seconds has room for. Returns the others with their problem points, and the
+/// seconds of all jobs.
+pub fn keep_within<'a>(plan: &Plan, jobs: &mut [Vec<Job<'a>>], budget: f64) -> (Vec<(usize, Job<'a>)>, f64) {
     let all = jobs
         .iter_mut()
         .enumerate()
@@ -52,9 +53,11 @@ pub fn keep_within<'a>(plan: &Plan, jobs: &mut [Vec<Job<'a>>], budget: f64) -> V
         spent += job.work * per_second;
         spent <= budget
     });
-    let beyond = all.split_off(within.count());
+    let within = within.count();
+    let seconds = all.iter().map(|(_, job)| job.work).sum::<f64>() * per_second;
+    let beyond = all.split_off(within);
     for (point, job) in all {
         jobs[point].push(job);
     }
-    beyond
+    (beyond, seconds)
 }

@@ -13,7 +13,7 @@ const OF_RUN: [&str; 2] = ["run_id", "seed_index"];
 impl Predicted<'_> {
     /// One object for each cell, number of samples seen and output: the settings of its rows, the mean over seed
     /// indices of `excess`, `reducible`, `approximation` and `quantized_test`, each with its standard error `_se`, and
-    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, the `status`, and the `reason` where there are
+    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, `prior`, the `status`, and the `reason` where there are
     /// no numbers, which are then null.
     pub fn objects(&self) -> impl Iterator<Item = Map<String, Value>> {
         self.means().map(|(place, means)| {
@@ -25,7 +25,7 @@ impl Predicted<'_> {
             }
             closed_forms(&mut object, means.as_ref().map(|means| (means.kappa, means.plateau)));
             object.insert("seeds".into(), self.plan.config.sweep.seeds.into());
-            ended(object, &place)
+            self.ended(object, &place)
         })
     }
 
@@ -37,7 +37,7 @@ impl Predicted<'_> {
                 object.insert(name.into(), number(risks.as_ref().map(of)));
             }
             closed_forms(&mut object, risks.as_ref().map(|risks| (risks.kappa, risks.plateau)));
-            ended(object, &place)
+            self.ended(object, &place)
         })
     }
 
@@ -59,6 +59,13 @@ impl Predicted<'_> {
             (_, store::Value::Text(text)) => text.into(),
         };
         columns.map(|c| (c.name().to_owned(), value(c.name(), c.get(&row)))).collect()
+    }
+
+    fn ended(&self, mut object: Map<String, Value>, place: &Place) -> Map<String, Value> {
+        object.insert("prior".into(), self.prior.into());
+        object.insert("status".into(), place.status.name().into());
+        object.insert("reason".into(), place.status.reason().into());
+        object
     }
 }
 
@@ -94,10 +101,4 @@ fn closed_forms(object: &mut Map<String, Value>, of: Option<(Option<f64>, Option
     let (kappa, plateau) = of.unwrap_or_default();
     object.insert("kappa".into(), number(kappa));
     object.insert("plateau".into(), number(plateau));
-}
-
-fn ended(mut object: Map<String, Value>, place: &Place) -> Map<String, Value> {
-    object.insert("status".into(), place.status.name().into());
-    object.insert("reason".into(), place.status.reason().into());
-    object
 }

@@ -6,6 +6,7 @@ mod cost;
 mod document;
 mod rows;
 
+use std::borrow::Cow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, Builder};
 use std::time::Duration;
@@ -40,8 +41,12 @@ pub enum Status {
     /// Up to the rounding of f64; the grids of the draws and the rounding of f32 are not part of it.
     Exact,
     /// There are no numbers: the reason.
-    None(String),
+    None(Cow<'static, str>),
 }
+
+/// That of a seed index whose sketch a format rounds to infinities or NaN, and of the means with it.
+static ENDED: Status =
+    Status::None(Cow::Borrowed("the rounded sketch has an infinite or NaN entry: its runs end at update 0"));
 
 impl Status {
     pub fn name(&self) -> &'static str {
@@ -62,10 +67,12 @@ impl Status {
 /// The trajectories of a plan, whether each is predicted, and what that came to.
 pub struct Predicted<'a> {
     plan: &'a Plan,
+    /// The means are over the law of w*.
+    prior: bool,
     /// By problem point and trajectory.
     statuses: Vec<Vec<Status>>,
     /// By problem point and seed index, the curves of the point's trajectories, in order; `None` of what is not
-    /// predicted.
+    /// predicted, and of what is [`ENDED`].
     curves: Curves,
 }
 
@@ -97,18 +104,19 @@ pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> R
                     own.push(Job { number, trajectory, laws, method, work });
                     of_point.push(Status::Exact);
                 }
-                Err(reason) => of_point.push(Status::None(reason)),
+                Err(reason) => of_point.push(Status::None(reason.into())),
             }
         }
         statuses.push(of_point);
         jobs.push(own);
     }
-    for (point, job) in cost::keep_within(plan, &mut jobs, options.budget) {
-        let seconds = job.work * f64::from(plan.config.sweep.seeds);
-        statuses[point][job.number] = Status::None(format!("beyond the budget: about {seconds:.0} core-seconds"));
+    let (beyond, seconds) = cost::keep_within(plan, &mut jobs, options.budget);
+    for (point, job) in beyond {
+        let reason = format!("beyond --budget {}: all cells take about {:.0} seconds", options.budget, seconds.ceil());
+        statuses[point][job.number] = Status::None(reason.into());
     }
     let curves = follow(plan, &jobs, options.prior, watch)?;
-    Ok(Predicted { plan, statuses, curves })
+    Ok(Predicted { plan, prior: options.prior, statuses, curves })
 }
 
 /// By problem point, seed index and trajectory.

@@ -1,6 +1,9 @@
 //! Predictions as rows: of each seed index, and the means over them.
 
-use super::{Predicted, RISKS, Status};
+use std::ops::Range;
+
+use super::cohort::Curve;
+use super::{ENDED, Predicted, RISKS, Status};
 use crate::config::Output;
 use crate::plan::{Prefix, Trajectory};
 use crate::store::predictions::PredictedRow;
@@ -60,8 +63,11 @@ impl Predicted<'_> {
     /// Every cell with all of its places, in the order of rows; what is not predicted has none. `None` stands for cells
     /// without numbers.
     pub fn means(&self) -> impl Iterator<Item = (Place<'_>, Option<Means>)> {
-        self.places().map(|(place, at)| {
-            let all: Vec<Risks> = (0..self.seeds()).filter_map(|seed_index| self.risks(&at, seed_index)).collect();
+        self.places(0..self.seeds()).map(|(place, at)| {
+            // A mean over the seed indices that have numbers would be of others than the cell's.
+            let is_exact = *place.status == Status::Exact;
+            let seeds = if is_exact { 0..self.seeds() } else { 0..0 };
+            let all: Vec<Risks> = seeds.filter_map(|seed_index| self.risks(&at, seed_index)).collect();
             let mean = |of: fn(&Risks) -> f64| Mean::of(all.iter().map(of));
             let whole = |of: fn(&Risks) -> Option<f64>| {
                 let sum: Option<f64> = all.iter().map(of).sum();
@@ -81,8 +87,10 @@ impl Predicted<'_> {
 
     /// The same of each seed index, one after the other.
     pub fn by_seed(&self) -> impl Iterator<Item = (u32, Place<'_>, Option<Risks>)> {
-        let of =
-            move |seed_index| self.places().map(move |(place, at)| (seed_index, place, self.risks(&at, seed_index)));
+        let of = move |seed_index| {
+            let places = self.places(seed_index..seed_index + 1);
+            places.map(move |(place, at)| (seed_index, place, self.risks(&at, seed_index)))
+        };
         (0..self.seeds()).flat_map(of)
     }
 
@@ -100,12 +108,12 @@ impl Predicted<'_> {
         })
     }
 
-    /// Cells that have no numbers, with the reason.
+    /// Cells whose means have no numbers, with the reason.
     pub fn missing(&self) -> impl Iterator<Item = (u64, &str)> {
         let mut cells: Vec<(u64, &str)> = Vec::new();
-        for (point, statuses) in self.plan.points.iter().zip(&self.statuses) {
-            for (trajectory, status) in point.trajectories.iter().zip(statuses) {
-                let reason = status.reason().into_iter();
+        for (p, point) in self.plan.points.iter().enumerate() {
+            for (number, trajectory) in point.trajectories.iter().enumerate() {
+                let reason = self.status(p, number, 0..self.seeds()).reason().into_iter();
                 cells
                     .extend(reason.flat_map(|reason| trajectory.cells.iter().map(move |prefix| (prefix.cell, reason))));
             }
@@ -118,7 +126,20 @@ impl Predicted<'_> {
         self.plan.config.sweep.seeds
     }
 
-    fn places(&self) -> impl Iterator<Item = (Place<'_>, At)> {
+    /// That of a trajectory for all of these seed indices.
+    fn status(&self, point: usize, number: usize, mut seeds: Range<u32>) -> &Status {
+        match &self.statuses[point][number] {
+            Status::Exact if seeds.any(|seed_index| self.curve(point, number, seed_index).is_none()) => &ENDED,
+            status => status,
+        }
+    }
+
+    fn curve(&self, point: usize, number: usize, seed_index: u32) -> Option<&Curve> {
+        self.curves[point][seed_index as usize].get(number)?.as_ref()
+    }
+
+    /// Places with their status for these seed indices.
+    fn places(&self, seeds: Range<u32>) -> impl Iterator<Item = (Place<'_>, At)> {
         let mut cells: Vec<(Prefix, usize, usize)> = Vec::new();
         for (p, point) in self.plan.points.iter().enumerate() {
             for (t, trajectory) in point.trajectories.iter().enumerate() {
@@ -129,6 +150,7 @@ impl Predicted<'_> {
         cells.into_iter().flat_map(move |(prefix, point, number)| {
             let trajectory: &Trajectory = &self.plan.points[point].trajectories[number];
             let due = self.plan.rows_due(trajectory, prefix.samples);
+            let status = self.status(point, number, seeds.clone());
             // Rows of one state come in the order of the names of their outputs.
             let mut outputs: Vec<(usize, &'static str)> =
                 self.plan.config.train.outputs.iter().map(|output| output.name()).enumerate().collect();
@@ -136,7 +158,6 @@ impl Predicted<'_> {
             due.into_iter().flat_map(move |seen| {
                 let row = trajectory.rows.binary_search(&seen).expect("a trajectory has the rows of its cells");
                 outputs.clone().into_iter().map(move |(output, name)| {
-                    let status = &self.statuses[point][number];
                     (Place { cell: prefix.cell, seen, output: name, status }, At { point, number, row, output })
                 })
             })
@@ -144,7 +165,7 @@ impl Predicted<'_> {
     }
 
     fn risks(&self, at: &At, seed_index: u32) -> Option<Risks> {
-        let curve = self.curves[at.point][seed_index as usize].get(at.number)?.as_ref()?;
+        let curve = self.curve(at.point, at.number, seed_index)?;
         let Expected { excess, quantized_test } = curve.points[at.row][at.output];
         let (approximation, kappa) = (curve.approximation, curve.settled.map(|(kappa, _)| kappa));
         let is_last = self.plan.config.train.outputs[at.output] == Output::Last;

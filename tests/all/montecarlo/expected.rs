@@ -71,7 +71,7 @@ fn expected(trial: &Trial, draws: &Draws, world: &World, laws: &Laws) -> Expecte
 fn follow(case: &Case, mut recursion: impl Iterates) -> Expected {
     let updates = case.samples / case.batch;
     (0..updates).for_each(|t| recursion.update(train::step(case, t, updates)));
-    if case.average { recursion.average() } else { recursion.last() }
+    if case.average { recursion.average().unwrap() } else { recursion.last() }
 }
 
 /// z-scores of the mean of (simulated - expected), of the excess and of the quantized test, by the library with each of

@@ -54,7 +54,7 @@ fn all_laws() -> Vec<Laws> {
 
 fn follow(mut recursion: impl Iterates) -> [Expected; 2] {
     (0..12).for_each(|t| recursion.update(if t < 7 { 0.2 } else { 0.1 }));
-    [recursion.last(), recursion.average()]
+    [recursion.last(), recursion.average().unwrap()]
 }
 
 /// Of one sketch, or of none, by each method.
@@ -96,6 +96,33 @@ fn both_methods_come_to_the_same() {
         }
     }
     assert!(compared.iter().all(|count| *count > 1000), "{compared:?}");
+}
+
+/// Without noise the weights come to the optimum: the excess to 0, up to the rounding of the energy, never below.
+#[test]
+fn an_excess_that_vanishes_is_not_negative() {
+    let inputs = Inputs { lambda: &LAMBDA, target: Target::Fixed(&W), tail: 0.0, tail_label: 0.0, noise: 0.0 };
+    let identity: Vec<f64> = (0..25).map(|k| f64::from(u8::from(k % 6 == 0))).collect();
+    let regression = Regression::new(&inputs, &identity, 1.0, Needs::default(), &Watch::default()).unwrap();
+    let (basis, laws) = (Basis::coordinates(&inputs), Laws::default());
+    let matrices = Matrices::new(&regression, &regression, &basis, &inputs, &laws).unwrap();
+    let vanishes = |mut recursion: Box<dyn Iterates + '_>| {
+        let last = |_| {
+            recursion.update(0.2);
+            recursion.last()
+        };
+        let risks: Vec<Expected> = (0..3000).map(last).collect();
+        assert!(risks.iter().all(|risks| risks.excess >= 0.0));
+        let floor = risks[2000..].iter().map(|risks| risks.excess).fold(0.0, f64::max);
+        println!("floor {floor:e} of {:e}", basis.energy);
+        assert!(floor < 1e-14 * basis.energy, "{floor}");
+        risks
+    };
+    let diagonal = vanishes(Box::new(Recursion::new(&basis, &laws, 2, false).unwrap()));
+    assert!(diagonal.iter().all(|risks| risks.quantized_test == risks.excess));
+    vanishes(Box::new(dense::Recursion::new(&matrices, 2, false).unwrap()));
+    let never_asked = Recursion::new(&basis, &laws, 2, false).unwrap();
+    assert!(never_asked.average().is_none() && dense::Recursion::new(&matrices, 2, false).unwrap().average().is_none());
 }
 
 /// With additive noise the features that training sees make a regression of their own, with more noise.

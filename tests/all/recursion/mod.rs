@@ -49,7 +49,7 @@ pub fn expected(problem: &Problem, training: &Training) -> Risk {
     let basis = basis(problem);
     let mut recursion = Recursion::new(&basis, &Laws::default(), training.batch, training.average).unwrap();
     training.steps.iter().for_each(|gamma| recursion.update(*gamma));
-    let expected = if training.average { recursion.average() } else { recursion.last() };
+    let expected = if training.average { recursion.average().unwrap() } else { recursion.last() };
     Risk { excess: expected.excess, approximation: basis.approximation() }
 }
 

@@ -148,4 +148,14 @@ fn what_a_run_has_not_is_not_written() {
     place.config(&large);
     refused(&export("0", "large"), 2, &["--run 0 --export", "8.0 GiB", "allowed are 4", "--seen"]);
     assert!(!place.path("other").exists() && !place.path("large").exists());
+    // What is no directory is said before the run is done again: there is no word of the run.
+    place.config(&text);
+    std::fs::write(place.path("file"), "taken").unwrap();
+    let output = export("1", "file");
+    refused(&output, 2, &["--run 1 --export ", "file: ", "allowed is a directory that is new or empty"]);
+    assert!(output.stdout.is_empty());
+    assert_eq!(std::fs::read_to_string(place.path("file")).unwrap(), "taken");
+    // There is no sketch to count, here of 128 MiB beside 3.9 GiB of features: what is refused is the directory.
+    place.config(&text.replace("dim = 48", "dim = 4096").replace("samples = 64", "samples = 258048"));
+    refused(&export("0", "plain"), 2, &["plain: the directory holds files"]);
 }
