@@ -197,6 +197,22 @@ fn a_prior_takes_the_mean_over_targets() {
     assert_eq!(means(&ones, false), means(&ones, true));
 }
 
+#[test]
+fn what_grew_beyond_f64_has_no_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config_in(dir.path());
+    let settings = [&config, "--set", "sweep.seeds=2", "--set", "train.step_size=1e6"];
+    let objects = document(&settings);
+    let beyond = |object: &&Value| object["status"] == "exact" && object["excess"].is_null();
+    assert!(objects.iter().filter(beyond).all(|object| object["excess_se"].is_null() && object["kappa"].is_null()));
+    let table = String::from_utf8(command(&settings).stdout).unwrap();
+    // The excess is in column 8.
+    let without = |line: &&str| line.contains("exact") && line.split_whitespace().nth(7) == Some("-");
+    let count = table.lines().filter(without).count();
+    assert!(count > 0 && count == objects.iter().filter(beyond).count(), "{table}");
+    assert!(!table.contains("inf") && !table.contains("NaN"), "{table}");
+}
+
 /// A format with infinities and a scale that takes some entries there ends the runs that read one at update 0.
 #[test]
 fn a_sketch_without_numbers_has_no_expected_risk() {
