@@ -1,4 +1,4 @@
-//! What the operating system is told and asked for which the standard library has no safe call.
+//! All `unsafe` code: what the operating system and the drivers of GPUs are told and asked for which there is no safe call.
 #![expect(unsafe_code, reason = "each block says why it is sound")]
 
 #[cfg(unix)]
@@ -23,6 +23,15 @@ pub fn refuse_large_files() {
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
+}
+
+/// A module without the counters that end endless loops: one in every loop keeps drivers from unrolling it, and from
+/// holding in registers what it indexes. Accesses stay checked.
+pub fn module_without_loop_counters(device: &wgpu::Device, text: wgpu::ShaderModuleDescriptor) -> wgpu::ShaderModule {
+    let checks = wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
+    // SAFETY: texts are this crate's own shaders, in which every loop counts up or down by a `for` to a bound that was set
+    // before it: a test reads all of them.
+    unsafe { device.create_shader_module_trusted(text, checks) }
 }
 
 /// Whether the process ignores a signal; before any handler is installed, that is what it inherited.

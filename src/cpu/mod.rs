@@ -4,6 +4,7 @@ pub mod codec;
 pub mod draw;
 pub mod lanes;
 pub mod memory;
+pub mod passes;
 pub mod peaks;
 pub mod project;
 pub mod train;

@@ -1,7 +1,6 @@
 //! The host of shaders/gram.wgsl: what exact risks need of the clean sketch of every slot.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wgpu::Features;
@@ -159,9 +158,14 @@ impl Samples<'_> {
     }
 }
 
-/// Forms of the kernel that had other bits than the host.
-const PLAIN: u8 = 1;
-const ALL: u8 = 2;
+/// Who makes the sums, in the order in which they are tried.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    #[default]
+    Plain,
+    Strict,
+    Host,
+}
 
 /// A pipeline, and the size of what it makes.
 #[derive(PartialEq, Eq, Hash)]
@@ -173,19 +177,16 @@ struct Kind {
     rows: Vec<u32>,
 }
 
-/// Which forms of the kernel gave the host's bits.
+/// Which forms of the kernel gave the host's bits: the first that is not refused, and what it is proved for.
 #[derive(Default)]
-pub struct GramProofs {
-    refused: AtomicU8,
-    proved: Mutex<HashSet<Kind>>,
-}
+pub struct GramProofs(Mutex<(Form, HashSet<Kind>)>);
 
 impl GramProofs {
     /// Whether the strict form is to be used, where the other kernels are `strict`; `None` where the host makes the sums.
     pub fn form(&self, strict: bool) -> Option<bool> {
-        match self.refused.load(Ordering::Relaxed) {
-            ALL => None,
-            refused => Some(strict || refused == PLAIN),
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).0 {
+            Form::Host => None,
+            form => Some(strict || form == Form::Strict),
         }
     }
 
@@ -197,13 +198,14 @@ impl GramProofs {
         difference: impl FnOnce() -> Result<Option<Difference>>,
         tell: impl FnOnce(Difference),
     ) -> Result<bool> {
-        let mut proved = self.proved.lock().unwrap_or_else(PoisonError::into_inner);
+        let (form, proved) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if proved.contains(&kind) {
             return Ok(true);
         }
         let strict = kind.strict;
         let Some(found) = difference()? else { return Ok(proved.insert(kind)) };
-        self.refused.fetch_max(if strict { ALL } else { PLAIN }, Ordering::Relaxed);
+        // One that was on its way may be of a form that is refused by now.
+        *form = (*form).max(if strict { Form::Host } else { Form::Strict });
         if strict {
             tell(found);
         }

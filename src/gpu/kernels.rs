@@ -1,5 +1,7 @@
 //! The list of kernels, and the composer that joins their WGSL files.
 
+use std::collections::BTreeSet;
+
 use super::in_words::SplitOp;
 use super::loaders::loaders;
 use super::project::TILE_SAMPLES;
@@ -113,10 +115,8 @@ fn body(kernel: &Kernel, exchange: Exchange) -> String {
 
 /// Hash of every shader's text: which kernels computed a result.
 pub fn hash() -> u64 {
-    let bodies = [Exchange::Barrier, Exchange::Shuffle]
-        .into_iter()
-        .flat_map(|exchange| KERNELS.iter().map(move |kernel| body(kernel, exchange)));
-    crate::hash::fnv1a64(bodies.flat_map(String::into_bytes))
+    let bodies = |kernel| BTreeSet::from([Exchange::Barrier, Exchange::Shuffle].map(|exchange| body(kernel, exchange)));
+    crate::hash::fnv1a64(KERNELS.iter().flat_map(bodies).flat_map(String::into_bytes))
 }
 
 /// Sizes of models for which pipelines of train and feature are built, ascending: the weights of the one and the

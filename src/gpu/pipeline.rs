@@ -7,12 +7,13 @@ use std::sync::Arc;
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, Buffer, BufferBindingType,
     ComputePipeline, ComputePipelineDescriptor, Device, PipelineCompilationOptions, PipelineLayoutDescriptor,
-    ShaderModule, ShaderModuleDescriptor, ShaderRuntimeChecks, ShaderSource, ShaderStages,
+    ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
 use super::facts::Facts;
 use super::kernels::{Kernel, Variant, compose};
 use super::params::Parameters;
+use crate::os;
 
 /// Bindings that every kernel has: parameters and tables.
 const COMMON_BINDINGS: usize = 2;
@@ -76,7 +77,7 @@ pub fn build(device: &Device, kernel: &Kernel, text: String) -> Pipeline {
         immediate_size: 0,
     });
     let source = ShaderSource::Wgsl(text.as_str().into());
-    let module = module_of_ended_loops(device, ShaderModuleDescriptor { label, source });
+    let module = os::module_without_loop_counters(device, ShaderModuleDescriptor { label, source });
     let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
         label,
         layout: Some(&pipeline_layout),
@@ -90,15 +91,6 @@ pub fn build(device: &Device, kernel: &Kernel, text: String) -> Pipeline {
         cache: None,
     });
     Pipeline { text, facts, pipeline, layout }
-}
-
-/// A module without the counters that end endless loops: one in every loop keeps drivers from unrolling it, and vectors
-/// that loops index from registers. Accesses stay checked.
-#[expect(unsafe_code, reason = "the shaders are this crate's own")]
-fn module_of_ended_loops(device: &Device, text: ShaderModuleDescriptor) -> ShaderModule {
-    let checks = ShaderRuntimeChecks { force_loop_bounding: false, ..ShaderRuntimeChecks::checked() };
-    // SAFETY: every loop of the shaders counts to a bound that was set before it, by constants and parameters.
-    unsafe { device.create_shader_module_trusted(text, checks) }
 }
 
 /// A buffer as a dispatch binds it.

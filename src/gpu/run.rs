@@ -9,7 +9,7 @@ use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::train::{RunState, StatesReading, Training};
 use super::upload;
-use crate::cpu::train::fold;
+use crate::cpu::passes::fold;
 use crate::error::Result;
 use crate::plan::{ProblemPoint, Snapshot};
 use crate::risk::{CohortStates, PackedGram};

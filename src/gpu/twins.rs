@@ -277,6 +277,24 @@ fn loops(module: &Module, body: &Block) -> usize {
     body.iter().map(|statement| loops_of(module, statement)).sum()
 }
 
+/// Modules are compiled without naga's counters that end endless loops (src/os.rs).
+#[test]
+fn every_loop_counts() {
+    let counts = |line: &str| {
+        let (name, rest) = line.strip_prefix("for (var ")?.split_once(' ')?;
+        let [_, condition, step] = rest.split("; ").collect::<Vec<_>>()[..] else { return None };
+        let is_bounded = condition.split(' ').any(|word| word == name);
+        let step = step.strip_prefix(name)?;
+        Some(is_bounded && ["++) {", "--) {", " += ", " /= 2u) {"].iter().any(|known| step.starts_with(known)))
+    };
+    let loops = ["for ", "for(", "while", "loop ", "loop{"];
+    for (kernel, _, text, _) in modules() {
+        for line in text.lines().map(str::trim).filter(|line| loops.iter().any(|start| line.starts_with(start))) {
+            assert_eq!(counts(line), Some(true), "{}: {line}", kernel.name);
+        }
+    }
+}
+
 /// Some drivers end an invocation's loops after so many iterations: the host counts them, so it must know every loop.
 #[test]
 fn the_host_knows_every_loop_of_long_kernels() {

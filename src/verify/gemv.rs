@@ -26,7 +26,7 @@ pub fn run(quantizer: &Option<Quantizer>, device: &Device) -> Result<Verdict> {
         let must = product(&z, columns, &v);
         let found = match device {
             Device::Gpu(gpu) => gpu.gemv(&z, columns, &v)?,
-            Device::Cpu => cpu::train::gemv(&z, columns, &v),
+            Device::Cpu => cpu::passes::gemv(&z, columns, &v),
         };
         if let Some(row) = (0..ROWS).find(|&row| found[row] != must[row]) {
             let show = |bits: u32| format!("{:?} 0x{bits:08x}", f32::from_bits(bits));

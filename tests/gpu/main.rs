@@ -240,13 +240,17 @@ fn runs_that_share_a_workgroup_give_the_bits_of_the_reference() {
     assert!(ends.len() > 10, "neighbours end at different updates: {ends:?}");
 }
 
-/// As many runs as have a larger model share workgroups too.
+/// Where there are thousands of runs, those of a larger model share workgroups too.
 #[test]
 fn thousands_of_runs_of_a_larger_model_share_workgroups() {
-    let text = "[problem]\ndim = 130\nspectrum = { kind = \"power\", exponent = 1.0 }\n[train]\nmodel = [100]\n\
-         samples = [6]\nstep_size = [0.05]\n[sweep]\nseeds = 4098\n[[recipe]]\nname = \"blocks\"\n\
-         parameter = { format = \"bfp12\", block = 32, rounding = \"stochastic\" }\nweight = \"mxfp8\"\n";
-    same_as_reference(text, 6, Tuning { own: Some(true), ..Tuning::default() });
+    let steps: Vec<String> = (1..=456).map(|k| format!("{}", f64::from(k) / 4096.0)).collect();
+    let text = format!(
+        "[problem]\ndim = 130\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [100]\n\
+         samples = [6]\nstep_size = [{}]\n[sweep]\nseeds = 9\n[[recipe]]\nname = \"blocks\"\n\
+         parameter = {{ format = \"bfp12\", block = 32, rounding = \"stochastic\" }}\nweight = \"mxfp8\"\n",
+        steps.join(", ")
+    );
+    same_as_reference(&text, 6, Tuning { own: Some(true), ..Tuning::default() });
 }
 
 #[test]

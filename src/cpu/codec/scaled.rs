@@ -59,33 +59,9 @@ fn between(
     counts: &mut Counts,
 ) {
     match is_rarer(op) {
-        true => for_direction!(op, rarer, op, lanes, before, behind, words, counts),
-        false => for_direction!(op, usual, op, lanes, before, behind, words, counts),
+        true => for_direction!(op, multiplied<true>, op, lanes, before, behind, words, counts),
+        false => for_direction!(op, multiplied<false>, op, lanes, before, behind, words, counts),
     }
-}
-
-#[inline(always)]
-fn rarer<const DIRECTION: u32>(
-    op: &QuantOp,
-    lanes: &mut [f32],
-    before: &[f32; SLICE],
-    behind: &[f32; SLICE],
-    words: &Words,
-    counts: &mut Counts,
-) {
-    multiplied::<DIRECTION, true>(op, lanes, before, behind, words, counts);
-}
-
-#[inline(always)]
-fn usual<const DIRECTION: u32>(
-    op: &QuantOp,
-    lanes: &mut [f32],
-    before: &[f32; SLICE],
-    behind: &[f32; SLICE],
-    words: &Words,
-    counts: &mut Counts,
-) {
-    multiplied::<DIRECTION, false>(op, lanes, before, behind, words, counts);
 }
 
 #[inline(always)]

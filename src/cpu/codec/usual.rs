@@ -142,14 +142,14 @@ fn stops<const DIRECTION: u32>(negative: bool, finite: bool) -> bool {
 
 /// Calls `$each` for the direction of an op.
 macro_rules! for_direction {
-    ($op:expr, $each:ident, $($argument:expr),*) => {
+    ($op:expr, $each:ident $(<$more:literal>)?, $($argument:expr),*) => {
         match $op.rounding {
-            NEAREST_EVEN => $each::<{ NEAREST_EVEN }>($($argument),*),
-            NEAREST_AWAY => $each::<{ NEAREST_AWAY }>($($argument),*),
-            UP => $each::<{ UP }>($($argument),*),
-            DOWN => $each::<{ DOWN }>($($argument),*),
-            STOCHASTIC => $each::<{ STOCHASTIC }>($($argument),*),
-            _ => $each::<{ TOWARD_ZERO }>($($argument),*),
+            NEAREST_EVEN => $each::<{ NEAREST_EVEN } $(, $more)?>($($argument),*),
+            NEAREST_AWAY => $each::<{ NEAREST_AWAY } $(, $more)?>($($argument),*),
+            UP => $each::<{ UP } $(, $more)?>($($argument),*),
+            DOWN => $each::<{ DOWN } $(, $more)?>($($argument),*),
+            STOCHASTIC => $each::<{ STOCHASTIC } $(, $more)?>($($argument),*),
+            _ => $each::<{ TOWARD_ZERO } $(, $more)?>($($argument),*),
         }
     };
 }

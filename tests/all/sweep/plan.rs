@@ -1,5 +1,16 @@
 //! `plan` counts, warns and refuses without running anything.
 
+use std::thread;
+use std::time::Duration;
+
+use roundlaw::error::Error;
+use roundlaw::plan::{Cohort, Shard, Snapshot, cohort_cost};
+use roundlaw::run::adapter::Adapter;
+use roundlaw::run::estimate;
+use roundlaw::run::rows::Origin;
+use roundlaw::watch::Watch;
+use roundlaw::{Config, Plan};
+
 use super::*;
 
 fn plan(text: &str, args: &[&str]) -> Output {
@@ -252,18 +263,53 @@ fn what_is_shared_costs_once_and_what_is_short_costs_its_beginning() {
     assert!(ratio(&trained(512, ""), &none) > 1.2);
 }
 
+/// Takes a time for each core-second that the CPU would, and computes nothing.
+struct Sleeping {
+    seconds: f64,
+    at_once: usize,
+}
+
+impl Sleeping {
+    fn takes(&self, plan: &Plan, cohorts: &[Cohort]) -> f64 {
+        self.seconds * cohorts.iter().map(|cohort| cohort_cost(plan, cohort.point).execution).sum::<f64>()
+    }
+}
+
+impl Adapter for Sleeping {
+    fn execute(&self, plan: &Plan, cohorts: &[Cohort], _: &Watch) -> Result<Vec<Vec<Snapshot>>, Error> {
+        thread::sleep(Duration::from_secs_f64(self.takes(plan, cohorts)));
+        Ok(Vec::new())
+    }
+
+    fn cohorts_at_once(&self, _: &Plan) -> Result<usize, Error> {
+        Ok(self.at_once)
+    }
+
+    fn executions_at_once(&self) -> usize {
+        1
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::default()
+    }
+}
+
 #[test]
 fn a_device_is_asked_for_its_own_time() {
-    use roundlaw::run::estimate::{Estimate, of_cpu, of_device};
-    use roundlaw::{Config, Plan, open_adapter};
-    let plan = Plan::new(Config::parse(TINY, &[]).unwrap()).unwrap();
-    let by_rates = of_cpu(&plan, 2);
-    let device = open_adapter("cpu").unwrap();
-    let Estimate { execution, evaluation, check, total } =
-        of_device(&plan, 2, device.as_ref(), &roundlaw::watch::Watch::default()).unwrap();
-    assert!(execution > 0.0 && execution.is_finite() && execution != by_rates.execution);
-    assert_eq!((evaluation, check), (by_rates.evaluation, by_rates.check));
-    assert_eq!(total, execution.max(evaluation + check), "the device works while the CPU does");
+    let text = TINY.replace("dim = 24", "dim = [24, 900]");
+    let plan = Plan::new(Config::parse(&text, &[]).unwrap()).unwrap();
+    let (watch, all) = (Watch::default(), plan.cohorts(Shard::WHOLE));
+    let by_rates = estimate::of_cpu(&plan, 2);
+    // The first cohort alone is of the small point.
+    for at_once in [1, all.len()] {
+        let mut device = Sleeping { seconds: 1.0, at_once };
+        device.seconds = 4.0 / device.takes(&plan, &all[..at_once]);
+        let (found, takes) = (estimate::of_device(&plan, 2, &device, &watch).unwrap(), device.takes(&plan, &all));
+        // A sleep may be longer on a machine that has other work.
+        assert!((takes * 0.99..takes * 1.5).contains(&found.execution), "{takes} s, {found:?}");
+        assert_eq!((found.evaluation, found.check), (by_rates.evaluation, by_rates.check));
+        assert_eq!(found.total, found.execution.max(found.evaluation + found.check), "the CPU works meanwhile");
+    }
     let place = Place::new();
     refused(&run(&["plan", &place.config(TINY), "--adapter", "no such device"]), 4, &["--adapter no such device"]);
 }
