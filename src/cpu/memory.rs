@@ -77,7 +77,7 @@ pub fn results(plan: &Plan) -> u64 {
 fn of_rows(plan: &Plan, point: &ProblemPoint) -> u64 {
     let states: u64 = point.trajectories.iter().map(|t| 3 * 4 * u64::from(t.model) * t.rows.len() as u64).sum();
     // The check has the reference's states too, and the weights in f64.
-    let copies = if plan.checked_count() > 0 { 3 } else { 1 };
+    let copies = if plan.is_checked() { 3 } else { 1 };
     states.saturating_mul(copies).saturating_add(2 * ROW * rows(plan, point))
 }
 

@@ -22,6 +22,12 @@ impl Plan {
         }
     }
 
+    /// Whether any seed is checked.
+    pub fn is_checked(&self) -> bool {
+        // What a plan costs decides how many, not whether.
+        !matches!(self.config.sweep.check, Check::Off | Check::Seeds(0))
+    }
+
     /// The seed indices whose cohorts the reference redoes, chosen by a hash of the index.
     pub fn checked_seeds(&self) -> BTreeSet<u32> {
         let seeds = 0..self.config.sweep.seeds;

@@ -136,8 +136,9 @@ impl Adapter for Fragile {
         Cpu.cohorts_at_once(plan)
     }
 
+    /// As a GPU: an execution that is lost is tried again before the next one begins.
     fn executions_at_once(&self) -> usize {
-        Cpu.executions_at_once()
+        1
     }
 
     fn origin(&self) -> Origin {
