@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::run::predict::{Mean, Means, Place, PredictOptions, Predicted, RISKS, Risks, predict};
+use crate::run::predict::{Found, FoundMeans, Mean, Means, Place, PredictOptions, Predicted, RISKS, Status, predict};
 use crate::run::stored::Stored;
 use crate::streams::{one_line, print, print_all, tell};
 use crate::watch::Watch;
@@ -104,15 +104,21 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
     text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && seconds.is_finite()).ok_or_else(allowed)
 }
 
-/// A line for each reason why cells have no numbers.
+/// A line for each reason why numbers of cells are not exact, or missing.
 fn caution(plan: &Plan, predicted: &Predicted) {
-    let mut reasons: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    predicted.missing().for_each(|(cell, reason)| reasons.entry(reason).or_default().push(cell));
-    for (reason, cells) in reasons {
+    let mut reasons: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+    for (cell, status) in predicted.inexact() {
+        let what = match status {
+            Status::Matched(_) => "numbers of laws like their formats",
+            _ => "no prediction",
+        };
+        reasons.entry((what, status.reason().unwrap_or_default())).or_default().push(cell);
+    }
+    for ((what, reason), cells) in reasons {
         let names: Vec<String> = cells.iter().take(NAMED).map(u64::to_string).collect();
         let more = if cells.len() > NAMED { format!(" and {} more", cells.len() - NAMED) } else { String::new() };
         let (count, all, names) = (cells.len(), plan.cells().len(), names.join(", "));
-        tell(&format!("warning: {count} of {all} cells have no prediction, {reason}: cell {names}{more}"));
+        tell(&format!("warning: {count} of {all} cells have {what}, {reason}: cell {names}{more}"));
     }
 }
 
@@ -153,13 +159,13 @@ fn print_table(plan: &Plan, predicted: &Predicted, per_seed: bool) -> Result<()>
         value.filter(|value| value.is_finite()).map_or("-".to_owned(), |value| format!("{value:.4e}"))
     };
     let mean = |mean: Option<Mean>| [mean.map(|mean| mean.mean), mean.and_then(|mean| mean.se)].map(number);
-    let of_means = |(place, means): (Place, Option<Means>)| {
-        let of = |of: fn(&Means) -> Mean| mean(means.as_ref().map(of));
+    let of_means = |(place, found): (Place, FoundMeans)| {
+        let of = |of: fn(&Means) -> Mean| mean(found.risks.as_ref().map(of));
         let risks = [of(|means| means.excess), of(|means| means.reducible), of(|means| means.quantized_test)];
         line(&begin(&place, None).chain(risks.into_iter().flatten()).chain(end(&place)).collect::<Vec<_>>())
     };
-    let of_seed = |(seed_index, place, risks): (u32, Place, Option<Risks>)| {
-        let risks = RISKS.map(|(_, of)| number(risks.as_ref().map(of)));
+    let of_seed = |(seed_index, place, found): (u32, Place, Found)| {
+        let risks = RISKS.map(|(_, of)| number(found.risks.as_ref().map(of)));
         line(&begin(&place, Some(seed_index)).chain(risks).chain(end(&place)).collect::<Vec<_>>())
     };
     match per_seed {

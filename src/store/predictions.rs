@@ -33,6 +33,8 @@ pub struct PredictedRow {
     pub output: &'static str,
     /// `excess`, `reducible`, `approximation` and `quantized_test`; `None` where there are none.
     pub risks: Option<[f64; 4]>,
+    /// The excess of full precision, where the recipe's formats are matched or have no law like them.
+    pub full_precision: Option<f64>,
     pub status: &'static str,
     pub reason: Option<String>,
 }
@@ -57,6 +59,7 @@ fn encode(file: &mut File, of: &Value, rows: impl Iterator<Item = PredictedRow>)
     let mut fields: Vec<Field> = keys.into_iter().chain(state).map(|(name, kind)| field(name, kind, false)).collect();
     let risks = ["excess", "reducible", "approximation", "quantized_test"];
     fields.extend(risks.map(|name| field(name, DataType::Float64, true)));
+    fields.push(field("full_precision", DataType::Float64, true));
     fields.extend([field("status", DataType::Utf8, false), field("reason", DataType::Utf8, true)]);
     let schema = Arc::new(Schema::new(fields));
     let properties = WriterProperties::builder()
@@ -80,14 +83,15 @@ fn arrays(rows: &[PredictedRow]) -> Vec<ArrayRef> {
         |of: fn(&PredictedRow) -> Option<&str>| Arc::new(StringArray::from_iter(rows.iter().map(of))) as ArrayRef;
     let seeds = Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.seed_index))) as ArrayRef;
     // Beyond f64 there is no number.
-    let risk = |k: usize| {
-        let values = rows.iter().map(|row| row.risks.map(|risks| risks[k]).filter(|risk| risk.is_finite()));
+    let number = |of: &dyn Fn(&PredictedRow) -> Option<f64>| {
+        let values = rows.iter().map(|row| of(row).filter(|risk| risk.is_finite()));
         Arc::new(Float64Array::from_iter(values)) as ArrayRef
     };
     let keys =
         [whole(|row| row.run_id), whole(|row| row.cell), seeds, whole(|row| row.seen), text(|row| Some(row.output))];
     let mut arrays = Vec::from(keys);
-    arrays.extend((0..4).map(risk));
+    arrays.extend((0..4).map(|k| number(&|row| row.risks.map(|risks| risks[k]))));
+    arrays.push(number(&|row| row.full_precision));
     arrays.extend([text(|row| Some(row.status)), text(|row| row.reason.as_deref())]);
     arrays
 }

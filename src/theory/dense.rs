@@ -6,6 +6,7 @@ use faer::{Mat, Scale};
 use super::basis::Basis;
 use super::features::{Features, product_trace};
 use super::laws::{Added, Laws, UpdateNoise};
+use super::matched::Scales;
 use super::recursion::{Expected, Iterates};
 use super::regression::{Inputs, Regression};
 use crate::error::{Error, Result};
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 pub struct Matrices {
     features: Features,
     noise: UpdateNoise,
+    scales: Scales,
     /// b as training sees it, and as clean features do, M x K: E b b^T = sum over columns.
     columns: Mat<f64>,
     clean_columns: Mat<f64>,
@@ -35,6 +37,7 @@ impl Matrices {
         Ok(Matrices {
             features: Features::new(read, &columns, inputs, laws),
             noise: laws.noise(),
+            scales: laws.scales,
             columns,
             clean_columns,
             clean: sigma,
@@ -91,10 +94,13 @@ impl Recursion<'_> {
 
     fn judge(&self, square: &Mat<f64>, mean: &Mat<f64>, count: f64) -> Expected {
         let Matrices { features, columns, clean_columns, clean, explained, approximation, energy, .. } = self.matrices;
+        let Scales { weights, features: gain, .. } = self.matrices.scales;
+        let count = count / weights;
         let overlap = |b: &Mat<f64>| product_trace(b, mean) / count;
         let of = |second: &Mat<f64>| product_trace(second, square) / (count * count);
         let excess = of(clean) - 2.0 * overlap(clean_columns) + explained;
-        Expected::new(excess, of(&features.read) - 2.0 * overlap(columns) + energy - approximation)
+        let test = gain * gain * of(&features.read) - 2.0 * gain * overlap(columns) + energy - approximation;
+        Expected::new(excess, test)
     }
 }
 
@@ -102,7 +108,7 @@ impl Iterates for Recursion<'_> {
     fn update(&mut self, gamma: f64) {
         let Matrices { features, noise, columns, .. } = self.matrices;
         let UpdateNoise { label, activation, gradient, parameter, weight } = noise;
-        let h = &features.cross;
+        let (h, gamma) = (&features.cross, self.matrices.scales.step * gamma);
         self.take_in(gamma);
         let x = columns * self.mean.transpose();
         let read = added(&self.square, parameter);

@@ -1,5 +1,6 @@
 //! The laws of a recipe: what the expected risk depends on of its sites.
 
+use super::matched::Scales;
 use super::regression::Needs;
 use crate::config::Recipe;
 use crate::format::{Law, Noise, Spec};
@@ -67,6 +68,8 @@ pub struct Laws {
     pub sites: PerSite<Option<SiteLaw>>,
     /// The sketch is read otherwise than it was drawn, by whatever rounds it.
     pub rounds_sketch: bool,
+    /// Where laws stand for formats that have gains.
+    pub scales: Scales,
 }
 
 impl Laws {

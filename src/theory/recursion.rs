@@ -11,6 +11,7 @@ use multiversion::multiversion;
 use super::basis::Basis;
 use super::diagonal::Moments;
 use super::laws::{Laws, UpdateNoise};
+use super::matched::Scales;
 use crate::error::{Error, Result};
 
 /// Sums are of so many lanes, which a compiler may keep in vectors.
@@ -46,6 +47,7 @@ pub struct Recursion<'a> {
     basis: &'a Basis,
     moments: Moments,
     noise: UpdateNoise,
+    scales: Scales,
     batch: f64,
     /// Sum of the eigenvalues.
     trace: f64,
@@ -118,6 +120,7 @@ impl Recursion<'_> {
             basis,
             moments: Moments::new(basis, laws),
             noise: laws.noise(),
+            scales: laws.scales,
             batch: batch.into(),
             trace: basis.eigenvalues.iter().sum(),
             blocks,
@@ -155,7 +158,8 @@ impl Recursion<'_> {
     /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean. In each direction the
     /// excess is h Var v_i + h (E v_i - v*_i)^2: near the optimum tr(Sigma A) - 2 tr X + b^T Sigma^-1 b would cancel.
     fn judge(&self, count: f64, of: impl Fn(usize) -> (f64, f64)) -> Expected {
-        let (mut excess, mut noise) = (0.0, 0.0);
+        let Scales { weights, features, .. } = self.scales;
+        let (mut excess, mut noise, count) = (0.0, 0.0, count / weights);
         for (i, h) in self.basis.curvatures().enumerate() {
             let (square, mean) = of(i);
             let (square, mean, signal) = (square / (count * count), mean / count, self.basis.signal[i]);
@@ -167,7 +171,7 @@ impl Recursion<'_> {
             } else {
                 excess += h * square;
             }
-            noise += (self.moments.read[i] - h) * square;
+            noise += (features * features * self.moments.read[i] - h) * square - 2.0 * (features - 1.0) * signal * mean;
         }
         Expected::new(excess, excess + noise)
     }
@@ -175,6 +179,7 @@ impl Recursion<'_> {
 
 impl Iterates for Recursion<'_> {
     fn update(&mut self, gamma: f64) {
+        let gamma = self.scales.step * gamma;
         if gamma != self.gamma {
             self.prepare(gamma);
         }

@@ -99,10 +99,7 @@ impl Regression {
         let sigma = sums(&|k| lambda[k])?;
         let entry = |j: usize, k: usize| rows[j * lambda.len() + k].into() / scale;
         let signal = match inputs.target {
-            Target::Fixed(w) => {
-                let sum = |j| (0..lambda.len()).map(|k| entry(j, k) * lambda[k] * w[k]).sum();
-                Signal::Fixed(Mat::from_fn(m, 1, |j, _| sum(j)))
-            }
+            Target::Fixed(w) => Signal::Fixed(signal(lambda, rows, scale, w)),
             Target::Prior(variances) => Signal::Prior(sums(&|k| lambda[k] * lambda[k] * variances[k])?),
         };
         let spread = needs.spread.then(|| sums(&|_| 1.0)).transpose()?;
@@ -126,6 +123,20 @@ impl Regression {
         }
     }
 
+    /// Sigma^-1 b of one target, with this variance of a closed tail in each feature; directions that Sigma does not see
+    /// stay 0. [`Error::Input`] for moments that are not finite.
+    pub fn optimum(&self, b: &Mat<f64>, tail: f64) -> Result<Vec<f64>> {
+        let (values, vectors) = eigen(&self.sigma)?;
+        let largest = values.iter().copied().fold(0.0, f64::max) + tail;
+        let dust = largest * f64::EPSILON * values.len() as f64;
+        let along = |(i, s): (usize, &f64)| {
+            let seen = s + tail > dust;
+            if seen { vectors.col(i).transpose() * b.col(0) / (s + tail) } else { 0.0 }
+        };
+        let turned: Vec<f64> = values.iter().enumerate().map(along).collect();
+        Ok((0..values.len()).map(|j| (0..values.len()).map(|i| vectors[(j, i)] * turned[i]).sum()).collect())
+    }
+
     /// M.
     pub fn model(&self) -> usize {
         self.sigma.nrows()
@@ -145,6 +156,13 @@ impl Regression {
             }
         }
     }
+}
+
+/// b = S H w*, M x 1, of the sketch `rows` / `scale`, row-major with D columns.
+pub fn signal<T: Copy + Into<f64>>(lambda: &[f64], rows: &[T], scale: f64, target: &[f64]) -> Mat<f64> {
+    let entry = |j: usize, k: usize| rows[j * lambda.len() + k].into() / scale;
+    let sum = |j| (0..lambda.len()).map(|k| entry(j, k) * lambda[k] * target[k]).sum();
+    Mat::from_fn(rows.len() / lambda.len(), 1, |j, _| sum(j))
 }
 
 /// sum_k weight(k) s_k s_k^T over the columns s_k of `rows` / `scale`; weights are not negative.

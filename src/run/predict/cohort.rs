@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use faer::Mat;
 use rayon::prelude::*;
 
-use super::Job;
+use super::measured::Trial;
+use super::{Job, Kind};
 use crate::config::{Output, Schedule};
 use crate::cpu::quantized_sketch;
 use crate::error::{Error, Result};
@@ -14,9 +16,10 @@ use crate::random::Stream;
 use crate::risk::Truth;
 use crate::theory::basis::Basis;
 use crate::theory::dense::{self, Matrices};
-use crate::theory::laws::Method;
+use crate::theory::laws::{Laws, Method};
+use crate::theory::matched::FormatLaw;
 use crate::theory::recursion::{Expected, Iterates, Recursion};
-use crate::theory::regression::{Inputs, Needs, Regression, Target};
+use crate::theory::regression::{Inputs, Needs, Regression, Target, signal};
 use crate::theory::schedule;
 use crate::theory::stability::settled;
 use crate::watch::Watch;
@@ -31,12 +34,16 @@ pub struct Curve {
     pub approximation: f64,
     /// kappa of a constant step, and the excess at which the last iterate settles, where there is a closed form.
     pub settled: Option<(f64, f64)>,
-    /// By the samples at which rows of the trajectory are due, and by output.
+    /// By the samples at which rows of the trajectory are due, and by output; none of full precision alone.
     pub points: Vec<Vec<Expected>>,
+    /// The same in full precision, where formats are matched or no law is like them.
+    pub full: Vec<Vec<Expected>>,
+    /// What the formats do that are matched.
+    pub formats: Vec<FormatLaw>,
 }
 
 /// Follows the jobs of a cohort; by trajectory of the point. A job whose rounded sketch has an entry that is infinite or
-/// NaN has no curve.
+/// NaN has no curve, nor one of whose formats leaves no numbers.
 pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Watch) -> Result<Vec<Option<Curve>>> {
     let point = &plan.points[cohort.point];
     let mut curves = vec![None; point.trajectories.len()];
@@ -53,23 +60,37 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
         tail_label: point.tail.label,
         noise: point.problem.noise * point.problem.noise,
     };
-    let curve = |job: &Job, basis: &Basis, matrices: Option<&Matrices>| -> Result<(usize, Curve)> {
+    let trial = jobs.iter().any(|job| job.kind == Kind::Matched);
+    let trial = trial.then(|| Trial::new(plan, &truth, cohort.seed_index, watch)).transpose()?;
+    // The curve of a job, given the weights that are best without formats, and matrices for its laws.
+    type Of<'a> = &'a dyn Fn(&Laws) -> Result<Matrices>;
+    let curve = |job: &Job, basis: &Basis, optimum: &[f64], matrices: Of| -> Result<Option<(usize, Curve)>> {
         let (batch, outputs) = (job.trajectory.batch, plan.config.train.outputs.as_slice());
         let average = outputs.contains(&Output::Average);
-        let points = match matrices {
-            None => run(Recursion::new(basis, &job.laws, batch, average)?, job, outputs, watch)?,
-            Some(matrices) => run(dense::Recursion::new(matrices, batch, average)?, job, outputs, watch)?,
+        let (mut laws, mut formats) = (job.laws, Vec::new());
+        if let (Kind::Matched, Some(trial)) = (job.kind, &trial) {
+            let Some(found) = trial.measure(job.trajectory, optimum) else { return Ok(None) };
+            (laws, formats) = (job.laws.matched(&found), job.laws.formats(&found));
+        }
+        let diagonal = |laws: &Laws| run(Recursion::new(basis, laws, batch, average)?, job, outputs, watch);
+        let points = match (job.kind, job.method) {
+            (Kind::FullPrecision, _) => Vec::new(),
+            (_, Method::Diagonal) => diagonal(&laws)?,
+            (_, Method::Dense) => run(dense::Recursion::new(&matrices(&laws)?, batch, average)?, job, outputs, watch)?,
         };
-        let is_constant = plan.config.train.schedule == Schedule::Constant;
+        let full = if job.kind == Kind::Exact { Vec::new() } else { diagonal(&Laws::default())? };
+        let is_constant = plan.config.train.schedule == Schedule::Constant && job.kind == Kind::Exact;
         let step = f64::from(batch) * f64::from(job.trajectory.step.first);
-        let settled = if is_constant { settled(basis, &job.laws, step, batch) } else { None };
+        let settled = if is_constant { settled(basis, &laws, step, batch) } else { None };
         let settled = settled.map(|(kappa, risks)| (kappa, risks.excess));
-        Ok((job.number, Curve { approximation: basis.approximation(), settled, points }))
+        Ok(Some((job.number, Curve { approximation: basis.approximation(), settled, points, full, formats })))
     };
     let mut done: Vec<(usize, Curve)> = Vec::new();
     if !point.problem.is_sketched() {
         let basis = Basis::coordinates(&inputs);
-        done = jobs.par_iter().map(|job| curve(job, &basis, None)).collect::<Result<_>>()?;
+        let none = |_: &Laws| Err(Error::Other("without a sketch all moments are diagonal".into()));
+        let all = jobs.par_iter().map(|job| curve(job, &basis, &truth.target, &none));
+        done = all.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     }
     for (number, draw) in point.sketches.iter().enumerate() {
         let own: Vec<&Job> = jobs.iter().filter(|job| point.draw_of(job.trajectory.model) == Some(number)).collect();
@@ -81,15 +102,19 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
         for model in models {
             let clean = sketched.clean.leading(model as usize);
             let basis = Basis::new(&clean, &inputs).map_err(|error| named(error, cohort.point, model))?;
+            let optimum = match own.iter().any(|job| job.kind == Kind::Matched) {
+                true => clean.optimum(&sketched.signal(model as usize), basis.tail)?,
+                false => Vec::new(),
+            };
             let has_numbers = |job: &Job| sketched.read.get(&pair(point, job)).is_none_or(|read| read.numbers >= model);
             let own = own.par_iter().filter(|job| job.trajectory.model == model && has_numbers(job));
             let of_model = own.map(|job| {
                 let read = || sketched.read.get(&pair(point, job)).map(|read| read.regression.leading(model as usize));
-                let matrices = |laws| Matrices::new(read().as_ref().unwrap_or(&clean), &clean, &basis, &inputs, laws);
-                let matrices = (job.method == Method::Dense).then(|| matrices(&job.laws)).transpose()?;
-                curve(job, &basis, matrices.as_ref())
+                let matrices =
+                    |laws: &Laws| Matrices::new(read().as_ref().unwrap_or(&clean), &clean, &basis, &inputs, laws);
+                curve(job, &basis, &optimum, &matrices)
             });
-            done.append(&mut of_model.collect::<Result<_>>()?);
+            done.extend(of_model.collect::<Result<Vec<_>>>()?.into_iter().flatten());
         }
     }
     done.into_iter().for_each(|(number, curve)| curves[number] = Some(curve));
@@ -114,6 +139,8 @@ struct Sketched {
     /// As it was drawn, and, by pair, as those that round it read it.
     clean: Regression,
     read: BTreeMap<usize, Rounded>,
+    /// S H w* of the cohort's own target, whose law may be all that `clean` knows.
+    signal: Mat<f64>,
 }
 
 /// A draw of the sketch after a format or a law.
@@ -132,7 +159,9 @@ impl Sketched {
                 .fold(Needs::default(), Needs::or)
         };
         let scale = sketch_norm(&point.problem, draw.rows).sqrt();
-        let clean = Regression::new(inputs, &truth.draw(draw), scale, needs(&mut jobs.iter()), watch)?;
+        let rows = truth.draw(draw);
+        let clean = Regression::new(inputs, &rows, scale, needs(&mut jobs.iter()), watch)?;
+        let signal = signal(inputs.lambda, &rows, scale, &truth.target);
         let mut read = BTreeMap::new();
         let pairs: BTreeSet<usize> =
             jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)).collect();
@@ -142,7 +171,13 @@ impl Sketched {
             let numbers = counts.iter().take_while(|row| row.nan == 0).count() as u32;
             read.insert(number, Rounded { regression: Regression::new(inputs, &rows, scale, own, watch)?, numbers });
         }
-        Ok(Sketched { clean, read })
+        Ok(Sketched { clean, read, signal })
+    }
+
+    /// That of the first rows, whose entries have variance 1/M.
+    fn signal(&self, model: usize) -> Mat<f64> {
+        let ratio = (self.signal.nrows() as f64 / model as f64).sqrt();
+        Mat::from_fn(model, 1, |j, _| ratio * self.signal[(j, 0)])
     }
 }
 

@@ -1,6 +1,7 @@
 //! What predictions will cost, and which of them a budget has room for.
 
-use super::Job;
+use super::measured::SAMPLES as TRIED;
+use super::{Job, Kind};
 use crate::config::Output;
 use crate::plan::{Plan, ProblemPoint, Trajectory};
 use crate::theory::laws::{Laws, Method};
@@ -21,12 +22,20 @@ const EIGEN: f64 = 5.0;
 const DRAW: f64 = 4e-9;
 
 /// Core-seconds of one seed index of a trajectory, roughly: its updates, and its part in the eigenbasis and the sketch.
-pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws: &Laws, method: Method) -> f64 {
+pub fn seconds(
+    plan: &Plan,
+    point: &ProblemPoint,
+    trajectory: &Trajectory,
+    kind: Kind,
+    laws: &Laws,
+    method: Method,
+) -> f64 {
     let (m, d) = (f64::from(trajectory.model), f64::from(point.problem.dim));
     let updates = (trajectory.samples / u64::from(trajectory.batch)) as f64;
     let averaged = plan.config.train.outputs.contains(&Output::Average);
+    let diagonal = UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 });
     let update = match method {
-        Method::Diagonal => UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 }),
+        Method::Diagonal => diagonal,
         Method::Dense => {
             let rows = if laws.needs(false).rows { m * d * (ENTRY + 2.0 * m * MULTIPLY) } else { 0.0 };
             DENSE + m * m * (ENTRY + MULTIPLY * PRODUCTS * m) + rows
@@ -34,7 +43,10 @@ pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws:
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
     let shared = m * d * (DRAW + m * MULTIPLY) + EIGEN * MULTIPLY * m * m * m;
-    updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
+    // Full precision goes with it, and the samples that measure formats.
+    let besides =
+        if kind == Kind::Matched { updates * diagonal + f64::from(TRIED) * d * (DRAW + m * MULTIPLY) } else { 0.0 };
+    besides + updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
 }
 
 /// Leaves the cheapest jobs that a budget of seconds has room for. Returns the others with their problem points, and the

@@ -6,24 +6,29 @@ use super::{Means, Place, Predicted, Risks};
 use crate::plan::{Cohort, Plan};
 use crate::run::rows::{Origin, settings};
 use crate::store::{self, COLUMNS, Kind};
+use crate::theory::matched::FormatLaw;
 
+/// The excess of full precision beside formats.
+const FULL_PRECISION: &str = "full_precision";
 /// Columns of a run, which a mean over seed indices has not.
 const OF_RUN: [&str; 2] = ["run_id", "seed_index"];
 
 impl Predicted<'_> {
     /// One object for each cell, number of samples seen and output: the settings of its rows, the mean over seed
     /// indices of `excess`, `reducible`, `approximation` and `quantized_test`, each with its standard error `_se`, and
-    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, `prior`, the `status`, and the `reason` where there are
-    /// no numbers, which are then null.
+    /// of the closed forms `kappa` and `plateau`, the number of `seeds`, `prior`, the `status`, and the `reason` where it
+    /// is not exact; where there are no numbers they are null.
     pub fn objects(&self) -> impl Iterator<Item = Map<String, Value>> {
-        self.means().map(|(place, means)| {
+        self.means().map(|(place, found)| {
             let mut object = self.settings(&place, None);
-            for (name, of) in MEANS {
-                let mean = means.as_ref().map(of);
+            let means = found.risks.as_ref();
+            let named = MEANS.map(|(name, of)| (name, means.map(of))).into_iter();
+            for (name, mean) in named.chain([(FULL_PRECISION, found.full_precision)]) {
                 object.insert(name.into(), number(mean.map(|mean| mean.mean)));
                 object.insert(format!("{name}_se"), number(mean.and_then(|mean| mean.se)));
             }
-            closed_forms(&mut object, means.as_ref().map(|means| (means.kappa, means.plateau)));
+            closed_forms(&mut object, means.map(|means| (means.kappa, means.plateau)));
+            object.insert("formats".into(), formats(&found.formats));
             object.insert("seeds".into(), self.plan.config.sweep.seeds.into());
             self.ended(object, &place)
         })
@@ -31,11 +36,14 @@ impl Predicted<'_> {
 
     /// The same of each seed index by itself, as `run_id` and `seed_index` say.
     pub fn objects_by_seed(&self) -> impl Iterator<Item = Map<String, Value>> {
-        self.by_seed().map(|(seed_index, place, risks)| {
+        self.by_seed().map(|(seed_index, place, found)| {
             let mut object = self.settings(&place, Some(seed_index));
+            let risks = found.risks;
             for (name, of) in RISKS {
                 object.insert(name.into(), number(risks.as_ref().map(of)));
             }
+            object.insert(FULL_PRECISION.into(), number(found.full_precision));
+            object.insert("formats".into(), formats(&found.formats));
             closed_forms(&mut object, risks.as_ref().map(|risks| (risks.kappa, risks.plateau)));
             self.ended(object, &place)
         })
@@ -101,4 +109,12 @@ fn closed_forms(object: &mut Map<String, Value>, of: Option<(Option<f64>, Option
     let (kappa, plateau) = of.unwrap_or_default();
     object.insert("kappa".into(), number(kappa));
     object.insert("plateau".into(), number(plateau));
+}
+
+fn formats(laws: &[FormatLaw]) -> Value {
+    let of = |law: &FormatLaw| {
+        let noise: &str = law.noise.into();
+        json!({ "site": law.site.name(), "noise": noise, "gain": number(Some(law.gain)), "eps": number(Some(law.eps)) })
+    };
+    laws.iter().map(of).collect()
 }

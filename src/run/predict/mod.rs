@@ -4,6 +4,7 @@
 mod cohort;
 mod cost;
 mod document;
+mod measured;
 mod rows;
 
 use std::borrow::Cow;
@@ -15,9 +16,11 @@ use rayon::prelude::*;
 
 use self::cohort::Curve;
 pub use self::document::RISKS;
-pub use self::rows::{Mean, Means, Place, Risks};
+pub use self::rows::{Found, FoundMeans, Mean, Means, Place, Risks};
+use crate::config::Recipe;
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, Trajectory};
+use crate::problem::Problem;
 use crate::run::progress::Progress;
 use crate::theory::laws::{Laws, Method};
 use crate::threads;
@@ -40,6 +43,8 @@ pub struct PredictOptions {
 pub enum Status {
     /// Up to the rounding of f64; the grids of the draws and the rounding of f32 are not part of it.
     Exact,
+    /// Those of the laws that come closest to the recipe's formats, with measured gains and errors: the reason.
+    Matched(Cow<'static, str>),
     /// There are no numbers: the reason.
     None(Cow<'static, str>),
 }
@@ -47,11 +52,15 @@ pub enum Status {
 /// That of a seed index whose sketch a format rounds to infinities or NaN, and of the means with it.
 static ENDED: Status =
     Status::None(Cow::Borrowed("the rounded sketch has an infinite or NaN entry: its runs end at update 0"));
+/// That of a seed index for which a format has no gain, and of the means with it.
+static WITHOUT_GAIN: Status =
+    Status::None(Cow::Borrowed("a format makes values infinite or NaN, or leaves nothing of them"));
 
 impl Status {
     pub fn name(&self) -> &'static str {
         match self {
             Status::Exact => "exact",
+            Status::Matched(_) => "matched",
             Status::None(_) => "none",
         }
     }
@@ -59,7 +68,7 @@ impl Status {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Status::Exact => None,
-            Status::None(reason) => Some(reason),
+            Status::Matched(reason) | Status::None(reason) => Some(reason),
         }
     }
 }
@@ -76,19 +85,49 @@ pub struct Predicted<'a> {
     curves: Curves,
 }
 
+/// What there is to follow of a trajectory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Exact,
+    /// Laws in place of formats, and full precision.
+    Matched,
+    /// Full precision alone: no law is like the recipe.
+    FullPrecision,
+}
+
+impl Kind {
+    /// What there is of a recipe, with its laws, and what its cells' numbers are then; no more than a status where there
+    /// is nothing.
+    fn of(recipe: &Recipe, problem: &Problem) -> (Option<(Kind, Laws)>, Status) {
+        let reason = match Laws::of(recipe, problem) {
+            Ok(laws) => return (Some((Kind::Exact, laws)), Status::Exact),
+            Err(reason) => Cow::from(reason),
+        };
+        if problem.covariates().is_some() {
+            return (None, Status::None(reason));
+        }
+        match Laws::of_formats(recipe, problem) {
+            Some(laws) => (Some((Kind::Matched, laws)), Status::Matched(reason)),
+            None => (Some((Kind::FullPrecision, Laws::default())), Status::None(reason)),
+        }
+    }
+}
+
 /// One trajectory to follow.
 #[derive(Clone, Copy, Debug)]
 struct Job<'a> {
     /// Its number in the problem point.
     number: usize,
     trajectory: &'a Trajectory,
+    kind: Kind,
     laws: Laws,
     method: Method,
     /// Core-seconds of one seed index, by estimate.
     work: f64,
 }
 
-/// Predicts every cell of a plan that has an exact recursion and fits into the budget, for every seed index.
+/// Predicts every cell of a plan that fits into the budget, for every seed index: exactly, or with laws in place of
+/// formats.
 ///
 /// # Errors
 /// [`crate::Error::Incomplete`] where the watch asked to end: what was done by then is dropped.
@@ -97,15 +136,13 @@ pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> R
     for point in &plan.points {
         let (mut of_point, mut own) = (Vec::new(), Vec::new());
         for (number, trajectory) in point.trajectories.iter().enumerate() {
-            match Laws::of(&plan.config.recipes[trajectory.recipe], &point.problem) {
-                Ok(laws) => {
-                    let method = laws.method(point.problem.is_sketched());
-                    let work = cost::seconds(plan, point, trajectory, &laws, method);
-                    own.push(Job { number, trajectory, laws, method, work });
-                    of_point.push(Status::Exact);
-                }
-                Err(reason) => of_point.push(Status::None(reason.into())),
-            }
+            let (found, status) = Kind::of(&plan.config.recipes[trajectory.recipe], &point.problem);
+            own.extend(found.map(|(kind, laws)| {
+                let method = laws.method(point.problem.is_sketched());
+                let work = cost::seconds(plan, point, trajectory, kind, &laws, method);
+                Job { number, trajectory, kind, laws, method, work }
+            }));
+            of_point.push(status);
         }
         statuses.push(of_point);
         jobs.push(own);

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::cohort::Curve;
-use super::{ENDED, Predicted, RISKS, Status};
+use super::{ENDED, Predicted, RISKS, Status, WITHOUT_GAIN};
 use crate::config::Output;
 use crate::plan::{Prefix, Trajectory};
 use crate::store::predictions::PredictedRow;
+use crate::theory::matched::FormatLaw;
 use crate::theory::recursion::Expected;
 
 /// Where a prediction stands: a cell, the samples it has seen, an output.
@@ -31,6 +32,16 @@ pub struct Risks {
     pub plateau: Option<f64>,
 }
 
+/// What there is of a place at one seed index.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    pub risks: Option<Risks>,
+    /// The excess of full precision, where the recipe has formats that are matched or that no law is like.
+    pub full_precision: Option<f64>,
+    /// What the formats do that are matched, in site order.
+    pub formats: Vec<FormatLaw>,
+}
+
 /// A mean over seed indices, and its standard error; `None` of one seed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mean {
@@ -50,6 +61,15 @@ pub struct Means {
     pub plateau: Option<f64>,
 }
 
+/// The means of [`Found`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FoundMeans {
+    pub risks: Option<Means>,
+    pub full_precision: Option<Mean>,
+    /// Means of gains and eps.
+    pub formats: Vec<FormatLaw>,
+}
+
 impl Mean {
     fn of(values: impl Iterator<Item = f64> + Clone) -> Mean {
         let n = values.clone().count() as f64;
@@ -60,65 +80,58 @@ impl Mean {
 }
 
 impl Predicted<'_> {
-    /// Every cell with all of its places, in the order of rows; what is not predicted has none. `None` stands for cells
-    /// without numbers.
-    pub fn means(&self) -> impl Iterator<Item = (Place<'_>, Option<Means>)> {
+    /// Every cell with all of its places, in the order of rows, and the means over the seed indices. What one seed index
+    /// has not, a mean has not: it would be of others than the cell's.
+    pub fn means(&self) -> impl Iterator<Item = (Place<'_>, FoundMeans)> {
         self.places(0..self.seeds()).map(|(place, at)| {
-            // A mean over the seed indices that have numbers would be of others than the cell's.
-            let is_exact = *place.status == Status::Exact;
-            let seeds = if is_exact { 0..self.seeds() } else { 0..0 };
-            let all: Vec<Risks> = seeds.filter_map(|seed_index| self.risks(&at, seed_index)).collect();
-            let mean = |of: fn(&Risks) -> f64| Mean::of(all.iter().map(of));
-            let whole = |of: fn(&Risks) -> Option<f64>| {
-                let sum: Option<f64> = all.iter().map(of).sum();
-                sum.map(|sum| sum / all.len() as f64)
+            let found: Vec<Found> = (0..self.seeds()).map(|seed_index| self.found(&at, seed_index)).collect();
+            let full: Option<Vec<f64>> = found.iter().map(|found| found.full_precision).collect();
+            let risks: Option<Vec<Risks>> = found.iter().map(|found| found.risks).collect();
+            let means = FoundMeans {
+                risks: risks.as_deref().map(Means::of),
+                full_precision: full.map(|full| Mean::of(full.into_iter())),
+                formats: mean_formats(&found),
             };
-            let means = (!all.is_empty()).then(|| Means {
-                excess: mean(|risks| risks.excess),
-                reducible: mean(|risks| risks.reducible),
-                approximation: mean(|risks| risks.approximation),
-                quantized_test: mean(|risks| risks.quantized_test),
-                kappa: whole(|risks| risks.kappa),
-                plateau: whole(|risks| risks.plateau),
-            });
             (place, means)
         })
     }
 
     /// The same of each seed index, one after the other.
-    pub fn by_seed(&self) -> impl Iterator<Item = (u32, Place<'_>, Option<Risks>)> {
+    pub fn by_seed(&self) -> impl Iterator<Item = (u32, Place<'_>, Found)> {
         let of = move |seed_index| {
             let places = self.places(seed_index..seed_index + 1);
-            places.map(move |(place, at)| (seed_index, place, self.risks(&at, seed_index)))
+            places.map(move |(place, at)| (seed_index, place, self.found(&at, seed_index)))
         };
         (0..self.seeds()).flat_map(of)
     }
 
     /// The same as a directory keeps it.
     pub fn stored(&self) -> impl Iterator<Item = PredictedRow> {
-        self.by_seed().map(|(seed_index, place, risks)| PredictedRow {
+        self.by_seed().map(|(seed_index, place, found)| PredictedRow {
             run_id: self.plan.run_id(seed_index, place.cell),
             cell: place.cell,
             seed_index,
             seen: place.seen,
             output: place.output,
-            risks: risks.map(|risks| RISKS.map(|(_, of)| of(&risks))),
+            risks: found.risks.map(|risks| RISKS.map(|(_, of)| of(&risks))),
+            full_precision: found.full_precision,
             status: place.status.name(),
             reason: place.status.reason().map(String::from),
         })
     }
 
-    /// Cells whose means have no numbers, with the reason.
-    pub fn missing(&self) -> impl Iterator<Item = (u64, &str)> {
-        let mut cells: Vec<(u64, &str)> = Vec::new();
+    /// Cells whose means are not exact expectations, with their status.
+    pub fn inexact(&self) -> impl Iterator<Item = (u64, &Status)> {
+        let mut cells: Vec<(u64, &Status)> = Vec::new();
         for (p, point) in self.plan.points.iter().enumerate() {
             for (number, trajectory) in point.trajectories.iter().enumerate() {
-                let reason = self.status(p, number, 0..self.seeds()).reason().into_iter();
-                cells
-                    .extend(reason.flat_map(|reason| trajectory.cells.iter().map(move |prefix| (prefix.cell, reason))));
+                let status = self.status(p, number, 0..self.seeds());
+                if *status != Status::Exact {
+                    cells.extend(trajectory.cells.iter().map(|prefix| (prefix.cell, status)));
+                }
             }
         }
-        cells.sort_unstable();
+        cells.sort_unstable_by_key(|(cell, _)| *cell);
         cells.into_iter()
     }
 
@@ -128,8 +141,11 @@ impl Predicted<'_> {
 
     /// That of a trajectory for all of these seed indices.
     fn status(&self, point: usize, number: usize, mut seeds: Range<u32>) -> &Status {
-        match &self.statuses[point][number] {
-            Status::Exact if seeds.any(|seed_index| self.curve(point, number, seed_index).is_none()) => &ENDED,
+        let status = &self.statuses[point][number];
+        let mut lacks_one = || seeds.any(|seed_index| self.curve(point, number, seed_index).is_none());
+        match status {
+            Status::Exact if lacks_one() => &ENDED,
+            Status::Matched(_) if lacks_one() => &WITHOUT_GAIN,
             status => status,
         }
     }
@@ -164,13 +180,50 @@ impl Predicted<'_> {
         })
     }
 
-    fn risks(&self, at: &At, seed_index: u32) -> Option<Risks> {
-        let curve = self.curve(at.point, at.number, seed_index)?;
-        let Expected { excess, quantized_test } = curve.points[at.row][at.output];
+    fn found(&self, at: &At, seed_index: u32) -> Found {
+        let Some(curve) = self.curve(at.point, at.number, seed_index) else { return Found::default() };
+        let of = |points: &[Vec<Expected>]| points.get(at.row).map(|outputs| outputs[at.output]);
         let (approximation, kappa) = (curve.approximation, curve.settled.map(|(kappa, _)| kappa));
         let is_last = self.plan.config.train.outputs[at.output] == Output::Last;
         let plateau = curve.settled.filter(|_| is_last).map(|(_, plateau)| plateau);
-        Some(Risks { excess, reducible: excess + approximation, approximation, quantized_test, kappa, plateau })
+        let risks = of(&curve.points).map(|Expected { excess, quantized_test }| Risks {
+            excess,
+            reducible: excess + approximation,
+            approximation,
+            quantized_test,
+            kappa,
+            plateau,
+        });
+        let full_precision = of(&curve.full).map(|expected| expected.excess);
+        Found { risks, full_precision, formats: curve.formats.clone() }
+    }
+}
+
+/// Site by site; none where a seed index has none.
+fn mean_formats(found: &[Found]) -> Vec<FormatLaw> {
+    let sites = found.iter().map(|found| found.formats.len()).min().unwrap_or(0);
+    let mean = |k: usize, of: fn(&FormatLaw) -> f64| {
+        found.iter().map(|found| of(&found.formats[k])).sum::<f64>() / found.len() as f64
+    };
+    let of = |k| FormatLaw { gain: mean(k, |law| law.gain), eps: mean(k, |law| law.eps), ..found[0].formats[k] };
+    (0..sites).map(of).collect()
+}
+
+impl Means {
+    fn of(all: &[Risks]) -> Means {
+        let mean = |of: fn(&Risks) -> f64| Mean::of(all.iter().map(of));
+        let whole = |of: fn(&Risks) -> Option<f64>| {
+            let sum: Option<f64> = all.iter().map(of).sum();
+            sum.map(|sum| sum / all.len() as f64)
+        };
+        Means {
+            excess: mean(|risks| risks.excess),
+            reducible: mean(|risks| risks.reducible),
+            approximation: mean(|risks| risks.approximation),
+            quantized_test: mean(|risks| risks.quantized_test),
+            kappa: whole(|risks| risks.kappa),
+            plateau: whole(|risks| risks.plateau),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`expected`] asks the library, [`expected_general`] uses nothing of it.
 
 mod checks;
+mod gains;
 mod general;
 mod methods;
 
