@@ -45,8 +45,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
     let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
-    let estimate = match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
-        None => estimate::of_cpu(&plan, threads as usize),
+    let (estimate, adapter) = match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
+        None => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
         Some(_) => of_device(args, &plan, threads as usize)?,
     };
     let document = json!({
@@ -61,13 +61,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         "draws": work(cost.draws),
         "projection_products": work(cost.projections),
         "training_element_steps": work(cost.steps),
+        "adapter": adapter,
         "seconds": estimate.total,
         "execution_seconds": estimate.execution,
         "evaluation_seconds": estimate.evaluation,
         "check_seconds": estimate.check,
         "warnings": warnings,
     });
-    let place = if args.adapter == "cpu" { "the same cores" } else { &args.adapter };
+    let place = if adapter == "cpu" { "the same cores" } else { &adapter };
     if args.json {
         print(&document.to_string())?;
         return Ok(fits?);
@@ -97,10 +98,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(fits?)
 }
 
-/// A GPU is opened as for a sweep: proved, and asked for its own time.
-fn of_device(args: &Args, plan: &Plan, threads: usize) -> anyhow::Result<Estimate> {
+/// A GPU is opened as for a sweep: proved, and asked for its own time; with its name.
+fn of_device(args: &Args, plan: &Plan, threads: usize) -> anyhow::Result<(Estimate, String)> {
     let watch = signals::watched()?;
     let adapter = adapter::open_telling(&args.adapter, None, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {}", args.adapter))?;
-    Ok(estimate::of_device(plan, threads, adapter.as_ref(), &watch)?)
+    Ok((estimate::of_device(plan, threads, adapter.as_ref(), &watch)?, adapter.origin().adapter))
 }

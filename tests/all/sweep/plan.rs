@@ -236,6 +236,7 @@ fn the_time_is_that_of_its_parts() {
         let sum: f64 = parts.iter().map(|key| seconds(document, key)).sum();
         assert!((seconds(document, "seconds") / sum - 1.0).abs() < 1e-9, "{document}");
     }
+    assert_eq!(off["adapter"], "cpu");
     assert_eq!(seconds(&off, "check_seconds"), 0.0);
     assert!(seconds(&all, "check_seconds") > 2.0 * seconds(&all, "execution_seconds"), "the reference is slow: {all}");
     assert_eq!(off["execution_seconds"], all["execution_seconds"]);
