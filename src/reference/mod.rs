@@ -1,5 +1,6 @@
-//! The scalar reference: sequential and written to be read against the shaders, kernel by kernel. The codec, the
-//! splitting of x and G, the sums and the update are its own. What plan and problem hand to every adapter (the words of an
+//! The scalar reference, written to be read against the shaders, kernel by kernel. The codec, the splitting of x and G,
+//! the sums and the update are its own. A sample and a run are sequential; the samples of a cohort, which know nothing of
+//! one another, and its runs, which only read them, go side by side. What plan and problem hand to every adapter (the words of an
 //! operation, the features' scale, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
 //! docs/checking.md has the list, and what proves it.
 
@@ -19,6 +20,8 @@ mod tree;
 pub mod truth;
 pub mod verify;
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
 use crate::problem;
@@ -28,6 +31,9 @@ use crate::site::{Counts, Site};
 use crate::watch::Watch;
 use train::State;
 use truth::Truth;
+
+/// Samples that are made side by side, and that all runs then read.
+const BLOCK: usize = 64;
 
 /// One sample as the trajectories of a cohort see it.
 pub struct Sample {
@@ -131,6 +137,33 @@ impl CohortData<'_> {
         Ok(Sample { y, data, features })
     }
 
+    /// Trajectory `t` before its first sample.
+    fn begun(&self, t: usize, average: bool) -> State {
+        let trajectory = &self.point.trajectories[t];
+        let mut state = State::new(trajectory, average);
+        state.counts[Site::Sketch] = self.sketch_counts(trajectory.feature);
+        state
+    }
+
+    /// Takes samples from number `first` on, as far as trajectory `t` goes, and returns its rows that are due.
+    fn train(&self, t: usize, state: &mut State, first: u64, samples: &[Sample]) -> Vec<Snapshot> {
+        let trajectory = &self.point.trajectories[t];
+        let mut rows = Vec::new();
+        for (n, sample) in (first..trajectory.samples).zip(samples) {
+            if state.diverged_at.is_none() {
+                let (z, counts) = &sample.features[trajectory.feature];
+                let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
+                state.counts[Site::Data] += sample.data[self.point.features[trajectory.feature].pair];
+                state.counts[Site::Feature] += *counts;
+                state.sample(trajectory, &self.stream, n as u32, [z, gradient_z], sample.y);
+            }
+            if trajectory.rows.binary_search(&(n + 1)).is_ok() {
+                rows.push(state.row(t, n + 1));
+            }
+        }
+        rows
+    }
+
     /// Counts of the sketch site over the rows that a feature reads.
     fn sketch_counts(&self, feature: usize) -> Counts {
         let feature = &self.point.features[feature];
@@ -166,29 +199,15 @@ pub fn each(
         wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f))
     };
     let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads, watch)?;
-    let mut states: Vec<State> = point.trajectories.iter().map(|t| State::new(t, plan.average)).collect();
-    for &t in &wanted {
-        states[t].counts[Site::Sketch] = source.sketch_counts(point.trajectories[t].feature);
-    }
-    for n in 0..end {
-        let sample = source.sample(n as u32, watch)?;
-        for &t in &wanted {
-            let trajectory = &point.trajectories[t];
-            if n >= trajectory.samples {
-                continue;
-            }
-            if states[t].diverged_at.is_none() {
-                let (z, counts) = &sample.features[trajectory.feature];
-                let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
-                states[t].counts[Site::Data] += sample.data[point.features[trajectory.feature].pair];
-                states[t].counts[Site::Feature] += *counts;
-                states[t].sample(trajectory, &source.stream, n as u32, [z, gradient_z], sample.y);
-            }
-            if trajectory.rows.binary_search(&(n + 1)).is_ok() {
-                emit(states[t].row(t, n + 1));
-            }
-        }
-        watch.step(1.0 / end as f64)?;
+    let mut states: Vec<(usize, State)> = wanted.iter().map(|&t| (t, source.begun(t, plan.average))).collect();
+    for first in (0..end).step_by(BLOCK) {
+        let numbers = first as u32..end.min(first + BLOCK as u64) as u32;
+        let samples = numbers.clone().into_par_iter().map(|n| source.sample(n, watch)).collect::<Result<Vec<_>>>()?;
+        let of_block = |(t, state): &mut (usize, State)| source.train(*t, state, first, &samples);
+        let mut rows: Vec<Snapshot> = states.par_iter_mut().flat_map_iter(of_block).collect();
+        rows.sort_by_key(|row| (row.seen, row.trajectory));
+        rows.into_iter().for_each(&mut emit);
+        watch.step(numbers.len() as f64 / end as f64)?;
     }
     Ok(())
 }

@@ -64,13 +64,13 @@ fn seconds(plan: &Plan, cohorts: &[Cohort]) -> f64 {
 /// By the rates of the CPU.
 fn host(plan: &Plan, threads: usize) -> Estimate {
     let (cost, seeds) = (cost(plan), f64::from(plan.config.sweep.seeds));
-    // A cohort is evaluated by one thread, and checked by one.
-    let cohorts = |seeds: f64| (seeds * plan.points.len() as f64).min(threads as f64).max(1.0);
+    // A cohort is evaluated by one thread.
+    let cohorts = (seeds * plan.points.len() as f64).min(threads as f64).max(1.0);
     let checked = f64::from(plan.checked_count());
     Estimate {
         execution: cost.seconds_per_seed * seeds / threads as f64,
-        evaluation: cost.evaluation_seconds_per_seed * seeds / cohorts(seeds),
-        check: cost.reference_seconds_per_seed * checked / cohorts(checked),
+        evaluation: cost.evaluation_seconds_per_seed * seeds / cohorts,
+        check: cost.reference_seconds_per_seed * checked / threads as f64,
         total: 0.0,
     }
 }
