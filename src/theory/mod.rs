@@ -4,7 +4,7 @@
 //! [`regression`], in its eigenbasis a [`basis`]; a recipe to its [`laws`]. Their moments under noise are in
 //! [`diagonal`] and [`features`], and the expected risk after any number of updates follows by [`recursion`] on M
 //! numbers, or by [`dense`] on M x M. [`schedule`] are the steps a run takes, [`stability`] which of them it survives,
-//! [`measured`] the spectrum that data of a file have. Drawing a cohort's problem is not theory's:
+//! [`limit`] where it settles, [`measured`] the spectrum that data of a file have. Drawing a cohort's problem is not theory's:
 //! [`crate::run::predict`] joins the two.
 
 pub mod basis;
@@ -12,6 +12,7 @@ pub mod dense;
 pub mod diagonal;
 pub mod features;
 pub mod laws;
+pub mod limit;
 pub mod measured;
 pub mod recursion;
 pub mod regression;

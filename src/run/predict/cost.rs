@@ -33,8 +33,15 @@ pub fn seconds(plan: &Plan, point: &ProblemPoint, trajectory: &Trajectory, laws:
         }
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
+    updates * update + shared_seconds(point, trajectory.model) / of_model
+}
+
+/// Core-seconds of what all trajectories of one seed index share at a model size: its part in the sketch, and the
+/// eigenbasis.
+pub fn shared_seconds(point: &ProblemPoint, model: u32) -> f64 {
+    let (m, d) = (f64::from(model), f64::from(point.problem.dim));
     let shared = m * d * (DRAW + m * MULTIPLY) + EIGEN * MULTIPLY * m * m * m;
-    updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
+    if point.problem.is_sketched() { shared } else { 0.0 }
 }
 
 /// Leaves the cheapest jobs that a budget of seconds has room for. Returns the others with their problem points, and the

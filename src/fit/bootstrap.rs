@@ -1,0 +1,158 @@
+//! Bootstrap over seeds: a resample draws as many seeds as there are, with replacement, and every mean of it counts the
+//! same ones. What is built of several cells, and of several recipes, so stays paired.
+
+use std::borrow::Cow;
+
+use multiversion::multiversion;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::random::threefry4x32;
+use crate::watch::Watch;
+
+/// Resamples that are summed side by side.
+const LANES: usize = 8;
+/// Constant, so that the same rows give the same intervals.
+const KEY: [u32; 4] = [0x626f_6f74, 0x7374_7261, 0x7073_6565, 0x6473_0000];
+/// Probability below, and above, an interval.
+const TAIL: f64 = 0.025;
+
+type Lanes = [f64; LANES];
+
+/// An estimate with its 95 % interval; an end is `None` where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Interval {
+    pub value: Option<f64>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+}
+
+impl Interval {
+    /// Quantiles of resampled values around an estimate.
+    pub fn new(value: f64, resampled: impl Iterator<Item = f64> + Clone) -> Interval {
+        Interval::between(value, resampled.clone(), resampled)
+    }
+
+    /// The 2.5 % quantile of lower ends, and the 97.5 % quantile of upper ones.
+    pub fn between(value: f64, low: impl Iterator<Item = f64>, high: impl Iterator<Item = f64>) -> Interval {
+        let number = |value: f64| Some(value).filter(|value| value.is_finite());
+        Interval {
+            value: number(value),
+            low: number(quantile(low.collect(), TAIL)),
+            high: number(quantile(high.collect(), 1.0 - TAIL)),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        json!({ "value": self.value, "low": self.low, "high": self.high })
+    }
+}
+
+/// The quantile of values at probability `at`, linear between order statistics; NaN where one of the values is, or none
+/// is there.
+pub fn quantile(mut values: Vec<f64>, at: f64) -> f64 {
+    if values.is_empty() || values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let place = at * (values.len() - 1) as f64;
+    let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
+    // Two infinities have no difference.
+    if below == above { below } else { below + place.fract() * (above - below) }
+}
+
+/// Place below `n` of the draw number `i` of a resample; the product with a 32-bit word is biased by less than n / 2^32.
+pub fn pick(resample: u32, i: usize, n: usize) -> u32 {
+    let word = threefry4x32(KEY, [i as u32, resample, 0, 0])[0];
+    ((u64::from(word) * n as u64) >> 32) as u32
+}
+
+/// How often each resample drew each seed.
+#[derive(Clone, Debug)]
+pub struct Resamples {
+    /// [`LANES`] resamples each, by seed.
+    blocks: Vec<Vec<[u8; LANES]>>,
+    count: usize,
+}
+
+impl Resamples {
+    /// `count` resamples of so many seeds.
+    pub fn new(seeds: usize, count: u32) -> Resamples {
+        let block = |first: u32| {
+            let mut drawn = vec![[0; LANES]; seeds];
+            for (lane, resample) in (first..count).take(LANES).enumerate() {
+                for i in 0..seeds {
+                    let times: &mut u8 = &mut drawn[pick(resample, i, seeds) as usize][lane];
+                    *times = times.saturating_add(1);
+                }
+            }
+            drawn
+        };
+        let firsts: Vec<u32> = (0..count).step_by(LANES).collect();
+        Resamples { blocks: firsts.into_par_iter().map(block).collect(), count: count as usize }
+    }
+}
+
+/// Columns of values over the seeds that all of them have.
+pub struct Paired<'a> {
+    /// Places of the seeds that are kept; `None`: all are.
+    kept: Option<Vec<usize>>,
+    columns: Vec<Cow<'a, [f64]>>,
+    seeds: usize,
+}
+
+impl<'a> Paired<'a> {
+    /// Of columns as long as `keep`, which says what seeds count.
+    pub fn new(columns: impl Iterator<Item = &'a [f64]>, keep: &[bool]) -> Paired<'a> {
+        let kept: Vec<usize> = (0..keep.len()).filter(|place| keep[*place]).collect();
+        let seeds = kept.len();
+        if seeds == keep.len() {
+            return Paired { kept: None, columns: columns.map(Cow::Borrowed).collect(), seeds };
+        }
+        let own = |column: &[f64]| Cow::Owned(kept.iter().map(|place| column[*place]).collect());
+        Paired { columns: columns.map(own).collect(), kept: Some(kept), seeds }
+    }
+
+    /// Seeds that are kept.
+    pub fn seeds(&self) -> usize {
+        self.seeds
+    }
+
+    /// The mean of each column.
+    pub fn means(&self) -> Vec<f64> {
+        self.columns.iter().map(|column| column.iter().sum::<f64>() / self.seeds as f64).collect()
+    }
+
+    /// What `of` makes of the means of each resample; NaN are those of one that drew none of the seeds that are kept.
+    pub fn resampled<T>(&self, resamples: &Resamples, watch: &Watch, of: impl Fn(&[f64]) -> T) -> Result<Vec<T>> {
+        let (mut all, mut means) = (Vec::with_capacity(resamples.count), vec![0.0; self.columns.len()]);
+        for block in &resamples.blocks {
+            watch.ask()?;
+            let own = |drawn: &[u8; LANES]| drawn.map(f64::from);
+            let weights: Vec<Lanes> = match &self.kept {
+                None => block.iter().map(own).collect(),
+                Some(kept) => kept.iter().map(|place| own(&block[*place])).collect(),
+            };
+            let mut total = [0.0; LANES];
+            weights.iter().for_each(|weight| total.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w));
+            let sums: Vec<Lanes> = self.columns.iter().map(|column| weighted(&weights, column)).collect();
+            for lane in 0..LANES.min(resamples.count - all.len()) {
+                means.iter_mut().zip(&sums).for_each(|(mean, sums)| *mean = sums[lane] / total[lane]);
+                all.push(of(&means));
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx2", "x86_64+avx2"))]
+fn weighted(weights: &[Lanes], values: &[f64]) -> Lanes {
+    let mut sums = [0.0; LANES];
+    for (weight, value) in weights.iter().zip(values) {
+        for l in 0..LANES {
+            sums[l] += weight[l] * value;
+        }
+    }
+    sums
+}
