@@ -125,24 +125,38 @@ impl<'a> Paired<'a> {
     }
 
     /// What `of` makes of the means of each resample; NaN are those of one that drew none of the seeds that are kept.
-    pub fn resampled<T>(&self, resamples: &Resamples, watch: &Watch, of: impl Fn(&[f64]) -> T) -> Result<Vec<T>> {
-        let (mut all, mut means) = (Vec::with_capacity(resamples.count), vec![0.0; self.columns.len()]);
-        for block in &resamples.blocks {
+    pub fn resampled<T: Send>(
+        &self,
+        resamples: &Resamples,
+        watch: &Watch,
+        of: impl Fn(&[f64]) -> T + Sync,
+    ) -> Result<Vec<T>> {
+        let of_block = |(number, block): (usize, &Vec<[u8; LANES]>)| {
             watch.ask()?;
-            let own = |drawn: &[u8; LANES]| drawn.map(f64::from);
-            let weights: Vec<Lanes> = match &self.kept {
-                None => block.iter().map(own).collect(),
-                Some(kept) => kept.iter().map(|place| own(&block[*place])).collect(),
-            };
-            let mut total = [0.0; LANES];
-            weights.iter().for_each(|weight| total.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w));
-            let sums: Vec<Lanes> = self.columns.iter().map(|column| weighted(&weights, column)).collect();
-            for lane in 0..LANES.min(resamples.count - all.len()) {
-                means.iter_mut().zip(&sums).for_each(|(mean, sums)| *mean = sums[lane] / total[lane]);
-                all.push(of(&means));
-            }
-        }
-        Ok(all)
+            let means = self.means_of(block);
+            let count = LANES.min(resamples.count - number * LANES);
+            let lane = |lane: usize| of(&means.iter().map(|means| means[lane]).collect::<Vec<f64>>());
+            Ok((0..count).map(lane).collect::<Vec<T>>())
+        };
+        let all: Result<Vec<Vec<T>>> = resamples.blocks.par_iter().enumerate().map(of_block).collect();
+        Ok(all?.into_iter().flatten().collect())
+    }
+
+    /// The mean of each column in each resample of a block.
+    fn means_of(&self, block: &[[u8; LANES]]) -> Vec<Lanes> {
+        let own = |drawn: &[u8; LANES]| drawn.map(f64::from);
+        let weights: Vec<Lanes> = match &self.kept {
+            None => block.iter().map(own).collect(),
+            Some(kept) => kept.iter().map(|place| own(&block[*place])).collect(),
+        };
+        let mut total = [0.0; LANES];
+        weights.iter().for_each(|weight| total.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w));
+        let mean = |column: &Cow<[f64]>| {
+            let mut sums = weighted(&weights, column);
+            sums.iter_mut().zip(&total).for_each(|(sum, total)| *sum /= total);
+            sums
+        };
+        self.columns.iter().map(mean).collect()
     }
 }
 

@@ -166,16 +166,20 @@ impl Size {
         self.share = interval(|estimate| estimate.share);
         self.m_gc = interval(|estimate| estimate.m_gc);
         let sizes = Sizes::new(&group.models, approximation);
-        let kind =
-            self.judged(&sizes, interval(|estimate| estimate.floor.value / estimate.approximation), group.models[0]);
+        let floors = [
+            interval(|estimate| estimate.floor.value / estimate.approximation),
+            interval(|estimate| estimate.floor.low / estimate.approximation),
+        ];
+        let kind = self.judged(&sizes, floors, group.models[0]);
         if let Ok(kind) = &kind {
             self.k_n = data::factor(group, baseline, self.recipe, model, &keep, &estimate, kind);
         }
         Ok(kind)
     }
 
-    /// The type that intervals come to; `floor` is that of F/A.
-    fn judged(&mut self, sizes: &Sizes, floor: Interval, smallest: u32) -> std::result::Result<Type, String> {
+    /// The type that intervals come to; `floors` are those of F/A, and of its lowest reading.
+    fn judged(&mut self, sizes: &Sizes, floors: [Interval; 2], smallest: u32) -> std::result::Result<Type, String> {
+        let [floor, lowest] = floors;
         let estimate = self.estimate.ok_or("nothing was estimated")?;
         let below = |end: Option<f64>, bound: f64| end.is_some_and(|end| end < bound);
         let has_none = below(floor.low, NO_FLOOR[0] + f64::EPSILON) && below(floor.high, NO_FLOOR[1]);
@@ -190,12 +194,15 @@ impl Size {
             Some(ratio) => return Err(format!("the ends of the interval of M_total have the ratio {ratio:.1}")),
             None => return Err("M_total has no interval".into()),
         }
-        Ok(match (has_none, self.share.low, self.share.high) {
-            (true, ..) => Type::NoFloor,
-            (_, Some(low), _) if low > GAIN => Type::Gain,
-            (_, _, Some(high)) if high < NO_GAIN => Type::Size,
-            _ => Type::Between,
-        })
+        let may_have_none = lowest.low.is_none_or(|low| low <= NO_FLOOR[0]);
+        match (has_none, self.share.low, self.share.high) {
+            (true, ..) => Ok(Type::NoFloor),
+            (_, Some(low), _) if low > GAIN => Ok(Type::Gain),
+            // The share of a floor that is not there is small too.
+            (_, _, Some(high)) if high < NO_GAIN && may_have_none => Err("there may be no floor".into()),
+            (_, _, Some(high)) if high < NO_GAIN => Ok(Type::Size),
+            _ => Ok(Type::Between),
+        }
     }
 }
 
