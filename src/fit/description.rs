@@ -4,14 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::form::{Fitted, Form, KUMAR, PLAIN, Point, SUN, held_out, rms};
-use super::group::Group;
+use super::group::{DIVERGED, Group, LEAST};
 use crate::error::Result;
 use crate::watch::Watch;
 
-/// Least number of N, and of M, of a fit.
-const LEAST: usize = 3;
-/// Share of a cell's seeds that may have diverged.
-const DIVERGED: f64 = 0.01;
 /// Least number of recipes that a rival form is fitted to.
 const RECIPES: usize = 3;
 

@@ -2,6 +2,12 @@
 
 use crate::config::{Output, Schedule};
 
+/// Least number of N, and of M, of which anything is said.
+pub const LEAST: usize = 3;
+/// Share of a cell's seeds that may have diverged, and of its mean that one seed may carry.
+pub const DIVERGED: f64 = 0.01;
+pub const HEAVY: f64 = 0.3;
+
 /// What is known of a recipe beside its rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe {

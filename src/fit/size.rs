@@ -3,18 +3,13 @@
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::data::{self, DataFactor};
 use super::estimate::{Estimate, Means};
-use super::group::{Cell, Group};
+use super::group::{Cell, DIVERGED, Group, HEAVY, LEAST};
 use super::sizes::Sizes;
 use crate::error::Result;
 use crate::watch::Watch;
 
 /// Largest N that the floor is read from.
 const READ: usize = 3;
-/// Least number of N, and of M.
-const LEAST: usize = 3;
-/// Share of a cell's seeds that may have diverged, and of its mean that one seed may carry.
-const DIVERGED: f64 = 0.01;
-const HEAVY: f64 = 0.3;
 /// x/A above which full precision is not trained at this M.
 const UNTRAINED: f64 = 0.5;
 /// Ratio of the ends of an interval that still is a size.

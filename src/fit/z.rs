@@ -5,7 +5,7 @@
 
 use super::bootstrap::{Paired, Resamples, quantile};
 use super::form::rms;
-use super::group::Group;
+use super::group::{Group, HEAVY};
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -17,7 +17,8 @@ const USUAL: f64 = 0.95;
 /// z-scores of the cells of a group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
-    /// Cells with a z-score, and those without: a run of theirs diverged, or they have no expectation.
+    /// Cells with a z-score, and those without: they have no expectation, a run of theirs diverged, or one carries too much
+    /// of the mean.
     pub cells: usize,
     pub without: usize,
     /// Largest |z|, and root of the mean square.
@@ -45,7 +46,10 @@ impl Scores {
             let centred: Vec<f64> = difference.iter().map(|d| d - mean).collect();
             let squares: Vec<f64> = centred.iter().map(|d| d * d).collect();
             let z = score(mean, squares.iter().sum::<f64>() / n, n);
-            if z.is_finite() {
+            // Without a seed that carries the mean a resample knows nothing of the cell.
+            let whole: f64 = cell.excess.iter().sum();
+            let is_heavy = cell.excess.iter().any(|excess| *excess > HEAVY * whole);
+            if z.is_finite() && !is_heavy {
                 own.push(z);
                 columns.push([centred, squares]);
             }

@@ -26,14 +26,12 @@ fn settings(object: &Value) -> String {
 
 /// A number with four digits; a dash where there is none.
 fn number(value: Option<f64>) -> String {
-    match value {
-        None => "-".into(),
-        Some(0.0) => "0".into(),
-        Some(value) if (1e-3..1e5).contains(&value.abs()) => {
-            let digits = (3 - value.abs().log10().floor() as i32).max(0) as usize;
-            format!("{value:.digits$}")
-        }
-        Some(value) => format!("{value:.3e}"),
+    let Some(value) = value else { return "-".into() };
+    let text = format!("{value:.3e}");
+    let exponent = text.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok());
+    match exponent {
+        Some(exponent @ -3..5) => format!("{value:.digits$}", digits = (3 - exponent).max(0) as usize),
+        _ => text,
     }
 }
 
@@ -97,7 +95,6 @@ fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
     let of = |size: &Size| {
         let number = |of: fn(&Estimate) -> f64| number(size.estimate.map(|own| of(&own)));
         let reason = size.kind.reason().map_or(String::new(), |reason| format!(": {reason}"));
-        let exact = if size.is_closed_form && size.estimate.is_some() { " (floor: closed form)" } else { "" };
         line([
             size.model.to_string(),
             number(|own| own.x_over_a),
@@ -108,7 +105,7 @@ fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
             number(|own| own.gain),
             interval(&size.share),
             interval(&size.m_gc),
-            format!("{}: {}{reason}{exact}", group.recipes[size.recipe].name, size.kind.name()),
+            format!("{}: {}{reason}", group.recipes[size.recipe].name, size.kind.name()),
         ])
     };
     [line(head)].into_iter().chain(fit.sizes.iter().map(of)).collect()
@@ -127,20 +124,24 @@ fn dropped(group: &Group, fit: &Fit) -> Vec<String> {
     own.map(line).collect()
 }
 
+/// Of each recipe where its floors are from, and k_N.
 fn data(group: &Group, fit: &Fit) -> Vec<String> {
     let line = |recipe: usize| {
         let own = || fit.sizes.iter().filter(|size| size.recipe == recipe);
+        let at: Vec<String> = own().filter(|size| size.k_n.is_some()).map(|size| size.model.to_string()).collect();
+        let at = format!("at M = {}", at.join(", "));
         let text = match fit.k_n(recipe) {
-            Some(DataFactor { value: Some(value), .. }) => number(Some(value)),
+            Some(DataFactor { value: Some(value), .. }) => format!("{} {at}", number(Some(value))),
             Some(DataFactor { low, high, .. }) => {
-                format!("depends on M and N: {} to {}", number(Some(low)), number(Some(high)))
+                format!("depends on M and N: {} to {} {at}", number(Some(low)), number(Some(high)))
             }
             None if own().any(|size| size.kind == Type::Size) => {
                 "not comparable: own optimum is a smaller model".into()
             }
             None => "not identified".into(),
         };
-        format!("k_N of {}: {text}", group.recipes[recipe].name)
+        let from = own().next().map_or("", Size::floor_from);
+        format!("{}: floors from {from}; k_N {text}", group.recipes[recipe].name)
     };
     (0..group.recipes.len()).filter(|recipe| Some(*recipe) != group.baseline).map(line).collect()
 }

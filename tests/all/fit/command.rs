@@ -1,10 +1,14 @@
 //! The command: its documents and files, what it asks for, and what it refuses.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use roundlaw::fit::Type;
 use serde_json::Value;
+
+use crate::docs::page::{FIT, ROWS, code, table};
 
 const CONFIG: &str = r#"
 [problem]
@@ -98,6 +102,44 @@ fn a_sweep_is_fitted_with_the_expectations_that_are_of_its_rows() {
     assert!((ratio - (0.2_f64 / 1.2).powi(2)).abs() < 1e-6, "{ratio}");
 }
 
+/// Every name in a document's objects, at any depth, but those of settings.
+fn names<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {
+    match value {
+        Value::Object(object) => object.iter().for_each(|(name, value)| {
+            found.insert(name);
+            names(value, found);
+        }),
+        Value::Array(values) => values.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_page_names_every_key_type_and_option() {
+    let place = tempfile::tempdir().unwrap();
+    let out = swept(place.path(), &["sweep.seeds=8", "train.output=last"]);
+    succeeds(&["predict", &out]);
+    let (fits, _) = documents(&[&out]);
+    let mut found = BTreeSet::new();
+    names(&fits[0], &mut found);
+    let settings = fits[0].as_object().unwrap().keys().take_while(|name| *name != "seeds").map(String::as_str);
+    settings.for_each(|name| assert!(ROWS.contains(&format!("`{name}`")) && found.remove(name), "{name}"));
+    for name in found.into_iter().filter(|name| !["c1", "c2", "a1", "a2"].contains(name)) {
+        assert!(FIT.contains(&format!("`{name}`")), "{name}");
+    }
+    let types = [Type::NoFloor, Type::Gain, Type::Size, Type::Between, Type::Unidentified(String::new())];
+    let documented: Vec<String> = table(FIT, "type").iter().map(|row| code(&row[0]).to_owned()).collect();
+    assert_eq!(documented, types.map(|kind| kind.name().to_owned()));
+    let help = String::from_utf8(succeeds(&["fit", "--help"]).stdout).unwrap();
+    let options = table(FIT, "option");
+    let name = |row: &Vec<String>| code(&row[0]).split(' ').next().unwrap_or_default().to_owned();
+    options.iter().for_each(|row| assert!(help.contains(&name(row)), "{row:?}"));
+    let of_help = help.split_whitespace().filter(|word| word.starts_with("--")).map(|word| word.trim_end_matches(','));
+    for option in of_help.filter(|option| !["--help", "--json"].contains(option)) {
+        assert!(options.iter().any(|row| name(row) == option), "{option}");
+    }
+}
+
 #[test]
 fn the_file_beside_the_rows_says_whose_it_is() {
     let place = tempfile::tempdir().unwrap();
@@ -112,7 +154,14 @@ fn the_file_beside_the_rows_says_whose_it_is() {
     // The same rows give the same numbers, and the table has what the document has.
     assert_eq!(documents(&[&out]).0, fits);
     let table = String::from_utf8(succeeds(&["fit", &out]).stdout).unwrap();
-    for word in ["dim 64", "output average", "fp32: c1 M^-a1", "M_total", "k_N of factors", "factors: not identified"] {
+    for word in [
+        "dim 64",
+        "output average",
+        "fp32: c1 M^-a1",
+        "M_total",
+        "factors: floors from closed form; k_N",
+        "factors: not identified",
+    ] {
         assert!(table.contains(word), "{word} in {table}");
     }
     // A sweep of more seeds goes on beside it.

@@ -6,6 +6,7 @@ use roundlaw::fit::{Fit, Group, Size, Type, fit};
 
 use super::exact::{A15, A20, COARSE, FACTOR, GRADIENT};
 use super::synthetic::{data_set, means};
+use crate::docs::page::{FIT, code, table};
 
 fn fitted(group: &Group) -> Fit {
     fit(group, 40, &Watch::default()).unwrap()
@@ -20,7 +21,15 @@ fn size(fit: &Fit, recipe: usize, model: u32) -> &Size {
 fn refused(size: &Size, reason: &str) {
     let found = size.kind.reason().unwrap_or_else(|| panic!("{:?}", size.kind));
     assert!(found.contains(reason), "{found}");
+    documented(found);
     assert!(size.m_total.value.is_none() && size.m_gc.value.is_none() && size.k_n.is_none(), "{size:?}");
+}
+
+/// One row of the page says what it means.
+fn documented(reason: &str) {
+    let rows = table(FIT, "reason");
+    let named = rows.iter().filter(|row| reason.contains(code(&row[0])));
+    assert_eq!(named.count(), 1, "{reason}");
 }
 
 /// A group of 100 seeds.
@@ -114,11 +123,9 @@ fn an_interval_that_is_no_size() {
     }
     let found = fitted(&group);
     let found = size(&found, COARSE, 64);
-    assert!(
-        found.kind.reason().unwrap().contains("ends of the interval of M_total have the ratio"),
-        "{:?}",
-        found.kind
-    );
+    let reason = found.kind.reason().unwrap();
+    assert!(reason.contains("ends of the interval of M_total have the ratio"), "{reason}");
+    documented(reason);
     assert!(found.m_total.high.unwrap() / found.m_total.low.unwrap() > 2.0);
 }
 
@@ -173,6 +180,7 @@ fn a_floor_that_may_not_be_there_is_no_size() {
         let fit = fitted(&data_set(&A20, 16, number));
         let kind = &size(&fit, GRADIENT, 128).kind;
         assert!(matches!(kind, Type::Unidentified(_) | Type::NoFloor | Type::Between), "{number}: {kind:?}");
+        kind.reason().into_iter().for_each(documented);
         assert_eq!(size(&fit, GRADIENT, 64).kind, Type::NoFloor, "{number}");
     }
 }
