@@ -125,18 +125,10 @@ impl Size {
         };
         let (full, rounded) = (cells(baseline), cells(self.recipe));
         let both: Vec<&[f64]> = full.iter().chain(&rounded).map(|cell| cell.excess.as_slice()).collect();
-        let mut keep = group.known();
-        let lost = drop_diverged(&mut keep, &both);
-        self.diverged = keep.iter().filter(|keep| !**keep).count();
-        let heaviest = drop_heavy(&mut keep, &both);
-        self.seeds = keep.iter().filter(|keep| **keep).count();
-        self.heavy = keep.len() - self.diverged - self.seeds;
-        if lost > DIVERGED {
-            return Ok(Err(format!("{:.0} % of the seeds of a cell diverged", 100.0 * lost)));
-        }
-        if heaviest > HEAVY {
-            return Ok(Err(format!("one seed carries {:.0} % of a mean", 100.0 * heaviest)));
-        }
+        let keep = match self.kept(group, &both) {
+            Ok(keep) => keep,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let known = group.approximation.iter().map(Vec::as_slice).chain([group.signal[model].as_slice()]);
         let overlaps = full[..2].iter().chain(&rounded[..2]).map(|cell| cell.overlap.as_slice());
         let limit = group.limit(self.recipe, model).into_iter().flat_map(|limit| [&*limit.excess, &*limit.overlap]);
@@ -153,7 +145,7 @@ impl Size {
         }
         if estimate.x_over_a > UNTRAINED {
             self.m_total.low = interval(|estimate| estimate.m_least).low;
-            return Ok(Err(format!("full precision is not trained at this M: x/A = {:.2}", estimate.x_over_a)));
+            return Ok(Err(format!("full precision is not trained at this M: x/A is above {UNTRAINED}")));
         }
         let [low, high] = [|estimate: &Estimate| estimate.m_low, |estimate: &Estimate| estimate.m_high]
             .map(|of| resampled.iter().map(of));
@@ -170,6 +162,23 @@ impl Size {
             self.k_n = data::factor(group, baseline, self.recipe, model, &keep, &estimate, kind);
         }
         Ok(kind)
+    }
+
+    /// The seeds that count in all of these cells; why there are too few where there are.
+    fn kept(&mut self, group: &Group, cells: &[&[f64]]) -> std::result::Result<Vec<bool>, String> {
+        let mut keep = group.known();
+        let lost = drop_diverged(&mut keep, cells);
+        self.diverged = keep.iter().filter(|keep| !**keep).count();
+        let heaviest = drop_heavy(&mut keep, cells);
+        self.seeds = keep.iter().filter(|keep| **keep).count();
+        self.heavy = keep.len() - self.diverged - self.seeds;
+        if lost > DIVERGED {
+            return Err(format!("{:.0} % of the seeds of a cell diverged", 100.0 * lost));
+        }
+        if heaviest > HEAVY {
+            return Err(format!("one seed carries {:.0} % of a mean", 100.0 * heaviest));
+        }
+        Ok(keep)
     }
 
     /// The type that intervals come to; `floors` are those of F/A, and of its lowest reading.
@@ -191,7 +200,11 @@ impl Size {
         }
         let may_have_none = lowest.low.is_none_or(|low| low <= NO_FLOOR[0]);
         match (has_none, self.share.low, self.share.high) {
-            (true, ..) => Ok(Type::NoFloor),
+            (true, ..) => {
+                // A share of nothing.
+                self.share = Interval::default();
+                Ok(Type::NoFloor)
+            }
             (_, Some(low), _) if low > GAIN => Ok(Type::Gain),
             // The share of a floor that is not there is small too.
             (_, _, Some(high)) if high < NO_GAIN && may_have_none => Err("there may be no floor".into()),

@@ -47,9 +47,7 @@ impl Scores {
             let squares: Vec<f64> = centred.iter().map(|d| d * d).collect();
             let z = score(mean, squares.iter().sum::<f64>() / n, n);
             // Without a seed that carries the mean a resample knows nothing of the cell.
-            let whole: f64 = cell.excess.iter().sum();
-            let is_heavy = cell.excess.iter().any(|excess| *excess > HEAVY * whole);
-            if z.is_finite() && !is_heavy {
+            if z.is_finite() && !is_heavy(&cell.excess) && !is_heavy(&cell.expected) {
                 own.push(z);
                 columns.push([centred, squares]);
             }
@@ -77,6 +75,12 @@ impl Scores {
             histogram,
         }))
     }
+}
+
+/// Whether one seed carries too much of the mean.
+fn is_heavy(values: &[f64]) -> bool {
+    let whole: f64 = values.iter().sum();
+    values.iter().any(|value| *value > HEAVY * whole)
 }
 
 /// Mean over its standard error; `variance` is that of the `n` values themselves.

@@ -88,7 +88,7 @@ fn training_that_has_not_come_to_an_end() {
     }
     let fit = fitted(&group);
     let found = size(&fit, COARSE, 128);
-    refused(found, "not trained at this M: x/A = 0.91");
+    refused(found, "not trained at this M");
     // A bound is left: M_total is not below Ainv(A + y).
     let bound = found.m_total.low.unwrap();
     assert!(bound > 8.0 && bound < 128.0 && found.m_total.high.is_none(), "{bound}");

@@ -64,4 +64,10 @@ fn a_cell_with_a_diverged_run_has_no_score() {
     group.cells[5].excess[0] = f64::NAN;
     group.cells[6].expected.fill(f64::NAN);
     assert_eq!((scores(&group).cells, scores(&group).without), (73, 2));
+    // Nor one that a single seed decides, of the runs or of what is expected.
+    group.cells[7].excess[0] *= 1e3;
+    group.cells[8].expected[0] *= 1e3;
+    let found = scores(&group);
+    assert_eq!((found.cells, found.without), (71, 4));
+    assert!(found.max_usual < 6.0, "{found:?}");
 }
