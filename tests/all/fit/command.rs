@@ -17,9 +17,9 @@ spectrum = { kind = "power", exponent = 1.5 }
 noise = 0.5
 tail = "closed"
 [train]
-model = [4, 8, 16]
+model = [8, 16, 32]
 samples = [64, 256, 1024]
-step_size = 0.1
+step_size = 0.05
 output = ["last", "average"]
 [[recipe]]
 name = "sums"
@@ -77,7 +77,7 @@ fn a_sweep_is_fitted_with_the_expectations_that_are_of_its_rows() {
     for (fit, output) in fits.iter().zip(["last", "average"]) {
         assert_eq!((&fit["output"], &fit["batch"], &fit["seeds"]), (&output.into(), &1.into(), &40.into()));
         assert_eq!((&fit["full_precision"], &fit["form"]), (&"fp32".into(), &"c1 M^-a1 + c2 N_eff^-a2".into()));
-        assert_eq!(fit["range"], serde_json::json!({ "model": [4, 16], "samples": [64, 1024] }));
+        assert_eq!(fit["range"], serde_json::json!({ "model": [8, 32], "samples": [64, 1024] }));
         for name in ["c1", "c2", "a1", "a2"] {
             let [low, value, high] = ["low", "value", "high"].map(|end| fit["parameters"][name][end].as_f64().unwrap());
             assert!(low <= value && value <= high && high > low, "{name}: {low} {value} {high}");
@@ -90,7 +90,7 @@ fn a_sweep_is_fitted_with_the_expectations_that_are_of_its_rows() {
         let recipes = fit["recipes"].as_array().unwrap();
         let names: Vec<(&str, u64)> =
             recipes.iter().map(|own| (own["recipe"].as_str().unwrap(), own["model"].as_u64().unwrap())).collect();
-        let all = ["sums", "factors", "format"].map(|name| [4, 8, 16].map(|model| (name, model)));
+        let all = ["sums", "factors", "format"].map(|name| [8, 16, 32].map(|model| (name, model)));
         assert_eq!(names, all.concat());
         for own in recipes {
             let expected = if own["recipe"] == "format" { "largest N" } else { "closed form" };
