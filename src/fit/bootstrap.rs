@@ -49,14 +49,14 @@ impl Interval {
     }
 }
 
-/// The quantile of values at probability `at`, linear between order statistics; NaN where one of the values is, or none
-/// is there.
+/// The quantile of values at probability `at`, linear between order statistics: of n + 1 draws from one law, the last one
+/// lies below the k-th of the others with probability k / (n + 1). NaN where one of the values is, or none is there.
 pub fn quantile(mut values: Vec<f64>, at: f64) -> f64 {
     if values.is_empty() || values.iter().any(|value| value.is_nan()) {
         return f64::NAN;
     }
     values.sort_unstable_by(f64::total_cmp);
-    let place = at * (values.len() - 1) as f64;
+    let place = (at * (values.len() + 1) as f64 - 1.0).clamp(0.0, (values.len() - 1) as f64);
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
     // Two infinities have no difference.
     if below == above { below } else { below + place.fract() * (above - below) }
@@ -169,4 +169,40 @@ fn weighted(weights: &[Lanes], values: &[f64]) -> Lanes {
         }
     }
     sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_lie_where_the_next_draw_is_below_with_their_probability() {
+        // Of 0 to 198 one more draw is below 4 with probability 5 / 200.
+        let values: Vec<f64> = (0..199).map(f64::from).rev().collect();
+        assert_eq!([0.025, 0.5, 0.975].map(|at| quantile(values.clone(), at)), [4.0, 99.0, 194.0]);
+        assert_eq!(quantile(values[..3].to_vec(), 0.025), 196.0);
+        assert_eq!(quantile(vec![f64::INFINITY; 9], 0.3), f64::INFINITY);
+        assert!(quantile(vec![1.0, f64::NAN], 0.5).is_nan() && quantile(Vec::new(), 0.5).is_nan());
+    }
+
+    #[test]
+    fn a_resample_draws_as_many_seeds_as_there_are_and_means_are_of_those_kept() {
+        let resamples = Resamples::new(20, 50);
+        for block in &resamples.blocks {
+            for lane in 0..LANES {
+                let drawn: u32 = block.iter().map(|times| u32::from(times[lane])).sum();
+                assert!(drawn == 20 || drawn == 0);
+            }
+        }
+        let column: Vec<f64> = (0..20).map(f64::from).collect();
+        let keep: Vec<bool> = (0..20).map(|seed| seed % 3 != 1).collect();
+        let paired = Paired::new([column.as_slice(), &[2.0; 20]].into_iter(), &keep);
+        let means = paired.resampled(&resamples, &Watch::default(), |means| [means[0], means[1]]).unwrap();
+        assert_eq!((means.len(), paired.seeds()), (50, 13));
+        for (resample, [mean, two]) in means.into_iter().enumerate() {
+            let drawn = (0..20).map(|i| pick(resample as u32, i, 20)).filter(|place| place % 3 != 1);
+            let (sum, count) = drawn.fold((0.0, 0.0), |(sum, count), place| (sum + f64::from(place), count + 1.0));
+            assert!((mean - sum / count).abs() < 1e-12 && (two - 2.0).abs() < 1e-12, "{resample}");
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::bootstrap::Interval;
 use super::data::DataFactor;
 use super::description::{Description, Rival};
 use super::group::Group;
@@ -67,19 +66,17 @@ fn parameters(description: &Description) -> Value {
 }
 
 fn recipe(group: &Group, size: &Size) -> Value {
-    let of = |of: fn(&Estimate) -> f64| {
-        Interval { value: size.estimate.map(|own| of(&own)), ..Interval::default() }.json()["value"].clone()
-    };
+    let of = |of: fn(&Estimate) -> f64| size.estimate.map(|own| of(&own)).filter(|value| value.is_finite());
     let k_n = |DataFactor { value, low, high }| json!({ "value": value, "low": low, "high": high });
     json!({
         "recipe": group.recipes[size.recipe].name,
         "model": size.model,
         "x_over_a": of(|own| own.x_over_a),
         "added": size.added.json(),
-        "floor": of(|own| own.floor.value),
+        "floor": size.floor,
         "floor_from": size.floor_from(),
-        "floor_over_a": of(|own| own.floor.value / own.approximation),
-        "phi": of(|own| own.floor.value / own.signal),
+        "floor_over_a": size.floor_over_a(),
+        "phi": size.phi(),
         "m_total": size.m_total.json(),
         "gain": of(|own| own.gain),
         "g": size.share.json(),

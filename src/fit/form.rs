@@ -1,6 +1,8 @@
 //! Forms of a risk in M and N, fitted by variable projection: coefficients follow from the exponents, and a search is
 //! over the exponents alone.
 
+use rayon::prelude::*;
+
 /// Most coefficients of a form.
 const MOST: usize = 3;
 /// Steps of the search, in ln of an exponent: the first one, that of a start close by, and the last.
@@ -82,10 +84,12 @@ impl Form {
     /// Coefficients and exponents of the least sum of squares of relative errors, the best of searches from every start.
     pub fn fit(&self, points: &[Point]) -> Fitted {
         let count = self.exponents.len();
-        let starts =
-            (0..1_usize << count).map(|start| (0..count).map(|k| self.exponents[k].1[start >> k & 1]).collect());
-        let best = starts.map(|start: Vec<f64>| self.search(points, start, FIRST));
-        best.min_by(|a, b| a.loss.total_cmp(&b.loss)).expect("a form has a start")
+        let start = |start: usize| (0..count).map(|k| self.exponents[k].1[start >> k & 1]).collect();
+        let searches = (0..1_usize << count).into_par_iter().map(|number| self.search(points, start(number), FIRST));
+        // In order: of two that are alike the first stays, whichever ended first.
+        let searches: Vec<Fitted> = searches.collect();
+        let best = searches.into_iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+        best.expect("a form has a start")
     }
 
     /// The same from parameters that are close.

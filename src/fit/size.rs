@@ -62,7 +62,8 @@ pub struct Size {
     pub kind: Type,
     /// None of it where nothing was estimated.
     pub estimate: Option<Estimate>,
-    /// Whether the floor is a closed form, not read from the rows.
+    /// F, where it is a closed form, or where the rows can be read.
+    pub floor: Option<f64>,
     pub is_closed_form: bool,
     pub added: Interval,
     pub m_total: Interval,
@@ -76,6 +77,15 @@ pub struct Size {
 }
 
 impl Size {
+    /// F over A, and phi = F over V.
+    pub fn floor_over_a(&self) -> Option<f64> {
+        self.floor.zip(self.estimate).map(|(floor, own)| floor / own.approximation)
+    }
+
+    pub fn phi(&self) -> Option<f64> {
+        self.floor.zip(self.estimate).map(|(floor, own)| floor / own.signal)
+    }
+
     /// How the floor was found.
     pub fn floor_from(&self) -> &'static str {
         if self.is_closed_form { "closed form" } else { "largest N" }
@@ -91,6 +101,7 @@ impl Size {
             model: group.models[model],
             kind: Type::Between,
             estimate: None,
+            floor: None,
             is_closed_form: group.limit(recipe, model).is_some(),
             added: Interval::default(),
             m_total: Interval::default(),
@@ -137,6 +148,7 @@ impl Size {
         let means = paired.means();
         let (estimate, resampled) = (of(&means), paired.resampled(resamples, watch, of)?);
         self.estimate = Some(estimate);
+        self.floor = Some(estimate.floor.value).filter(|_| self.is_closed_form);
         let interval = |of: fn(&Estimate) -> f64| Interval::new(of(&estimate), resampled.iter().map(of));
         self.added = interval(|estimate| estimate.added);
         let Means { approximation, full: x, .. } = Means::of(&means, group.models.len());
@@ -147,6 +159,7 @@ impl Size {
             self.m_total.low = interval(|estimate| estimate.m_least).low;
             return Ok(Err(format!("full precision is not trained at this M: x/A is above {UNTRAINED}")));
         }
+        self.floor = Some(estimate.floor.value);
         let [low, high] = [|estimate: &Estimate| estimate.m_low, |estimate: &Estimate| estimate.m_high]
             .map(|of| resampled.iter().map(of));
         self.m_total = Interval::between(estimate.m_total, low, high);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::fit::{FitOptions, Fits, fits};
 use crate::run::stored::Stored;
 use crate::store::predictions::Found;
@@ -70,6 +70,9 @@ fn of_directory(dir: &Path, args: &Args, watch: &Watch) -> Result<(Stored, Fits)
     let stored = Stored::open(dir)?;
     let options = FitOptions { resamples: args.resamples, budget: args.budget };
     let found = fits(&stored, &options, watch)?;
+    if found.fits.is_empty() {
+        return Err(Error::Input(format!("{}: no finished run to fit: `roundlaw sweep` first", dir.display())));
+    }
     Ok((stored, found))
 }
 

@@ -93,16 +93,16 @@ fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
     };
     let head = ["M", "x/A", "added", "F/A", "phi", "M_total", "gain", "g", "M_gc", "type, recipe"].map(String::from);
     let of = |size: &Size| {
-        let number = |of: fn(&Estimate) -> f64| number(size.estimate.map(|own| of(&own)));
+        let of = |of: fn(&Estimate) -> f64| number(size.estimate.map(|own| of(&own)));
         let reason = size.kind.reason().map_or(String::new(), |reason| format!(": {reason}"));
         line([
             size.model.to_string(),
-            number(|own| own.x_over_a),
+            of(|own| own.x_over_a),
             interval(&size.added),
-            number(|own| own.floor.value / own.approximation),
-            number(|own| own.floor.value / own.signal),
+            number(size.floor_over_a()),
+            number(size.phi()),
             interval(&size.m_total),
-            number(|own| own.gain),
+            of(|own| own.gain),
             interval(&size.share),
             interval(&size.m_gc),
             format!("{}: {}{reason}", group.recipes[size.recipe].name, size.kind.name()),

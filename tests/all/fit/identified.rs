@@ -89,6 +89,7 @@ fn training_that_has_not_come_to_an_end() {
     let fit = fitted(&group);
     let found = size(&fit, COARSE, 128);
     refused(found, "not trained at this M");
+    assert!(found.floor.is_none());
     // A bound is left: M_total is not below Ainv(A + y).
     let bound = found.m_total.low.unwrap();
     assert!(bound > 8.0 && bound < 128.0 && found.m_total.high.is_none(), "{bound}");
@@ -177,7 +178,7 @@ fn a_seed_that_carries_a_mean_is_left_out_and_nothing_is_identified() {
 #[test]
 fn a_floor_that_may_not_be_there_is_no_size() {
     for number in 0..20 {
-        let fit = fitted(&data_set(&A20, 16, number));
+        let fit = fit(&data_set(&A20, 16, number), 400, &Watch::default()).unwrap();
         let kind = &size(&fit, GRADIENT, 128).kind;
         assert!(matches!(kind, Type::Unidentified(_) | Type::NoFloor | Type::Between), "{number}: {kind:?}");
         kind.reason().into_iter().for_each(documented);
