@@ -177,13 +177,17 @@ fn a_seed_that_carries_a_mean_is_left_out_and_nothing_is_identified() {
 /// At i^-2 full precision has x/A = 0.44 at M = 128: what noise of the gradient adds there is no smaller model.
 #[test]
 fn a_floor_that_may_not_be_there_is_no_size() {
+    let mut unsure = 0;
     for number in 0..20 {
-        let fit = fit(&data_set(&A20, 16, number), 400, &Watch::default()).unwrap();
-        let kind = &size(&fit, GRADIENT, 128).kind;
-        assert!(matches!(kind, Type::Unidentified(_) | Type::NoFloor | Type::Between), "{number}: {kind:?}");
-        kind.reason().into_iter().for_each(documented);
-        assert_eq!(size(&fit, GRADIENT, 64).kind, Type::NoFloor, "{number}");
+        let fit = fitted(&data_set(&A20, 16, number));
+        for model in [64, 128] {
+            let kind = &size(&fit, GRADIENT, model).kind;
+            assert!(matches!(kind, Type::Unidentified(_) | Type::NoFloor | Type::Between), "{number}: {kind:?}");
+            kind.reason().into_iter().for_each(documented);
+            unsure += usize::from(kind.reason().is_some_and(|reason| reason.contains("may be no floor")));
+        }
     }
+    assert!(unsure > 0);
 }
 
 /// As with covariates from a file, whose truth nobody knows.
