@@ -2,7 +2,7 @@
 //! is from its own.
 
 use super::estimate::Estimate;
-use super::group::Group;
+use super::group::{Group, is_heavy};
 use super::size::Type;
 
 /// x(M, N) must be so many times that of the largest N, lest the floor's error decide.
@@ -49,11 +49,11 @@ pub fn factor(
     if *kind == Type::Size || !is_same || estimate.x_over_a > TRAINED {
         return None;
     }
-    // The mean is NaN where a seed that is kept diverged.
+    // NaN where a seed that is kept diverged, or carries too much of it.
     let mean = |recipe: usize, n: usize| {
         let kept = group.cell(recipe, model, n).excess.iter().zip(keep).filter(|(_, keep)| **keep);
-        let (sum, count) = kept.fold((0.0, 0.0), |(sum, count), (excess, _)| (sum + excess, count + 1.0));
-        sum / count
+        let values: Vec<f64> = kept.map(|(excess, _)| *excess).collect();
+        if is_heavy(&values) { f64::NAN } else { values.iter().sum::<f64>() / values.len() as f64 }
     };
     let effective: Vec<f64> = group.samples.iter().map(|n| libm::log(group.effective(*n))).collect();
     let full: Vec<f64> = (0..effective.len()).map(|n| mean(baseline, n)).collect();

@@ -1,4 +1,4 @@
-//! The final rows of a sweep, gathered into the groups that are fitted: every cell by seed, 16 bytes a run.
+//! The final rows of a sweep, gathered into the groups that are fitted: every cell by seed, 24 bytes a run.
 
 use super::group::{Cell, Group, Limit, Recipe};
 use crate::config::{Config, Output};
@@ -21,9 +21,10 @@ impl Grid<'_> {
         let train = &plan.config.train;
         let mut groups = Vec::new();
         for problem in 0..plan.config.problems.len() {
+            let models = plan.points[problem].models();
             let of_batch = |batch| train.step_sizes.iter().map(move |step_size| (batch, *step_size));
             for (batch, step_size) in train.batches.iter().flat_map(|batch| of_batch(*batch)) {
-                let empty = empty(plan, problem, batch, step_size);
+                let empty = empty(plan, problem, &models, batch, step_size);
                 groups.extend(train.outputs.iter().map(|output| Group { output: *output, ..empty.clone() }));
             }
         }
@@ -108,13 +109,9 @@ impl Grid<'_> {
 }
 
 /// A group without rows.
-fn empty(plan: &Plan, problem: usize, batch: u32, step_size: f64) -> Group {
+fn empty(plan: &Plan, problem: usize, models: &[u32], batch: u32, step_size: f64) -> Group {
     let (config, setting) = (&plan.config, &plan.config.problems[problem]);
-    let of_problem = plan.cells.iter().filter(|cell| cell.problem == problem);
-    let mut models: Vec<u32> = of_problem.map(|cell| cell.model).collect();
     let mut samples = config.train.samples.clone();
-    models.sort_unstable();
-    models.dedup();
     samples.sort_unstable();
     let recipes = recipes(config, setting);
     let count = recipes.len() * models.len();
@@ -131,7 +128,7 @@ fn empty(plan: &Plan, problem: usize, batch: u32, step_size: f64) -> Group {
         signal: vec![Vec::new(); models.len()],
         cells: vec![Cell::default(); count * samples.len()],
         limits: vec![None; count],
-        models,
+        models: models.to_vec(),
         samples,
     }
 }

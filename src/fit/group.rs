@@ -8,6 +8,12 @@ pub const LEAST: usize = 3;
 pub const DIVERGED: f64 = 0.01;
 pub const HEAVY: f64 = 0.3;
 
+/// Whether one of the values carries too much of their mean.
+pub fn is_heavy(values: &[f64]) -> bool {
+    let sum: f64 = values.iter().sum();
+    values.iter().any(|value| *value > HEAVY * sum)
+}
+
 /// What is known of a recipe beside its rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe {

@@ -5,7 +5,7 @@
 
 use super::bootstrap::{Paired, Resamples, quantile};
 use super::form::rms;
-use super::group::{Group, HEAVY};
+use super::group::{Group, is_heavy};
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -75,12 +75,6 @@ impl Scores {
             histogram,
         }))
     }
-}
-
-/// Whether one seed carries too much of the mean.
-fn is_heavy(values: &[f64]) -> bool {
-    let whole: f64 = values.iter().sum();
-    values.iter().any(|value| *value > HEAVY * whole)
 }
 
 /// Mean over its standard error; `variance` is that of the `n` values themselves.
