@@ -96,6 +96,8 @@ pub mod error;
 #[doc(hidden)]
 pub mod files;
 #[doc(hidden)]
+pub mod fit;
+#[doc(hidden)]
 pub mod format;
 #[doc(hidden)]
 pub mod gpu;

@@ -41,6 +41,7 @@ commands! {
     replay: Replay,
     check: Check,
     predict: Predict,
+    fit: Fit,
     report: Report,
     status: Status,
 }

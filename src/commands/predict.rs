@@ -99,7 +99,7 @@ fn write(stored: &Stored, predicted: &Predicted, args: &Args, watch: &Watch) -> 
     store::predictions::write(dir, &of, predicted.stored())
 }
 
-fn seconds(text: &str) -> std::result::Result<f64, String> {
+pub(super) fn seconds(text: &str) -> std::result::Result<f64, String> {
     let allowed = || "allowed is a finite number of seconds above 0".to_owned();
     text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && seconds.is_finite()).ok_or_else(allowed)
 }

@@ -1,12 +1,10 @@
 //! Bootstrap over seeds. Every point uses the same resampled seeds, so that quantities built from
 //! several points, such as slopes, stay paired.
 
-use crate::random::threefry4x32;
+use crate::fit::pick;
 
 /// Bootstrap resamples behind every standard error.
 pub const RESAMPLES: u32 = 1000;
-/// Constant, so that the same rows give the same report.
-const KEY: [u32; 4] = [0x626f_6f74, 0x7374_7261, 0x7073_6565, 0x6473_0000];
 
 /// `RESAMPLES` draws, with replacement, of as many seeds as there are.
 #[derive(Clone, Debug)]
@@ -42,12 +40,6 @@ impl Resamples {
         };
         self.draws.iter().map(mean).collect()
     }
-}
-
-/// Place below `n`; the product with a 32-bit word is biased by less than n / 2^32.
-fn pick(resample: u32, i: usize, n: usize) -> u32 {
-    let word = threefry4x32(KEY, [i as u32, resample, 0, 0])[0];
-    ((u64::from(word) * n as u64) >> 32) as u32
 }
 
 /// Standard deviation over the resamples, times sqrt(n / (n - 1)).

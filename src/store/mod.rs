@@ -4,6 +4,7 @@ mod columns;
 mod contents;
 mod digest;
 mod directory;
+pub mod fits;
 mod heartbeat;
 mod locks;
 mod manifest;

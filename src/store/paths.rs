@@ -10,6 +10,7 @@ const CONFIG: &str = "config.toml";
 const ROWS: &str = "rows";
 const REPORT: &str = "report.html";
 const PREDICTIONS: &str = "predict.parquet";
+const FIT: &str = "fit.json";
 /// The names of parts begin and end so.
 const PART: &str = "part-";
 const PARQUET: &str = ".parquet";
@@ -70,6 +71,11 @@ pub fn predictions(dir: &Path) -> PathBuf {
     dir.join(PREDICTIONS)
 }
 
+/// What the rows come to as scaling laws.
+pub fn fit(dir: &Path) -> PathBuf {
+    dir.join(FIT)
+}
+
 /// Without their endings, the two files of a chart: numbered, for the names of panels are the user's text.
 pub fn chart_name(panel: usize, axis: &str) -> String {
     format!("panel-{panel}-{axis}")
@@ -112,7 +118,7 @@ pub(super) fn manifest_lock(dir: &Path) -> PathBuf {
     dir.join(MANIFEST_LOCK)
 }
 
-/// Held while the report, or the expected risks, are written.
+/// Held while the report, the expected risks or the fits are written.
 pub(super) fn report_lock(dir: &Path) -> PathBuf {
     dir.join(REPORT_LOCK)
 }
@@ -138,9 +144,10 @@ pub(super) fn is_lock(name: &str) -> bool {
     [OPENING_LOCK, MANIFEST_LOCK, REPORT_LOCK].contains(&lock) || locked_shard(lock).is_some()
 }
 
-/// Whether a file of this name is a report, the folder of its figures, or what the runs are expected to come to.
+/// Whether a file of this name is a report, the folder of its figures, what the runs are expected to come to, or what
+/// they come to.
 pub(super) fn is_report(name: &str) -> bool {
-    [REPORT, FIGURES, PREDICTIONS].contains(&name)
+    [REPORT, FIGURES, PREDICTIONS, FIT].contains(&name)
 }
 
 /// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.

@@ -1,17 +1,23 @@
 //! The expected risks of a sweep's runs, beside its rows: `predict.parquet`.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ::parquet::arrow::{ArrowWriter, ProjectionMask};
 use ::parquet::basic::Compression;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use ::parquet::file::reader::Length as _;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array as _, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::Value;
 
+use super::part::{PartFile, decoded, lie_within};
 use super::paths;
 use crate::error::{Error, Result};
 use crate::files::{remove_left_over, write_whole};
@@ -37,6 +43,85 @@ pub struct PredictedRow {
     pub full_precision: Option<f64>,
     pub status: &'static str,
     pub reason: Option<String>,
+}
+
+/// What lies in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No file.
+    Nothing,
+    /// Expectations of other rows than those with the digest.
+    Others,
+    /// Means over the law of w*, not of each seed's own.
+    Prior,
+    Read,
+}
+
+/// Whose expectation of the excess it is, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExpectedExcess<'a> {
+    pub cell: u64,
+    pub seed_index: u32,
+    pub seen: u64,
+    pub output: &'a str,
+    /// `None` where there is none.
+    pub excess: Option<f64>,
+}
+
+/// Hands over the expected excess of each row of a directory, where they are of the rows with this digest.
+///
+/// # Errors
+/// [`Error::Corrupt`] for a file that is damaged, [`Error::Io`] for one that can't be read.
+pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedExcess)) -> Result<Found> {
+    let path = &paths::predictions(dir);
+    let file = match PartFile::open(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        opened => opened.map_err(Error::io(path))?,
+    };
+    let builder = decoded(path, &file, damaged, || ParquetRecordBatchReaderBuilder::try_new(file.clone()))?;
+    if !lie_within(builder.metadata().row_groups(), file.len()) {
+        return Err(damaged(path, "it has columns that lie outside of its bytes"));
+    }
+    let pairs = builder.metadata().file_metadata().key_value_metadata();
+    let of = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == KEY)?.value.as_deref());
+    let of: Value = of.and_then(|of| serde_json::from_str(of).ok()).ok_or_else(|| damaged(path, "it has no header"))?;
+    match (of["digest"] == digest, of["prior"].as_bool()) {
+        (false, _) => return Ok(Found::Others),
+        (true, Some(false)) => {}
+        (true, _) => return Ok(Found::Prior),
+    }
+    let names = ["cell", "seed_index", "seen", "output", "excess"];
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
+    let builder = builder.with_projection(mask).with_batch_size(GROUP_ROWS);
+    let mut reader = decoded(path, &file, damaged, || builder.build())?;
+    while let Some(batch) = decoded(path, &file, damaged, || reader.next().transpose())? {
+        hand_over(&batch, &mut each).ok_or_else(|| damaged(path, "its columns are not those of expected risks"))?;
+    }
+    Ok(Found::Read)
+}
+
+/// `None` where a column is missing or of another type.
+fn hand_over(batch: &RecordBatch, each: &mut impl FnMut(ExpectedExcess)) -> Option<()> {
+    let column = |name: &str| batch.column_by_name(name);
+    let cells = column("cell")?.as_primitive_opt::<UInt64Type>()?;
+    let seeds = column("seed_index")?.as_primitive_opt::<UInt32Type>()?;
+    let seen = column("seen")?.as_primitive_opt::<UInt64Type>()?;
+    let outputs = column("output")?.as_string_opt::<i32>()?;
+    let excess = column("excess")?.as_primitive_opt::<Float64Type>()?;
+    for row in 0..batch.num_rows() {
+        each(ExpectedExcess {
+            cell: cells.value(row),
+            seed_index: seeds.value(row),
+            seen: seen.value(row),
+            output: outputs.value(row),
+            excess: excess.is_valid(row).then(|| excess.value(row)),
+        });
+    }
+    Some(())
+}
+
+fn damaged(path: &Path, what: &str) -> Error {
+    Error::Corrupt(format!("{}: {what}; delete it: `roundlaw predict DIR` writes it again", path.display()))
 }
 
 /// Writes the file of a directory whose report's lock is held, and returns its path. `of` says which rows these are the

@@ -20,7 +20,7 @@ mod disagreements;
 mod formats;
 mod keys;
 mod options;
-mod page;
+pub mod page;
 
 use page::{BENCH, CONFIG, FORMATS, GALLERY, README, ROWS, VERIFY, blocks, code, table};
 

@@ -13,6 +13,7 @@ mod digests;
 mod docs;
 mod draws;
 mod faulty;
+mod fit;
 mod laws;
 mod library;
 mod montecarlo;

@@ -9,10 +9,16 @@ use crate::place::{Place, failed, names, run};
 
 /// Every command that reads a directory's rows.
 fn readers(place: &Place) -> Vec<Command> {
-    let mut commands: Vec<Command> =
-        [&["status"][..], &["report"], &["replay", "--run", "0"], &["replay", "--run", "9"], &["check", "--all"]]
-            .map(|args| place.on_out(args))
-            .into();
+    let mut commands: Vec<Command> = [
+        &["status"][..],
+        &["report"],
+        &["replay", "--run", "0"],
+        &["fit"],
+        &["replay", "--run", "9"],
+        &["check", "--all"],
+    ]
+    .map(|args| place.on_out(args))
+    .into();
     commands.push(place.sweep());
     commands
 }
@@ -131,7 +137,12 @@ fn edited_settings_are_found_and_lost_ones_made_again() {
         let bad = good.replace("0.5", "0.25");
         assert_ne!(good, bad, "{file} has the noise");
         fs::write(&path, bad).unwrap();
-        for command in [place.on_out(&["status"]), place.on_out(&["report"]), place.on_out(&["replay", "--run", "0"])] {
+        for command in [
+            place.on_out(&["status"]),
+            place.on_out(&["report"]),
+            place.on_out(&["replay", "--run", "0"]),
+            place.on_out(&["fit"]),
+        ] {
             failed(&run(command), 7, &[file]);
         }
         fs::remove_file(&path).unwrap();

@@ -36,6 +36,8 @@ fn printing(place: &Place) -> Vec<Command> {
             &["status", "--json"],
             &["replay", "--run", "0"],
             &["report"],
+            &["fit"],
+            &["fit", "--json"],
             &["check"],
             &["check", "--json"],
         ]

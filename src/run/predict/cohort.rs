@@ -53,13 +53,7 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
     let truth = Truth::new(point, Stream::new(plan.config.sweep.seed, cohort.seed_index))
         .ok_or_else(|| Error::Other(format!("problem point {} has no truth", cohort.point)))?;
     let prior = prior.then(|| problem::prior(&point.problem, &truth.eigenvalues)).flatten();
-    let inputs = Inputs {
-        lambda: &truth.eigenvalues.lambda,
-        target: prior.as_ref().map_or(Target::Fixed(&truth.target), |variances| Target::Prior(variances)),
-        tail: point.tail.features,
-        tail_label: point.tail.label,
-        noise: point.problem.noise * point.problem.noise,
-    };
+    let inputs = inputs(&truth, prior.as_deref());
     let trial = jobs.iter().any(|job| job.kind == Kind::Matched);
     let trial = trial.then(|| Trial::new(plan, &truth, cohort.seed_index, watch)).transpose()?;
     // The curve of a job, given the weights that are best without formats, and matrices for its laws.
@@ -121,8 +115,21 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
     Ok(curves)
 }
 
+/// The regression problem of a truth before its sketch; of a target that is drawn the mean over these variances, where they
+/// are given.
+pub fn inputs<'a>(truth: &'a Truth, prior: Option<&'a [f64]>) -> Inputs<'a> {
+    let point = truth.point;
+    Inputs {
+        lambda: &truth.eigenvalues.lambda,
+        target: prior.map_or(Target::Fixed(&truth.target), Target::Prior),
+        tail: point.tail.features,
+        tail_label: point.tail.label,
+        noise: point.problem.noise * point.problem.noise,
+    }
+}
+
 /// An error of moments, with the place in the plan that they are of.
-fn named(error: Error, point: usize, model: u32) -> Error {
+pub fn named(error: Error, point: usize, model: u32) -> Error {
     match error {
         Error::Input(reason) => Error::Input(format!("problem point {point}, train.model = {model}: {reason}")),
         other => other,

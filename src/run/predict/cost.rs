@@ -42,11 +42,18 @@ pub fn seconds(
         }
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
-    let shared = m * d * (DRAW + m * MULTIPLY) + EIGEN * MULTIPLY * m * m * m;
     // Full precision goes with it, and the samples that measure formats.
-    let besides =
-        if kind == Kind::Matched { updates * diagonal + f64::from(TRIED) * d * (DRAW + m * MULTIPLY) } else { 0.0 };
-    besides + updates * update + if point.problem.is_sketched() { shared / of_model } else { 0.0 }
+    let tried = f64::from(TRIED) * d * (DRAW + m * MULTIPLY);
+    let besides = if kind == Kind::Matched { updates * diagonal + tried } else { 0.0 };
+    besides + updates * update + shared_seconds(point, trajectory.model) / of_model
+}
+
+/// Core-seconds of what all trajectories of one seed index share at a model size: its part in the sketch, and the
+/// eigenbasis.
+pub fn shared_seconds(point: &ProblemPoint, model: u32) -> f64 {
+    let (m, d) = (f64::from(model), f64::from(point.problem.dim));
+    let shared = m * d * (DRAW + m * MULTIPLY) + EIGEN * MULTIPLY * m * m * m;
+    if point.problem.is_sketched() { shared } else { 0.0 }
 }
 
 /// Leaves the cheapest jobs that a budget of seconds has room for. Returns the others with their problem points, and the

@@ -15,6 +15,8 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use self::cohort::Curve;
+pub use self::cohort::{inputs, named};
+pub use self::cost::shared_seconds;
 pub use self::document::RISKS;
 pub use self::rows::{Found, FoundMeans, Mean, Means, Place, Risks};
 use crate::config::Recipe;

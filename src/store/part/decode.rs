@@ -59,7 +59,7 @@ impl Part {
             return Err(damaged(path, &format!("its bytes have the hash {found:016x}")));
         }
         let file = PartFile::open(path).map_err(Error::io(path))?;
-        let builder = decoded(path, &file, || Builder::try_new(file.clone()))?;
+        let builder = decoded(path, &file, damaged, || Builder::try_new(file.clone()))?;
         if !lie_within(builder.metadata().row_groups(), file.len()) {
             return Err(damaged(path, "it has columns that lie outside of its bytes"));
         }
@@ -108,7 +108,7 @@ impl Part {
     pub fn rows(&self, run: Option<u64>, batch: usize) -> Result<Batches> {
         let path = &self.path;
         let file = PartFile::open(path).map_err(Error::io(path))?;
-        let builder = decoded(path, &file, || Builder::try_new(file.clone()))?;
+        let builder = decoded(path, &file, damaged, || Builder::try_new(file.clone()))?;
         let groups = builder.metadata().row_groups().iter().map(|group| runs(group.columns()));
         let groups = groups.map(|runs| runs.zip(run).is_none_or(|((first, last), run)| (first..=last).contains(&run)));
         let groups = groups.enumerate().filter_map(|(group, holds)| holds.then_some(group)).collect();
@@ -116,7 +116,7 @@ impl Part {
         let columns: Vec<_> = COLUMNS.iter().filter(|column| stored.contains(&column.name())).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().map(|column| column.name()));
         let builder = builder.with_projection(mask).with_row_groups(groups).with_batch_size(batch);
-        let reader = decoded(path, &file, || builder.build())?;
+        let reader = decoded(path, &file, damaged, || builder.build())?;
         Ok(Batches { part: self.clone(), file, columns, reader, last: None })
     }
 }
@@ -140,7 +140,7 @@ fn hash_of(path: &Path) -> Result<u64> {
 }
 
 /// Whether every column lies in so many bytes, which the decoder takes for granted.
-fn lie_within(groups: &[RowGroupMetaData], length: u64) -> bool {
+pub(in crate::store) fn lie_within(groups: &[RowGroupMetaData], length: u64) -> bool {
     groups.iter().flat_map(RowGroupMetaData::columns).all(|column| {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let [start, bytes] = [start, column.compressed_size()].map(u64::try_from);
@@ -193,7 +193,7 @@ impl Batches {
 
     /// The next rows; none at the end.
     pub fn next_batch(&mut self) -> Result<Vec<Row>> {
-        let Some(batch) = decoded(&self.part.path, &self.file, || self.reader.next().transpose())? else {
+        let Some(batch) = decoded(&self.part.path, &self.file, damaged, || self.reader.next().transpose())? else {
             return Ok(Vec::new());
         };
         let mut rows = vec![Row::default(); batch.num_rows()];
@@ -250,11 +250,12 @@ thread_local! {
     static DECODES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the decoder of Parquet makes of bytes; else an error of the file system where that failed, and of the part where
-/// not. Of some bytes, forged together with their hash, it makes a panic.
-fn decoded<T, E: Display>(
+/// What the decoder of Parquet makes of bytes; else an error of the file system where that failed, and where not what
+/// `damaged` makes of the reason. Of some bytes, forged together with their hash, it makes a panic.
+pub(in crate::store) fn decoded<T, E: Display>(
     path: &Path,
     file: &PartFile,
+    damaged: impl Fn(&Path, &str) -> Error,
     decode: impl FnOnce() -> std::result::Result<T, E>,
 ) -> Result<T> {
     static QUIET: Once = Once::new();

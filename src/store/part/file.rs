@@ -32,7 +32,7 @@ fn open_files_limit() -> Option<usize> {
 /// A part's file. It stays open while there are files to spare, and else is opened anew for every read: any number of
 /// parts can be merged whatever the limit.
 #[derive(Clone, Debug)]
-pub(super) struct PartFile(Arc<Inner>);
+pub(in crate::store) struct PartFile(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -97,7 +97,7 @@ impl Length for PartFile {
 }
 
 /// Bytes from a place on.
-pub(super) struct ReadFrom {
+pub(in crate::store) struct ReadFrom {
     file: PartFile,
     at: u64,
 }

@@ -7,7 +7,9 @@ mod header;
 mod seeds;
 
 pub use self::decode::{Batches, Part, damaged};
+pub(super) use self::decode::{decoded, lie_within};
 pub use self::encode::{encode, write};
+pub(super) use self::file::PartFile;
 pub use self::header::{Claim, Header, PointShape, Session, Shape, Sweep, Work};
 pub use self::seeds::Seeds;
 

@@ -1,0 +1,100 @@
+//! The rows of one problem point, batch, step size and output: every cell by seed.
+
+use crate::config::{Output, Schedule};
+
+/// Least number of N, and of M, of which anything is said.
+pub const LEAST: usize = 3;
+/// Share of a cell's seeds that may have diverged, and of its mean that one seed may carry.
+pub const DIVERGED: f64 = 0.01;
+pub const HEAVY: f64 = 0.3;
+
+/// Whether one of the values carries too much of their mean.
+pub fn is_heavy(values: &[f64]) -> bool {
+    let sum: f64 = values.iter().sum();
+    values.iter().any(|value| *value > HEAVY * sum)
+}
+
+/// What is known of a recipe beside its rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recipe {
+    pub name: String,
+    /// The column `recipe_bits`.
+    pub bits: Option<f64>,
+    /// Bits of exponent and of mantissa, where the recipe has floating formats of one layout alone.
+    pub float: Option<(f64, f64)>,
+}
+
+/// One cell by seed; NaN where a run diverged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// Relative to the best weights of the clean features.
+    pub excess: Vec<f64>,
+    /// b^T v.
+    pub overlap: Vec<f64>,
+    /// The exact mean of `excess` over data and noise; NaN where there is none.
+    pub expected: Vec<f64>,
+}
+
+/// Where a recipe settles as N grows, by seed, in closed form: as a row has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limit {
+    pub excess: Vec<f64>,
+    pub overlap: Vec<f64>,
+}
+
+/// All cells that differ in recipe, M and N alone.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Of the problem point.
+    pub problem: usize,
+    pub batch: u32,
+    pub step_size: f64,
+    pub schedule: Schedule,
+    pub output: Output,
+    /// M and N, ascending.
+    pub models: Vec<u32>,
+    pub samples: Vec<u64>,
+    pub recipes: Vec<Recipe>,
+    /// The first recipe that rounds nothing.
+    pub baseline: Option<usize>,
+    /// Ascending.
+    pub seeds: Vec<u32>,
+    /// A and V = b^T Sigma^-1 b by M and seed; NaN where no run of a seed has them.
+    pub approximation: Vec<Vec<f64>>,
+    pub signal: Vec<Vec<f64>>,
+    /// By recipe, M and N, the last fastest.
+    pub cells: Vec<Cell>,
+    /// By recipe and M.
+    pub limits: Vec<Option<Limit>>,
+}
+
+impl Group {
+    /// The cell of a recipe at places among the M and the N.
+    pub fn cell(&self, recipe: usize, model: usize, samples: usize) -> &Cell {
+        &self.cells[(recipe * self.models.len() + model) * self.samples.len() + samples]
+    }
+
+    /// The closed form of a recipe at a place among the M.
+    pub fn limit(&self, recipe: usize, model: usize) -> Option<&Limit> {
+        self.limits[recipe * self.models.len() + model].as_ref()
+    }
+
+    /// What N counts for: N / log2(N/B) with the geometric schedule, whose steps are spent in so many halvings, and N with
+    /// a constant step.
+    pub fn effective(&self, samples: u64) -> f64 {
+        match self.schedule {
+            Schedule::Constant => samples as f64,
+            Schedule::Geometric => samples as f64 / libm::log2(samples as f64 / f64::from(self.batch)),
+        }
+    }
+
+    /// The last iterate of a constant step stays at a plateau: more data change nothing.
+    pub fn has_plateau(&self) -> bool {
+        self.schedule == Schedule::Constant && self.output == Output::Last
+    }
+
+    /// Seeds of which A is known at every M.
+    pub fn known(&self) -> Vec<bool> {
+        (0..self.seeds.len()).map(|seed| self.approximation.iter().all(|of| of[seed].is_finite())).collect()
+    }
+}
