@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> uploaded: array<f32>; // [slot][sample][column of the panel]
 @group(0) @binding(4) var<storage, read_write> components: array<f32>; // of x: [component][slot][sample][column of the panel]
 @group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][component of w*][LANES]
-@group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample]
+@group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample], of all model sizes
 @group(0) @binding(7) var<storage, read_write> counts: array<u32>;
 
 const TARGET_COMPONENTS: u32 = 3u; // at most

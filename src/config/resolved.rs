@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::covariates::Order;
 use super::inputs::{StoredInput, stored_inputs};
 use super::{Check, Checkpoints, Config, Output};
-use crate::problem::{Covariates, Input, Problem, Sampling, Sketch, Spectrum, Target};
+use crate::problem::{Covariates, Input, Problem, Sketch, Spectrum, Target};
 use crate::site::Site;
 
 /// The whole config as TOML.
@@ -82,7 +82,7 @@ fn body(config: &Config, name: Name) -> String {
     key("target", &|p| target_text(&p.target, name));
     key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
     key("sketch", &|p| Some(sketch_text(&p.sketch, name)));
-    key("sampling", &|_| Some(format!("{:?}", <&str>::from(Sampling::default()))));
+    key("sampling", &|p| Some(format!("{:?}", <&str>::from(p.sampling))));
     key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
     key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates, name)));
     text += "\n[train]\n";

@@ -17,9 +17,10 @@ use crate::plan::Snapshot;
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
 use crate::problem;
 use crate::random::Stream;
+use crate::risk::{CohortStates, JointLaw, PackedGram};
 use crate::site::{Counts, Site};
 use crate::watch::Watch;
-use draw::{CohortSource, Samples};
+use draw::{CohortSource, LabelSource, Samples};
 use lanes::{SLICE, component, flush48};
 use project::Panels;
 use train::{Run, Sample, Training};
@@ -34,8 +35,11 @@ pub const TOGETHER: usize = 4;
 
 /// A drawn, projected and quantized tile of samples.
 pub struct Tile {
-    pub y: Vec<f32>,
-    /// Per feature: its pair.
+    samples: usize,
+    /// Labels, sample by sample.
+    y: Vec<f32>,
+    /// Per feature: its label, and its pair.
+    labels: Vec<usize>,
     pairs: Vec<usize>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
@@ -44,6 +48,15 @@ pub struct Tile {
 }
 
 impl Tile {
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The label that goes with feature vector `feature` of sample `s`.
+    pub fn label(&self, feature: usize, s: usize) -> f32 {
+        self.y[s * (self.y.len() / self.samples) + self.labels[feature]]
+    }
+
     /// Whether a format made a value of feature vector `feature` of sample `s`, or of its x, infinite or NaN.
     pub fn has_nan(&self, feature: usize, s: usize) -> bool {
         self.features[feature].1[s].nan + self.data[self.pairs[feature]][s].nan > 0
@@ -61,6 +74,12 @@ struct Projector {
 /// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel. The watch is
 /// asked at every tile of samples and told after every block.
 pub fn execute(plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+    let done = execute_with_grams(plan, cohorts, watch)?;
+    Ok(done.into_iter().map(|done| done.states).collect())
+}
+
+/// [`execute`], and of each cohort the sums for its exact risks where its samples come from them.
+pub fn execute_with_grams(plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
     let watch = watch.share(1.0 / cohorts.len().max(1) as f64);
     cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, &watch)).collect()
 }
@@ -99,10 +118,12 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
     (sketch, rows)
 }
 
-fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot>> {
+fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates> {
     let point = &plan.points[cohort.point];
-    let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
-    let projectors = projectors(point, &source);
+    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+    let (laws, grams): (Vec<JointLaw>, Vec<PackedGram>) = JointLaw::all(point, &stream, watch)?.into_iter().unzip();
+    let source = source(point, &stream, &laws);
+    let projectors = projectors(point, &source, &laws);
     let mut runs: Vec<(Run, Vec<Snapshot>)> = point
         .trajectories
         .iter()
@@ -138,7 +159,7 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot
         watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
-    Ok(runs.into_iter().flat_map(|(_, rows)| rows).collect())
+    Ok(CohortStates { states: runs.into_iter().flat_map(|(_, rows)| rows).collect(), grams })
 }
 
 /// The samples of some tiles as a feature has them.
@@ -147,8 +168,8 @@ fn samples_of<'a>(point: &ProblemPoint, feature: usize, tiles: &'a [Tile]) -> Ve
     let of_tile = |tile: &'a Tile| {
         let (z, counts) = &tile.features[feature];
         let data = &tile.data[tile.pairs[feature]];
-        let rows = z.chunks(width).zip(&tile.y).zip(counts).zip(data);
-        rows.map(|(((z, y), feature), data)| Sample { z, y: *y, data, feature })
+        let rows = z.chunks(width).zip(counts).zip(data).enumerate();
+        rows.map(move |(s, ((z, counts), data))| Sample { z, y: tile.label(feature, s), data, feature: counts })
     };
     tiles.iter().flat_map(of_tile).collect()
 }
@@ -161,8 +182,10 @@ pub fn samples(
     range: (u64, u64),
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
-    let source = source(point, &Stream::new(seed, seed_index));
-    tiles(point, &source, &projectors(point, &source), range, watch)
+    let stream = Stream::new(seed, seed_index);
+    let laws: Vec<JointLaw> = JointLaw::all(point, &stream, watch)?.into_iter().map(|(law, _)| law).collect();
+    let source = source(point, &stream, &laws);
+    tiles(point, &source, &projectors(point, &source, &laws), range, watch)
 }
 
 fn tiles(
@@ -172,7 +195,7 @@ fn tiles(
     (start, end): (u64, u64),
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
-    let size = tile_samples(point.problem.dim);
+    let size = tile_samples(point.coordinates);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
     let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
@@ -181,37 +204,57 @@ fn tiles(
     firsts.par_iter().map_init(Buffers::default, tile).collect()
 }
 
-/// What the samples of one seed index are made of.
-pub fn source(point: &ProblemPoint, stream: &Stream) -> CohortSource {
-    let (problem, dim) = (&point.problem, point.problem.dim as usize);
+/// What the samples of one seed index are made of; `laws` are those of [`JointLaw::all`], or none where no label is read.
+pub fn source(point: &ProblemPoint, stream: &Stream, laws: &[JointLaw]) -> CohortSource {
+    let (problem, dim) = (&point.problem, point.coordinates as usize);
     let pad = |mut values: Vec<f32>| {
-        values.resize(dim.next_multiple_of(SLICE), 0.0);
+        values.resize(values.len().next_multiple_of(SLICE), 0.0);
         values
     };
     let samples = match problem.covariates() {
         Some(covariates) => Samples::Rows { covariates: covariates.clone(), order: covariates.order(stream) },
+        None if problem.draws_features() => {
+            let of_law = |model: &u32| {
+                let law = laws.get(point.draw_of(*model)?)?;
+                let components = law.coefficients.iter().map(|u| pad(u[..*model as usize].to_vec())).collect();
+                Some(LabelSource { components, deviation: law.deviation(*model) })
+            };
+            Samples::Normals { scales: pad(vec![1.0; dim]), labels: point.labels.iter().filter_map(of_law).collect() }
+        }
         None => {
             let eigenvalues = problem::eigenvalues(problem);
-            let target = problem::target(problem, &eigenvalues, stream).into_iter().map(pad).collect();
+            let components = problem::target(problem, &eigenvalues, stream).into_iter().map(pad).collect();
             let deviation = problem::label_deviation(problem, point.tail);
-            Samples::Normals { scales: pad(eigenvalues.scales), target, deviation }
+            Samples::Normals { scales: pad(eigenvalues.scales), labels: vec![LabelSource { components, deviation }] }
         }
     };
     CohortSource { key: stream.key(), dim, samples }
 }
 
-fn projectors(point: &ProblemPoint, source: &CohortSource) -> Vec<Projector> {
+fn projectors(point: &ProblemPoint, source: &CohortSource, laws: &[JointLaw]) -> Vec<Projector> {
     let project = |pair: &Pair| {
         let Some(draw) = point.sketches.get(pair.draw) else {
             return Projector { panels: Vec::new(), rows: Vec::new() };
         };
-        let (mut rest, rows) = padded_sketch(point, draw, &pair.sketch, source.key);
+        let (mut rest, rows) = match laws.get(pair.draw) {
+            Some(law) => (padded_factor(law, source.columns()), vec![Counts::default(); law.rows()]),
+            None => padded_sketch(point, draw, &pair.sketch, source.key),
+        };
         let panels = components(&mut rest, &pair.splitting.g)
             .map(|component| Panels::new(&component, source.columns()))
             .collect();
         Projector { panels, rows }
     };
     point.pairs.iter().map(project).collect()
+}
+
+/// L with rows padded to `columns`.
+fn padded_factor(law: &JointLaw, columns: usize) -> Vec<f32> {
+    let mut padded = vec![0.0; columns * law.rows()];
+    for (padded, row) in padded.chunks_mut(columns).zip(law.factor.chunks(law.rows())) {
+        padded[..row.len()].copy_from_slice(row);
+    }
+    padded
 }
 
 /// The values split into components of so many significant bits; one component is all of them as they are.
@@ -242,7 +285,10 @@ fn tile(
     let (count, columns) = ((end - first) as usize, source.columns());
     let Buffers { x, quantized, totals, projected } = buffers;
     x.resize(count * columns, 0.0);
-    let y = (first..).zip(x.chunks_mut(columns)).map(|(n, x)| draw::sample(source, n as u32, x)).collect();
+    let mut y = vec![0.0; count * source.labels()];
+    for ((n, x), y) in (first..).zip(x.chunks_mut(columns)).zip(y.chunks_mut(source.labels())) {
+        draw::sample(source, n as u32, x, y);
+    }
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
     projected.resize_with(point.pairs.len(), Vec::new);
     for (p, out) in projected.iter_mut().enumerate() {
@@ -276,7 +322,8 @@ fn tile(
             (z, counts)
         })
         .collect();
-    Tile { y, pairs: point.features.iter().map(|feature| feature.pair).collect(), data, features }
+    let (labels, pairs) = point.features.iter().map(|feature| (feature.label, feature.pair)).unzip();
+    Tile { samples: count, y, labels, pairs, data, features }
 }
 
 /// p of every sample of a tile, the smallest product of components first; x itself without a sketch.

@@ -1,6 +1,7 @@
 //! What one problem point needs per seed index, as data.
 
 use super::step::{StepSize, TrainOps};
+use crate::codec::flush48;
 use crate::format::{QuantOp, Splitting};
 use crate::problem::{Problem, TailVariance};
 
@@ -33,8 +34,10 @@ pub struct Feature {
     pub op: QuantOp,
     /// f32(1/sqrt M), times the step of integer data; f32(sqrt(rows/M)) for a sketch from a file.
     pub scale: f32,
-    /// f32(sqrt(tau/M)), the deviation of the closed tail; 0 for an open one.
+    /// f32(sqrt(tau/M)), the deviation of the closed tail where it joins here; 0 for an open one.
     pub tail: f32,
+    /// Index into [`ProblemPoint::labels`]: the label that goes with it.
+    pub label: usize,
 }
 
 /// One SGD run as it is executed; with a constant schedule it serves the cells of every N.
@@ -75,6 +78,11 @@ pub struct ProblemPoint {
     pub uploads: bool,
     /// Largest M.
     pub model: u32,
+    /// Coordinates that a sample is drawn in: D, or M where features are drawn.
+    pub coordinates: u32,
+    /// The largest M that reads each label of a sample, ascending: all read one, or where features are drawn each M has
+    /// its own.
+    pub labels: Vec<u32>,
     /// Largest N.
     pub samples: u64,
     /// Samples per block: a multiple of every batch.
@@ -103,6 +111,11 @@ impl ProblemPoint {
         models.sort_unstable();
         models.dedup();
         models
+    }
+
+    /// Deviation of a feature's closed tail, 0 of an open one.
+    pub fn tail_deviation(&self, model: u32) -> f32 {
+        f32::from_bits(flush48(((self.tail.features / f64::from(model)).sqrt() as f32).to_bits()))
     }
 
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.

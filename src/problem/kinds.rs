@@ -29,12 +29,14 @@ pub enum SketchKind {
 }
 
 /// How samples are drawn.
-#[derive(Clone, Copy, Default, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Sampling {
     /// As x, in all of its dimensions.
     #[default]
     Ambient,
+    /// Features and label from their joint normal law given the sketch.
+    Feature,
 }
 
 impl Spectrum {

@@ -14,7 +14,7 @@ pub use input::Input;
 pub use kinds::{Sampling, SketchKind, SpectrumKind, TargetKind};
 pub use sketch::sketch_norm;
 pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
-pub use target::{prior, target, total};
+pub use target::{components, prior, target, total};
 
 use self::target::largest_deviation;
 use crate::site::Grids;
@@ -29,6 +29,7 @@ pub struct Problem {
     /// Standard deviation sigma of the label noise; 0 with labels from a file.
     pub noise: f64,
     pub sketch: Sketch,
+    pub sampling: Sampling,
     pub tail: Tail,
 }
 
@@ -151,6 +152,11 @@ impl Problem {
         self.sketch != Sketch::None
     }
 
+    /// Whether features and labels are drawn without covariates.
+    pub fn draws_features(&self) -> bool {
+        self.sampling == Sampling::Feature
+    }
+
     /// Components of 8 bits that w* is cut into; 0 where the labels come from a file.
     pub fn target_components(&self) -> u32 {
         match self.target {
@@ -160,11 +166,12 @@ impl Problem {
         }
     }
 
-    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
+    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer; where features are drawn, of
+    /// a normal and of an entry of the factor that stands for the sketch.
     pub fn grids(&self) -> Grids {
         Grids {
             data: if self.covariates().is_some() { 24 } else { 16 },
-            sketch: if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 },
+            sketch: if matches!(self.sketch, Sketch::File(_)) || self.draws_features() { 24 } else { 8 },
         }
     }
 }

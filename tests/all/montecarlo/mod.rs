@@ -111,6 +111,8 @@ pub struct Case {
     pub sketch: Sketch,
     /// D stands for infinity, with an isotropic tail.
     pub closed: bool,
+    /// The program draws features; the simulation draws covariates in any case.
+    pub features: bool,
     pub rows: Option<Rows>,
     /// M, at most D.
     pub model: usize,
@@ -139,6 +141,7 @@ impl Default for Case {
             noise: 0.5,
             sketch: Sketch::Gaussian { nested: true },
             closed: false,
+            features: false,
             rows: None,
             model: 6,
             sibling: None,

@@ -1,0 +1,50 @@
+//! Where features cannot be drawn, and what the message names.
+
+use roundlaw::Config;
+
+/// The config of a problem's lines and one recipe's.
+fn error(problem: &str, recipe: &str) -> Option<String> {
+    let text = format!(
+        "[problem]\ndim = 9\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n{problem}\n\
+         [train]\n{}samples = 8\n[[recipe]]\nname = \"r\"\n{recipe}\n",
+        if problem.contains("\"none\"") { "" } else { "model = 4\n" }
+    );
+    Config::parse(&text, &[]).err().map(|error| error.to_string())
+}
+
+fn names(error: Option<String>, parts: &[&str]) {
+    let error = error.expect("it is refused");
+    parts.iter().for_each(|part| assert!(error.contains(part), "{error:?} does not name {part:?}"));
+}
+
+const FEATURE: &str = "sampling = \"feature\"";
+
+#[test]
+fn what_rounds_x_or_its_sketch() {
+    let place = "config, line 4: problem.sampling = \"feature\"";
+    for recipe in
+        ["data = \"e4m3\"", "data = { noise = \"additive\", eps = 0.1 }", "data = { noise = \"relative\", eps = 0.1 }"]
+    {
+        names(error(FEATURE, recipe), &[place, "recipe \"r\"", "at data", "\"ambient\"", "multiplicative"]);
+    }
+    names(error(FEATURE, "sketch = \"bf16\""), &[place, "recipe \"r\"", "at sketch", "\"ambient\""]);
+    let multiplicative = "data = { noise = \"multiplicative\", eps = 0.1 }";
+    assert_eq!(error(FEATURE, multiplicative), None);
+    let closed = format!("{FEATURE}\ntail = \"closed\"");
+    names(error(&closed, multiplicative), &[place, "closed tail", "open tail"]);
+    // One point of a list is enough.
+    names(error("sampling = [\"ambient\", \"feature\"]", "data = \"e4m3\""), &[place, "at data"]);
+}
+
+#[test]
+fn what_has_no_sketch() {
+    names(error(&format!("{FEATURE}\nsketch = {{ kind = \"none\" }}"), ""), &["without a sketch", "\"ambient\""]);
+}
+
+#[test]
+fn every_other_site_may_be_rounded() {
+    let recipe = ["feature", "feature_grad", "label", "parameter", "activation", "gradient", "weight"]
+        .map(|site| format!("{site} = \"e4m3\""))
+        .join("\n");
+    assert_eq!(error(&format!("{FEATURE}\ntail = \"closed\""), &recipe), None);
+}
