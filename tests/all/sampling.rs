@@ -1,6 +1,7 @@
 //! Samples drawn as features: the bits of the reference, what a row depends on, and the law that they have.
 
 mod law;
+mod means;
 mod refused;
 
 use roundlaw::plan::{Cohort, Plan, Shard};
