@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var at = 0u; at < params.panel.columns; at += SLICE) {
         let x = covariates(vector, at, lane);
         for (var j = 0u; j < 4u; j++) {
-            largest = max(largest, x[j] & MAGNITUDE);
+            largest = max(largest, rounded_magnitude(params.panel.first + at + LANES * j + lane, x[j]));
         }
         for (var k = 0u; k < params.target_components; k++) {
             sums[k] = add_products(sums[k], vector, k, params.panel.first + at, x, lane);

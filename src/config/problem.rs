@@ -10,10 +10,12 @@ use super::input::input;
 use super::item::{Item, distinct};
 use super::keys::Keys;
 use super::places::Places;
-use super::sampling;
+use super::sampling::{self, sampling};
 use super::{MAX_DIM, MAX_PROBLEMS};
 use crate::error::{Error, Result};
-use crate::problem::{self, Problem, Sampling, Sketch, SketchKind, Spectrum, SpectrumKind, Tail, Target, TargetKind};
+use crate::problem::{
+    self, Problem, Sampling, SamplingKind, Sketch, SketchKind, Spectrum, SpectrumKind, Tail, Target, TargetKind,
+};
 use crate::words::{Word, listed};
 
 const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
@@ -22,8 +24,7 @@ const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampli
 pub(super) fn problems(mut keys: Keys, base: &Path, places: &Places) -> Result<Vec<Problem>> {
     keys.know(&KEYS)?;
     let sketches = distinct(&keys.take_or("sketch", plain("gaussian")).list()?, |item| sketch(item, base))?;
-    let samplings: Vec<Sampling> =
-        distinct(&keys.take_or("sampling", <&str>::from(Sampling::default())).list()?, Item::word)?;
+    let samplings = distinct(&keys.take_or("sampling", <&str>::from(SamplingKind::Ambient)).list()?, sampling)?;
     let bases = match keys.take("covariates") {
         Some(item) => from_files(&mut keys, item, base)?,
         None => drawn(&mut keys, base, places)?,
@@ -51,7 +52,7 @@ fn plain(kind: &str) -> Value {
 }
 
 /// What a table is about.
-fn kind<T: Word>(keys: &mut Keys) -> Result<T> {
+pub(super) fn kind<T: Word>(keys: &mut Keys) -> Result<T> {
     keys.required("kind", &listed::<T>())?.word()
 }
 

@@ -18,6 +18,8 @@ use crate::site::Counts;
 pub struct CohortSource {
     pub key: [u32; 4],
     pub dim: usize,
+    /// Of these, the first ones that `data` rounds.
+    pub literal: usize,
     pub samples: Samples,
 }
 
@@ -139,6 +141,12 @@ fn drawn_sketch_row(key: [u32; 4], pass: u32, j: u32, row: &mut [f32]) {
             *value = flush48(round_significand(normal(drawn[l / LANES][l % LANES]), 8));
         }
     }
+}
+
+/// Values that an op at `data` leaves unrounded, in its unit.
+pub fn pass(op: &QuantOp, x: &[f32], out: &mut [f32]) {
+    let unit = libm::ldexp(1.0, -op.unit) as f32;
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = flush48(x * unit));
 }
 
 /// Applies an op to one padded vector in place.

@@ -17,7 +17,7 @@ use crate::plan::Snapshot;
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
 use crate::problem;
 use crate::random::Stream;
-use crate::risk::{CohortStates, JointLaw, PackedGram};
+use crate::risk::{CohortStates, JointLaw};
 use crate::site::{Counts, Site};
 use crate::watch::Watch;
 use draw::{CohortSource, LabelSource, Samples};
@@ -121,7 +121,7 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
 fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates> {
     let point = &plan.points[cohort.point];
     let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
-    let (laws, grams): (Vec<JointLaw>, Vec<PackedGram>) = JointLaw::all(point, &stream, watch)?.into_iter().unzip();
+    let (laws, grams) = JointLaw::all(point, &stream, watch)?;
     let source = source(point, &stream, &laws);
     let projectors = projectors(point, &source, &laws);
     let mut runs: Vec<(Run, Vec<Snapshot>)> = point
@@ -183,7 +183,7 @@ pub fn samples(
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
     let stream = Stream::new(seed, seed_index);
-    let laws: Vec<JointLaw> = JointLaw::all(point, &stream, watch)?.into_iter().map(|(law, _)| law).collect();
+    let (laws, _) = JointLaw::all(point, &stream, watch)?;
     let source = source(point, &stream, &laws);
     tiles(point, &source, &projectors(point, &source, &laws), range, watch)
 }
@@ -216,10 +216,11 @@ pub fn source(point: &ProblemPoint, stream: &Stream, laws: &[JointLaw]) -> Cohor
         None if problem.draws_features() => {
             let of_law = |model: &u32| {
                 let law = laws.get(point.draw_of(*model)?)?;
-                let components = law.coefficients.iter().map(|u| pad(u[..*model as usize].to_vec())).collect();
+                let components = law.coefficients.iter().map(|u| pad(u[..law.read_by(*model)].to_vec())).collect();
                 Some(LabelSource { components, deviation: law.deviation(*model) })
             };
-            Samples::Normals { scales: pad(vec![1.0; dim]), labels: point.labels.iter().filter_map(of_law).collect() }
+            let scales = pad(point.scales());
+            Samples::Normals { scales, labels: point.labels.iter().filter_map(of_law).collect() }
         }
         None => {
             let eigenvalues = problem::eigenvalues(problem);
@@ -228,7 +229,7 @@ pub fn source(point: &ProblemPoint, stream: &Stream, laws: &[JointLaw]) -> Cohor
             Samples::Normals { scales: pad(eigenvalues.scales), labels: vec![LabelSource { components, deviation }] }
         }
     };
-    CohortSource { key: stream.key(), dim, samples }
+    CohortSource { key: stream.key(), dim, literal: problem.literal() as usize, samples }
 }
 
 fn projectors(point: &ProblemPoint, source: &CohortSource, laws: &[JointLaw]) -> Vec<Projector> {
@@ -248,10 +249,10 @@ fn projectors(point: &ProblemPoint, source: &CohortSource, laws: &[JointLaw]) ->
     point.pairs.iter().map(project).collect()
 }
 
-/// L with rows padded to `columns`.
+/// What stands for the sketch with rows padded to `columns`.
 fn padded_factor(law: &JointLaw, columns: usize) -> Vec<f32> {
     let mut padded = vec![0.0; columns * law.rows()];
-    for (padded, row) in padded.chunks_mut(columns).zip(law.factor.chunks(law.rows())) {
+    for (padded, row) in padded.chunks_mut(columns).zip(law.factor.chunks(law.columns())) {
         padded[..row.len()].copy_from_slice(row);
     }
     padded
@@ -298,12 +299,16 @@ fn tile(
             quantized.clear();
             quantized.extend_from_slice(x);
         }
-        let own = if changes { &mut *quantized } else { &mut *x };
         if op.is_set() {
-            for ((n, x), counts) in (first..).zip(own.chunks_mut(columns)).zip(&mut data[p]) {
-                draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
+            let samples = quantized.chunks_mut(columns).zip(x.chunks(columns)).zip(&mut data[p]);
+            for (n, ((own, x), counts)) in (first..).zip(samples) {
+                // The padding of what is rounded is 0.
+                own[source.literal..].fill(0.0);
+                draw::quantize_row(op, own, source.literal, source.key, n as u32, counts);
+                draw::pass(op, &x[source.literal..], &mut own[source.literal..]);
             }
         }
+        let own = if changes { &mut *quantized } else { &mut *x };
         project(point, p, &projectors[p], own, columns, totals, out);
     }
     let features = point

@@ -39,6 +39,7 @@ impl Samples<'_> {
         let mut tail = Tail::default();
         let panel = Panel {
             dim: point.coordinates,
+            rounded: point.problem.literal(),
             first: columns.first,
             columns: columns.width,
             vectors: shapes.samples,

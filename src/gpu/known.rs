@@ -138,12 +138,13 @@ seeds = 2
 seed = 20262
 "#;
 
-/// Samples drawn as features: labels of every size's own, and a factor of 24 bits that the host made.
+/// Samples drawn as features behind some coordinates of x: labels of every size's own, a factor of 24 bits that the host
+/// made, and operations at data that end within a slice, a block and a whole vector.
 const FEATURES: &str = r#"
 [problem]
 dim = 150
 spectrum = { kind = "power", exponent = 1.5 }
-sampling = "feature"
+sampling = { kind = "head", coordinates = 70 }
 sketch = [{ kind = "gaussian", nested = false }, { kind = "gaussian" }]
 [train]
 model = [33, 140]
@@ -156,6 +157,16 @@ name = "none"
 name = "one factor"
 data = { noise = "multiplicative", eps = 0.01 }
 feature = { format = "e4m3", rounding = "stochastic" }
+[[recipe]]
+name = "integer"
+data = { format = "int8", step = 0.0625, rounding = "stochastic" }
+[[recipe]]
+name = "blocks"
+data = "mxfp4"
+feature = "mxfp4"
+[[recipe]]
+name = "one block"
+data = { format = "bfp8", block = "vector" }
 [sweep]
 seeds = 2
 seed = 20264

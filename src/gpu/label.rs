@@ -39,7 +39,7 @@ pub fn laws(launch: &Launch) -> Result<Vec<SlotLaws>> {
     let watch = launch.watch.share(0.0);
     let of_slot = |index: &u32| {
         let stream = Stream::new(plan.config.sweep.seed, *index);
-        Ok(JointLaw::all(point, &stream, &watch)?.into_iter().unzip())
+        JointLaw::all(point, &stream, &watch)
     };
     // A pool of its own: every thread of the shared one may be waiting for the device that waits for these laws.
     let pool = ThreadPoolBuilder::new().build();
@@ -48,9 +48,9 @@ pub fn laws(launch: &Launch) -> Result<Vec<SlotLaws>> {
     pool.install(|| seeds.par_iter().map(of_slot).collect())
 }
 
-/// The factors of a slot as the sketch reads them, with rows of `columns`.
+/// What stands for the sketches of a slot, with rows of `columns`.
 pub fn factor_words(columns: usize, (laws, _): &SlotLaws) -> impl Iterator<Item = f32> {
-    let rows = laws.iter().flat_map(|law| law.factor.chunks(law.rows()));
+    let rows = laws.iter().flat_map(|law| law.factor.chunks(law.columns()));
     rows.flat_map(move |row| row.iter().copied().chain(std::iter::repeat_n(0.0, columns - row.len())))
 }
 
@@ -76,7 +76,7 @@ impl Samples<'_> {
         let Launch { shapes, point, variant, .. } = *self.launch;
         let (columns, slot_words) = (point.coordinates, law_words(point) as u32);
         let label = |(number, &model): (u32, &u32)| Label {
-            coordinates: model,
+            coordinates: point.problem.literal() + model,
             components_at: point.draw_of(model).unwrap_or_default() as u32 * TARGET_COMPONENTS * columns,
             deviation_at: slot_words - point.labels.len() as u32 + number,
         };

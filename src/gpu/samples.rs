@@ -49,7 +49,7 @@ impl<'a> Samples<'a> {
         let mut spectrum = vec![0.0; (shapes.spectrum_words() as usize / 2).max(1)];
         let mut rows = spectrum.chunks_exact_mut(shapes.stride as usize);
         if problem.draws_features() {
-            scales.fill(1.0);
+            scales = point.scales();
             laws.iter().for_each(|laws| scales.extend(label_words(point, laws)));
         } else if problem.covariates().is_none() {
             let eigenvalues = problem::eigenvalues(problem);

@@ -79,6 +79,7 @@ impl Samples<'_> {
             let mut tail = Tail::default();
             let panel = Panel {
                 dim: point.coordinates,
+                rounded: point.coordinates,
                 first: columns.first,
                 columns: columns.width,
                 vectors: point.model,

@@ -136,10 +136,11 @@ pub struct CohortCost {
 /// What a cohort of problem point number `point` costs.
 pub fn cohort_cost(plan: &Plan, point: usize) -> CohortCost {
     let own = &plan.points[point];
+    // Where samples were drawn from the sums of all coordinates, these are there already.
+    let has_grams = draws_features(own) && own.problem.literal() == 0;
     CohortCost {
         execution: 1e-9 * execution(own, &FAST),
-        // Sums that samples were drawn from are there already.
-        evaluation: 1e-9 * (evaluation(plan, own, &FAST) + if draws_features(own) { 0.0 } else { grams(own, &FAST) }),
+        evaluation: 1e-9 * (evaluation(plan, own, &FAST) + if has_grams { 0.0 } else { grams(own, &FAST) }),
         // Its risks are computed once more.
         reference: 1e-9 * (execution(own, &SCALAR) + evaluation(plan, own, &SCALAR) + grams(own, &SCALAR)),
     }

@@ -3,7 +3,7 @@
 use super::step::{StepSize, TrainOps};
 use crate::codec::flush48;
 use crate::format::{QuantOp, Splitting};
-use crate::problem::{Problem, TailVariance};
+use crate::problem::{Problem, TailVariance, eigenvalues};
 
 /// One draw of the sketch: nested sizes share one, else each M has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub struct ProblemPoint {
     pub uploads: bool,
     /// Largest M.
     pub model: u32,
-    /// Coordinates that a sample is drawn in: D, or M where features are drawn.
+    /// Coordinates that a sample is drawn in: D; where features are drawn those of x that are drawn as such, and M more.
     pub coordinates: u32,
     /// The largest M that reads each label of a sample, ascending: all read one, or where features are drawn each M has
     /// its own.
@@ -111,6 +111,14 @@ impl ProblemPoint {
         models.sort_unstable();
         models.dedup();
         models
+    }
+
+    /// Scales of the coordinates that a sample is drawn in: of x those of the spectrum, of what stands for others 1.
+    pub fn scales(&self) -> Vec<f32> {
+        let mut scales = if self.problem.literal() > 0 { eigenvalues(&self.problem).scales } else { Vec::new() };
+        scales.truncate(self.problem.literal() as usize);
+        scales.resize(self.coordinates as usize, 1.0);
+        scales
     }
 
     /// Deviation of a feature's closed tail, 0 of an open one.

@@ -53,7 +53,7 @@ pub(super) fn point(
         _ => vec![SketchDraw { pass: 0, rows: model }],
     };
     let (coordinates, labels) = match problem.draws_features() {
-        true => (model, BTreeSet::from_iter(models.iter().copied()).into_iter().collect()),
+        true => (problem.literal() + model, BTreeSet::from_iter(models.iter().copied()).into_iter().collect()),
         false => (problem.dim, vec![model]),
     };
     let mut point = ProblemPoint {
@@ -211,8 +211,10 @@ fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3
     let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     // Without a sketch there is no draw, and none is read.
     let draw = point.draw_of(model).unwrap_or_default();
+    // What no format rounds stands beside what one does.
+    let least = if point.problem.draws_features() { grids.data } else { 0 };
     let splitting = match sketched {
-        true => Splitting::new(data.precision(grids.data), sketch.precision(grids.sketch)),
+        true => Splitting::new(data.precision(grids.data).max(least), sketch.precision(grids.sketch)),
         false => Splitting::whole(),
     };
     let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });

@@ -15,17 +15,21 @@ use crate::watch::Watch;
 /// A pivot of at most this part of its diagonal entry adds no direction.
 const DROPPED: f64 = 1.0 / (1u64 << 44) as f64;
 
-/// Of one draw of the sketch: p = L n, and y = <u, n> + e_M n'.
+/// Of one draw of the sketch, and the coordinates behind the first K: p = L n, and y = <u, n> + e_M n'.
 pub struct Joint {
-    /// Row j of L up to its diagonal, in f64 and as it is used.
+    /// Row j of L up to its diagonal, in f64.
     exact: Vec<Vec<f64>>,
+    /// Row j as it is used: K entries of the sketch, and those of L.
     pub factor: Vec<Vec<f32>>,
-    u: Vec<f32>,
+    /// K.
+    literal: usize,
+    /// K entries of w*, then u.
+    entries: Vec<f32>,
     /// e_M, of M from 1.
     deviations: Vec<f32>,
 }
 
-/// A label: its products with n, piece by piece, and the deviation of its noise.
+/// A label: what it multiplies each coordinate by, piece by piece, and the deviation of its noise.
 pub struct Label {
     pub pieces: Vec<Vec<f32>>,
     pub deviation: f32,
@@ -39,27 +43,33 @@ impl Joint {
         stream: &Stream,
         watch: &Watch,
     ) -> Result<Joint> {
-        let (problem, lambda, target) = (&point.problem, &truth.lambda, truth.target());
+        let (problem, literal, target) = (&point.problem, point.problem.literal() as usize, truth.target());
+        let (head, target) = target.split_at(literal);
+        let lambda = &truth.lambda[literal..];
         let none = QuantOp::none();
         let clean = sketch(&none, &problem.sketch, draw, stream, problem.dim);
         let g: Vec<Vec<f32>> = clean.map(|(row, _)| watch.ask().map(|()| row)).collect::<Result<_>>()?;
         let size = g.len();
         let tail = point.tail.features * norm(problem, size) / size as f64;
-        let energy = lambda.iter().zip(&target).fold(0.0, |sum, (lambda, w)| sum + lambda * w * w) + point.tail.label;
-        let mut own = Joint { exact: Vec::new(), factor: Vec::new(), u: Vec::new(), deviations: Vec::new() };
+        let energy = lambda.iter().zip(target).fold(0.0, |sum, (lambda, w)| sum + lambda * w * w) + point.tail.label;
+        let entries = head.iter().map(|w| *w as f32).collect();
+        let mut own = Joint { exact: Vec::new(), factor: Vec::new(), literal, entries, deviations: Vec::new() };
         let (mut y, mut signal) = (Vec::new(), 0.0);
         for (j, row) in g.iter().enumerate() {
             watch.ask()?;
-            let weighted: Vec<f64> = lambda.iter().zip(row).map(|(lambda, g)| lambda * f64::from(*g)).collect();
-            let product = |g: &[f32]| weighted.iter().zip(g).fold(0.0, |sum, (a, g)| sum + a * f64::from(*g));
+            let (own_head, behind) = row.split_at(literal);
+            let weighted: Vec<f64> = lambda.iter().zip(behind).map(|(lambda, g)| lambda * f64::from(*g)).collect();
+            let product =
+                |g: &[f32]| weighted.iter().zip(&g[literal..]).fold(0.0, |sum, (a, g)| sum + a * f64::from(*g));
             let mut sums: Vec<f64> = g[..=j].iter().map(|other| product(other)).collect();
             sums[j] += tail;
             let root = own.eliminate(sums);
-            let b = weighted.iter().zip(&target).fold(0.0, |sum, (a, w)| sum + a * w);
+            own.factor.push(own_head.iter().copied().chain(own.exact[j].iter().map(|l| floored(*l))).collect());
+            let b = weighted.iter().zip(target).fold(0.0, |sum, (a, w)| sum + a * w);
             let rest = own.exact[j].iter().zip(&y).fold(b, |rest, (l, y)| rest - l * y);
             y.push(if root == 0.0 { 0.0 } else { rest / root });
             signal += y[j] * y[j];
-            own.u.push(y[j] as f32);
+            own.entries.push(y[j] as f32);
             let unexplained = (energy - signal).max(0.0);
             own.deviations.push(floored((problem.noise * problem.noise + unexplained).sqrt()));
         }
@@ -76,7 +86,6 @@ impl Joint {
         }
         let pivot = row[..j].iter().fold(row[j], |left, l| left - l * l);
         row[j] = if pivot <= DROPPED * row[j] { 0.0 } else { pivot.sqrt() };
-        self.factor.push(row.iter().map(|l| floored(*l)).collect());
         self.exact.push(row);
         self.exact[j][j]
     }
@@ -84,7 +93,8 @@ impl Joint {
     /// That of model size `model`, which reads as many normals.
     pub fn label(&self, model: u32) -> Label {
         let model = model as usize;
-        Label { pieces: components(&self.u[..model], &[8; 3]), deviation: self.deviations[model - 1] }
+        let entries = &self.entries[..self.literal + model];
+        Label { pieces: components(entries, &[8; 3]), deviation: self.deviations[model - 1] }
     }
 }
 

@@ -98,7 +98,9 @@ impl CohortData<'_> {
             None if problem.draws_features() => {
                 let label = |&model: &u32| Some(joints[point.draw_of(model)?].label(model));
                 let labels = point.labels.iter().filter_map(label).collect();
-                Draws::Normals { scales: vec![1.0; point.coordinates as usize], labels }
+                let mut scales = truth.scales[..problem.literal() as usize].to_vec();
+                scales.resize(point.coordinates as usize, 1.0);
+                Draws::Normals { scales, labels }
             }
             None => {
                 let Truth { scales, pieces, .. } = truth;
@@ -136,7 +138,9 @@ impl CohortData<'_> {
         let mut data = vec![Counts::default(); point.pairs.len()];
         for &p in &self.pairs {
             let pair = &point.pairs[p];
-            let (quantized, counts) = draw::data(&pair.data, &x, stream, n);
+            let (head, behind) = x.split_at(point.problem.literal() as usize);
+            let (mut quantized, counts) = draw::data(&pair.data, head, stream, n);
+            quantized.extend(draw::pass(&pair.data, behind));
             data[p] = counts;
             projected[p] = match point.problem.is_sketched() {
                 true => project::project(&quantized, &self.sketches[p].0, &pair.splitting, watch)?,

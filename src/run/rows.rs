@@ -84,7 +84,7 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         target_exponent: problem.target.exponent(),
         noise: problem.noise,
         sketch_kind: problem.sketch.canonical(),
-        sampling: <&str>::from(problem.sampling).into(),
+        sampling: problem.sampling.canonical(),
         tail: problem.tail.name().into(),
         model: cell.model,
         samples: cell.samples,

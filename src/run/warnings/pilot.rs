@@ -89,7 +89,7 @@ pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watc
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
         let recipe = &plan.config.recipes[trajectory.recipe];
         let size = RunSize {
-            dim: point.problem.dim,
+            dim: point.problem.literal(),
             model: trajectory.model,
             batch: trajectory.batch,
             samples: trajectory.samples,

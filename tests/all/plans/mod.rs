@@ -189,16 +189,21 @@ pub fn feature_config(case: u64) -> String {
     }
     let batch = c.pick(&[1, 1, 2, 5, 33]);
     let is_open = problem.contains("tail = \"open\"");
+    let head = if dim > 1 && c.below(2) == 0 { 1 + c.below(dim - 1) } else { 0 };
+    let sampling = match head {
+        0 => "\"feature\"".to_string(),
+        _ => format!("{{ kind = \"head\", coordinates = {head} }}"),
+    };
     let mut recipes = String::new();
     for line in recipes_text(c, 3, 2).lines() {
-        let allowed =
-            !line.starts_with("sketch") && (!line.starts_with("data") || is_open && line.contains("multiplicative"));
-        if allowed {
+        let is_law = line.contains("noise = ");
+        let fits_data = if is_law { is_open && line.contains("multiplicative") } else { head > 0 };
+        if !line.starts_with("sketch") && (!line.starts_with("data") || fits_data) {
             recipes += &format!("{line}\n");
         }
     }
     format!(
-        "{problem}sampling = \"feature\"\n[train]\nmodel = {models}\nsamples = [{}]\nbatch = [{batch}]\nstep_size = [0.1]\n\
+        "{problem}sampling = {sampling}\n[train]\nmodel = {models}\nsamples = [{}]\nbatch = [{batch}]\nstep_size = [0.1]\n\
          schedule = \"{}\"\noutput = [\"last\", \"average\"]\ncheckpoints = \"log2\"\n[sweep]\nseeds = 3\nseed = {case}\n\
          draws = \"{}\"\n{recipes}",
         batch * c.pick(&[1, 7, 40]),

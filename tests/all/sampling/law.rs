@@ -30,36 +30,40 @@ const PROBLEMS: [&str; 4] = [
 /// Second moments of z and y by the law, and by the sketch: E z z^T = S H S^T + (tau/M) I, E z y = S H w*, E y^2.
 #[test]
 fn its_second_moments_are_those_of_the_sketch() {
-    for problem in PROBLEMS {
-        let plan = plan(&text(problem, 1));
-        let point = &plan.points[0];
-        let stream = Stream::new(21, 0);
-        let laws = JointLaw::all(point, &stream, &Watch::default()).unwrap();
+    let head = "sampling = { kind = \"head\", coordinates = 13 }";
+    for (problem, sampling) in PROBLEMS.into_iter().flat_map(|p| [(p, "sampling = \"feature\""), (p, head)]) {
+        let plan = plan(&text(problem, 1).replace("sampling = \"feature\"", sampling));
+        let (point, stream) = (&plan.points[0], Stream::new(21, 0));
+        let (laws, grams) = JointLaw::all(point, &stream, &Watch::default()).unwrap();
+        // The exact risks have the sums of all coordinates.
+        assert_eq!(grams.len(), if sampling == head { 0 } else { laws.len() });
         let truth = Truth::new(point, stream).unwrap();
+        let lambda = &truth.eigenvalues.lambda;
         for model in [6, 17] {
-            let law = &laws[point.draw_of(model).unwrap()].0;
-            let (m, rows, scale) = (model as usize, law.rows(), f64::from(model).sqrt());
-            let l = |j: usize, k: usize| f64::from(law.factor[j * rows + k]) / scale;
-            let u = |k: usize| law.coefficients.iter().map(|piece| f64::from(piece[k])).sum::<f64>();
+            let law = &laws[point.draw_of(model).unwrap()];
+            let (columns, literal, reads) = (law.columns(), point.problem.literal() as usize, law.read_by(model));
+            // Variance of what is drawn.
+            let h = |i: usize| if i < literal { lambda[i] } else { 1.0 };
+            let f = |j: u32, i: usize| f64::from(law.factor[j as usize * columns + i]) / f64::from(model).sqrt();
+            let u = |i: usize| law.coefficients.iter().map(|piece| f64::from(piece[i])).sum::<f64>();
             let sketch = truth.sketch(model).unwrap();
-            let s = |j: usize| &sketch[j * 40..][..40];
-            let lambda = &truth.eigenvalues.lambda;
+            let s = |j: u32| &sketch[j as usize * 40..][..40];
             let same = |found: f64, must: f64| assert!((found - must).abs() < 3e-7, "{problem}: {found} and {must}");
-            for j in 0..m {
-                for k in 0..m {
-                    let of_law: f64 = (0..m).map(|i| l(j, i) * l(k, i)).sum();
+            for j in 0..model {
+                for k in 0..model {
+                    let of_law: f64 = (0..reads).map(|i| h(i) * f(j, i) * f(k, i)).sum();
                     let of_sketch: f64 = lambda.iter().zip(s(j)).zip(s(k)).map(|((h, a), b)| h * a * b).sum();
                     let tail = if j == k { point.tail.features / f64::from(model) } else { 0.0 };
                     same(of_law, of_sketch + tail);
                 }
-                let of_law: f64 = (0..m).map(|i| l(j, i) * u(i)).sum();
+                let of_law: f64 = (0..reads).map(|i| h(i) * f(j, i) * u(i)).sum();
                 let of_sketch: f64 = lambda.iter().zip(s(j)).zip(&truth.target).map(|((h, a), w)| h * a * w).sum();
                 same(of_law, of_sketch);
             }
             let e = f64::from(law.deviation(model));
             let of_sketch: f64 = lambda.iter().zip(&truth.target).map(|(h, w)| h * w * w).sum();
             let energy = of_sketch + point.tail.label + 0.25;
-            let of_law = (0..m).map(|k| u(k) * u(k)).sum::<f64>() + e * e;
+            let of_law = (0..reads).map(|i| h(i) * u(i) * u(i)).sum::<f64>() + e * e;
             assert!((of_law - energy).abs() < 1e-6 * energy, "{problem}: {of_law} and {energy}");
         }
     }
@@ -78,8 +82,8 @@ enum Simulated {
 /// The excess after training on draws of the law in f64, other normals than the program's.
 fn simulated(plan: &Plan, model: u32, seed_index: u32, how: Simulated) -> f64 {
     let (point, stream) = (&plan.points[0], Stream::new(21, seed_index));
-    let laws = JointLaw::all(point, &stream, &Watch::default()).unwrap();
-    let law = &laws[point.draw_of(model).unwrap()].0;
+    let (laws, _) = JointLaw::all(point, &stream, &Watch::default()).unwrap();
+    let law = &laws[point.draw_of(model).unwrap()];
     let (m, rows, scale) = (model as usize, law.rows(), f64::from(model).sqrt());
     let entry = |j: usize, k: usize| {
         let (j, k) = if matches!(how, Simulated::Transposed) { (k, j) } else { (j, k) };
