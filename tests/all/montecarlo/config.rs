@@ -98,11 +98,10 @@ impl Case {
             Target::File(w) => file(npy_list(dir, "w.npy", w)),
         };
         let tail = if self.closed { "closed" } else { "open" };
-        let sampling = if self.features { "feature" } else { "ambient" };
         format!(
             "[problem]\ndim = {}\nspectrum = {spectrum}\ntarget = {target}\nnoise = {:?}\nsketch = {sketch}\n\
-             sampling = {sampling:?}\ntail = {tail:?}\n",
-            self.dim, self.noise
+             sampling = {}\ntail = {tail:?}\n",
+            self.dim, self.noise, self.sampling
         )
     }
 }

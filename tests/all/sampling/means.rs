@@ -1,4 +1,4 @@
-//! Means over seeds of runs on drawn features, beside means of a simulation in f64 that draws x.
+//! Means over seeds of runs on drawn features, beside means of a simulation in f64 that draws x, all of it.
 
 use crate::montecarlo::{Case, Law, Rule, Site, Sketch, Spectrum, Target};
 use crate::problems::compare::{agrees, agrees_and_not_with};
@@ -15,7 +15,7 @@ fn stochastic(name: &'static str, scale: f64) -> Rule {
 fn a_closed_tail_and_formats() {
     let case = Case {
         seed: 61,
-        features: true,
+        sampling: "\"feature\"",
         spectrum: Spectrum::Power(1.5),
         closed: true,
         sibling: Some(12),
@@ -29,7 +29,7 @@ fn a_closed_tail_and_formats() {
 fn a_sketch_of_each_size_and_batches() {
     agrees(&Case {
         seed: 62,
-        features: true,
+        sampling: "\"feature\"",
         trials: 8000,
         dim: 16,
         spectrum: Spectrum::Exponential(0.1),
@@ -51,7 +51,7 @@ fn files_and_no_noise() {
     let row = |j: usize| (0..24).map(|i| (1.0 + 3.7 * j as f64 + 1.3 * i as f64).sin() * 0.5).collect();
     let case = Case {
         seed: 63,
-        features: true,
+        sampling: "\"feature\"",
         trials: 16000,
         dim: 24,
         noise: 0.0,
@@ -70,7 +70,7 @@ fn one_factor_of_x_and_quantized_test_features() {
         |eps| vec![(Site::Data, law(Law::Multiplicative, eps, true)), (Site::Feature, law(Law::Relative, eps, false))];
     let case = Case {
         seed: 64,
-        features: true,
+        sampling: "\"feature\"",
         spectrum: Spectrum::Power(1.5),
         test_samples: 24,
         step: 0.05,
@@ -78,4 +78,20 @@ fn one_factor_of_x_and_quantized_test_features() {
         ..Case::default()
     };
     agrees_and_not_with(&case, &Case { rules: rules(0.2), ..case.clone() });
+}
+
+/// A head has the law of x of which the first coordinates are rounded, and no others.
+#[test]
+fn a_head_that_a_format_rounds() {
+    let case = Case {
+        seed: 65,
+        sampling: "{ kind = \"head\", coordinates = 10 }",
+        head: Some(10),
+        spectrum: Spectrum::Power(1.0),
+        closed: false,
+        sibling: Some(9),
+        rules: vec![(Site::Data, stochastic("int4", 0.5))],
+        ..Case::default()
+    };
+    agrees_and_not_with(&case, &Case { head: None, ..case.clone() });
 }
