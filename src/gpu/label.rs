@@ -48,19 +48,27 @@ pub fn laws(launch: &Launch) -> Result<Vec<SlotLaws>> {
     pool.install(|| seeds.par_iter().map(of_slot).collect())
 }
 
-/// What stands for the sketches of a slot, with rows of `columns`.
-pub fn factor_words(columns: usize, (laws, _): &SlotLaws) -> impl Iterator<Item = f32> {
-    let rows = laws.iter().flat_map(|law| law.factor.chunks(law.columns()));
-    rows.flat_map(move |row| row.iter().copied().chain(std::iter::repeat_n(0.0, columns - row.len())))
+/// What stands for the sketches of every slot, with rows of `columns`.
+pub fn factor_words(columns: usize, slots: &[SlotLaws]) -> Vec<f32> {
+    let laws = slots.iter().flat_map(|(laws, _)| laws);
+    padded(columns, laws.flat_map(|law| law.factor.chunks(law.columns())))
 }
 
 /// What label.wgsl reads of a slot: the components of u of each draw, then e of each label.
 pub fn label_words(point: &ProblemPoint, (laws, _): &SlotLaws) -> Vec<f32> {
-    let columns = point.coordinates as usize;
-    let components = laws.iter().flat_map(|law| &law.coefficients);
-    let padding = |u: &Vec<f32>| std::iter::repeat_n(0.0, columns - u.len());
-    let mut words: Vec<f32> = components.flat_map(|u| u.iter().copied().chain(padding(u))).collect();
+    let components = laws.iter().flat_map(|law| law.coefficients.iter().map(Vec::as_slice));
+    let mut words = padded(point.coordinates as usize, components);
     words.extend(point.labels.iter().filter_map(|&model| Some(laws.get(point.draw_of(model)?)?.deviation(model))));
+    words
+}
+
+/// The rows one after another, each of `columns` with zeros behind it.
+fn padded<'a>(columns: usize, rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+    let mut words = Vec::new();
+    for row in rows {
+        words.extend_from_slice(row);
+        words.resize(words.len() + columns - row.len(), 0.0);
+    }
     words
 }
 

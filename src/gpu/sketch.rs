@@ -35,10 +35,7 @@ impl Samples<'_> {
         let by_row = self.launch.context.buffer("G by rows", shapes.sketched_words());
         let fill = |values: &[f32]| self.launch.context.filled("uploaded sketch", bytemuck::cast_slice(values));
         let uploaded = match &point.problem.sketch {
-            _ if point.problem.draws_features() => {
-                let columns = point.coordinates as usize;
-                fill(&laws.iter().flat_map(|laws| factor_words(columns, laws)).collect::<Vec<f32>>())
-            }
+            _ if point.problem.draws_features() => fill(&factor_words(point.coordinates as usize, laws)),
             Sketch::File(input) => fill(&input.values[..shapes.uploaded_g as usize]),
             _ => self.launch.context.buffer("uploaded sketch", 0),
         };
