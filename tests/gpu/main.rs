@@ -8,6 +8,7 @@ mod npy_file;
 #[path = "../all/plans/mod.rs"]
 #[allow(dead_code, reason = "what the CPU adapter's tests need of it")]
 mod plans;
+mod sampling;
 mod verify;
 
 use std::sync::OnceLock;
@@ -124,22 +125,6 @@ fn random_plans_give_the_bits_of_the_reference() {
     }
     println!("{rows} rows, {diverged} of diverged runs");
     assert!(0 < diverged && diverged < rows, "some runs diverge, and some do not");
-}
-
-#[test]
-fn random_plans_that_draw_features_give_the_bits_of_the_reference() {
-    for case in 0..12 {
-        let mut choices = Choices::new(20_000 + case);
-        let tuning = Tuning {
-            loops: [60, 700, 50_000][choices.below(3) as usize],
-            panel: [128, 16_384][choices.below(2) as usize],
-            slots: [1, 2, 4096][choices.below(3) as usize],
-            own: Some(false),
-            ..Tuning::default()
-        };
-        let block = [1, 64, 1024][choices.below(3) as usize];
-        same_as_reference(&plans::feature_config(case), block, tuning);
-    }
 }
 
 const ALL_SITES: &str = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"mx\"\ndata = \"mxfp4\"\nsketch = \"mxfp4\"\n\
