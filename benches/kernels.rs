@@ -29,7 +29,7 @@ fn plan(model: u32, site: &str) -> Plan {
 }
 
 fn source(plan: &Plan) -> CohortSource {
-    cpu::source(&plan.points[0], &Stream::new(0, 0))
+    cpu::source(&plan.points[0], &Stream::new(0, 0), &[])
 }
 
 fn draws(c: &mut Criterion) {
@@ -43,7 +43,8 @@ fn draws(c: &mut Criterion) {
             let mut n = 0;
             b.iter(|| {
                 n += 1;
-                let y = draw::sample(&source, n, &mut x);
+                let mut y = [0.0];
+                draw::sample(&source, n, &mut x, &mut y);
                 if op.is_set() {
                     draw::quantize_row(&op, &mut x, DIM, source.key, n, &mut Counts::default());
                 }
@@ -66,7 +67,7 @@ fn projections(c: &mut Criterion) {
         let panels = Panels::new(&sketch, PADDED);
         let mut x = vec![0.0; PADDED * SAMPLES];
         for (n, row) in x.chunks_mut(PADDED).enumerate() {
-            draw::sample(&source, n as u32, row);
+            draw::sample(&source, n as u32, row, &mut [0.0]);
         }
         let mut out = vec![0.0; SAMPLES * model as usize];
         group.throughput(Throughput::Elements((2 * PADDED * SAMPLES * model as usize) as u64));

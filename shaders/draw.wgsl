@@ -20,7 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> uploaded: array<f32>; // [slot][sample][column of the panel]
 @group(0) @binding(4) var<storage, read_write> components: array<f32>; // of x: [component][slot][sample][column of the panel]
 @group(0) @binding(5) var<storage, read_write> lane_sums: array<f32>; // [slot][sample][component of w*][LANES]
-@group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample]
+@group(0) @binding(6) var<storage, read_write> labels: array<f32>; // [slot][sample], of all model sizes
 @group(0) @binding(7) var<storage, read_write> counts: array<u32>;
 
 const TARGET_COMPONENTS: u32 = 3u; // at most
@@ -106,7 +106,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var at = 0u; at < params.panel.columns; at += SLICE) {
         let x = covariates(vector, at, lane);
         for (var j = 0u; j < 4u; j++) {
-            largest = max(largest, x[j] & MAGNITUDE);
+            largest = max(largest, rounded_magnitude(params.panel.first + at + LANES * j + lane, x[j]));
         }
         for (var k = 0u; k < params.target_components; k++) {
             sums[k] = add_products(sums[k], vector, k, params.panel.first + at, x, lane);

@@ -8,12 +8,14 @@ struct Params {
     seed_high: u32,
     panel: Panel,
     pass_word: u32,
-    uploads: u32, // G is in `uploaded`
+    uploads: u32, // G, or what stands for it, is in `uploaded`
+    uploaded_at: u32, // first word of the draw
+    uploaded_step: u32, // words of a slot, or 0 where all have the same
     words: array<u32>,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(2) var<storage, read> uploaded: array<f32>; // [row][column]
+@group(0) @binding(2) var<storage, read> uploaded: array<f32>; // [slot][draw][row][column]
 @group(0) @binding(3) var<storage, read_write> components: array<f32>; // of G: [component][slot][row][column]
 @group(0) @binding(4) var<storage, read_write> counts: array<u32>;
 
@@ -31,7 +33,8 @@ fn entries(vector: Vector, first: u32, lane: u32) -> vec4<u32> {
             if params.uploads == 0u {
                 g[j] = flush48(round_significand(bitcast<u32>(normal_draw(words[j])), 8u));
             } else {
-                g[j] = flush48(bitcast<u32>(uploaded[row * params.panel.dim + i]));
+                let at = params.uploaded_at + vector.slot * params.uploaded_step;
+                g[j] = flush48(bitcast<u32>(uploaded[at + row * params.panel.dim + i]));
             }
         }
     }

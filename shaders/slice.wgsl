@@ -9,6 +9,7 @@ const GROUPS: u32 = SLICE / SMALLEST_BLOCK;
 
 struct Panel {
     dim: u32,
+    rounded: u32, // columns that the operations round, the first ones
     first: u32, // column
     columns: u32, // a multiple of SLICE
     vectors: u32, // of a slot
@@ -66,7 +67,7 @@ fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) 
         let is_blocked = is_within_slice(op);
         if is_blocked {
             for (var j = 0u; j < 4u; j++) {
-                offer((LANES * j + lane) / op.block, x[j] & MAGNITUDE);
+                offer((LANES * j + lane) / op.block, rounded_magnitude(column + LANES * j + lane, x[j]));
             }
             settle(lane, groups_of(op, SLICE));
         }
@@ -77,12 +78,14 @@ fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) 
         for (var j = 0u; j < 4u; j++) {
             let within = LANES * j + lane;
             var value = Stored(0u, 0u);
-            if column + within < params.panel.dim {
+            if column + within < params.panel.rounded {
                 var largest = whole;
                 if is_blocked {
                     largest = largest_of(within / op.block);
                 }
                 value = apply_one(op, x[j], largest, words[j]);
+            } else if column + within < params.panel.dim {
+                value = Stored(in_unit(op, x[j]), 0u);
             }
             total += tally(value.flags);
             store_components(vector, component_index, split, params.panel.place + at + within, value.bits);
@@ -94,6 +97,17 @@ fn quantize_slice(vector: Vector, at: u32, x: vec4<u32>, whole: u32, lane: u32) 
             atomicAdd(&tallies[TALLY * q + 2u], total.z);
         }
     }
+}
+
+// The magnitude of a value that is rounded, else 0.
+fn rounded_magnitude(column: u32, bits: u32) -> u32 {
+    return select(0u, bits & MAGNITUDE, column < params.panel.rounded);
+}
+
+// A value that stays as it is, in the unit of the operation.
+fn in_unit(op: QuantOp, bits: u32) -> u32 {
+    let units = select(bitcast<u32>(op.unit) << 23u, 0u, (bits & MAGNITUDE) == 0u);
+    return flush48(bits - units);
 }
 
 fn split_op(q: u32) -> SplitOp {

@@ -30,6 +30,7 @@ struct Run {
     feature: u32,
     z_at: u32,
     gradient_z_at: u32, // z as Z^T r reads it
+    label_at: u32, // first word in `labels`
     step: StepSize,
     ops_at: u32, // one for each site, in the order of the sites below
     update: u32,
@@ -43,7 +44,7 @@ struct Run {
 
 @group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read> z: array<f32>; // per feature [slot][sample][M]
-@group(0) @binding(3) var<storage, read> labels: array<f32>; // [slot][sample]
+@group(0) @binding(3) var<storage, read> labels: array<f32>; // [label][slot][sample]
 @group(0) @binding(4) var<storage, read> features: array<u32>; // [feature][slot][sample][FEATURE_TALLY]
 @group(0) @binding(5) var<storage, read_write> state: array<u32>; // per run [slot][state_words]
 @group(0) @binding(6) var<storage, read_write> status: array<u32>; // [run][slot]: update of divergence, or NEVER
@@ -78,7 +79,8 @@ var<private> seed_index: u32;
 var<private> base: u32; // first word of this run's state
 var<private> z_row: u32; // first word of z of the batch's first sample
 var<private> gradient_row: u32; // the same as Z^T r reads it
-var<private> label_row: u32;
+var<private> cell_row: u32; // the batch's first sample among those of all slots
+var<private> label_row: u32; // its label
 var<private> sample: u32; // absolute index of the batch's first sample
 var<private> update: u32;
 var<private> step: u32; // bits of c_t
@@ -107,9 +109,10 @@ fn start_run(run: Run, own_slot: u32) {
     slot = own_slot;
     seed_index = params.words[params.seeds_at + slot];
     base = run.state_at + slot * run.state_words;
-    label_row = slot * params.samples + run.batch_start;
-    z_row = run.z_at + label_row * run.model;
-    gradient_row = run.gradient_z_at + label_row * run.model;
+    cell_row = slot * params.samples + run.batch_start;
+    label_row = run.label_at + cell_row;
+    z_row = run.z_at + cell_row * run.model;
+    gradient_row = run.gradient_z_at + cell_row * run.model;
     sample = params.first_sample + run.batch_start;
     update = run.update;
     // Halving is exact.
@@ -126,6 +129,7 @@ fn next_batch(run: Run) {
     }
     z_row += run.batch * run.model;
     gradient_row += run.batch * run.model;
+    cell_row += run.batch;
     label_row += run.batch;
     sample += run.batch;
 }
@@ -191,7 +195,7 @@ fn quantized(op: QuantOp, site: u32, bits: u32, largest: u32, word: u32) -> u32 
 
 // Whether what made z of sample b left a nan behind.
 fn meets_nan(run: Run, b: u32) -> bool {
-    let cell = run.feature * params.slots * params.samples + label_row + b;
+    let cell = run.feature * params.slots * params.samples + cell_row + b;
     return features[FEATURE_TALLY * cell + TALLY_NAN_BEHIND] != 0u;
 }
 

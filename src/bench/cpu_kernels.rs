@@ -45,7 +45,7 @@ pub fn stages(bench: &mut Bench, format: Format, model: u32, peaks: &Peaks) -> R
     let case = Case { format, model, sizes: Sizes { seeds: 1, samples, runs: 1 } };
     let plan = case.plan()?;
     let verified = verify(bench, &case, &plan)?;
-    let source = cpu::source(&plan.points[0], &Stream::new(0, 0));
+    let source = cpu::source(&plan.points[0], &Stream::new(0, 0), &[]);
     let passes = PASS.div_ceil(model);
     let work = Work { plan, source, tile, tiles, passes: passes as usize };
     for stage in Stage::ALL {
@@ -82,7 +82,9 @@ impl Work {
     fn samples(&self, t: usize, x: &mut [f32]) {
         let op = &self.plan.points[0].pairs[0].data;
         for (n, x) in ((t * self.tile) as u32..).zip(x.chunks_mut(D)) {
-            black_box(draw::sample(&self.source, n, x));
+            let mut y = [0.0];
+            draw::sample(&self.source, n, x, &mut y);
+            black_box(y);
             if op.is_set() {
                 draw::quantize_row(op, x, D, self.source.key, n, &mut Counts::default());
             }

@@ -45,10 +45,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
     let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
-    let (estimate, adapter) = match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
-        None => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
-        Some(_) => of_device(args, &plan, threads as usize)?,
-    };
+    let (estimate, adapter) =
+        match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
+            None => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
+            Some(_) => of_device(args, &plan, threads as usize)?,
+        };
     let document = json!({
         "cells": plan.cells.len(),
         "runs": plan.runs(),

@@ -13,6 +13,7 @@ mod problem;
 pub mod quantizer;
 mod recipe;
 pub mod resolved;
+mod sampling;
 mod train;
 
 use std::fs::File;
@@ -240,6 +241,7 @@ impl Config {
             ["problem", "train", "sweep"].map(|key| root.section(key).inspect(|section| places.add_all(section)));
         let problems = problem::problems(problem?, base, &places)?;
         let recipes = recipe::recipes(&mut root, &mut places)?;
+        sampling::allows(&problems, &recipes, &places)?;
         let train = train::train(train?, &problems, &places.key("problem.dim"))?;
         let sweep = train::sweep(sweep?)?;
         Ok(Config { problems, train, recipes, sweep, places })

@@ -10,9 +10,12 @@ use super::input::input;
 use super::item::{Item, distinct};
 use super::keys::Keys;
 use super::places::Places;
+use super::sampling::{self, sampling};
 use super::{MAX_DIM, MAX_PROBLEMS};
 use crate::error::{Error, Result};
-use crate::problem::{self, Problem, Sampling, Sketch, SketchKind, Spectrum, SpectrumKind, Tail, Target, TargetKind};
+use crate::problem::{
+    self, Problem, Sampling, SamplingKind, Sketch, SketchKind, Spectrum, SpectrumKind, Tail, Target, TargetKind,
+};
 use crate::words::{Word, listed};
 
 const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampling", "tail", "covariates"];
@@ -21,22 +24,22 @@ const KEYS: [&str; 8] = ["dim", "spectrum", "target", "noise", "sketch", "sampli
 pub(super) fn problems(mut keys: Keys, base: &Path, places: &Places) -> Result<Vec<Problem>> {
     keys.know(&KEYS)?;
     let sketches = distinct(&keys.take_or("sketch", plain("gaussian")).list()?, |item| sketch(item, base))?;
-    for item in &keys.take_or("sampling", <&str>::from(Sampling::default())).list()? {
-        item.word::<Sampling>()?;
-    }
+    let samplings = distinct(&keys.take_or("sampling", <&str>::from(SamplingKind::Ambient)).list()?, sampling)?;
     let bases = match keys.take("covariates") {
         Some(item) => from_files(&mut keys, item, base)?,
         None => drawn(&mut keys, base, places)?,
     };
-    few(&[bases.iter().map(|(_, tails)| tails.len()).sum(), sketches.len()])?;
+    few(&[bases.iter().map(|(_, tails)| tails.len()).sum(), sketches.len(), samplings.len()])?;
     let mut points = Vec::new();
     // The tail is the last key but comes with the spectrum: keep it fastest.
     for (problem, tails) in &bases {
         for sketch in &sketches {
-            for &tail in tails {
-                let point = Problem { sketch: sketch.clone(), tail, ..problem.clone() };
-                fits(&point, places)?;
-                points.push(point);
+            for &sampling in &samplings {
+                for &tail in tails {
+                    let point = Problem { sketch: sketch.clone(), sampling, tail, ..problem.clone() };
+                    fits(&point, places)?;
+                    points.push(point);
+                }
             }
         }
     }
@@ -49,7 +52,7 @@ fn plain(kind: &str) -> Value {
 }
 
 /// What a table is about.
-fn kind<T: Word>(keys: &mut Keys) -> Result<T> {
+pub(super) fn kind<T: Word>(keys: &mut Keys) -> Result<T> {
     keys.required("kind", &listed::<T>())?.word()
 }
 
@@ -58,7 +61,7 @@ fn parameter(keys: &mut Keys, key: &str) -> Result<f64> {
     keys.required(key, "a number from 0 to 16")?.number(0.0, 16.0)
 }
 
-/// Points but for sketch and tail, each with its tails.
+/// Points but for sketch, sampling and tail, each with its tails.
 type Bases = Vec<(Problem, Vec<Tail>)>;
 
 fn drawn(keys: &mut Keys, base: &Path, places: &Places) -> Result<Bases> {
@@ -75,8 +78,8 @@ fn drawn(keys: &mut Keys, base: &Path, places: &Places) -> Result<Bases> {
         for spectrum in &spectra {
             for target in &targets {
                 let (spectrum, target) = (spectrum.clone(), target.clone());
-                let (sketch, tail) = (Sketch::None, Tail::Open);
-                let point = Problem { dim, spectrum, target, noise: 0.0, sketch, tail };
+                let (sketch, sampling, tail) = (Sketch::None, Sampling::Ambient, Tail::Open);
+                let point = Problem { dim, spectrum, target, noise: 0.0, sketch, sampling, tail };
                 has_shapes(&point, places)?;
                 for &tail in &tails {
                     problem::check(&Problem { tail, ..point.clone() })
@@ -110,8 +113,8 @@ fn from_files(keys: &mut Keys, item: Item, base: &Path) -> Result<Bases> {
         }
         let target = Target::Labels(covariates.labels.clone());
         let spectrum = Spectrum::Covariates(Arc::new(covariates));
-        let (sketch, tail) = (Sketch::None, Tail::Open);
-        points.push((Problem { dim: columns, spectrum, target, noise: 0.0, sketch, tail }, vec![tail]));
+        let (sketch, sampling, tail) = (Sketch::None, Sampling::Ambient, Tail::Open);
+        points.push((Problem { dim: columns, spectrum, target, noise: 0.0, sketch, sampling, tail }, vec![tail]));
     }
     Ok(points)
 }
@@ -208,6 +211,7 @@ fn fits(point: &Problem, places: &Places) -> Result<()> {
         let meaning = "rows of S, each of problem.dim columns";
         input.expect_shape(&format!("{}.path", places.key("problem.sketch")), &[rows, point.dim as usize], meaning)?;
     }
+    sampling::fits(point, places)?;
     if point.tail == Tail::Closed && point.sketch == Sketch::None {
         return Err(Error::Input(format!(
             "{} = \"closed\" stands for coordinates that a sketch mixes in: with problem.sketch none allowed is \"open\"",

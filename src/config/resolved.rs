@@ -82,7 +82,7 @@ fn body(config: &Config, name: Name) -> String {
     key("target", &|p| target_text(&p.target, name));
     key("noise", &|p| drawn(p, format!("{:?}", p.noise)));
     key("sketch", &|p| Some(sketch_text(&p.sketch, name)));
-    key("sampling", &|_| Some(format!("{:?}", <&str>::from(Sampling::default()))));
+    key("sampling", &|p| Some(sampling_text(p.sampling)));
     key("tail", &|p| drawn(p, format!("\"{}\"", p.tail.name())));
     key("covariates", &|p| p.covariates().map(|covariates| covariates_text(covariates, name)));
     text += "\n[train]\n";
@@ -157,6 +157,13 @@ fn sketch_text(sketch: &Sketch, name: Name) -> String {
         Sketch::File(input) => input_text("path", "hash", input, name),
     };
     table(sketch.kind(), &rest)
+}
+
+fn sampling_text(sampling: Sampling) -> String {
+    match sampling {
+        Sampling::Head { coordinates } => table(sampling.kind(), &format!("coordinates = {coordinates}")),
+        Sampling::Ambient | Sampling::Feature => format!("{:?}", <&str>::from(sampling.kind())),
+    }
 }
 
 fn covariates_text(covariates: &Covariates, name: Name) -> String {

@@ -18,33 +18,51 @@ use crate::site::Counts;
 pub struct CohortSource {
     pub key: [u32; 4],
     pub dim: usize,
+    /// Of these, the first ones that `data` rounds.
+    pub literal: usize,
     pub samples: Samples,
 }
 
 pub enum Samples {
-    /// Scales s_i, the components of w* with the largest first, and the deviation of the label's noise.
-    Normals { scales: Vec<f32>, target: Vec<Vec<f32>>, deviation: f32 },
+    /// Scales s_i, and how each label follows from what they scale.
+    Normals { scales: Vec<f32>, labels: Vec<LabelSource> },
     /// Rows of a file; training samples read them in this order.
     Rows { covariates: Arc<Covariates>, order: Vec<u32> },
 }
 
+/// A label but for its noise is a product with the coordinates.
+pub struct LabelSource {
+    /// Components of w*, or of what stands for it where features are drawn; the largest first, 0 or missing where the label
+    /// reads no coordinate.
+    pub components: Vec<Vec<f32>>,
+    /// Of the noise.
+    pub deviation: f32,
+}
+
 impl CohortSource {
+    /// Labels of a sample: model sizes may have their own.
+    pub fn labels(&self) -> usize {
+        if let Samples::Normals { labels, .. } = &self.samples { labels.len() } else { 1 }
+    }
+
     /// Coordinates rounded up to whole slices.
     pub fn columns(&self) -> usize {
         self.dim.next_multiple_of(SLICE)
     }
 }
 
-/// x into the padded row, and y, of sample `n`; from 2^31 on those that test.
-pub fn sample(source: &CohortSource, n: u32, x: &mut [f32]) -> f32 {
+/// x into the padded row, and every label, of sample `n`; from 2^31 on those that test.
+pub fn sample(source: &CohortSource, n: u32, x: &mut [f32], y: &mut [f32]) {
     covariates(source, n, 0, x);
     match &source.samples {
-        Samples::Normals { target, deviation, .. } => {
-            let totals = target.iter().rev().map(|component| product(x, component));
+        Samples::Normals { labels, .. } => {
             let noise = normal(words(source.key, 0, n, Purpose::LabelNoise as u32)[0][0]);
-            flush48(totals.reduce(|sum, total| sum + total).unwrap_or(0.0) + deviation * noise)
+            for (y, LabelSource { components, deviation }) in y.iter_mut().zip(labels) {
+                let totals = components.iter().rev().map(|component| product(x, component));
+                *y = flush48(totals.reduce(|sum, total| sum + total).unwrap_or(0.0) + deviation * noise);
+            }
         }
-        Samples::Rows { covariates, order } => covariates.label(row_of(covariates, order, n)),
+        Samples::Rows { covariates, order } => y.fill(covariates.label(row_of(covariates, order, n))),
     }
 }
 
@@ -123,6 +141,12 @@ fn drawn_sketch_row(key: [u32; 4], pass: u32, j: u32, row: &mut [f32]) {
             *value = flush48(round_significand(normal(drawn[l / LANES][l % LANES]), 8));
         }
     }
+}
+
+/// Values that an op at `data` leaves unrounded, in its unit.
+pub fn pass(op: &QuantOp, x: &[f32], out: &mut [f32]) {
+    let unit = libm::ldexp(1.0, -op.unit) as f32;
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = flush48(x * unit));
 }
 
 /// Applies an op to one padded vector in place.

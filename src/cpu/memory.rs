@@ -123,7 +123,7 @@ fn of_cohort(plan: &Plan, point: &ProblemPoint) -> Vec<(Cause, u64)> {
     let state: u64 = point.trajectories.iter().map(|t| 24 * u64::from(t.model)).sum();
     let pairs = point.pairs.len() as u64;
     let components: u64 = point.pairs.iter().map(|pair| pair.splitting.x.len() as u64).sum();
-    let tile = (1 + components) * 4 * d * tile_samples(point.problem.dim) as u64;
+    let tile = (1 + components) * 4 * u64::from(point.coordinates) * tile_samples(point.coordinates) as u64;
     vec![
         (Cause::Dim, 16 * d + tile),
         (Cause::Sketch, of_sketch(plan, point)),
@@ -133,7 +133,8 @@ fn of_cohort(plan: &Plan, point: &ProblemPoint) -> Vec<(Cause, u64)> {
     ]
 }
 
-/// G as packed components of every pair, each once more while it is cut, and the clean one; Gram and factor.
+/// G, or what stands for it, as packed components of every pair, each once more while it is cut, and the clean one; Gram
+/// and factor.
 fn of_sketch(plan: &Plan, point: &ProblemPoint) -> u64 {
     if !point.problem.is_sketched() {
         return 0;
@@ -143,7 +144,8 @@ fn of_sketch(plan: &Plan, point: &ProblemPoint) -> u64 {
     // The closed form of the quantized test keeps the sketch of every pair.
     let kept = if plan.config.train.quantized_test.is_some() { point.pairs.len() as u64 } else { 0 };
     let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
-    m.saturating_mul(d).saturating_mul(4 * (components + 1 + kept)).saturating_add(gram)
+    let of_pairs = m.saturating_mul(point.coordinates.into()).saturating_mul(4 * components);
+    m.saturating_mul(d).saturating_mul(4 * (1 + kept)).saturating_add(of_pairs).saturating_add(gram)
 }
 
 /// Refuses a plan that needs more memory than is left, naming both, the key that it grows with, and what would fit.

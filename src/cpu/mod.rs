@@ -7,6 +7,7 @@ pub mod memory;
 pub mod passes;
 pub mod peaks;
 pub mod project;
+mod source;
 pub mod train;
 
 use rayon::prelude::*;
@@ -15,13 +16,14 @@ use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::Snapshot;
 use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
-use crate::problem;
 use crate::random::Stream;
+use crate::risk::{CohortStates, JointLaw};
 use crate::site::{Counts, Site};
 use crate::watch::Watch;
-use draw::{CohortSource, Samples};
-use lanes::{SLICE, component, flush48};
-use project::Panels;
+use draw::CohortSource;
+use lanes::{SLICE, flush48};
+pub use source::source;
+use source::{Projector, components, projectors};
 use train::{Run, Sample, Training};
 
 /// Samples drawn and projected together: x of a tile stays in cache, and within 4 MiB however large D is.
@@ -34,8 +36,11 @@ pub const TOGETHER: usize = 4;
 
 /// A drawn, projected and quantized tile of samples.
 pub struct Tile {
-    pub y: Vec<f32>,
-    /// Per feature: its pair.
+    samples: usize,
+    /// Labels, sample by sample.
+    y: Vec<f32>,
+    /// Per feature: its label, and its pair.
+    labels: Vec<usize>,
     pairs: Vec<usize>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
@@ -44,23 +49,30 @@ pub struct Tile {
 }
 
 impl Tile {
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The label that goes with feature vector `feature` of sample `s`.
+    pub fn label(&self, feature: usize, s: usize) -> f32 {
+        self.y[s * (self.y.len() / self.samples) + self.labels[feature]]
+    }
+
     /// Whether a format made a value of feature vector `feature` of sample `s`, or of its x, infinite or NaN.
     pub fn has_nan(&self, feature: usize, s: usize) -> bool {
         self.features[feature].1[s].nan + self.data[self.pairs[feature]][s].nan > 0
     }
 }
 
-/// The quantized sketch of a pair.
-struct Projector {
-    /// One per component of G; none without a sketch.
-    panels: Vec<Panels>,
-    /// Counts of the sketch site, row by row.
-    rows: Vec<Counts>,
-}
-
 /// Rows of every cohort, each by (trajectory, seen); cohorts and everything inside them run in parallel. The watch is
 /// asked at every tile of samples and told after every block.
 pub fn execute(plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
+    let done = execute_with_grams(plan, cohorts, watch)?;
+    Ok(done.into_iter().map(|done| done.states).collect())
+}
+
+/// [`execute`], and of each cohort the sums for its exact risks where its samples come from them.
+pub fn execute_with_grams(plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
     let watch = watch.share(1.0 / cohorts.len().max(1) as f64);
     cohorts.par_iter().map(|cohort| run_cohort(plan, *cohort, &watch)).collect()
 }
@@ -99,10 +111,12 @@ fn padded_sketch(point: &ProblemPoint, draw: &SketchDraw, op: &QuantOp, key: [u3
     (sketch, rows)
 }
 
-fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot>> {
+fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates> {
     let point = &plan.points[cohort.point];
-    let source = source(point, &Stream::new(plan.config.sweep.seed, cohort.seed_index));
-    let projectors = projectors(point, &source);
+    let stream = Stream::new(plan.config.sweep.seed, cohort.seed_index);
+    let (laws, grams) = JointLaw::all(point, &stream, watch)?;
+    let source = source(point, &stream, &laws);
+    let projectors = projectors(point, &source, &laws);
     let mut runs: Vec<(Run, Vec<Snapshot>)> = point
         .trajectories
         .iter()
@@ -138,7 +152,7 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot
         watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
-    Ok(runs.into_iter().flat_map(|(_, rows)| rows).collect())
+    Ok(CohortStates { states: runs.into_iter().flat_map(|(_, rows)| rows).collect(), grams })
 }
 
 /// The samples of some tiles as a feature has them.
@@ -147,8 +161,8 @@ fn samples_of<'a>(point: &ProblemPoint, feature: usize, tiles: &'a [Tile]) -> Ve
     let of_tile = |tile: &'a Tile| {
         let (z, counts) = &tile.features[feature];
         let data = &tile.data[tile.pairs[feature]];
-        let rows = z.chunks(width).zip(&tile.y).zip(counts).zip(data);
-        rows.map(|(((z, y), feature), data)| Sample { z, y: *y, data, feature })
+        let rows = z.chunks(width).zip(counts).zip(data).enumerate();
+        rows.map(move |(s, ((z, counts), data))| Sample { z, y: tile.label(feature, s), data, feature: counts })
     };
     tiles.iter().flat_map(of_tile).collect()
 }
@@ -161,8 +175,10 @@ pub fn samples(
     range: (u64, u64),
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
-    let source = source(point, &Stream::new(seed, seed_index));
-    tiles(point, &source, &projectors(point, &source), range, watch)
+    let stream = Stream::new(seed, seed_index);
+    let (laws, _) = JointLaw::all(point, &stream, watch)?;
+    let source = source(point, &stream, &laws);
+    tiles(point, &source, &projectors(point, &source, &laws), range, watch)
 }
 
 fn tiles(
@@ -172,54 +188,13 @@ fn tiles(
     (start, end): (u64, u64),
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
-    let size = tile_samples(point.problem.dim);
+    let size = tile_samples(point.coordinates);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
     let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
         Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64))))
     };
     firsts.par_iter().map_init(Buffers::default, tile).collect()
-}
-
-/// What the samples of one seed index are made of.
-pub fn source(point: &ProblemPoint, stream: &Stream) -> CohortSource {
-    let (problem, dim) = (&point.problem, point.problem.dim as usize);
-    let pad = |mut values: Vec<f32>| {
-        values.resize(dim.next_multiple_of(SLICE), 0.0);
-        values
-    };
-    let samples = match problem.covariates() {
-        Some(covariates) => Samples::Rows { covariates: covariates.clone(), order: covariates.order(stream) },
-        None => {
-            let eigenvalues = problem::eigenvalues(problem);
-            let target = problem::target(problem, &eigenvalues, stream).into_iter().map(pad).collect();
-            let deviation = problem::label_deviation(problem, point.tail);
-            Samples::Normals { scales: pad(eigenvalues.scales), target, deviation }
-        }
-    };
-    CohortSource { key: stream.key(), dim, samples }
-}
-
-fn projectors(point: &ProblemPoint, source: &CohortSource) -> Vec<Projector> {
-    let project = |pair: &Pair| {
-        let Some(draw) = point.sketches.get(pair.draw) else {
-            return Projector { panels: Vec::new(), rows: Vec::new() };
-        };
-        let (mut rest, rows) = padded_sketch(point, draw, &pair.sketch, source.key);
-        let panels = components(&mut rest, &pair.splitting.g)
-            .map(|component| Panels::new(&component, source.columns()))
-            .collect();
-        Projector { panels, rows }
-    };
-    point.pairs.iter().map(project).collect()
-}
-
-/// The values split into components of so many significant bits; one component is all of them as they are.
-fn components<'a>(rest: &'a mut [f32], bits: &'a [u32]) -> impl Iterator<Item = Vec<f32>> + 'a {
-    bits.iter().map(|&width| match bits.len() {
-        1 => rest.to_vec(),
-        _ => rest.iter_mut().map(|rest| component(rest, width)).collect(),
-    })
 }
 
 /// What a thread makes its tiles in, one after another.
@@ -242,7 +217,10 @@ fn tile(
     let (count, columns) = ((end - first) as usize, source.columns());
     let Buffers { x, quantized, totals, projected } = buffers;
     x.resize(count * columns, 0.0);
-    let y = (first..).zip(x.chunks_mut(columns)).map(|(n, x)| draw::sample(source, n as u32, x)).collect();
+    let mut y = vec![0.0; count * source.labels()];
+    for ((n, x), y) in (first..).zip(x.chunks_mut(columns)).zip(y.chunks_mut(source.labels())) {
+        draw::sample(source, n as u32, x, y);
+    }
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
     projected.resize_with(point.pairs.len(), Vec::new);
     for (p, out) in projected.iter_mut().enumerate() {
@@ -252,12 +230,16 @@ fn tile(
             quantized.clear();
             quantized.extend_from_slice(x);
         }
-        let own = if changes { &mut *quantized } else { &mut *x };
         if op.is_set() {
-            for ((n, x), counts) in (first..).zip(own.chunks_mut(columns)).zip(&mut data[p]) {
-                draw::quantize_row(op, x, source.dim, source.key, n as u32, counts);
+            let samples = quantized.chunks_mut(columns).zip(x.chunks(columns)).zip(&mut data[p]);
+            for (n, ((own, x), counts)) in (first..).zip(samples) {
+                // The padding of what is rounded is 0.
+                own[source.literal..].fill(0.0);
+                draw::quantize_row(op, own, source.literal, source.key, n as u32, counts);
+                draw::pass(op, &x[source.literal..], &mut own[source.literal..]);
             }
         }
+        let own = if changes { &mut *quantized } else { &mut *x };
         project(point, p, &projectors[p], own, columns, totals, out);
     }
     let features = point
@@ -276,7 +258,8 @@ fn tile(
             (z, counts)
         })
         .collect();
-    Tile { y, pairs: point.features.iter().map(|feature| feature.pair).collect(), data, features }
+    let (labels, pairs) = point.features.iter().map(|feature| (feature.label, feature.pair)).unzip();
+    Tile { samples: count, y, labels, pairs, data, features }
 }
 
 /// p of every sample of a tile, the smallest product of components first; x itself without a sketch.

@@ -38,7 +38,8 @@ impl Samples<'_> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
         let mut tail = Tail::default();
         let panel = Panel {
-            dim: point.problem.dim,
+            dim: point.coordinates,
+            rounded: point.problem.literal(),
             first: columns.first,
             columns: columns.width,
             vectors: shapes.samples,

@@ -74,10 +74,11 @@ pub struct GramAt {
 
 impl GramAt {
     /// Those of every draw of a point; none where the host makes them: where the sketch comes from a file, whose products
-    /// need not be exact, where there is no risk, and where some draw lies on the device quantized alone.
+    /// need not be exact, where there is no risk, where features are drawn, and where some draw lies on the device
+    /// quantized alone.
     pub fn of(point: &ProblemPoint, ops: &[Operand]) -> Vec<GramAt> {
         let is_drawn = matches!(point.problem.sketch, Sketch::Gaussian { .. });
-        if !is_drawn || point.problem.covariates().is_some() {
+        if !is_drawn || point.problem.covariates().is_some() || point.problem.draws_features() {
             return Vec::new();
         }
         let mut sums = 0;

@@ -10,6 +10,7 @@ pub const IN_WORDS: &[Shared] = &[
     Shared::of::<SplitOp>(),
     Shared::of::<Product>(),
     Shared::of::<Feature>(),
+    Shared::of::<Label>(),
     Shared::of::<StepSize>(),
     Shared::of::<Run>(),
 ];
@@ -55,6 +56,17 @@ twin! {
 }
 
 twin! {
+    /// A label that some model size has for its own.
+    pub struct Label {
+        /// That it reads.
+        pub coordinates: u32,
+        /// First word of u, and the word of e, in those of a slot.
+        pub components_at: u32,
+        pub deviation_at: u32,
+    }
+}
+
+twin! {
     /// What a dispatch does of a run, for every slot.
     pub struct Run {
         /// In `status`.
@@ -65,6 +77,8 @@ twin! {
         /// First word in z, as activations read it and as Z^T r does.
         pub z_at: u32,
         pub gradient_z_at: u32,
+        /// First word in `labels`.
+        pub label_at: u32,
         pub step: StepSize,
         /// Its [`TrainOps`].
         pub ops_at: u32,

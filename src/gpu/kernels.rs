@@ -58,6 +58,7 @@ macro_rules! kernels {
 kernels! {
     SKETCH = sketch;
     DRAW = draw;
+    LABEL = label;
     TURN = turn;
     GRAM = gram;
     PROJECT = project;

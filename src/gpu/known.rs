@@ -1,5 +1,5 @@
 //! The known-answer blocks: small sweeps that pipelines must repeat bit for bit before they are trusted. All pipelines
-//! repeat the first two; those of every class of format, which a plan takes that needs one, repeat the third too.
+//! repeat the first three; those of every class of format, which a plan takes that needs one, repeat the last too.
 
 use std::sync::LazyLock;
 
@@ -138,6 +138,40 @@ seeds = 2
 seed = 20262
 "#;
 
+/// Samples drawn as features behind some coordinates of x: labels of every size's own, a factor of 24 bits that the host
+/// made, and operations at data that end within a slice, a block and a whole vector.
+const FEATURES: &str = r#"
+[problem]
+dim = 150
+spectrum = { kind = "power", exponent = 1.5 }
+sampling = { kind = "head", coordinates = 70 }
+sketch = [{ kind = "gaussian", nested = false }, { kind = "gaussian" }]
+[train]
+model = [33, 140]
+samples = [33]
+batch = [3]
+step_size = [0.05]
+[[recipe]]
+name = "none"
+[[recipe]]
+name = "one factor"
+data = { noise = "multiplicative", eps = 0.01 }
+feature = { format = "e4m3", rounding = "stochastic" }
+[[recipe]]
+name = "integer"
+data = { format = "int8", step = 0.0625, rounding = "stochastic" }
+[[recipe]]
+name = "blocks"
+data = "mxfp4"
+feature = "mxfp4"
+[[recipe]]
+name = "one block"
+data = { format = "bfp8", block = "vector" }
+[sweep]
+seeds = 2
+seed = 20264
+"#;
+
 /// Formats whose values are not a grid times a power of two, and the rarer options of grids.
 const CLASSES: &str = r#"
 [problem]
@@ -190,15 +224,16 @@ pub struct Known {
     pub answers: Vec<Vec<Snapshot>>,
 }
 
-static BLOCKS: [LazyLock<Known>; 3] = [
+static BLOCKS: [LazyLock<Known>; 4] = [
     LazyLock::new(|| known(config(CONFIG), 201)),
     LazyLock::new(|| known(components(), 30)),
+    LazyLock::new(|| known(config(FEATURES), 15)),
     LazyLock::new(|| known(config(CLASSES), 66)),
 ];
 
 /// What pipelines must repeat, those of every class of format or of grids and laws alone.
 pub fn blocks(every_class: bool) -> &'static [LazyLock<Known>] {
-    if every_class { &BLOCKS } else { &BLOCKS[..2] }
+    if every_class { &BLOCKS } else { &BLOCKS[..3] }
 }
 
 fn known(config: Config, samples: u64) -> Known {
@@ -227,13 +262,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_block_has_runs_that_end_and_only_the_third_needs_pipelines_of_every_class() {
+    fn every_block_has_runs_that_end_and_only_the_last_needs_pipelines_of_every_class() {
         for (index, block) in blocks(true).iter().enumerate() {
             let ended = |rows: &Vec<Snapshot>| rows.iter().any(|row| row.diverged_at.is_none());
             assert!(block.answers.iter().all(ended), "block {index}");
             let every_class = block.plan.points.iter().any(|point| point.has_every_class());
-            assert_eq!(every_class, index == 2, "block {index}");
+            assert_eq!(every_class, index == 3, "block {index}");
         }
-        assert_eq!(blocks(false).len(), 2);
+        assert_eq!(blocks(false).len(), 3);
     }
 }

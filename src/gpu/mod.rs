@@ -14,6 +14,7 @@ mod gram;
 mod in_words;
 pub mod kernels;
 mod known;
+mod label;
 mod launch;
 mod loaders;
 mod maxima;

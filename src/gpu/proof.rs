@@ -126,7 +126,7 @@ impl Gpu {
         }
         let batches = plan.config.train.batches.iter().max().copied().unwrap_or(1);
         let sample =
-            |point: &ProblemPoint| u64::from(point.problem.dim) * u64::from(point.model) * point.pairs.len() as u64;
+            |point: &ProblemPoint| u64::from(point.coordinates) * u64::from(point.model) * point.pairs.len() as u64;
         let largest = plan.points.iter().map(sample).max().unwrap_or(1) * u64::from(batches);
         let pack = own.iter().map(|variant| variant.layout().pack()).max().unwrap_or(1);
         for (updates, seeds) in prefixes(largest.max(1), pack, plan.config.sweep.seeds) {

@@ -5,6 +5,7 @@ use std::sync::mpsc::sync_channel;
 use super::counts::{BlockReading, Shared};
 use super::device::{Context, Reading};
 use super::gram;
+use super::label;
 use super::launch::{Block, Launch};
 use super::samples::Samples;
 use super::train::{RunState, StatesReading, Training};
@@ -22,7 +23,10 @@ impl Launch<'_> {
             if self.point.uploads {
                 upload::start(scope, self, sender)?;
             }
-            self.train(&Samples::new(self, uploads)?)
+            let laws = if self.point.problem.draws_features() { label::laws(self)? } else { Vec::new() };
+            let mut done = self.train(&Samples::new(self, uploads, &laws)?)?;
+            done.iter_mut().zip(laws).for_each(|(done, (_, grams))| done.grams = grams);
+            Ok(done)
         })
     }
 

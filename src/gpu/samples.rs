@@ -6,6 +6,7 @@ use std::sync::mpsc::Receiver;
 use wgpu::{Buffer, SubmissionIndex};
 
 use super::kernels::{Kernel, Variant};
+use super::label::{SlotLaws, label_words};
 use super::launch::{Block, Launch};
 use super::operands::{Operand, chunks, slice_loops};
 use super::params::Parameters;
@@ -38,16 +39,19 @@ pub struct Samples<'a> {
 }
 
 impl<'a> Samples<'a> {
-    /// Allocates, and draws the sketch of every slot.
-    pub fn new(launch: &'a Launch<'a>, uploads: Receiver<Upload>) -> Result<Samples<'a>> {
+    /// Allocates, and draws the sketch of every slot, or takes what stands for it in the slots' `laws`.
+    pub fn new(launch: &'a Launch<'a>, uploads: Receiver<Upload>, laws: &[SlotLaws]) -> Result<Samples<'a>> {
         let Launch { context, shapes, plan, point, seeds, .. } = *launch;
         let (seed, problem) = (plan.config.sweep.seed, &point.problem);
-        let dim = problem.dim as usize;
+        let dim = point.coordinates as usize;
         let mut scales = vec![0.0; dim];
         // One value at least: no buffer is empty.
         let mut spectrum = vec![0.0; (shapes.spectrum_words() as usize / 2).max(1)];
         let mut rows = spectrum.chunks_exact_mut(shapes.stride as usize);
-        if problem.covariates().is_none() {
+        if problem.draws_features() {
+            scales = point.scales();
+            laws.iter().for_each(|laws| scales.extend(label_words(point, laws)));
+        } else if problem.covariates().is_none() {
             let eigenvalues = problem::eigenvalues(problem);
             scales.copy_from_slice(&eigenvalues.scales);
             rows.next().into_iter().for_each(|row| row[..dim].copy_from_slice(&eigenvalues.lambda));
@@ -75,7 +79,7 @@ impl<'a> Samples<'a> {
             feature_counts: context.buffer("feature counts", shapes.feature_count_words()),
         };
         if shapes.sketched {
-            samples.sketch()?;
+            samples.sketch(laws)?;
         }
         Ok(samples)
     }
@@ -118,6 +122,9 @@ impl<'a> Samples<'a> {
                     self.project(block, columns)?;
                 }
             }
+        }
+        if point.problem.draws_features() {
+            self.label(block)?;
         }
         self.feature(block)
     }

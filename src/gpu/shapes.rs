@@ -3,6 +3,7 @@
 use super::gram::GramAt;
 use super::in_words::Product;
 use super::kernels::Tile;
+use super::label::law_words;
 use super::operands::{Operand, Operands, PairAt, components_of, operands, slice_loops};
 use super::tally::{FEATURE_TALLY, TALLY};
 
@@ -71,8 +72,10 @@ pub struct Shapes {
     pub pairs: Vec<PairAt>,
     /// What each projection multiplies.
     pub products: Vec<Product>,
-    /// Components of w*.
+    /// Components of w* in the label that draw makes; 0 where none is its.
     pub target_components: u32,
+    /// Labels of a sample.
+    pub labels: u64,
     /// Words that the host fills with covariates, and with the sketch.
     pub uploaded_x: u64,
     pub uploaded_g: u64,
@@ -87,8 +90,9 @@ pub struct Shapes {
     pub paired: bool,
     /// The sums for exact risks, of each draw of the sketch; none where the host makes them.
     pub grams: Vec<GramAt>,
+    /// Words of all scales, and of what labels are made of.
+    scale_words: u64,
     rows: u64,
-    columns: u64,
 }
 
 /// Neighbouring columns that lie on the device together.
@@ -118,7 +122,9 @@ impl Shapes {
     fn new(point: &ProblemPoint, average: bool, slots: u64, samples: u64, limits: Limits, tuning: Tuning) -> Shapes {
         let sketched = point.problem.is_sketched();
         let Operands { data: data_ops, sketch: sketch_ops, pairs, products } = operands(point);
-        let columns = u64::from(point.problem.dim);
+        let columns = u64::from(point.coordinates);
+        let draws_features = point.problem.draws_features();
+        let target_components = if draws_features { 0 } else { point.problem.target_components() };
         let stride = columns.next_multiple_of(SLICE.into());
         let x_rows = u64::from(components_of(&data_ops)) + u64::from(point.uploads);
         let row_bytes = x_rows * slots * samples * 4;
@@ -128,7 +134,7 @@ impl Shapes {
         let by_draw = DRAW_WORK / (cells * (1 + data_ops.len() as u64));
         let quick = by_project.min(by_draw).max(NARROW);
         let of_project = if sketched { Tile::most_slice_loops() } else { 0 };
-        let slice = slice_loops(&data_ops, point.problem.target_components()).max(of_project);
+        let slice = slice_loops(&data_ops, target_components).max(of_project);
         let short = (tuning.loops / slice).max(1) * u64::from(SLICE);
         let widest = stride.min(tuning.panel.min(PANEL)).min(affordable).min(quick).min(short);
         let whole_slices = widest / u64::from(SLICE) * u64::from(SLICE);
@@ -136,6 +142,14 @@ impl Shapes {
         let (z_at, z_words) = offsets(point.features.iter().map(|f| slots * samples * u64::from(f.model)));
         let grams = if tuning.gram == Some(true) { GramAt::of(point, &sketch_ops) } else { Vec::new() };
         let run_words = point.trajectories.iter().map(|t| state_words(t, average).into()).collect();
+        let uploaded_g = match point.problem.sketch {
+            _ if draws_features => {
+                slots * point.sketches.iter().map(|draw| u64::from(draw.rows)).sum::<u64>() * columns
+            }
+            Sketch::File(_) => u64::from(point.model) * columns,
+            _ => 0,
+        };
+        let of_slot = if draws_features { law_words(point) } else { columns * u64::from(target_components) };
         Shapes {
             slots: slots as u32,
             samples: samples as u32,
@@ -146,21 +160,18 @@ impl Shapes {
             sketch_ops,
             pairs,
             products,
-            target_components: point.problem.target_components(),
+            target_components,
+            labels: point.labels.len() as u64,
             uploaded_x: if point.uploads { cells * panel } else { 0 },
-            uploaded_g: if matches!(point.problem.sketch, Sketch::File(_)) {
-                u64::from(point.model) * columns
-            } else {
-                0
-            },
+            uploaded_g,
             z_at,
             z_words,
             run_words,
             row_stride: if sketched { u64::from(point.model).next_multiple_of(8) } else { 0 },
             paired: is_paired(point),
             grams,
+            scale_words: columns + slots * of_slot,
             rows: if sketched { point.model.into() } else { 0 },
-            columns,
         }
     }
 
@@ -217,7 +228,7 @@ impl Shapes {
     }
 
     pub fn label_words(&self) -> u64 {
-        self.cells()
+        self.labels * self.cells()
     }
 
     pub fn p_words(&self) -> u64 {
@@ -237,7 +248,7 @@ impl Shapes {
     }
 
     pub fn scale_words(&self) -> u64 {
-        self.columns * (1 + u64::from(self.slots) * u64::from(self.target_components))
+        self.scale_words
     }
 
     /// Words of the eigenvalues and of every slot's w* in f64, and of the sums.
@@ -287,7 +298,7 @@ impl Shapes {
             return false;
         }
         let products = slots * (self.products.len() as u64).max(1);
-        let groups = [samples, self.rows, products, self.z_at.len() as u64, self.run_words.len() as u64];
+        let groups = [samples, self.rows, products, self.labels, self.z_at.len() as u64, self.run_words.len() as u64];
         largest <= limits.binding && total <= limits.total && groups.iter().all(|&n| n <= limits.groups)
     }
 }

@@ -3,6 +3,7 @@
 use wgpu::Buffer;
 
 use super::kernels::SKETCH;
+use super::label::{SlotLaws, factor_words};
 use super::operands::{Operand, chunks, runs};
 use super::params::{Tail, params};
 use super::pipeline::Bound;
@@ -18,44 +19,64 @@ params! {
     pub struct Params {
         pub panel: Panel,
         pub pass_word: u32,
-        /// Whether the host filled `uploaded` with G.
+        /// Whether the host filled `uploaded` with G, or with what stands for it.
         pub uploads: u32,
+        /// First word of the draw there.
+        pub uploaded_at: u32,
+        /// Words of a slot there, 0 where all have the same.
+        pub uploaded_step: u32,
     }
 }
 
 impl Samples<'_> {
     /// Quantizes each draw of the sketch by all of its operations, and turns it.
-    pub fn sketch(&self) -> Result<()> {
+    pub fn sketch(&self, laws: &[SlotLaws]) -> Result<()> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
         let by_row = self.launch.context.buffer("G by rows", shapes.sketched_words());
+        let fill = |values: &[f32]| self.launch.context.filled("uploaded sketch", bytemuck::cast_slice(values));
         let uploaded = match &point.problem.sketch {
-            Sketch::File(input) => {
-                let rows = &input.values[..shapes.uploaded_g as usize];
-                self.launch.context.filled("uploaded sketch", bytemuck::cast_slice(rows))
-            }
+            _ if point.problem.draws_features() => fill(&factor_words(point.coordinates as usize, laws)),
+            Sketch::File(input) => fill(&input.values[..shapes.uploaded_g as usize]),
             _ => self.launch.context.buffer("uploaded sketch", 0),
         };
         for (index, draw) in point.sketches.iter().enumerate() {
             for (at, ops) in chunks(&shapes.sketch_ops, SLICE_OPS as usize) {
                 for (first, ops) in runs(ops, index) {
                     if ops.iter().any(Operand::is_whole) {
-                        self.sketch_panels(draw, Task::Measure, &uploaded, &by_row)?;
+                        self.sketch_panels(index, draw, Task::Measure, &uploaded, &by_row)?;
                     }
                     let task = Task::Quantize { first: at + first, ops };
-                    self.sketch_panels(draw, task, &uploaded, &by_row)?;
+                    self.sketch_panels(index, draw, task, &uploaded, &by_row)?;
                 }
             }
         }
         self.turn(&by_row)
     }
 
-    fn sketch_panels(&self, draw: &SketchDraw, task: Task, uploaded: &Buffer, by_row: &Buffer) -> Result<()> {
+    /// Draw number `index`.
+    fn sketch_panels(
+        &self,
+        index: usize,
+        draw: &SketchDraw,
+        task: Task,
+        uploaded: &Buffer,
+        by_row: &Buffer,
+    ) -> Result<()> {
         let (shapes, point) = (self.launch.shapes, self.launch.point);
+        let words = |draw: &SketchDraw| draw.rows * point.coordinates;
+        let own = point.problem.draws_features();
+        let (at, step) = if own {
+            let draws = point.sketches.iter().map(words);
+            (draws.clone().take(index).sum(), draws.sum())
+        } else {
+            (0, 0)
+        };
         let limit = u64::from(shapes.stride).min(self.launch.tuning.panel);
         for columns in columns(shapes.stride, self.columns(limit, task.ops()) as u32) {
             let mut tail = Tail::default();
             let panel = Panel {
-                dim: point.problem.dim,
+                dim: point.coordinates,
+                rounded: point.coordinates,
                 first: columns.first,
                 columns: columns.width,
                 vectors: point.model,
@@ -67,10 +88,16 @@ impl Samples<'_> {
                 ..Panel::under(task, self.launch.seeds, &mut tail)
             };
             let uploads = shapes.uploaded_g > 0;
-            let params = Params { head: self.launch.head(), panel, pass_word: draw.pass, uploads: u32::from(uploads) };
-            let given = u64::from(draw.rows) * u64::from(panel.dim);
+            let params = Params {
+                head: self.launch.head(),
+                panel,
+                pass_word: draw.pass,
+                uploads: u32::from(uploads),
+                uploaded_at: at,
+                uploaded_step: step,
+            };
             let buffers = [
-                Bound::new(uploaded, if uploads { given } else { 0 }),
+                Bound::new(uploaded, shapes.uploaded_g),
                 Bound::new(by_row, panel.component_words(task)),
                 Bound::new(&self.sketch_counts, panel.count_words()),
             ];

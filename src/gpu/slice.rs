@@ -21,6 +21,8 @@ twin! {
     /// Columns of the vectors of a launch, and what becomes of them.
     pub struct Panel {
         pub dim: u32,
+        /// Columns that the operations round, the first ones.
+        pub rounded: u32,
         /// Column.
         pub first: u32,
         /// A multiple of [`SLICE`].

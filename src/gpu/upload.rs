@@ -40,7 +40,7 @@ pub fn start<'scope>(
 
 fn produce(launch: &Launch, uploads: &SyncSender<Upload>) {
     let Launch { point, shapes, plan, .. } = *launch;
-    let source = |index: &u32| cpu::source(point, &Stream::new(plan.config.sweep.seed, *index));
+    let source = |index: &u32| cpu::source(point, &Stream::new(plan.config.sweep.seed, *index), &[]);
     let sources: Vec<CohortSource> = launch.seeds.iter().map(source).collect();
     for block in launch.blocks() {
         for columns in shapes.passes().iter().flat_map(|_| shapes.panels()) {

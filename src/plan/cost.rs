@@ -1,6 +1,6 @@
 //! What a plan will cost in work and time.
 
-use super::{Feature, Plan, Prefix, ProblemPoint, Trajectory};
+use super::{Feature, Plan, Prefix, ProblemPoint, SketchDraw, Trajectory};
 use crate::format::{QuantOp, class};
 use crate::site::Site;
 
@@ -112,7 +112,7 @@ pub fn cost(plan: &Plan) -> Cost {
         cost.seconds_per_seed += execution;
         cost.evaluation_seconds_per_seed += evaluation;
         cost.reference_seconds_per_seed += reference;
-        cost.draws += point.samples as f64 * f64::from(point.problem.dim);
+        cost.draws += point.samples as f64 * f64::from(point.coordinates);
         cost.draws +=
             point.sketches.iter().map(|draw| f64::from(draw.rows) * f64::from(point.problem.dim)).sum::<f64>();
         cost.projections += point.samples as f64 * products(point, [1, 1, 1]);
@@ -136,30 +136,38 @@ pub struct CohortCost {
 /// What a cohort of problem point number `point` costs.
 pub fn cohort_cost(plan: &Plan, point: usize) -> CohortCost {
     let own = &plan.points[point];
+    // Where samples were drawn from the sums of all coordinates, these are there already.
+    let has_grams = draws_features(own) && own.problem.literal() == 0;
     CohortCost {
         execution: 1e-9 * execution(own, &FAST),
-        evaluation: 1e-9 * evaluation(plan, own, &FAST),
+        evaluation: 1e-9 * (evaluation(plan, own, &FAST) + if has_grams { 0.0 } else { grams(own, &FAST) }),
         // Its risks are computed once more.
-        reference: 1e-9 * (execution(own, &SCALAR) + evaluation(plan, own, &SCALAR)),
+        reference: 1e-9 * (execution(own, &SCALAR) + evaluation(plan, own, &SCALAR) + grams(own, &SCALAR)),
     }
 }
 
+fn draws_features(point: &ProblemPoint) -> bool {
+    point.problem.draws_features()
+}
+
 fn execution(point: &ProblemPoint, rates: &Rates) -> f64 {
-    let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + sketches(point, rates);
+    let laws = if draws_features(point) { grams(point, rates) } else { 0.0 };
+    let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + laws + sketches(point, rates);
     let train: f64 = point.trajectories.iter().map(|trajectory| training(trajectory, rates)).sum();
     cohort + samples(point, point.samples, rates) + train
 }
 
-/// Sketches as each pair has them.
+/// Sketches as each pair has them, or what stands for them.
 fn sketches(point: &ProblemPoint, rates: &Rates) -> f64 {
-    let entries = |p: usize| f64::from(point.rows(p)) * padded(point.problem.dim, rates.padding[0]);
-    let of_pair = |p: usize| entries(p) * (rates.draw + rates.read + through(&point.pairs[p].sketch, rates));
+    let drawn = if draws_features(point) { 0.0 } else { rates.draw };
+    let entries = |p: usize| f64::from(point.rows(p)) * padded(point.coordinates, rates.padding[0]);
+    let of_pair = |p: usize| entries(p) * (drawn + rates.read + through(&point.pairs[p].sketch, rates));
     if point.problem.is_sketched() { (0..point.pairs.len()).map(of_pair).sum() } else { 0.0 }
 }
 
 /// So many samples: drawn, rounded, projected, and as features.
 fn samples(point: &ProblemPoint, count: u64, rates: &Rates) -> f64 {
-    let dim = padded(point.problem.dim, rates.padding[0]);
+    let dim = padded(point.coordinates, rates.padding[0]);
     let drawn = if point.problem.covariates().is_some() { rates.read } else { rates.draw };
     let data: f64 = point.pairs.iter().map(|pair| rates.read + through(&pair.data, rates)).sum();
     let feature = |feature: &Feature| {
@@ -175,7 +183,7 @@ fn samples(point: &ProblemPoint, count: u64, rates: &Rates) -> f64 {
 fn products(point: &ProblemPoint, padding: [u32; 3]) -> f64 {
     let of_pair = |p: usize| padded(point.rows(p), padding[2]) * point.pairs[p].splitting.products.len() as f64;
     let rows: f64 = (0..point.pairs.len()).map(of_pair).sum();
-    if point.problem.is_sketched() { rows * padded(point.problem.dim, padding[0]) } else { 0.0 }
+    if point.problem.is_sketched() { rows * padded(point.coordinates, padding[0]) } else { 0.0 }
 }
 
 fn training(trajectory: &Trajectory, rates: &Rates) -> f64 {
@@ -216,16 +224,20 @@ fn through(op: &QuantOp, rates: &Rates) -> f64 {
     }
 }
 
+/// Of the clean sketches, and their factors.
+fn grams(point: &ProblemPoint, rates: &Rates) -> f64 {
+    let dim = f64::from(point.problem.dim);
+    let of_draw = |draw: &SketchDraw| {
+        let rows = f64::from(draw.rows);
+        rates.draw * rows * dim + rates.gram * dim * rows * rows / 2.0 + rates.factor * rows.powi(3) / 6.0
+    };
+    if point.problem.covariates().is_some() { 0.0 } else { point.sketches.iter().map(of_draw).sum() }
+}
+
+/// Risks and rows, without the sums that they come from.
 fn evaluation(plan: &Plan, point: &ProblemPoint, rates: &Rates) -> f64 {
     let (measured, dim) = (measured_samples(plan, point), f64::from(point.problem.dim));
-    let mut cost = rates.component * dim;
-    if point.problem.covariates().is_none() {
-        for draw in &point.sketches {
-            let rows = f64::from(draw.rows);
-            cost += rates.draw * rows * dim + rates.gram * dim * rows * rows / 2.0 + rates.factor * rows.powi(3) / 6.0;
-        }
-    }
-    cost += samples(point, measured, rates);
+    let mut cost = rates.component * dim + samples(point, measured, rates);
     for trajectory in &point.trajectories {
         let model = f64::from(trajectory.model);
         let due = |prefix: &Prefix| plan.rows_due(trajectory, prefix.samples).len();

@@ -1,8 +1,9 @@
 //! What one problem point needs per seed index, as data.
 
 use super::step::{StepSize, TrainOps};
+use crate::codec::flush48;
 use crate::format::{QuantOp, Splitting};
-use crate::problem::{Problem, TailVariance};
+use crate::problem::{Problem, TailVariance, eigenvalues};
 
 /// One draw of the sketch: nested sizes share one, else each M has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +34,10 @@ pub struct Feature {
     pub op: QuantOp,
     /// f32(1/sqrt M), times the step of integer data; f32(sqrt(rows/M)) for a sketch from a file.
     pub scale: f32,
-    /// f32(sqrt(tau/M)), the deviation of the closed tail; 0 for an open one.
+    /// f32(sqrt(tau/M)), the deviation of the closed tail where it joins here; 0 for an open one.
     pub tail: f32,
+    /// Index into [`ProblemPoint::labels`]: the label that goes with it.
+    pub label: usize,
 }
 
 /// One SGD run as it is executed; with a constant schedule it serves the cells of every N.
@@ -75,6 +78,11 @@ pub struct ProblemPoint {
     pub uploads: bool,
     /// Largest M.
     pub model: u32,
+    /// Coordinates that a sample is drawn in: D; where features are drawn those of x that are drawn as such, and M more.
+    pub coordinates: u32,
+    /// The largest M that reads each label of a sample, ascending: all read one, or where features are drawn each M has
+    /// its own.
+    pub labels: Vec<u32>,
     /// Largest N.
     pub samples: u64,
     /// Samples per block: a multiple of every batch.
@@ -103,6 +111,19 @@ impl ProblemPoint {
         models.sort_unstable();
         models.dedup();
         models
+    }
+
+    /// Scales of the coordinates that a sample is drawn in: of x those of the spectrum, of what stands for others 1.
+    pub fn scales(&self) -> Vec<f32> {
+        let mut scales = if self.problem.literal() > 0 { eigenvalues(&self.problem).scales } else { Vec::new() };
+        scales.truncate(self.problem.literal() as usize);
+        scales.resize(self.coordinates as usize, 1.0);
+        scales
+    }
+
+    /// Deviation of a feature's closed tail, 0 of an open one.
+    pub fn tail_deviation(&self, model: u32) -> f32 {
+        f32::from_bits(flush48(((self.tail.features / f64::from(model)).sqrt() as f32).to_bits()))
     }
 
     /// Whether some operation is neither a grid, nor blocks of one, nor a law.

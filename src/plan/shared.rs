@@ -1,12 +1,11 @@
 //! What the cells of one problem point share, and the trajectories that they come to.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::due::union_due;
 use super::grid::{Cell, models};
 use super::point::{Feature, Pair, Prefix, ProblemPoint, SketchDraw, Trajectory};
 use super::step::{StepSize, TrainOps};
-use crate::codec::flush48;
 use crate::config::{Config, Draws, Recipe, Schedule};
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Spec, Splitting};
@@ -53,10 +52,24 @@ pub(super) fn point(
         Sketch::Gaussian { nested: false } => models.iter().map(|&m| SketchDraw { pass: m, rows: m }).collect(),
         _ => vec![SketchDraw { pass: 0, rows: model }],
     };
-    let (pairs, features, trajectories) = (Vec::new(), Vec::new(), Vec::new());
-    let uploads = problem.covariates().is_some() || config.sweep.draws == Draws::Host;
-    let mut point =
-        ProblemPoint { problem, tail, uploads, model, samples, block, sketches, pairs, features, trajectories };
+    let (coordinates, labels) = match problem.draws_features() {
+        true => (problem.literal() + model, BTreeSet::from_iter(models.iter().copied()).into_iter().collect()),
+        false => (problem.dim, vec![model]),
+    };
+    let mut point = ProblemPoint {
+        uploads: problem.covariates().is_some() || config.sweep.draws == Draws::Host,
+        problem,
+        tail,
+        model,
+        coordinates,
+        labels,
+        samples,
+        block,
+        sketches,
+        pairs: Vec::new(),
+        features: Vec::new(),
+        trajectories: Vec::new(),
+    };
     let mut known = Known::default();
     for (id, cell) in (first..).zip(cells) {
         add_cell(config, &mut point, &mut known, id, cell)?;
@@ -198,13 +211,17 @@ fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3
     let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     // Without a sketch there is no draw, and none is read.
     let draw = point.draw_of(model).unwrap_or_default();
+    // What no format rounds stands beside what one does.
+    let least = if point.problem.draws_features() { grids.data } else { 0 };
     let splitting = match sketched {
-        true => Splitting::new(data.precision(grids.data), sketch.precision(grids.sketch)),
+        true => Splitting::new(data.precision(grids.data).max(least), sketch.precision(grids.sketch)),
         false => Splitting::whole(),
     };
     let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });
     let unit = libm::ldexp(1.0, data.unit);
     let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
-    let tail = f32::from_bits(flush48(((point.tail.features / f64::from(model)).sqrt() as f32).to_bits()));
-    Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail }
+    // What is drawn as features has it already.
+    let tail = if point.problem.draws_features() { 0.0 } else { point.tail_deviation(model) };
+    let label = point.labels.partition_point(|largest| *largest < model);
+    Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail, label }
 }

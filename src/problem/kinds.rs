@@ -1,6 +1,6 @@
 //! The words of a problem, as its config and the columns of rows have them.
 
-use super::{Sketch, Spectrum, Target};
+use super::{Sampling, Sketch, Spectrum, Target};
 
 #[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
@@ -28,13 +28,12 @@ pub enum SketchKind {
     File,
 }
 
-/// How samples are drawn.
-#[derive(Clone, Copy, Default, strum::IntoStaticStr, strum::VariantArray)]
+#[derive(Clone, Copy, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
-pub enum Sampling {
-    /// As x, in all of its dimensions.
-    #[default]
+pub enum SamplingKind {
     Ambient,
+    Feature,
+    Head,
 }
 
 impl Spectrum {
@@ -60,6 +59,16 @@ impl Target {
             Target::File(_) => TargetKind::File,
             Target::Labels(_) => return None,
         })
+    }
+}
+
+impl Sampling {
+    pub fn kind(&self) -> SamplingKind {
+        match self {
+            Sampling::Ambient => SamplingKind::Ambient,
+            Sampling::Feature => SamplingKind::Feature,
+            Sampling::Head { .. } => SamplingKind::Head,
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 pub use covariates::Covariates;
 pub use input::Input;
-pub use kinds::{Sampling, SketchKind, SpectrumKind, TargetKind};
+pub use kinds::{SamplingKind, SketchKind, SpectrumKind, TargetKind};
 pub use sketch::sketch_norm;
 pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
-pub use target::{prior, target, total};
+pub use target::{components, prior, target, total};
 
 use self::target::largest_deviation;
 use crate::site::Grids;
@@ -29,6 +29,7 @@ pub struct Problem {
     /// Standard deviation sigma of the label noise; 0 with labels from a file.
     pub noise: f64,
     pub sketch: Sketch,
+    pub sampling: Sampling,
     pub tail: Tail,
 }
 
@@ -72,6 +73,19 @@ pub enum Sketch {
     None,
     /// S itself; model size M uses the first M of its rows, times sqrt(rows/M).
     File(Input),
+}
+
+/// How samples are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampling {
+    /// As x, in all of its dimensions.
+    #[default]
+    Ambient,
+    /// Features and label from their joint normal law given the sketch.
+    Feature,
+    /// The first coordinates as x, and what the others add to features and label from its joint normal law: a format at
+    /// `data` rounds the first ones alone.
+    Head { coordinates: u32 },
 }
 
 /// What stands for the coordinates beyond D.
@@ -133,6 +147,23 @@ impl Sketch {
     }
 }
 
+impl Sampling {
+    /// The text of a row's column.
+    pub fn canonical(&self) -> String {
+        let kind = <&str>::from(self.kind());
+        match self {
+            Sampling::Head { coordinates } => format!("{kind} coordinates={coordinates} approximate"),
+            Sampling::Ambient | Sampling::Feature => kind.into(),
+        }
+    }
+
+    /// The coordinates of a head that such a text names.
+    pub fn head_in(canonical: &str) -> Option<u32> {
+        let head = canonical.strip_prefix(<&str>::from(SamplingKind::Head))?.strip_prefix(" coordinates=")?;
+        head.split(' ').next()?.parse().ok()
+    }
+}
+
 impl Tail {
     pub fn name(self) -> &'static str {
         self.into()
@@ -151,6 +182,20 @@ impl Problem {
         self.sketch != Sketch::None
     }
 
+    /// Whether a normal law of features and label stands for coordinates of x.
+    pub fn draws_features(&self) -> bool {
+        self.sampling != Sampling::Ambient
+    }
+
+    /// Coordinates of x that are drawn as such, the first ones.
+    pub fn literal(&self) -> u32 {
+        match self.sampling {
+            Sampling::Ambient => self.dim,
+            Sampling::Feature => 0,
+            Sampling::Head { coordinates } => coordinates,
+        }
+    }
+
     /// Components of 8 bits that w* is cut into; 0 where the labels come from a file.
     pub fn target_components(&self) -> u32 {
         match self.target {
@@ -160,11 +205,12 @@ impl Problem {
         }
     }
 
-    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer.
+    /// Significant bits of a covariate, and of an entry of the sketch, before any quantizer; where features are drawn, also
+    /// of a normal and of an entry of the factor that stands for the sketch.
     pub fn grids(&self) -> Grids {
         Grids {
             data: if self.covariates().is_some() { 24 } else { 16 },
-            sketch: if matches!(self.sketch, Sketch::File(_)) { 24 } else { 8 },
+            sketch: if matches!(self.sketch, Sketch::File(_)) || self.draws_features() { 24 } else { 8 },
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn largest_deviation(problem: &Problem, b: f64) -> f64 {
 }
 
 /// Each value split into components of so many significant bits.
-fn components(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
+pub fn components(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
     let mut rest: Vec<f32> = values.iter().map(|value| f32::from_bits(flush48(value.to_bits()))).collect();
     bits.iter().map(|&bits| rest.iter_mut().map(|rest| component(rest, bits)).collect()).collect()
 }

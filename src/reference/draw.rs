@@ -30,6 +30,12 @@ pub fn label(x: &[f32], target: &[Vec<f32>], deviation: f32, stream: &Stream, n:
     f32::from_bits(flush48(y.to_bits()))
 }
 
+/// Coordinates that the operation at `data` leaves as they are, in its unit.
+pub fn pass(op: &QuantOp, x: &[f32]) -> impl Iterator<Item = f32> {
+    let unit = libm::ldexp(1.0, -op.unit) as f32;
+    x.iter().map(move |x| f32::from_bits(flush48((x * unit).to_bits())))
+}
+
 /// Qdata(x) of sample `n`.
 pub fn data(op: &QuantOp, x: &[f32], stream: &Stream, n: u32) -> (Vec<f32>, Counts) {
     let mut values = x.to_vec();

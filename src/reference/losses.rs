@@ -26,13 +26,13 @@ impl Losses {
     pub fn add(&mut self, sample: &Sample, v: &[f64]) {
         let (z, counts) = &sample.features[self.feature];
         self.is_nan |= counts.nan + sample.data[self.pair].nan > 0;
-        let (mut activation, mut magnitude) = (0.0, f64::from(sample.y.abs()));
+        let (mut activation, mut magnitude) = (0.0, f64::from(sample.y[self.feature].abs()));
         for (z, v) in z.iter().zip(v) {
             let product = f64::from(*z) * v;
             activation += product;
             magnitude += product.abs();
         }
-        let loss = (f64::from(sample.y) - activation).powi(2);
+        let loss = (f64::from(sample.y[self.feature]) - activation).powi(2);
         self.count += 1.0;
         let deviation = loss - self.mean;
         self.mean += deviation / self.count;

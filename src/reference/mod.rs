@@ -7,6 +7,7 @@
 pub mod draw;
 pub mod feature;
 pub mod gemv;
+pub mod joint;
 pub mod losses;
 pub mod maxima;
 mod optima;
@@ -29,6 +30,7 @@ use crate::problem::Covariates;
 use crate::random::{FIRST_TEST, Stream};
 use crate::site::{Counts, Site};
 use crate::watch::Watch;
+use joint::{Joint, Label};
 use train::State;
 use truth::Truth;
 
@@ -37,7 +39,8 @@ const BLOCK: usize = 64;
 
 /// One sample as the trajectories of a cohort see it.
 pub struct Sample {
-    pub y: f32,
+    /// Per feature: the label that goes with it.
+    pub y: Vec<f32>,
     /// Per pair: counts of the data site.
     pub data: Vec<Counts>,
     /// Per feature: z and its counts; empty where no wanted trajectory reads it.
@@ -57,8 +60,15 @@ pub struct CohortData<'a> {
 
 /// Where x and y come from.
 enum Draws<'a> {
-    Normals { scales: Vec<f32>, target: Vec<Vec<f32>>, deviation: f32 },
-    Rows { covariates: &'a Covariates, order: Vec<u32> },
+    /// Scales, and every label that goes with what they scale.
+    Normals {
+        scales: Vec<f32>,
+        labels: Vec<Label>,
+    },
+    Rows {
+        covariates: &'a Covariates,
+        order: Vec<u32>,
+    },
 }
 
 impl CohortData<'_> {
@@ -75,33 +85,45 @@ impl CohortData<'_> {
         let features: Vec<usize> = (0..point.features.len()).filter(|&f| wanted(f)).collect();
         let used = |p: &usize| features.iter().any(|&f| point.features[f].pair == *p);
         let pairs: Vec<usize> = (0..point.pairs.len()).filter(used).collect();
+        let truth = Truth::new(problem, &stream);
+        let joints = joints(point, &truth, &stream, watch)?;
         let sketches = (0..point.pairs.len())
-            .map(|p| match pairs.contains(&p) && problem.is_sketched() {
-                true => {
+            .map(|p| match (joints.get(point.pairs[p].draw), pairs.contains(&p) && problem.is_sketched()) {
+                (_, false) => Ok((Vec::new(), Vec::new())),
+                (Some(joint), true) => Ok((joint.factor.clone(), vec![Counts::default(); joint.factor.len()])),
+                (None, true) => {
                     let (op, draw) = (&point.pairs[p].sketch, &point.sketches[point.pairs[p].draw]);
                     let rows = sketch::sketch(op, &problem.sketch, draw, &stream, problem.dim);
                     let rows = rows.map(|row| watch.ask().map(|()| row)).collect::<Result<Vec<_>>>()?;
                     Ok(rows.into_iter().unzip())
                 }
-                false => Ok((Vec::new(), Vec::new())),
             })
             .collect::<Result<_>>()?;
         let draws = match problem.covariates() {
             Some(covariates) => Draws::Rows { covariates, order: covariates.order(&stream) },
+            None if problem.draws_features() => {
+                let label = |&model: &u32| Some(joints[point.draw_of(model)?].label(model));
+                let labels = point.labels.iter().filter_map(label).collect();
+                let mut scales = truth.scales[..problem.literal() as usize].to_vec();
+                scales.resize(point.coordinates as usize, 1.0);
+                Draws::Normals { scales, labels }
+            }
             None => {
-                let Truth { scales, pieces, .. } = Truth::new(problem, &stream);
-                Draws::Normals { scales, target: pieces, deviation: problem::label_deviation(problem, point.tail) }
+                let Truth { scales, pieces, .. } = truth;
+                let label = Label { pieces, deviation: problem::label_deviation(problem, point.tail) };
+                Draws::Normals { scales, labels: vec![label] }
             }
         };
         Ok(CohortData { point, stream, draws, sketches, pairs, features })
     }
 
-    /// x and y of sample `n`; from 2^31 on those that test.
-    fn pair(&self, n: u32) -> (Vec<f32>, f32) {
+    /// x, or the normals that features are made of, and every label of sample `n`; from 2^31 on those that test.
+    fn pair(&self, n: u32) -> (Vec<f32>, Vec<f32>) {
         match &self.draws {
-            Draws::Normals { scales, target, deviation } => {
+            Draws::Normals { scales, labels } => {
                 let x = draw::covariate(scales, &self.stream, n);
-                let y = draw::label(&x, target, *deviation, &self.stream, n);
+                let label = |own: &Label| draw::label(&x, &own.pieces, own.deviation, &self.stream, n);
+                let y = labels.iter().map(label).collect();
                 (x, y)
             }
             Draws::Rows { covariates, order } => {
@@ -109,7 +131,7 @@ impl CohortData<'_> {
                     None => order[n as usize],
                     Some(k) => covariates.held_row(k as usize),
                 };
-                (covariates.row(row).to_vec(), covariates.label(row))
+                (covariates.row(row).to_vec(), vec![covariates.label(row)])
             }
         }
     }
@@ -117,12 +139,14 @@ impl CohortData<'_> {
     /// Draws, projects and quantizes sample `n`.
     pub fn sample(&self, n: u32, watch: &Watch) -> Result<Sample> {
         let (point, stream) = (self.point, &self.stream);
-        let (x, y) = self.pair(n);
+        let (x, labels) = self.pair(n);
         let mut projected = vec![Vec::new(); point.pairs.len()];
         let mut data = vec![Counts::default(); point.pairs.len()];
         for &p in &self.pairs {
             let pair = &point.pairs[p];
-            let (quantized, counts) = draw::data(&pair.data, &x, stream, n);
+            let (head, behind) = x.split_at(point.problem.literal() as usize);
+            let (mut quantized, counts) = draw::data(&pair.data, head, stream, n);
+            quantized.extend(draw::pass(&pair.data, behind));
             data[p] = counts;
             projected[p] = match point.problem.is_sketched() {
                 true => project::project(&quantized, &self.sketches[p].0, &pair.splitting, watch)?,
@@ -134,6 +158,7 @@ impl CohortData<'_> {
             let feature = &point.features[f];
             features[f] = feature::feature(feature, &projected[feature.pair], stream, n);
         }
+        let y = point.features.iter().map(|feature| labels[feature.label]).collect();
         Ok(Sample { y, data, features })
     }
 
@@ -155,7 +180,7 @@ impl CohortData<'_> {
                 let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
                 state.counts[Site::Data] += sample.data[self.point.features[trajectory.feature].pair];
                 state.counts[Site::Feature] += *counts;
-                state.sample(trajectory, &self.stream, n as u32, [z, gradient_z], sample.y);
+                state.sample(trajectory, &self.stream, n as u32, [z, gradient_z], sample.y[trajectory.feature]);
             }
             if trajectory.rows.binary_search(&(n + 1)).is_ok() {
                 rows.push(state.row(t, n + 1));
@@ -173,6 +198,12 @@ impl CohortData<'_> {
         }
         sum
     }
+}
+
+/// The joint law of features and labels under each draw of the sketch; none where covariates are drawn.
+fn joints(point: &ProblemPoint, truth: &Truth, stream: &Stream, watch: &Watch) -> Result<Vec<Joint>> {
+    let drawn = if point.problem.draws_features() { &point.sketches[..] } else { &[] };
+    drawn.iter().map(|draw| Joint::new(point, truth, draw, stream, watch)).collect()
 }
 
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).

@@ -35,7 +35,7 @@ fn sum(x: &[f32], g: &[f32]) -> f32 {
 }
 
 /// The vector cut into components of so many significant bits; one component is the vector itself.
-fn components(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
+pub(super) fn components(values: &[f32], bits: &[u32]) -> Vec<Vec<f32>> {
     if bits.len() == 1 {
         return vec![values.to_vec()];
     }

@@ -189,7 +189,7 @@ impl Best {
 }
 
 /// The features of model size `m` are the sketch's over the root of this.
-fn norm(problem: &Problem, m: usize) -> f64 {
+pub(super) fn norm(problem: &Problem, m: usize) -> f64 {
     match &problem.sketch {
         Sketch::Gaussian { .. } => m as f64,
         Sketch::None => 1.0,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::places::Places;
+use crate::problem::Sampling;
 use crate::site::{Counts, PerSite, RunSize, Site};
 use crate::store::row::Row;
 
@@ -76,7 +77,8 @@ impl Totals {
         if place == self.recipes.len() {
             self.recipes.push((row.recipe.clone(), PerSite::default()));
         }
-        let Row { dim, model, batch, samples, diverged_at, .. } = *row;
+        let Row { model, batch, samples, diverged_at, .. } = *row;
+        let dim = Sampling::head_in(&row.sampling).unwrap_or(row.dim);
         let size = RunSize { dim, model, batch, samples }.until(diverged_at);
         for (site, total) in self.recipes[place].1.iter_mut() {
             let Some(mut counts) = row.counts[site] else { continue };

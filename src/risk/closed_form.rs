@@ -67,7 +67,8 @@ impl ExactTest {
         let factor = variance(&feature.factor)?;
         let relative = if data.kind == class::RELATIVE { noise } else { factor };
         let additive = if data.kind == class::ADDITIVE { noise } else { 0.0 };
-        let tail = f64::from(feature.tail) * f64::from(feature.tail);
+        let tail = f64::from(point.tail_deviation(feature.model));
+        let tail = tail * tail;
         let u = self.back(feature, v);
         let length = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
         let (mut bias, mut explained) = (0.0, 0.0);

@@ -28,9 +28,9 @@ pub struct Risk {
 /// excess(v) = |L^T v / sqrt M - y|^2, without the cancellation of the direct form.
 pub struct Evaluator {
     /// Row j holds L_jk for k <= j at stride `model`; for sketch `none` its diagonal alone.
-    factor: Vec<f64>,
-    y: Vec<f64>,
-    model: usize,
+    pub(super) factor: Vec<f64>,
+    pub(super) y: Vec<f64>,
+    pub(super) model: usize,
     total: f64,
     /// Root of [`sketch_norm`] by M; `None` without a sketch.
     norm: Option<f64>,
@@ -98,6 +98,15 @@ impl Evaluator {
         }
         let approximation = (self.total - signal).max(0.0);
         Risk { excess, reducible: excess + approximation, approximation, signal, overlap }
+    }
+
+    /// The approximation of every model size from 1 on.
+    pub(super) fn approximations(&self) -> impl Iterator<Item = f64> {
+        let mut signal = 0.0;
+        self.y.iter().map(move |y| {
+            signal += y * y;
+            (self.total - signal).max(0.0)
+        })
     }
 
     /// The minimiser v* for model size `m`: sqrt(M) L^-T y.

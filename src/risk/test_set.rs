@@ -35,17 +35,16 @@ impl TestSet {
     pub fn measure(&self, feature: usize, v: &[f64]) -> Option<Measured> {
         let mut losses = Vec::with_capacity(self.samples as usize);
         for tile in &self.tiles {
-            if (0..tile.y.len()).any(|s| tile.has_nan(feature, s)) {
+            if (0..tile.samples()).any(|s| tile.has_nan(feature, s)) {
                 return None;
             }
             let z = &tile.features[feature].0;
-            let width = z.len() / tile.y.len();
-            for (z, y) in z.chunks(width).zip(&tile.y) {
+            for (s, z) in z.chunks(z.len() / tile.samples()).enumerate() {
                 let mut activation = 0.0;
                 for (z, v) in z.iter().zip(v) {
                     activation += f64::from(*z) * v;
                 }
-                let residual = f64::from(*y) - activation;
+                let residual = f64::from(tile.label(feature, s)) - activation;
                 losses.push(residual * residual);
             }
         }
@@ -66,13 +65,14 @@ impl TestSet {
             Some(Difference::new(&place, index, expected.to_bits().into(), actual.to_bits().into()))
         };
         // All tiles but the last are of one length.
-        let length = self.tiles[0].y.len();
+        let length = self.tiles[0].samples();
         let (tile, s) = (&self.tiles[k as usize / length], k as usize % length);
-        if reference.y.to_bits() != tile.y[s].to_bits() {
-            return found(format!("label of test sample {k}"), 0, reference.y, tile.y[s]);
-        }
         tile.features.iter().zip(&reference.features).enumerate().find_map(|(f, ((z, _), (expected, _)))| {
-            let z = &z[s * (z.len() / tile.y.len())..];
+            let (must, y) = (reference.y[f], tile.label(f, s));
+            if must.to_bits() != y.to_bits() {
+                return found(format!("label of test sample {k}"), 0, must, y);
+            }
+            let z = &z[s * (z.len() / tile.samples())..];
             let j = (0..expected.len()).find(|&j| expected[j].to_bits() != z[j].to_bits())?;
             found(format!("test sample {k}, feature set {f}"), j, expected[j], z[j])
         })

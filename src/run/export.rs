@@ -142,7 +142,7 @@ impl Export<'_> {
         let mut labels = Vec::new();
         let sample = |n| {
             let sample = source.sample(n as u32, &watch)?;
-            labels.push(sample.y.to_le_bytes());
+            labels.push(sample.y[trajectory.feature].to_le_bytes());
             Ok(sample.features[trajectory.feature].0.iter().map(|z| z.to_le_bytes()).collect())
         };
         let seen = self.seen as usize;

@@ -5,7 +5,6 @@ use crate::error::Result;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
 use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at};
-use crate::problem::Sampling;
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
@@ -85,7 +84,7 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         target_exponent: problem.target.exponent(),
         noise: problem.noise,
         sketch_kind: problem.sketch.canonical(),
-        sampling: <&str>::from(Sampling::default()).into(),
+        sampling: problem.sampling.canonical(),
         tail: problem.tail.name().into(),
         model: cell.model,
         samples: cell.samples,

@@ -41,7 +41,7 @@ pub struct Row {
     pub noise: f64,
     /// `gaussian`, `gaussian nested=false`, `none` or `file NAME HASH`.
     pub sketch_kind: String,
-    /// `ambient`: samples are drawn as x.
+    /// `ambient`, where samples are drawn as x, `feature`, or `head coordinates=K approximate`.
     pub sampling: String,
     /// `open` or `closed`.
     pub tail: String,

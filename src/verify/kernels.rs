@@ -36,6 +36,7 @@ impl KernelCase {
     /// In the order of the pipeline.
     pub fn all(level: Level) -> Vec<KernelCase> {
         let mut cases = vec![KernelCase::Known(level), KernelCase::plan("project", "none", "")];
+        cases.push(KernelCase::drawing("feature", "label", "none", ""));
         let formats = FORMATS.iter().filter(|format| format.layout != Layout::Identity && format.has_zero());
         let is_quick = |format: &Format| QUICK.contains(&format.name) || matches!(format.layout, Layout::Coded(_));
         let formats = formats.filter(|format| level == Level::Full || is_quick(format));
@@ -69,9 +70,14 @@ impl KernelCase {
     }
 
     fn plan(kernel: &str, name: &str, recipes: &str) -> KernelCase {
+        KernelCase::drawing("ambient", kernel, name, recipes)
+    }
+
+    fn drawing(sampling: &str, kernel: &str, name: &str, recipes: &str) -> KernelCase {
         let plain = "[[recipe]]\nname = \"plain\"\n";
         let text = format!(
-            "[problem]\ndim = 300\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = 0.5\ntail = \"closed\"\n\
+            "[problem]\ndim = 300\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = 0.5\nsampling = \"{sampling}\"\n\
+             tail = \"closed\"\n\
              [train]\nmodel = [5, 77]\nsamples = [66]\nbatch = [3]\nstep_size = [0.05]\noutput = [\"last\", \"average\"]\n\
              {}[sweep]\nseeds = 2\nseed = 7\n",
             if recipes.is_empty() { plain } else { recipes }

@@ -12,7 +12,7 @@ use roundlaw::format::{
     Spec, Specials, Subnormals, WHOLE, format,
 };
 use roundlaw::plan::Plan;
-use roundlaw::problem::{Problem, Sketch, Spectrum, Tail, Target};
+use roundlaw::problem::{Problem, Sampling, Sketch, Spectrum, Tail, Target};
 use roundlaw::site::{PerSite, SITES, Site};
 use roundlaw::words::words;
 use strum::VariantArray as _;

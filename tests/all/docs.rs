@@ -257,8 +257,13 @@ label = {{ format = \"int4\", step = 0.125 }}\nparameter = {{ format = \"int4\",
 [[recipe]]\nname = \"c\"\nlabel = {{ format = \"e4m3\", scale = 0.0009765625, overflow = \"ieee\" }}",
         keys::PLAIN.replace("samples = 64", "samples = 64\nstep_size = 4.0")
     );
-    let plan = Plan::new(Config::parse(&regret, &[]).unwrap()).unwrap();
-    let warnings = warnings(&plan, &roundlaw::Watch::default()).unwrap();
+    let head = "[problem]\nsampling = { kind = \"head\", coordinates = 4 }";
+    let head = format!("{}\ndata = \"e4m3\"", keys::PLAIN.replace("[problem]", head));
+    let of_config = |text: String| {
+        let plan = Plan::new(Config::parse(&text, &[]).unwrap()).unwrap();
+        warnings(&plan, &roundlaw::Watch::default()).unwrap()
+    };
+    let warnings = [of_config(regret), of_config(head)].concat();
     for words in &documented {
         let found = warnings.iter().any(|warning| words.iter().all(|word| warning.contains(word)));
         assert!(found, "{words:?} in none of {warnings:#?}");

@@ -30,6 +30,7 @@ mod quantized_test;
 mod recursion;
 mod report;
 mod risk;
+mod sampling;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "shared with another test binary")]
 #[path = "../faults/shim.rs"]

@@ -2,7 +2,7 @@
 //!
 //! Both sides give means over independent seeds: two samples, compared in units of their standard error.
 
-mod compare;
+pub mod compare;
 mod features;
 mod rows;
 

@@ -2,7 +2,7 @@
 
 use roundlaw::config::Config;
 use roundlaw::plan::{Cohort, Plan};
-use roundlaw::problem::{Eigenvalues, Problem, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
+use roundlaw::problem::{Eigenvalues, Problem, Sampling, Sketch, Spectrum, Tail, TailVariance, Target, eigenvalues};
 use roundlaw::random::threefry4x32;
 use roundlaw::risk::{CohortRisk, Evaluator, Gram, Truth};
 use roundlaw::theory::basis::Basis;
@@ -13,7 +13,15 @@ const OPEN: TailVariance = TailVariance { features: 0.0, label: 0.0 };
 
 fn problem(dim: u32, exponent: f64, sketch: Sketch) -> Problem {
     let spectrum = Spectrum::Power { exponent };
-    Problem { dim, spectrum, target: Target::Gaussian, noise: 1.0, sketch, tail: Tail::Open }
+    Problem {
+        dim,
+        spectrum,
+        target: Target::Gaussian,
+        noise: 1.0,
+        sketch,
+        sampling: Sampling::Ambient,
+        tail: Tail::Open,
+    }
 }
 
 fn gaussian(dim: u32, exponent: f64) -> Problem {

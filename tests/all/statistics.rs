@@ -12,6 +12,7 @@ use roundlaw::watch::Watch;
 use crate::recursion::{Problem, Training, expected, expected_general};
 
 struct Case {
+    sampling: &'static str,
     dim: u32,
     model: u32,
     samples: u64,
@@ -25,10 +26,10 @@ const SEEDS: u32 = 20_000;
 
 fn plan(case: &Case) -> Plan {
     let text = format!(
-        "[problem]\ndim = {}\nspectrum = {{ kind = \"power\", exponent = {:?} }}\n[train]\nmodel = [{}]\nsamples = [{}]\n\
-         batch = [{}]\nstep_size = [0.1]\nschedule = \"{}\"\noutput = [\"{}\"]\n[[recipe]]\nname = \"fp32\"\n\
+        "[problem]\ndim = {}\nspectrum = {{ kind = \"power\", exponent = {:?} }}\nsampling = {:?}\n[train]\nmodel = [{}]\n\
+         samples = [{}]\nbatch = [{}]\nstep_size = [0.1]\nschedule = \"{}\"\noutput = [\"{}\"]\n[[recipe]]\nname = \"fp32\"\n\
          [sweep]\nseeds = {SEEDS}\nseed = 11\n",
-        case.dim, case.exponent, case.model, case.samples, case.batch, case.schedule, case.output
+        case.dim, case.exponent, case.sampling, case.model, case.samples, case.batch, case.schedule, case.output
     );
     Plan::new(Config::parse(&text, &[]).unwrap()).unwrap()
 }
@@ -76,26 +77,34 @@ fn agrees(case: Case) {
 #[test]
 fn geometric_last_iterate() {
     let (schedule, output) = ("geometric", "last");
-    agrees(Case { dim: 64, model: 8, samples: 256, batch: 1, exponent: 2.0, schedule, output });
+    agrees(Case { sampling: "ambient", dim: 64, model: 8, samples: 256, batch: 1, exponent: 2.0, schedule, output });
 }
 
 #[test]
 fn constant_average_of_batches() {
     let (schedule, output) = ("constant", "average");
-    agrees(Case { dim: 64, model: 8, samples: 256, batch: 4, exponent: 2.0, schedule, output });
+    agrees(Case { sampling: "ambient", dim: 64, model: 8, samples: 256, batch: 4, exponent: 2.0, schedule, output });
 }
 
 #[test]
 fn wider_and_flatter() {
     let (schedule, output) = ("geometric", "last");
-    agrees(Case { dim: 128, model: 16, samples: 512, batch: 1, exponent: 1.5, schedule, output });
+    agrees(Case { sampling: "ambient", dim: 128, model: 16, samples: 512, batch: 1, exponent: 1.5, schedule, output });
+}
+
+#[test]
+fn drawn_features() {
+    let (sampling, schedule, output) = ("feature", "constant", "average");
+    agrees(Case { sampling, dim: 64, model: 8, samples: 256, batch: 1, exponent: 1.5, schedule, output });
 }
 
 #[test]
 fn the_fourth_moment_shows() {
     let (schedule, output) = ("constant", "last");
-    let (z, without) =
-        scores(&Case { dim: 64, model: 8, samples: 32, batch: 1, exponent: 2.0, schedule, output }, true);
+    let (z, without) = scores(
+        &Case { sampling: "ambient", dim: 64, model: 8, samples: 32, batch: 1, exponent: 2.0, schedule, output },
+        true,
+    );
     println!("z = {z:.2}, without the fourth moment {without:.2}");
     assert!(z.abs() < 4.0, "z = {z}");
     assert!(without.abs() > 8.0, "without the fourth moment z = {without}");

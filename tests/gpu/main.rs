@@ -8,6 +8,7 @@ mod npy_file;
 #[path = "../all/plans/mod.rs"]
 #[allow(dead_code, reason = "what the CPU adapter's tests need of it")]
 mod plans;
+mod sampling;
 mod verify;
 
 use std::sync::OnceLock;

@@ -224,6 +224,7 @@ impl Group {
             feature: t.feature as u32,
             z_at: shapes.z_at[t.feature] as u32,
             gradient_z_at: shapes.z_at[t.gradient_feature] as u32,
+            label_at: (launch.point.features[t.feature].label as u64 * shapes.cells()) as u32,
             step: t.step,
             ops_at: 0,
             update: start.update as u32,
@@ -244,7 +245,7 @@ impl Group {
         let state_end = |run: &Run| u64::from(run.state_at) + slots * u64::from(run.state_words);
         let buffers = [
             Bound::new(&samples.z, most(&z_end)),
-            Bound::new(&samples.labels, cells),
+            Bound::new(&samples.labels, most(&|run| u64::from(run.label_at)) + cells),
             Bound::new(
                 &samples.feature_counts,
                 most(&|run| u64::from(1 + run.feature)) * u64::from(FEATURE_TALLY) * cells,

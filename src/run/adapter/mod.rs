@@ -95,6 +95,10 @@ impl Adapter for Cpu {
         cpu::execute(plan, cohorts, watch)
     }
 
+    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
+        cpu::execute_with_grams(plan, cohorts, watch)
+    }
+
     fn cohorts_at_once(&self, _: &Plan) -> Result<usize> {
         Ok(1)
     }

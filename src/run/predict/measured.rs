@@ -72,7 +72,9 @@ impl<'a> Trial<'a> {
             found[Site::Parameter] = Some(Measured::of(each));
         }
         let activations: Vec<f32> = z.iter().map(|z| z.iter().zip(&read).map(|(z, v)| z * v).sum()).collect();
-        let labels: Vec<f32> = self.tiles.iter().flat_map(|tile| tile.y.iter().copied()).collect();
+        let all =
+            self.tiles.iter().flat_map(|tile| (0..tile.samples()).map(move |s| tile.label(trajectory.feature, s)));
+        let labels: Vec<f32> = all.collect();
         let mut scalars = |site: Site, values: Vec<f32>, op: &QuantOp| {
             let rounded = self.batches(op, &values, trajectory.batch as usize)?;
             found[site] = is_format(site).then(|| Measured::of(pairs(&values, &rounded)));
@@ -93,21 +95,23 @@ impl<'a> Trial<'a> {
         (apply(op, &mut rounded, word).nan == 0).then_some(rounded)
     }
 
+    /// Of the coordinates that are drawn as such; the others of a head are not rounded.
     fn data(&self, op: &QuantOp) -> Option<Measured> {
-        let unit = libm::ldexp(1.0, op.unit);
-        let of = |(k, x): (u32, &Vec<f32>)| self.through(op, x, |i| (i as u32, FIRST_TEST + k));
+        let (unit, literal) = (libm::ldexp(1.0, op.unit), self.point.problem.literal() as usize);
+        let of = |(k, x): (u32, &Vec<f32>)| self.through(op, &x[..literal], |i| (i as u32, FIRST_TEST + k));
         let rounded = (0..).zip(&self.covariates).map(of).collect::<Option<Vec<_>>>()?;
-        let both = pairs(self.covariates.iter().flatten(), rounded.iter().flatten());
-        Some(Measured::of(both.map(|(x, q)| (x, unit * q))))
+        let own = self.covariates.iter().zip(&rounded).flat_map(|(x, q)| pairs(x, q).map(|(x, q)| (x, unit * q)));
+        let rest = self.covariates.iter().flat_map(|x| pairs(&x[literal..], &x[literal..]));
+        Some(Measured::of(own.chain(rest)))
     }
 
     /// Feature vectors of all samples.
     fn vectors(&self, feature: usize, model: usize) -> Option<Vec<&[f32]>> {
-        let is_whole = |tile: &Tile| (0..tile.y.len()).all(|s| !tile.has_nan(feature, s));
+        let is_whole = |tile: &Tile| (0..tile.samples()).all(|s| !tile.has_nan(feature, s));
         self.tiles.iter().all(is_whole).then(|| {
             let all = self.tiles.iter().flat_map(|tile| {
                 let z = &tile.features[feature].0;
-                z.chunks(z.len() / tile.y.len())
+                z.chunks(z.len() / tile.samples())
             });
             all.map(|z| &z[..model]).collect()
         })

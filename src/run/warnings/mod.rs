@@ -4,11 +4,12 @@ mod pilot;
 mod work;
 
 use self::work::{DRAW, FUNCTION};
+use crate::config::Recipe;
 use crate::error::Result;
 use crate::format::{Range, Spec};
 use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
-use crate::problem::Sketch;
 use crate::problem::leading_eigenvalues;
+use crate::problem::{Sampling, Sketch};
 use crate::risk::CohortRisk;
 use crate::site::{Grids, Site};
 use crate::theory::{measured, stability};
@@ -41,6 +42,7 @@ pub fn warnings(plan: &Plan, watch: &Watch) -> Result<Vec<String>> {
         }
         let features = known.unwrap_or_else(|| Features::new(point));
         warnings.extend(grid_warnings(plan, point));
+        warnings.extend(head_warnings(plan, point));
         if !matches!(point.problem.sketch, Sketch::File(_)) {
             // A user's sketch has features of its own deviations.
             warnings.extend(small_features(plan, point, &features));
@@ -106,6 +108,20 @@ impl<'a> Features<'a> {
         };
         self.leading.iter().map(move |l| l + rest)
     }
+}
+
+/// Formats that round the first coordinates alone.
+fn head_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
+    let Sampling::Head { coordinates } = point.problem.sampling else { return Vec::new() };
+    let rounds = |recipe: &&Recipe| matches!(recipe.sites[Site::Data], Some(Spec::Format(_)));
+    let warning = |recipe: &Recipe| {
+        format!(
+            "recipe {:?}: approximate: the format at data rounds the first {coordinates} of {} coordinates, by \
+             problem.sampling",
+            recipe.name, point.problem.dim
+        )
+    };
+    plan.config.recipes.iter().filter(rounds).map(warning).collect()
 }
 
 /// Formats finer than the grid of what they round.

@@ -6,7 +6,7 @@ use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
 use crate::error::Result;
 use crate::format::{Layout, Spec};
-use crate::plan::{Cohort, Pair, Plan, ProblemPoint, spec_at};
+use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw, spec_at};
 use crate::site::{Counts, RunSize, Site};
 use crate::watch::Watch;
 
@@ -22,7 +22,12 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
         rows(p) * (2.0 * DRAW + 0.1 * (samples * pair.splitting.products.len() as u64) as f64)
     };
     let pairs: f64 = point.pairs.iter().enumerate().map(products).sum();
-    let work = f64::from(point.problem.dim) * (FUNCTION + DRAW * samples as f64 + pairs) + DRAW * entries as f64;
+    // Features are drawn from the sums over the sketch.
+    let sums = |draw: &SketchDraw| f64::from(draw.rows) * (DRAW + f64::from(draw.rows) / 2.0);
+    let laws: f64 = point.sketches.iter().filter(|_| point.problem.draws_features()).map(sums).sum();
+    let work = f64::from(point.problem.dim) * (FUNCTION + laws)
+        + f64::from(point.coordinates) * (DRAW * samples as f64 + pairs)
+        + DRAW * entries as f64;
     let counted = point.pairs.iter().any(|pair| pair.data.is_counted() || pair.sketch.is_counted())
         || point.features.iter().any(|feature| feature.op.is_counted())
         || point.trajectories.iter().any(|t| t.ops.by_site().iter().any(|(_, op)| op.is_counted()));
@@ -84,7 +89,7 @@ pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watc
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
         let recipe = &plan.config.recipes[trajectory.recipe];
         let size = RunSize {
-            dim: point.problem.dim,
+            dim: point.problem.literal(),
             model: trajectory.model,
             batch: trajectory.batch,
             samples: trajectory.samples,

@@ -193,7 +193,8 @@ fn numbers_are_finite() {
 fn defaults() {
     let config = plain(&[]);
     let (spectrum, sketch) = (Spectrum::Power { exponent: 2.0 }, Sketch::Gaussian { nested: true });
-    let problem = Problem { dim: 100, spectrum, target: Target::Gaussian, noise: 1.0, sketch, tail: Tail::Open };
+    let (sampling, tail) = (Sampling::Ambient, Tail::Open);
+    let problem = Problem { dim: 100, spectrum, target: Target::Gaussian, noise: 1.0, sketch, sampling, tail };
     assert_eq!(config.problems(), [problem]);
     assert_eq!(config.train().batches, [1]);
     assert_eq!(config.train().step_sizes, [0.1]);

@@ -42,7 +42,7 @@ fn every_kind_reads_as_what_it_names() {
 #[test]
 fn unknown_kinds_are_refused() {
     refused(&[
-        (&["problem.sampling=\"feature\""], &["problem.sampling = \"feature\"", "ambient"]),
+        (&["problem.sampling=\"features\""], &["problem.sampling = \"features\"", "ambient, feature"]),
         (&["problem.tail=\"half\""], &["problem.tail = \"half\"", "open, closed"]),
         (&["problem.sketch.kind=\"sparse\""], &["problem.sketch.kind = \"sparse\"", "gaussian, none, file"]),
         (&["problem.target.kind=\"zero\""], &["problem.target.kind = \"zero\"", "gaussian, ones, source, file"]),

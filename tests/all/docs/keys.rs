@@ -112,6 +112,9 @@ pub fn contexts() -> Vec<Context> {
     for sketch in ["{ kind = \"gaussian\" }", "{ kind = \"file\", path = \"matrix.npy\" }"] {
         contexts.push(Context::new("problem.sketch", &["problem", "sketch"], sketch));
     }
+    for sampling in ["{ kind = \"feature\" }", "{ kind = \"head\", coordinates = 4 }"] {
+        contexts.push(Context::new("problem.sampling", &["problem", "sampling"], sampling));
+    }
     for site in [
         "{ format = \"e4m3\" }",
         "{ format = \"int8\", step = 0.25 }",

@@ -99,8 +99,9 @@ impl Case {
         };
         let tail = if self.closed { "closed" } else { "open" };
         format!(
-            "[problem]\ndim = {}\nspectrum = {spectrum}\ntarget = {target}\nnoise = {:?}\nsketch = {sketch}\ntail = {tail:?}\n",
-            self.dim, self.noise
+            "[problem]\ndim = {}\nspectrum = {spectrum}\ntarget = {target}\nnoise = {:?}\nsketch = {sketch}\n\
+             sampling = {}\ntail = {tail:?}\n",
+            self.dim, self.noise, self.sampling
         )
     }
 }

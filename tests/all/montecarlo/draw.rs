@@ -14,6 +14,8 @@ pub struct Draws {
     /// E w_i^2, or w_i itself.
     pub target: Vec<f64>,
     pub fixed_target: bool,
+    /// Coordinates that are rounded at the data.
+    pub rounded: usize,
 }
 
 /// What is drawn once per trial.
@@ -42,7 +44,8 @@ impl Draws {
             (true, _) => (beyond(&case.spectrum, case.dim), beyond(&case.spectrum, case.dim)),
         };
         let fixed_target = matches!(case.target, Target::Ones | Target::File(_));
-        Draws { lambda, tail, tail_label, target: (1..=case.dim).map(second).collect(), fixed_target }
+        let (target, rounded) = ((1..=case.dim).map(second).collect(), case.head.unwrap_or(case.dim));
+        Draws { lambda, tail, tail_label, target, fixed_target, rounded }
     }
 
     pub fn world(&self, case: &Case, rounders: &Rounders, random: &mut Random) -> World {

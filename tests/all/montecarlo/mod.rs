@@ -111,6 +111,10 @@ pub struct Case {
     pub sketch: Sketch,
     /// D stands for infinity, with an isotropic tail.
     pub closed: bool,
+    /// How the program draws samples, as its config has it; the simulation draws covariates in any case.
+    pub sampling: &'static str,
+    /// Coordinates that a format at the data rounds, the first ones, where it does not round all.
+    pub head: Option<usize>,
     pub rows: Option<Rows>,
     /// M, at most D.
     pub model: usize,
@@ -139,6 +143,8 @@ impl Default for Case {
             noise: 0.5,
             sketch: Sketch::Gaussian { nested: true },
             closed: false,
+            sampling: "\"ambient\"",
+            head: None,
             rows: None,
             model: 6,
             sibling: None,

@@ -55,7 +55,7 @@ fn features(
     y: f64,
     random: &mut Random,
 ) -> Features {
-    rounders.apply(Site::Data, &mut x, false, random);
+    rounders.apply(Site::Data, &mut x[..draws.rounded], false, random);
     let mut clean: Vec<f64> = world.read.iter().map(|row| dot(row, &x)).collect();
     if draws.tail > 0.0 {
         let deviation = (draws.tail / clean.len() as f64).sqrt();

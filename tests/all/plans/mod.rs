@@ -176,6 +176,42 @@ pub fn recipes_text(c: &mut Choices, count: u32, set: u32) -> String {
     text
 }
 
+/// A config whose samples are drawn as features, of every problem and recipe that allows it.
+pub fn feature_config(case: u64) -> String {
+    let c = &mut Choices::new(1_000_000 + case);
+    let dim = c.pick(&[1, 5, 31, 100, 300]);
+    let high = c.pick(&[1, 17, 64, 129, 200]).min(dim);
+    let low = 1 + c.below(high);
+    let models = if low == high { format!("[{high}]") } else { format!("[{high}, {low}]") };
+    let mut problem = problem_text(c, dim, high, true);
+    while problem.contains("covariates") {
+        problem = problem_text(c, dim, high, true);
+    }
+    let batch = c.pick(&[1, 1, 2, 5, 33]);
+    let is_open = problem.contains("tail = \"open\"");
+    let head = if dim > 1 && c.below(2) == 0 { 1 + c.below(dim - 1) } else { 0 };
+    let sampling = match head {
+        0 => "\"feature\"".to_string(),
+        _ => format!("{{ kind = \"head\", coordinates = {head} }}"),
+    };
+    let mut recipes = String::new();
+    for line in recipes_text(c, 3, 2).lines() {
+        let is_law = line.contains("noise = ");
+        let fits_data = if is_law { is_open && line.contains("multiplicative") } else { head > 0 };
+        if !line.starts_with("sketch") && (!line.starts_with("data") || fits_data) {
+            recipes += &format!("{line}\n");
+        }
+    }
+    format!(
+        "{problem}sampling = {sampling}\n[train]\nmodel = {models}\nsamples = [{}]\nbatch = [{batch}]\nstep_size = [0.1]\n\
+         schedule = \"{}\"\noutput = [\"last\", \"average\"]\ncheckpoints = \"log2\"\n[sweep]\nseeds = 3\nseed = {case}\n\
+         draws = \"{}\"\n{recipes}",
+        batch * c.pick(&[1, 7, 40]),
+        c.pick(&["constant", "geometric"]),
+        c.pick(&["device", "host"])
+    )
+}
+
 /// Plan number `case`.
 pub fn random(case: u64) -> Plan {
     let text = random_config(case);
