@@ -9,7 +9,7 @@ use super::size::Size;
 use super::z::{EDGES, Scores};
 use super::{Estimate, Fit};
 use crate::store::row::Row;
-use crate::store::{self, COLUMNS, Kind};
+use crate::store::{COLUMNS, Kind};
 
 /// Settings that the rows of a group do not share.
 const OWN: [&str; 5] = ["run_id", "cell", "seed_index", "model", "samples"];
@@ -49,15 +49,8 @@ impl Fit {
 fn shared(row: &Row) -> Map<String, Value> {
     let recipe = COLUMNS.iter().position(|column| column.name() == "recipe").unwrap_or(COLUMNS.len());
     let settings = COLUMNS[..recipe].iter().filter(|column| column.kind == Kind::Setting || column.name() == "output");
-    let value = |value: store::Value| match value {
-        store::Value::Null => Value::Null,
-        store::Value::U32(value) => value.into(),
-        store::Value::U64(value) => value.into(),
-        store::Value::F64(value) => value.into(),
-        store::Value::Text(text) => text.into(),
-    };
     let own = settings.filter(|column| !OWN.contains(&column.name()));
-    own.map(|column| (column.name().to_owned(), value(column.get(row)))).collect()
+    own.map(|column| (column.name().to_owned(), column.get(row).into())).collect()
 }
 
 fn parameters(description: &Description) -> Value {

@@ -46,6 +46,19 @@ impl Value<'_> {
     }
 }
 
+/// As documents have it.
+impl From<Value<'_>> for serde_json::Value {
+    fn from(value: Value) -> serde_json::Value {
+        match value {
+            Value::Null => serde_json::Value::Null,
+            Value::U32(value) => value.into(),
+            Value::U64(value) => value.into(),
+            Value::F64(value) => value.into(),
+            Value::Text(text) => text.into(),
+        }
+    }
+}
+
 /// As messages show it.
 impl std::fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {

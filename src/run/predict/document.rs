@@ -60,11 +60,7 @@ impl Predicted<'_> {
         let value = |name: &str, value: store::Value| match (name, value) {
             ("seen", _) => place.seen.into(),
             ("output", _) => place.output.into(),
-            (_, store::Value::Null) => Value::Null,
-            (_, store::Value::U32(value)) => value.into(),
-            (_, store::Value::U64(value)) => value.into(),
-            (_, store::Value::F64(value)) => value.into(),
-            (_, store::Value::Text(text)) => text.into(),
+            (_, value) => value.into(),
         };
         columns.map(|c| (c.name().to_owned(), value(c.name(), c.get(&row)))).collect()
     }
