@@ -26,6 +26,8 @@ use crate::files::{remove_left_over, write_whole};
 const TAG: &str = "predict";
 /// Key of the metadata that says of which rows these are the expectations.
 const KEY: &str = "roundlaw";
+/// The status of expectations.
+pub const EXACT: &str = "exact";
 /// Rows of a row group.
 const GROUP_ROWS: usize = 16_384;
 
@@ -90,7 +92,7 @@ pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedExcess)) -> R
         (true, Some(false)) => {}
         (true, _) => return Ok(Found::Prior),
     }
-    let names = ["cell", "seed_index", "seen", "output", "excess"];
+    let names = ["cell", "seed_index", "seen", "output", "excess", "status"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);
     let builder = builder.with_projection(mask).with_batch_size(GROUP_ROWS);
     let mut reader = decoded(path, &file, damaged, || builder.build())?;
@@ -108,13 +110,15 @@ fn hand_over(batch: &RecordBatch, each: &mut impl FnMut(ExpectedExcess)) -> Opti
     let seen = column("seen")?.as_primitive_opt::<UInt64Type>()?;
     let outputs = column("output")?.as_string_opt::<i32>()?;
     let excess = column("excess")?.as_primitive_opt::<Float64Type>()?;
+    let status = column("status")?.as_string_opt::<i32>()?;
     for row in 0..batch.num_rows() {
         each(ExpectedExcess {
             cell: cells.value(row),
             seed_index: seeds.value(row),
             seen: seen.value(row),
             output: outputs.value(row),
-            excess: excess.is_valid(row).then(|| excess.value(row)),
+            // The numbers of a law in place of a format are no expectations.
+            excess: (excess.is_valid(row) && status.value(row) == EXACT).then(|| excess.value(row)),
         });
     }
     Some(())

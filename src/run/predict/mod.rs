@@ -25,7 +25,7 @@ use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::Problem;
 use crate::run::progress::Progress;
 use crate::theory::laws::{Laws, Method};
-use crate::threads;
+use crate::{store, threads};
 use crate::watch::Watch;
 
 /// Progress is told at least this often.
@@ -61,7 +61,7 @@ static WITHOUT_GAIN: Status =
 impl Status {
     pub fn name(&self) -> &'static str {
         match self {
-            Status::Exact => "exact",
+            Status::Exact => store::predictions::EXACT,
             Status::Matched(_) => "matched",
             Status::None(_) => "none",
         }
