@@ -1,6 +1,6 @@
 //! The scalar reference, written to be read against the shaders, kernel by kernel. The codec, the splitting of x and G,
 //! the sums and the update are its own. A sample and a run are sequential; the samples of a cohort, which know nothing of
-//! one another, and its runs, which only read them, go side by side. What plan and problem hand to every adapter (the words of an
+//! one another, and its runs, which only read them, may go side by side. What plan and problem hand to every adapter (the words of an
 //! operation, the features' scale, step sizes), the generator's rounds and the normals it shares with the fast CPU code:
 //! docs/checking.md has the list, and what proves it.
 
@@ -215,11 +215,32 @@ pub fn cohort(plan: &Plan, cohort: Cohort, only: Option<usize>, watch: &Watch) -
     Ok(rows)
 }
 
+/// [`cohort`] of all trajectories by all threads of the pool. Not for who holds a lock: a thread that waits takes up other
+/// work of the pool.
+pub fn cohort_by_all_threads(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<Vec<Snapshot>> {
+    let mut rows = Vec::new();
+    follow(plan, cohort, None, Threads::All, watch, |row| rows.push(row))?;
+    rows.sort_by_key(|row| (row.trajectory, row.seen));
+    Ok(rows)
+}
+
 /// [`cohort`] with every row handed out as soon as it is due, by (seen, trajectory).
-pub fn each(
+pub fn each(plan: &Plan, cohort: Cohort, only: Option<usize>, watch: &Watch, emit: impl FnMut(Snapshot)) -> Result<()> {
+    follow(plan, cohort, only, Threads::One, watch, emit)
+}
+
+/// Who makes the samples of a block, and then takes them.
+#[derive(Clone, Copy)]
+enum Threads {
+    One,
+    All,
+}
+
+fn follow(
     plan: &Plan,
     cohort: Cohort,
     only: Option<usize>,
+    threads: Threads,
     watch: &Watch,
     mut emit: impl FnMut(Snapshot),
 ) -> Result<()> {
@@ -233,12 +254,19 @@ pub fn each(
     let mut states: Vec<(usize, State)> = wanted.iter().map(|&t| (t, source.begun(t, plan.average))).collect();
     for first in (0..end).step_by(BLOCK) {
         let numbers = first as u32..end.min(first + BLOCK as u64) as u32;
-        let samples = numbers.clone().into_par_iter().map(|n| source.sample(n, watch)).collect::<Result<Vec<_>>>()?;
+        let (length, sample) = (numbers.len(), |n| source.sample(n, watch));
+        let samples: Vec<Sample> = match threads {
+            Threads::One => numbers.map(sample).collect::<Result<_>>()?,
+            Threads::All => numbers.into_par_iter().map(sample).collect::<Result<_>>()?,
+        };
         let of_block = |(t, state): &mut (usize, State)| source.train(*t, state, first, &samples);
-        let mut rows: Vec<Snapshot> = states.par_iter_mut().flat_map_iter(of_block).collect();
+        let mut rows: Vec<Snapshot> = match threads {
+            Threads::One => states.iter_mut().flat_map(of_block).collect(),
+            Threads::All => states.par_iter_mut().flat_map_iter(of_block).collect(),
+        };
         rows.sort_by_key(|row| (row.seen, row.trajectory));
         rows.into_iter().for_each(&mut emit);
-        watch.step(numbers.len() as f64 / end as f64)?;
+        watch.step(length as f64 / end as f64)?;
     }
     Ok(())
 }

@@ -63,15 +63,15 @@ impl Default for Scales {
     }
 }
 
-/// The law that a format is taken for. Those whose error grows with a value are relative ones at scalars, and at the
-/// covariates one factor for the vector (the multiplicative scheme of arXiv 2510.18259), since the spectrum keeps its
-/// shape. The error of coordinates of a sketch, which all have nearly one variance, is isotropic: additive; so is that
+/// The law that a format is taken for. Those whose error grows with a value are relative ones, element by element, at
+/// scalars and without a sketch; at covariates before a sketch one factor for the vector (the multiplicative scheme of
+/// arXiv 2510.18259), since the spectrum keeps its shape. The error of coordinates of a sketch, which all have nearly one variance, is isotropic: additive; so is that
 /// of integers with a fixed step at any site.
 fn law(quantizer: &Quantizer, site: Site, is_sketched: bool) -> SiteLaw {
     let is_fixed = matches!(quantizer.layout, Layout::Integer { .. }) && quantizer.sharing.is_none();
     let noise = match site {
         _ if is_fixed => Noise::Additive,
-        Site::Data => Noise::Multiplicative,
+        Site::Data if is_sketched => Noise::Multiplicative,
         Site::Feature | Site::FeatureGrad | Site::Parameter if is_sketched => Noise::Additive,
         _ => Noise::Relative,
     };
@@ -96,6 +96,10 @@ impl Laws {
                 Spec::Format(_) if site == Site::Weight => return None,
                 Spec::Format(quantizer) => laws.sites[site] = Some(law(quantizer, site, problem.is_sketched())),
             }
+        }
+        let is_format = matches!(spec_at(recipe, problem, Site::Feature), Some(Spec::Format(_)));
+        if let (false, true, Some(law)) = (laws.is_exact(), is_format, &mut laws.sites[Site::Feature]) {
+            law.noise = Noise::Additive;
         }
         laws.is_exact().then_some(laws)
     }

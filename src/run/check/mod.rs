@@ -76,7 +76,7 @@ pub fn cohort(
     adapter: &dyn Adapter,
     watch: &Watch,
 ) -> Result<Option<Mismatch>> {
-    let expected = reference::cohort(plan, cohort, None, watch)?;
+    let expected = reference::cohort_by_all_threads(plan, cohort, watch)?;
     let Some((index, difference)) = first_difference(&expected, states) else { return Ok(None) };
     let Snapshot { trajectory, seen, .. } = expected[index];
     let previous = expected[..index].last().filter(|row| row.trajectory == trajectory).map_or(0, |row| row.seen);

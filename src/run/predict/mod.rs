@@ -25,8 +25,8 @@ use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::Problem;
 use crate::run::progress::Progress;
 use crate::theory::laws::{Laws, Method};
-use crate::{store, threads};
 use crate::watch::Watch;
+use crate::{store, threads};
 
 /// Progress is told at least this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -152,7 +152,10 @@ pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> R
     let (beyond, seconds) = cost::keep_within(plan, &mut jobs, options.budget);
     for (point, job) in beyond {
         let reason = format!("beyond --budget {}: all cells take about {:.0} seconds", options.budget, seconds.ceil());
-        statuses[point][job.number] = Status::None(reason.into());
+        // Of what has no law a larger budget gives full precision alone.
+        if job.kind != Kind::FullPrecision {
+            statuses[point][job.number] = Status::None(reason.into());
+        }
     }
     let curves = follow(plan, &jobs, options.prior, watch)?;
     Ok(Predicted { plan, prior: options.prior, statuses, curves })
