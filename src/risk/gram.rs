@@ -104,6 +104,15 @@ impl PackedGram {
         model * (model + 1) / 2 + model
     }
 
+    /// The sums of one draw.
+    pub fn of(gram: &Gram) -> PackedGram {
+        let model = gram.b.len();
+        let mut values = Vec::with_capacity(PackedGram::sums(model));
+        (0..model).for_each(|j| values.extend(&gram.lower[j * model..=j * model + j]));
+        values.extend(&gram.b);
+        PackedGram::new(Arc::new(values), 0, model)
+    }
+
     /// Those from number `first` on.
     pub fn new(values: Arc<Vec<f64>>, first: usize, model: usize) -> PackedGram {
         PackedGram { values, first, model }

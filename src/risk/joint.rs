@@ -1,7 +1,5 @@
 //! The joint law of features and labels given the sketch, from which `sampling = "feature"` draws them.
 
-use std::sync::Arc;
-
 use super::evaluator::Evaluator;
 use super::gram::{Gram, PackedGram};
 use super::truth::Truth;
@@ -91,16 +89,5 @@ impl JointLaw {
     /// e_M.
     pub fn deviation(&self, model: u32) -> f32 {
         self.deviations[model as usize - 1]
-    }
-}
-
-impl PackedGram {
-    /// The sums of one draw.
-    pub fn of(gram: &Gram) -> PackedGram {
-        let model = gram.b.len();
-        let mut values = Vec::with_capacity(PackedGram::sums(model));
-        (0..model).for_each(|j| values.extend(&gram.lower[j * model..=j * model + j]));
-        values.extend(&gram.b);
-        PackedGram::new(Arc::new(values), 0, model)
     }
 }

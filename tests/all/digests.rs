@@ -1,4 +1,5 @@
-//! The result columns of the shipped configs, by digest: no thread count, block length or shard split changes them.
+//! The result columns of the shipped configs and of drawn features, by digest: no thread count, block length or shard split
+//! changes them.
 //!
 //! A new digest means a new `STREAM_VERSION`: these bits are what users replay.
 
@@ -14,6 +15,9 @@ use roundlaw::watch::Watch;
 
 const SMOKE: &str = include_str!("../digests/smoke.txt");
 const QUICKSTART: &str = include_str!("../digests/quickstart.txt");
+const SAMPLING: &str = include_str!("../digests/sampling.toml");
+const FEATURE: &str = include_str!("../digests/feature.txt");
+const HEAD: &str = include_str!("../digests/head.txt");
 
 fn plan(name: &str) -> Plan {
     let path = format!("{}/configs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
@@ -44,6 +48,19 @@ fn smoke() {
 #[test]
 fn quickstart() {
     assert_eq!(digest(&rows(&plan("quickstart"), Shard::WHOLE)), expected(QUICKSTART));
+}
+
+#[test]
+fn drawn_features() {
+    let digest_with = |overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        let plan = Plan::new(Config::parse(SAMPLING, &overrides).unwrap()).unwrap();
+        digest(&rows(&plan, Shard::WHOLE))
+    };
+    assert_eq!(digest_with(&[]), expected(FEATURE));
+    let head = "problem.sampling={ kind = \"head\", coordinates = 60 }";
+    let data = "recipe.\"mxfp4\".data={ format = \"int8\", step = 0.0625, rounding = \"stochastic\" }";
+    assert_eq!(digest_with(&[head, data]), expected(HEAD));
 }
 
 #[test]
