@@ -28,6 +28,8 @@ use crate::problem::Problem;
 use crate::site::PerSite;
 
 pub const MAX_DIM: u32 = 1 << 24;
+/// Coordinates of a head: a lane of a GPU goes over all of them for each label, in loops that drivers cut off.
+pub const MAX_HEAD: u32 = 1 << 16;
 pub const MAX_MODEL: u32 = 4096;
 pub const MAX_BATCH: u32 = 1024;
 const MAX_SAMPLES: u64 = (1 << 31) - 1;

@@ -4,7 +4,7 @@
 use super::item::{Item, Node};
 use super::places::Places;
 use super::problem::kind;
-use super::{MAX_DIM, Recipe};
+use super::{MAX_HEAD, Recipe};
 use crate::error::{Error, Result};
 use crate::format::{Noise, Spec};
 use crate::problem::{Problem, Sampling, SamplingKind, Sketch, Tail};
@@ -26,7 +26,7 @@ pub(super) fn sampling(item: &Item) -> Result<Sampling> {
         SamplingKind::Feature => (Sampling::Feature, None),
         SamplingKind::Head => {
             let coordinates = keys.required("coordinates", "an integer below problem.dim")?;
-            (Sampling::Head { coordinates: coordinates.integer(1, MAX_DIM.into())? as u32 }, Some("coordinates"))
+            (Sampling::Head { coordinates: coordinates.integer(1, MAX_HEAD.into())? as u32 }, Some("coordinates"))
         }
     };
     keys.finish(&["kind"].into_iter().chain(more).collect::<Vec<_>>())?;

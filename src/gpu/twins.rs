@@ -10,15 +10,17 @@ use wgpu::naga::{Block, Expression, Literal, Module, Scalar, ScalarKind, Stateme
 use super::facts::{Facts, Needs, module, needs};
 use super::gram::{ENTRY_LOOPS, STEP_LOOPS};
 use super::in_words::IN_WORDS;
-use super::kernels::{GRAM, KERNELS, Kernel, MAXIMA, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
+use super::kernels::{GRAM, KERNELS, Kernel, LABEL, MAXIMA, MODEL_SIZES, SKETCH, TRAIN, Variant, compose, model_size};
 use super::loaders;
 use super::operands::{OPERATION_LOOPS, SLICE_LOOPS};
+use super::shapes::Tuning;
+use super::slice::LANES;
 use super::train::layout::Exchange;
 use super::train::schedule::{OTHER_LOOPS, UPDATE_LOOPS};
 use super::{draw, gram, own_pipelines, peaks, probe, project, slice, tally, train, turn};
 use crate::codec;
 use crate::codec::bits;
-use crate::config::{Config, MAX_BATCH, MAX_MODEL};
+use crate::config::{Config, MAX_BATCH, MAX_HEAD, MAX_MODEL};
 use crate::format::{BLOCK_SIZES, Law, NO_CODE, QuantOp, Specials, WHOLE, class, direction, policy};
 use crate::plan::Plan;
 use crate::random::normal::{self, TABLE};
@@ -319,6 +321,11 @@ fn the_host_knows_every_loop_of_long_kernels() {
         } else if kernel.name == GRAM.name {
             assert_eq!(longest, STEP_LOOPS.len(), "{} in the loop of coordinates", kernel.name);
             assert_eq!(loops(&module, main), STEP_LOOPS.len() + ENTRY_LOOPS.len(), "{}", kernel.name);
+        } else if kernel.name == LABEL.name {
+            // Of coordinates, and of components in it.
+            let iterations = (1 + 3) * u64::from((MAX_HEAD + MAX_MODEL).div_ceil(LANES));
+            assert_eq!(longest, 2, "{} in the loop of coordinates", kernel.name);
+            assert!(iterations < Tuning::default().loops, "{}: {iterations} iterations", kernel.name);
         }
     }
     assert_eq!(most_of_train, (1 + UPDATE_LOOPS, OTHER_LOOPS), "train: the loop of updates, and others");

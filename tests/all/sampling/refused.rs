@@ -50,6 +50,7 @@ fn a_head_has_coordinates_that_formats_may_round() {
     names(error(&five, "sketch = \"bf16\""), &["at sketch"]);
     names(error(&head(", coordinates = 9"), ""), &["problem.sampling.coordinates = 9", "dim = 9", "1 to 8"]);
     names(error(&head(", coordinates = 0"), ""), &["problem.sampling.coordinates = 0", "from 1"]);
+    names(error(&head(", coordinates = 65537"), ""), &["problem.sampling.coordinates = 65537", "to 65536"]);
     names(error(&head(""), ""), &["problem.sampling.coordinates is missing"]);
     names(error("sampling = \"head\"", ""), &["problem.sampling = \"head\"", "coordinates = K"]);
     let feature = "sampling = { kind = \"feature\", coordinates = 3 }";
