@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::form::{Fitted, Form, KUMAR, PLAIN, Point, SUN, held_out, rms};
-use super::group::{DIVERGED, Group, LEAST};
+use super::group::{DIVERGED, FEW, Group, LEAST};
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -109,7 +109,7 @@ pub fn describe(group: &Group, resamples: &Resamples, watch: &Watch) -> Result<O
         all.len()
     };
     let paired = paired(group, baseline, &places);
-    if paired.seeds() == 0 || distinct(|place| place.model) < LEAST || distinct(|place| place.samples) < LEAST {
+    if paired.seeds() < FEW || distinct(|place| place.model) < LEAST || distinct(|place| place.samples) < LEAST {
         return Ok(None);
     }
     let own = points(&places, group.models.len(), &paired.means());

@@ -7,6 +7,8 @@ pub const LEAST: usize = 3;
 /// Share of a cell's seeds that may have diverged, and of its mean that one seed may carry.
 pub const DIVERGED: f64 = 0.01;
 pub const HEAVY: f64 = 0.3;
+/// Least number of seeds that have an interval: of fewer, one carries more than that of any mean.
+pub const FEW: usize = 4;
 
 /// Whether one of the values carries too much of their mean.
 pub fn is_heavy(values: &[f64]) -> bool {

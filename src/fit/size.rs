@@ -3,7 +3,7 @@
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::data::{self, DataFactor};
 use super::estimate::{Estimate, Means};
-use super::group::{Cell, DIVERGED, Group, HEAVY, LEAST};
+use super::group::{Cell, DIVERGED, FEW, Group, HEAVY, LEAST};
 use super::sizes::Sizes;
 use crate::error::Result;
 use crate::watch::Watch;
@@ -179,8 +179,13 @@ impl Size {
 
     /// The seeds that count in all of these cells; why there are too few where there are.
     fn kept(&mut self, group: &Group, cells: &[&[f64]]) -> std::result::Result<Vec<bool>, String> {
+        if group.seeds.len() < FEW {
+            return Err(format!("fewer than {FEW} seeds"));
+        }
         let mut keep = group.known();
-        let lost = drop_diverged(&mut keep, cells);
+        // Of a seed whose runs diverged at some M, all of them, A is not known there.
+        let unknown = keep.iter().filter(|keep| !**keep).count() as f64 / keep.len() as f64;
+        let lost = drop_diverged(&mut keep, cells).max(unknown);
         self.diverged = keep.iter().filter(|keep| !**keep).count();
         let heaviest = drop_heavy(&mut keep, cells);
         self.seeds = keep.iter().filter(|keep| **keep).count();

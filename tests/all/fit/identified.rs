@@ -67,6 +67,23 @@ fn too_few_sizes_and_no_full_precision() {
 }
 
 #[test]
+fn three_seeds_have_no_interval() {
+    let fit = fitted(&data_set(&A15, 3, 7));
+    refused(size(&fit, COARSE, 128), "fewer than 4 seeds");
+    assert!(fit.description.is_none());
+}
+
+/// Where all runs of a seed diverge at an M, A is not known there: the seed counts as lost.
+#[test]
+fn seeds_that_leave_nothing_at_some_m_are_counted_as_diverged() {
+    let mut group = group();
+    group.approximation[0][..2].fill(f64::NAN);
+    let fit = fitted(&group);
+    refused(size(&fit, COARSE, 128), "2 % of the seeds of a cell diverged");
+    assert_eq!(size(&fit, COARSE, 128).diverged, 2);
+}
+
+#[test]
 fn a_plateau_is_no_floor() {
     let mut constant = means(&A15);
     constant.schedule = Schedule::Constant;
