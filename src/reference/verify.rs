@@ -1,4 +1,4 @@
-//! Answers to all 2^32 inputs, hashed in chunks of 65,536: one by one, see [`crate::verify::answers`] for many. Twin of
+//! Answers to all 2^32 inputs, hashed in chunks of 65,536: one by one, see `src/verify/answers.rs` for many. Twin of
 //! shaders/verify.wgsl.
 
 use crate::codec::{Rounded, quantize};

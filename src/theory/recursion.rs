@@ -40,8 +40,8 @@ impl Expected {
 /// With the moments A = E[v v^T] and X = E[b v^T] of the weights, Y, C and F of [`Moments`] and H = E[q' q^T],
 /// A+ = A + gamma (X - H A + transpose) + gamma^2 [T1 / B + (1 - 1/B) T2], T1 being the second moment of the gradient
 /// of one sample and T2 = E b b^T - X H - H X^T + H A H that of two of a batch, each with the noise of label,
-/// activation and gradient. E[v] = G b, where G+ = G + gamma (I - H G). All of these are diagonal, or read on the
-/// diagonal alone.
+/// activation and gradient. The mean of v is G b, where G+ = G + gamma (I - H G). All of these are diagonal, or read on
+/// the diagonal alone.
 #[derive(Clone, Debug)]
 pub struct Recursion<'a> {
     basis: &'a Basis,
