@@ -4,9 +4,9 @@ mod law;
 mod means;
 mod refused;
 
-use roundlaw::plan::{Cohort, Plan, Shard};
+use roundlaw::plan::{Plan, Shard};
 use roundlaw::watch::Watch;
-use roundlaw::{Config, SweepOptions, cpu, open_adapter, reference, sweep};
+use roundlaw::{Config, SweepOptions, cpu, open_adapter, sweep};
 
 use crate::plans;
 
@@ -17,11 +17,7 @@ fn plan(text: &str) -> Plan {
 #[test]
 fn every_plan_has_the_bits_of_the_reference() {
     for case in 0..60 {
-        let plan = plan(&plans::feature_config(case));
-        let cohort = Cohort { point: 0, seed_index: case as u32 % 3 };
-        let expected = reference::cohort(&plan, cohort, None, &Watch::default()).unwrap();
-        let actual = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
-        assert_eq!(plan.difference(cohort, &expected, &actual), None, "case {case}");
+        crate::cpu::same_as_reference(&plan(&plans::feature_config(case)), case);
     }
 }
 
