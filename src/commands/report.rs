@@ -1,35 +1,114 @@
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
-use crate::run::stored::Stored;
-use crate::streams::{one_line, print, tell};
+use crate::error::{Error, Result};
+use crate::report::{FigureFormat, Report, ReportOptions, Risk, VARIABLES, Variable, View, variable};
+use crate::run::report::gather;
+use crate::streams::{one_line, print};
 use crate::watch::Watch;
-use crate::{report, store, threads};
+use crate::{store, threads};
 
-/// Write report.html and the figures of a directory again.
+const EXAMPLES: &str = "\
+Examples:
+  roundlaw report out/quickstart
+  roundlaw report out/noise --x model --series samples --recipe fp32
+  roundlaw report out/noise --x neff --y difference --baseline fp32 --format pdf
+  roundlaw report out/a out/b --out out/both";
+
+/// Write report.html and the figures of a directory again, or figures of a view of your own.
+///
+/// With --x, --y, --series or --panel it writes the figures of that view and leaves the page. Seeds are averaged and
+/// nothing else: whatever else differs is told apart by --series or splits into figures.
 #[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// A sweep's directory.
-    dir: PathBuf,
+    /// Directories of sweeps.
+    #[arg(required = true, value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    /// Where to write; by default the directory, required for several.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What the figures of a view are drawn against: model, samples, neff, seen, dim, eps, bits, batch, step_size, noise,
+    /// compute, model_bits, m_total, m_gc, spectrum_exponent or target_exponent [default: model].
+    #[arg(long, value_name = "VARIABLE", value_parser = axis)]
+    x: Option<&'static Variable>,
+    /// What the figures of a view show: reducible, excess, quantized_test, held_out, gain_corrected, difference (to the
+    /// baseline, paired by seed) or residual (to the exact expectation) [default: reducible].
+    #[arg(long, value_name = "RISK", value_parser = risk)]
+    y: Option<Risk>,
+    /// What the lines of a figure are told apart by, as recipe or model,recipe [default: recipe].
+    #[arg(long, value_name = "VARIABLES", value_delimiter = ',', value_parser = any)]
+    series: Vec<&'static Variable>,
+    /// What splits a view into figures, beside what is left to tell apart.
+    #[arg(long, value_name = "VARIABLES", value_delimiter = ',', value_parser = any)]
+    panel: Vec<&'static Variable>,
+    /// Show this recipe alone (repeatable).
+    #[arg(long, value_name = "NAME")]
+    recipe: Vec<String>,
+    /// The recipe that differences are to; by default the first.
+    #[arg(long, value_name = "NAME")]
+    baseline: Option<String>,
+    /// Format of the figures.
+    #[arg(long, default_value = "svg")]
+    format: FigureFormat,
 }
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     threads::start_or_alone();
+    let out = match (&args.out, args.dirs.as_slice()) {
+        (Some(out), _) => out,
+        (None, [dir]) => dir,
+        _ => return Err(Error::Input("--out DIR is required for several directories".into()).into()),
+    };
     // Signals are not handled: they end it at once, and the report can be written again.
-    for path in write(&args.dir, &Watch::default())? {
+    let watch = Watch::default();
+    let _lock = store::lock_report(out, &watch)?;
+    let report = gather(&args.dirs, &watch)?;
+    let options = options(args, &report)?;
+    for path in report.write(out, &options)? {
         print(&one_line(&path.display().to_string()))?;
     }
     Ok(())
 }
 
-/// Writes the report of everything stored in `dir`. The watch ends the waiting for another process that writes it, and the
-/// reading of rows.
+fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
+    let baseline = args.baseline.as_ref().map(|name| report.recipe("--baseline", name)).transpose()?.unwrap_or(0);
+    let asked = args.x.is_some() || args.y.is_some() || !args.series.is_empty() || !args.panel.is_empty();
+    let view = || {
+        let mut view = View::new("model", args.y.unwrap_or(Risk::Reducible), &["recipe"], baseline);
+        view.x = args.x.unwrap_or(view.x);
+        view.panel.clone_from(&args.panel);
+        match args.series.as_slice() {
+            [] if view.x.name == "eps" => view.series = variable("family").into_iter().collect(),
+            [] => {}
+            series => view.series = series.to_vec(),
+        }
+        view
+    };
+    let views = if asked { vec![view()] } else { Vec::new() };
+    Ok(ReportOptions { views, recipes: args.recipe.clone(), baseline, format: args.format })
+}
+
+/// Writes the page of one sweep.
 pub fn write(dir: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = store::lock_report(dir, watch)?;
-    let stored = Stored::open(dir)?;
-    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
-    let provenance = stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default();
-    let rows = stored.rows().map(|row| watch.ask().and(row));
-    report::write(dir, rows, &stored.config_toml, &provenance)
+    gather(&[dir.to_path_buf()], watch)?.write(dir, &ReportOptions::default())
+}
+
+fn names(all: impl Iterator<Item = &'static str>) -> String {
+    format!("allowed is one of {}", all.collect::<Vec<_>>().join(", "))
+}
+
+fn axis(name: &str) -> std::result::Result<&'static Variable, String> {
+    let numbers = || VARIABLES.iter().filter(|variable| variable.is_number());
+    numbers().find(|variable| variable.name == name).ok_or_else(|| names(numbers().map(|variable| variable.name)))
+}
+
+fn any(name: &str) -> std::result::Result<&'static Variable, String> {
+    variable(name).ok_or_else(|| names(VARIABLES.iter().map(|variable| variable.name)))
+}
+
+fn risk(name: &str) -> std::result::Result<Risk, String> {
+    let all = Risk::ALL.into_iter();
+    all.clone().find(|risk| risk.name() == name).ok_or_else(|| names(all.map(Risk::name)))
 }

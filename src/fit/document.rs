@@ -46,7 +46,7 @@ impl Fit {
 }
 
 /// The settings of a row that its group shares, without those of the recipe.
-fn shared(row: &Row) -> Map<String, Value> {
+pub fn shared(row: &Row) -> Map<String, Value> {
     let recipe = COLUMNS.iter().position(|column| column.name() == "recipe").unwrap_or(COLUMNS.len());
     let settings = COLUMNS[..recipe].iter().filter(|column| column.kind == Kind::Setting || column.name() == "output");
     let own = settings.filter(|column| !OWN.contains(&column.name()));

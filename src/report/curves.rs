@@ -1,120 +1,223 @@
-//! Scaling curves: mean risk against M and against N, with standard errors over seeds and local slopes.
+//! Charts: lines of points with standard errors over seeds, local slopes, and what is expected of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::cells::CellKey;
-use super::estimates::{Errors, Estimate, local_slope};
-use super::sample::Sample;
-use super::variables::{Axis, RiskKind};
+use super::estimates::{Center, Estimate};
+use super::risk::{Risk, Sample};
+use super::table::{CellKey, Table};
+use super::variables::{Value, Variable, telling};
 
-/// One point of a series: all seeds of one cell.
+/// One point of a line: all seeds of one cell.
 #[derive(Clone, Debug, PartialEq)]
-pub struct CurvePoint {
-    pub x: u64,
-    /// Mean risk over the seeds; `None` where any run diverged.
-    pub mean: Option<f64>,
-    /// Standard error of the mean; `None` with fewer than two seeds.
+pub struct Point {
+    pub key: CellKey,
+    pub x: f64,
+    /// Mean or median over the seeds; `None` where any run diverged.
+    pub y: Option<f64>,
+    /// Its standard error; `None` with fewer than two seeds.
     pub se: Option<f64>,
+    /// Seeds behind it: runs that have the risk.
+    pub seeds: usize,
     pub runs: usize,
     /// Runs that diverged, of `runs`.
     pub diverged: usize,
+    /// One seed carries too much of the mean.
+    pub is_heavy: bool,
     /// d log risk / d log x from the previous point to this one.
     pub slope: Option<f64>,
     pub slope_se: Option<f64>,
-    /// The step size chosen for this point, where the panel chooses one.
+    /// The exact mean over data and noise, averaged over the same seeds.
+    pub expected: Option<f64>,
+    /// Whether that is of laws in place of formats.
+    pub is_matched: bool,
+    /// The step size chosen for this point, where its group chooses one.
     pub step_size: Option<f64>,
     /// Mean over the runs of the standard error over the held-out rows, which all seeds share.
     pub held_out_se: Option<f64>,
 }
 
-impl CurvePoint {
+impl Point {
     pub fn diverged_fraction(&self) -> f64 {
         self.diverged as f64 / self.runs.max(1) as f64
     }
 }
 
-/// The points of one recipe, by ascending x.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Series {
-    pub recipe: String,
-    /// Place of the recipe among all recipes of the rows: fixes its colour and marker.
-    pub style: usize,
-    pub points: Vec<CurvePoint>,
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Colour and mark of this number.
+    Own(usize),
+    /// A step of a ramp.
+    Ramp { place: usize, of: usize },
 }
 
-/// The series of a panel along one axis.
+impl Style {
+    pub fn order(self) -> usize {
+        match self {
+            Style::Own(place) | Style::Ramp { place, .. } => place,
+        }
+    }
+}
+
+/// The points of one line, by ascending x.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    pub name: String,
+    pub style: Style,
+    pub points: Vec<Point>,
+    /// Its points have no x: they are lines across the chart.
+    pub across: bool,
+}
+
+/// A slope to compare with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guide {
+    pub slope: f64,
+    /// As `−(a − 1)`.
+    pub formula: &'static str,
+}
+
+/// Lines along one axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
-    pub axis: Axis,
-    pub risk: RiskKind,
-    /// Value of the other variable, its largest in the panel.
-    pub held: u64,
-    pub series: Vec<Series>,
+    pub x: &'static Variable,
+    pub y: Risk,
+    pub center: Center,
+    pub title: String,
+    /// What all points share: names and values.
+    pub settings: Vec<(&'static Variable, Value)>,
+    /// The step sizes among which each point has its best.
+    pub best_of: Vec<f64>,
+    pub lines: Vec<Line>,
+    pub guide: Option<Guide>,
+    /// The recipe that differences are to.
+    pub baseline: Option<String>,
+    /// The largest number of seeds of a point.
+    pub seeds: usize,
 }
 
 impl Chart {
+    pub fn new(
+        x: &'static Variable,
+        y: Risk,
+        center: Center,
+        table: &Table,
+        baseline: usize,
+        keys: &[CellKey],
+        lines: Vec<Line>,
+    ) -> Chart {
+        let baseline = (y == Risk::Difference).then(|| table.recipes[baseline].name.clone());
+        let settings: Vec<(&'static Variable, Value)> = telling()
+            .iter()
+            .filter_map(|variable| {
+                let values: BTreeSet<Value> = keys.iter().map(|key| variable.of(table, *key)).collect();
+                let only = values.into_iter().next().filter(|value| *value != Value::Unset);
+                let shared = keys.iter().all(|key| Some(variable.of(table, *key)) == only);
+                only.filter(|_| shared && !matches!(variable.name, "seen")).map(|value| (variable, value))
+            })
+            .collect();
+        let seeds = lines.iter().flat_map(|line| &line.points).map(|point| point.seeds).max().unwrap_or(0);
+        let best_of = keys.first().map(|key| table.groups[key.group].best_of.clone()).unwrap_or_default();
+        let guide = keys.first().and_then(|key| guide(table, *key, x, y));
+        let mut chart = Chart { x, y, center, title: String::new(), settings, best_of, lines, guide, baseline, seeds };
+        chart.title = chart.titled();
+        chart
+    }
+
+    pub fn has_points(&self) -> bool {
+        self.points().next().is_some()
+    }
+
+    pub fn points(&self) -> impl Iterator<Item = &Point> {
+        self.lines.iter().flat_map(|line| &line.points)
+    }
+
     /// Where it has points, ascending.
-    pub fn xs(&self) -> Vec<u64> {
-        let xs: BTreeSet<u64> = self.series.iter().flat_map(|series| &series.points).map(|point| point.x).collect();
-        xs.into_iter().collect()
+    pub fn xs(&self) -> Vec<f64> {
+        let mut xs: Vec<f64> = self.points().map(|point| point.x).filter(|x| *x > 0.0).collect();
+        xs.sort_by(f64::total_cmp);
+        xs.dedup();
+        xs
     }
-}
 
-/// The charts of the cells with these keys, one along each axis. `sample` gives what a point is made of.
-pub fn charts(
-    keys: &BTreeSet<CellKey>,
-    recipes: &[String],
-    risk: RiskKind,
-    errors: &Errors,
-    sample: impl Fn(CellKey) -> Sample,
-) -> Vec<Chart> {
-    let charts = Axis::ALL.iter().map(|&axis| {
-        let (held, series) = series(keys, recipes, axis, errors, &sample);
-        Chart { axis, risk, held, series }
-    });
-    charts.collect()
-}
-
-/// The largest value of the variable that is not `axis`, and the series of the cells that have it.
-fn series(
-    keys: &BTreeSet<CellKey>,
-    recipes: &[String],
-    axis: Axis,
-    errors: &Errors,
-    sample: &impl Fn(CellKey) -> Sample,
-) -> (u64, Vec<Series>) {
-    let held = keys.iter().map(|&key| key.get(axis.other())).max().unwrap_or(0);
-    let mut cells: BTreeMap<usize, BTreeMap<u64, CellKey>> = BTreeMap::new();
-    for &key in keys.iter().filter(|&&key| key.get(axis.other()) == held) {
-        cells.entry(key.recipe).or_default().insert(key.get(axis), key);
+    /// The value that all points share.
+    pub fn shared(&self, name: &str) -> Option<&Value> {
+        self.settings.iter().find(|(variable, _)| variable.name == name).map(|(_, value)| value)
     }
-    let series = cells
-        .into_iter()
-        .map(|(style, cells)| Series {
-            recipe: recipes[style].clone(),
-            style,
-            points: points(cells.into_iter().map(|(x, key)| (x, sample(key))), errors),
-        })
-        .collect();
-    (held, series)
-}
 
-/// The points of one recipe, by ascending x.
-fn points(samples: impl Iterator<Item = (u64, Sample)>, errors: &Errors) -> Vec<CurvePoint> {
-    let mut points = Vec::new();
-    let mut before: Option<(u64, Estimate)> = None;
-    for (x, sample) in samples {
-        let Sample { runs, diverged, step_size, held_out_se, .. } = sample;
-        let estimate = if sample.is_whole() { errors.estimate(sample.values) } else { None };
-        let (mut slope, mut slope_se) = (None, None);
-        if let (Some((x_before, from)), Some(to)) = (&before, &estimate) {
-            let run = (x as f64 / *x_before as f64).ln();
-            slope = local_slope(from.mean, to.mean, run);
-            slope_se = slope.and_then(|_| errors.of_slope(from, to, run));
+    fn titled(&self) -> String {
+        let mut title = format!("{} against {}", capital(self.y.label()), self.x.label);
+        if let Some(baseline) = &self.baseline {
+            title += &format!(", over {baseline}");
         }
-        let mean = estimate.as_ref().map(|e| e.mean);
-        let se = estimate.as_ref().and_then(|e| errors.of_mean(e));
-        points.push(CurvePoint { x, mean, se, runs, diverged, slope, slope_se, step_size, held_out_se });
+        let told = |name: &&str| self.x.name != *name && !self.x.replaces.contains(name);
+        let sizes = ["recipe", "model", "samples"].into_iter().filter(told).filter_map(|name| {
+            let (variable, value) = self.settings.iter().find(|(variable, _)| variable.name == name)?;
+            Some(if variable.symbol.is_empty() { value.to_string() } else { format!("{} = {value}", variable.symbol) })
+        });
+        let sizes: Vec<String> = sizes.collect();
+        if sizes.is_empty() { title } else { format!("{title}: {}", sizes.join(", ")) }
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The slope of the reducible risk that theory gives, in M or in N_eff alone: for eigenvalues i^-a, and lambda_i E w_i^2 =
+/// i^-b, M^-(b-1) and N_eff^-(b-1)/a; b = a for a target of equal entries (Lin et al., arXiv 2406.08466, theorem 4.1).
+fn guide(table: &Table, key: CellKey, x: &Variable, y: Risk) -> Option<Guide> {
+    let row = &table.groups[key.group].row;
+    let a = row.spectrum_exponent.filter(|a| *a > 1.0 && row.spectrum == "power")?;
+    let source = match row.target.as_str() {
+        "gaussian" | "ones" => None,
+        "source" => Some(row.target_exponent?),
+        _ => return None,
+    };
+    let b = source.unwrap_or(a);
+    let is_risk = matches!(y, Risk::Reducible | Risk::GainCorrected);
+    let (slope, formula) = match (x.name, source) {
+        _ if !is_risk || b <= 1.0 => return None,
+        ("model" | "m_total" | "m_gc", None) => (1.0 - b, "−(a − 1)"),
+        ("model" | "m_total" | "m_gc", Some(_)) => (1.0 - b, "−(b − 1)"),
+        ("neff", None) => ((1.0 - b) / a, "−(a − 1)/a"),
+        ("neff", Some(_)) => ((1.0 - b) / a, "−(b − 1)/a"),
+        _ => return None,
+    };
+    Some(Guide { slope, formula })
+}
+
+/// The points of one line, by ascending x; cells without a run that has the risk, or diverged, are left out.
+pub fn points(samples: impl Iterator<Item = (f64, CellKey, Sample)>, center: Center) -> Vec<Point> {
+    let mut points = Vec::new();
+    let mut before: Option<(f64, Estimate)> = None;
+    for (x, key, sample) in samples {
+        let Sample { runs, diverged, expected, is_matched, step_size, held_out_se, .. } = sample;
+        let seeds = sample.values.len();
+        if seeds == 0 && diverged == 0 {
+            continue;
+        }
+        let estimate = if diverged == 0 { Estimate::new(sample.values, center) } else { None };
+        let run = before.as_ref().map(|(x_before, _)| (x / x_before).ln());
+        let slope = before.as_ref().zip(estimate.as_ref()).zip(run);
+        let slope = slope.and_then(|(((_, from), to), run)| to.slope_from(from, run));
+        points.push(Point {
+            key,
+            x,
+            y: estimate.as_ref().map(|estimate| estimate.center),
+            se: estimate.as_ref().and_then(|estimate| estimate.se),
+            seeds,
+            runs,
+            diverged,
+            is_heavy: estimate.as_ref().is_some_and(|estimate| estimate.is_heavy),
+            slope: slope.map(|(slope, _)| slope),
+            slope_se: slope.and_then(|(_, se)| se),
+            expected,
+            is_matched,
+            step_size,
+            held_out_se,
+        });
         before = estimate.map(|estimate| (x, estimate));
     }
     points

@@ -1,95 +1,114 @@
-//! Means, local slopes and their standard errors over seeds: by bootstrap where seeds are few, by formula where they are many.
+//! Means, medians and local slopes with their standard errors over seeds.
 //!
-//! The bootstrap costs `RESAMPLES` passes over the seeds of every point. What it is for, the skew of small
-//! samples, is gone long before a thousand seeds: beyond, the error of a mean is sd / sqrt(n), and that of a slope
-//! follows by the delta method from the variances of both means and their covariance over the seeds they share.
+//! The error of a mean is sd / sqrt(n), whatever the values' law. That of a slope follows by the delta method from the
+//! variances of both means and their covariance over the seeds they share.
 
-use super::bootstrap::{Resamples, standard_error};
+/// Share of a mean that one seed carries where it is heavy.
+pub use crate::fit::HEAVY;
+use crate::fit::{FEW, is_heavy};
 
-/// Most seeds of a panel whose errors are bootstrapped.
-pub const BOOTSTRAP_SEEDS: usize = 1000;
-
-/// How the standard errors of one panel are made.
-#[derive(Clone, Debug)]
-pub enum Errors {
-    Bootstrap(Resamples),
-    Formula,
+/// What stands for the values of a point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Center {
+    #[default]
+    Mean,
+    /// Where means are carried by single seeds.
+    Median,
 }
 
-/// The mean of a point, and what its errors follow from.
+impl Center {
+    pub fn name(self) -> &'static str {
+        match self {
+            Center::Mean => "mean",
+            Center::Median => "median",
+        }
+    }
+}
+
+/// The mean or the median over seeds.
 #[derive(Clone, Debug)]
 pub struct Estimate {
     /// By ascending seed.
     values: Vec<(u32, f64)>,
-    pub mean: f64,
-    /// Means of the resamples, empty where errors go by formula.
-    means: Vec<f64>,
-}
-
-impl Errors {
-    /// For a panel with these seeds, in any order.
-    pub fn new(seeds: impl Iterator<Item = u32>) -> Errors {
-        let mut seeds: Vec<u32> = seeds.collect();
-        seeds.sort_unstable();
-        seeds.dedup();
-        match seeds.len() {
-            0..=BOOTSTRAP_SEEDS => Errors::Bootstrap(Resamples::new(seeds)),
-            _ => Errors::Formula,
-        }
-    }
-
-    /// `None` where the values have no finite mean. `values` ascend in the seed, each seed once.
-    pub fn estimate(&self, values: Vec<(u32, f64)>) -> Option<Estimate> {
-        let mean = values.iter().map(|(_, value)| value).sum::<f64>() / values.len() as f64;
-        if !mean.is_finite() {
-            return None;
-        }
-        let means = match self {
-            Errors::Bootstrap(resamples) => resamples.means(&values),
-            Errors::Formula => Vec::new(),
-        };
-        Some(Estimate { values, mean, means })
-    }
-
-    /// Standard error of a mean; `None` with fewer than two seeds.
-    pub fn of_mean(&self, point: &Estimate) -> Option<f64> {
-        match self {
-            Errors::Bootstrap(_) => standard_error(&point.means, point.values.len()),
-            Errors::Formula => finite(covariance_of_means(point, point)?.sqrt()),
-        }
-    }
-
-    /// Standard error of the local slope between points `run` apart in log x; `None` where either has fewer than
+    pub center: f64,
+    /// Its standard error; half the width of the 68 % interval of order statistics for a median. `None` with fewer than
     /// two seeds.
-    pub fn of_slope(&self, from: &Estimate, to: &Estimate, run: f64) -> Option<f64> {
-        match self {
-            Errors::Bootstrap(_) => {
-                let pairs = from.means.iter().zip(&to.means);
-                let slopes: Vec<f64> = pairs.filter_map(|(&from, &to)| local_slope(from, to, run)).collect();
-                standard_error(&slopes, from.values.len().min(to.values.len()))
-            }
-            Errors::Formula => {
-                let relative = |a: &Estimate, b: &Estimate| Some(covariance_of_means(a, b)? / (a.mean * b.mean));
-                let variance = relative(from, from)? + relative(to, to)? - 2.0 * relative(from, to)?;
-                // Points that share their scatter leave a rounding error, of either sign.
-                finite(variance.max(0.0).sqrt() / run.abs())
-            }
-        }
+    pub se: Option<f64>,
+    /// One seed carries more than [`HEAVY`] of the mean.
+    pub is_heavy: bool,
+    of: Center,
+}
+
+impl Estimate {
+    /// `None` where the values have no finite center. `values` ascend in the seed, each seed once.
+    pub fn new(values: Vec<(u32, f64)>, of: Center) -> Option<Estimate> {
+        let plain: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
+        let (center, se) = match of {
+            Center::Mean => (mean(plain.iter().copied())?, standard_error(&plain)),
+            Center::Median => (median(&plain)?, median_error(&plain)),
+        };
+        let is_heavy = plain.len() >= FEW && is_heavy(&plain);
+        center.is_finite().then_some(Estimate { values, center, se: se.filter(|se| se.is_finite()), is_heavy, of })
+    }
+
+    /// Slope d log risk / d log x from a point that is `run` before this one in log x, and its standard error; `None` for
+    /// risks at or below zero.
+    pub fn slope_from(&self, from: &Estimate, run: f64) -> Option<(f64, Option<f64>)> {
+        let slope = (self.center.ln() - from.center.ln()) / run;
+        let has = from.center > 0.0 && self.center > 0.0 && run.is_finite() && slope.is_finite();
+        has.then(|| (slope, self.slope_error(from, run)))
+    }
+
+    fn slope_error(&self, from: &Estimate, run: f64) -> Option<f64> {
+        let relative = |a: &Estimate, b: &Estimate| Some(covariance(a, b)? / (a.center * b.center));
+        let shared = if self.of == Center::Mean { relative(from, self)? } else { 0.0 };
+        let variance = relative(from, from)? + relative(self, self)? - 2.0 * shared;
+        // Points that share their scatter leave a rounding error, of either sign.
+        Some(variance.max(0.0).sqrt() / run.abs()).filter(|se| se.is_finite())
     }
 }
 
-/// Slope of the risk between two points `run` apart in log x; risks at or below zero have none.
-pub fn local_slope(from: f64, to: f64, run: f64) -> Option<f64> {
-    let slope = (to.ln() - from.ln()) / run;
-    (from > 0.0 && to > 0.0 && run.is_finite() && slope.is_finite()).then_some(slope)
+/// `None` of none.
+pub fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (n, sum) = values.fold((0_u64, 0.0), |(n, sum), value| (n + 1, sum + value));
+    (n > 0).then(|| sum / n as f64)
 }
 
-/// Covariance of two means over the seeds they share; no covariance where they share fewer than two. `None` where
-/// either has fewer than two seeds.
-fn covariance_of_means(a: &Estimate, b: &Estimate) -> Option<f64> {
-    let least = a.values.len().min(b.values.len());
-    if least < 2 {
-        return None;
+/// Of the mean: sd / sqrt(n).
+fn standard_error(values: &[f64]) -> Option<f64> {
+    let n = values.len() as f64;
+    let mean = mean(values.iter().copied())?;
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    (values.len() > 1).then(|| (squares / (n - 1.0) / n).sqrt())
+}
+
+/// `None` of none.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let (low, high) = (sorted.get(values.len().saturating_sub(1) / 2)?, sorted.get(values.len() / 2)?);
+    Some((low + high) / 2.0)
+}
+
+/// Half the distance of the order statistics n/2 -+ sqrt(n)/2: the number of values below the median is binomial, so they
+/// enclose it with 68 %.
+fn median_error(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len() as f64;
+    let place = |at: f64| (at.max(0.0) as usize).min(sorted.len() - 1);
+    (sorted.len() > 1).then(|| {
+        let (low, high) = (place(n / 2.0 - n.sqrt() / 2.0), place((n / 2.0 + n.sqrt() / 2.0).ceil() - 1.0));
+        (sorted[high] - sorted[low]) / 2.0
+    })
+}
+
+/// Covariance of two centers over the seeds they share; none where they share fewer than two. `None` where either has no
+/// error.
+fn covariance(a: &Estimate, b: &Estimate) -> Option<f64> {
+    let (se_a, se_b) = (a.se?, b.se?);
+    if std::ptr::eq(a, b) {
+        return Some(se_a * se_b);
     }
     let shared = shared(&a.values, &b.values);
     let n = shared.len() as f64;
@@ -109,8 +128,4 @@ fn shared(a: &[(u32, f64)], b: &[(u32, f64)]) -> Vec<(f64, f64)> {
         b.next_if(|(other, _)| other == seed).map(|(_, other)| (*value, other))
     };
     a.iter().filter_map(partner).collect()
-}
-
-fn finite(value: f64) -> Option<f64> {
-    Some(value).filter(|v| v.is_finite())
 }

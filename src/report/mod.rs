@@ -1,138 +1,317 @@
-//! The report stage: figures, their numbers, and one page, from the stored rows.
+//! The report stage: figures, their numbers, and one page, from the stored rows of one sweep or of several.
 //!
-//! It reads like the modules: rows -> `cells` (gathered under their `settings`) -> `sample` -> `estimates` (by
-//! `bootstrap` or formula) -> `curves` -> `panels` -> `figure`, `csv` and `html`; beside the panels stand the
-//! `totals` over all rows and the measured `spectrum`. Each imports from those before it alone.
+//! It reads like the modules: rows -> `table` (every cell by seed), joined by `best` step sizes, expected risks and what
+//! `fitted` found -> `view` (what is drawn against which of the `variables`) by `risk` and `estimates` -> `curves` ->
+//! `figure`, `csv` and `html`. The `story` is the views of the page; beside them stand the `totals` over all rows and the
+//! measured `spectrum`.
 
-mod bootstrap;
-mod cells;
+mod best;
 mod csv;
 mod curves;
 mod estimates;
 mod figure;
+mod fitted;
 mod html;
-mod panels;
-mod places;
-mod sample;
-mod settings;
+mod risk;
 mod spectrum;
+mod story;
+mod table;
 mod totals;
 mod variables;
+mod view;
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value as Json};
 
-use self::cells::Cells;
-pub use self::curves::{Chart, CurvePoint, Series};
+pub use self::curves::{Chart, Guide, Line, Point, Style};
+pub use self::estimates::{Center, HEAVY};
+pub use self::fitted::{Fitted, fits};
 use self::html::Page;
-pub use self::panels::{Panel, TestLine};
-pub use self::settings::{PanelSettings, STEP_SIZE};
+pub use self::risk::Risk;
+pub use self::story::{Section, sections};
+pub use self::table::{CellKey, Sizes, Table};
 use self::totals::Totals;
-pub use self::variables::{Axis, RiskKind};
+pub use self::variables::{VARIABLES, Value, Variable, variable};
+pub use self::view::View;
 use crate::error::{Error, Result};
 use crate::files::{remove_left_over, write_whole};
 use crate::store::row::Row;
-use crate::store::{self, MeasuredSpectrum, paths};
+use crate::store::{MeasuredSpectrum, paths};
 
 /// Names the writer of a report in its temporary files; there is one at a time, who holds the lock of the report.
 const TAG: &str = "report";
 
-/// Writes `dir/report.html` and `dir/figures/panel-<number>-<axis>.svg`, each with a `.csv` beside
-/// it, and returns the paths. Rows come in key order, one at a time; those before the end of their run
-/// (`seen` < `samples`) are left out. The spectra that lie in `dir` are drawn too.
-///
-/// # Errors
-/// The first error of the rows, `Error::Input` if no row is final, `Error::Corrupt` for a malformed spectrum,
-/// `Error::Io` if a file can't be written.
-pub fn write(
-    dir: &Path,
-    rows: impl IntoIterator<Item = Result<Row>>,
-    config_toml: &str,
-    provenance: &Map<String, Value>,
-) -> Result<Vec<PathBuf>> {
-    let (mut cells, mut totals) = (Cells::default(), Totals::default());
-    for row in rows {
-        let row = row?;
-        cells.add(&row);
-        totals.add(&row);
-    }
-    if totals.runs == 0 {
-        let what = "no finished run to report: `roundlaw sweep` first";
-        return Err(Error::Input(format!("{}: {what}", dir.display())));
-    }
-    let spectra = store::spectra(dir)?;
-    let figures = dir.join(paths::FIGURES);
-    fs::create_dir_all(&figures).map_err(Error::io(&figures))?;
-    for dir in [dir, &figures] {
-        remove_left_over(dir, TAG)?;
-    }
-
-    let panels = panels::panels(&cells);
-    let page = paths::report(dir);
-    let mut written = vec![page.clone()];
-    let drawings = draw_panels(&figures, &panels, &mut written)?;
-    let spectra = draw_spectra(&figures, spectra, &mut written)?;
-    let text =
-        Page { panels: &panels, drawings: &drawings, spectra: &spectra, totals: &totals, config_toml, provenance };
-    replace(&page, &text.html())?;
-    Ok(written)
+/// How figures are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum FigureFormat {
+    #[default]
+    Svg,
+    Pdf,
 }
 
-/// The SVG of each chart of each panel, stored and named in `written`.
-fn draw_panels(figures: &Path, panels: &[Panel], written: &mut Vec<PathBuf>) -> Result<Vec<Vec<String>>> {
-    let mut drawings = Vec::with_capacity(panels.len());
-    for (number, panel) in (1..).zip(panels) {
-        let mut drawn = Vec::with_capacity(panel.charts.len());
-        for chart in &panel.charts {
-            let path = figures.join(paths::chart_name(number, chart.axis.name()) + ".svg");
-            let svg = figure::chart::svg(chart).map_err(Error::io(&path))?;
-            keep(path, &svg, &csv::csv(panel, chart), written)?;
-            drawn.push(svg);
+/// One sweep behind a report.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Its directory, as it was named.
+    pub directory: String,
+    /// Of its rows, as `status` prints it.
+    pub digest: String,
+    pub config_toml: String,
+    pub provenance: Map<String, Json>,
+    /// Those that lie in its directory.
+    pub spectra: Vec<MeasuredSpectrum>,
+    /// What the directory lacks, and the command that makes it.
+    pub missing: Vec<String>,
+}
+
+/// What a report is made of.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub table: Table,
+    totals: Totals,
+    pub sources: Vec<Source>,
+    /// A group of the table, and its fit.
+    pub fits: Vec<(usize, Fitted)>,
+}
+
+/// What [`Report::write`] may be told.
+#[derive(Clone, Debug, Default)]
+pub struct ReportOptions {
+    /// Draw these alone, and no page.
+    pub views: Vec<View>,
+    /// Names of the recipes to show; all where there is none.
+    pub recipes: Vec<String>,
+    /// Place of the recipe that differences are to.
+    pub baseline: usize,
+    pub format: FigureFormat,
+}
+
+impl Report {
+    /// Opens the rows of another sweep; those that [`Report::add`] takes from now on are of it.
+    pub fn open(&mut self, directory: &str) {
+        self.table.open(directory);
+        self.totals.open();
+    }
+
+    /// Takes a row; rows come in key order, as a store gives them.
+    pub fn add(&mut self, row: &Row) {
+        self.table.add(row);
+        self.totals.add(row);
+    }
+
+    /// The place of the recipe of this name.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with the names there are.
+    pub fn recipe(&self, option: &str, name: &str) -> Result<usize> {
+        let names = || self.table.recipes.iter().map(|recipe| recipe.name.as_str());
+        names().position(|other| other == name).ok_or_else(|| {
+            let all = names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            Error::Input(format!("{option} {name}: no such recipe; allowed is one of {all}"))
+        })
+    }
+
+    /// The cells of the recipes that are to be shown.
+    fn keys(&self, options: &ReportOptions) -> Result<Vec<CellKey>> {
+        let wanted = options.recipes.iter().map(|name| self.recipe("--recipe", name)).collect::<Result<Vec<_>>>()?;
+        let shown = |key: &CellKey| wanted.is_empty() || wanted.contains(&key.recipe);
+        Ok(self.table.keys().into_iter().filter(shown).collect())
+    }
+
+    /// Writes figures, each with a `.csv` beside it, into `dir/figures`, and unless views are asked for the page
+    /// `dir/report.html` and the table of all cells `dir/figures/cells.csv`. Returns the paths.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where no run is finished, a recipe is not there, a view has nothing to show, or a PDF has no
+    /// font; [`Error::Io`] if a file can't be written.
+    pub fn write(&self, dir: &Path, options: &ReportOptions) -> Result<Vec<PathBuf>> {
+        if self.table.is_empty() {
+            let names: Vec<&str> = self.sources.iter().map(|source| source.directory.as_str()).collect();
+            return Err(Error::Input(format!(
+                "{}: no finished run to report: `roundlaw sweep` first",
+                names.join(", ")
+            )));
         }
-        drawings.push(drawn);
+        let keys = self.keys(options)?;
+        let figures = dir.join(paths::FIGURES);
+        fs::create_dir_all(&figures).map_err(Error::io(&figures))?;
+        for dir in [dir, &figures] {
+            remove_left_over(dir, TAG)?;
+        }
+        let mut writer = Writer { report: self, figures, format: options.format, written: Vec::new() };
+        if options.views.is_empty() {
+            writer.page(dir, &keys, options.baseline)?;
+        } else {
+            writer.views(&options.views, &keys)?;
+        }
+        Ok(writer.written)
     }
-    Ok(drawings)
-}
 
-fn draw_spectra(
-    figures: &Path,
-    spectra: Vec<MeasuredSpectrum>,
-    written: &mut Vec<PathBuf>,
-) -> Result<Vec<(MeasuredSpectrum, String)>> {
-    let mut drawn = Vec::with_capacity(spectra.len());
-    for spectrum in spectra {
-        let path = figures.join(paths::spectrum_name(spectrum.number) + ".svg");
-        let svg = figure::spectrum::svg(&spectrum).map_err(Error::io(&path))?;
-        keep(path, &svg, &spectrum.csv(|value| value.to_string()), written)?;
-        drawn.push((spectrum, svg));
+    /// The page's title.
+    fn title(&self) -> String {
+        let names = self.sources.iter().map(|source| {
+            let name = Path::new(&source.directory).file_name().map(|name| name.to_string_lossy().into_owned());
+            name.unwrap_or_else(|| source.directory.clone())
+        });
+        names.collect::<Vec<_>>().join(", ")
     }
-    Ok(drawn)
-}
 
-/// A figure and its numbers.
-fn keep(path: PathBuf, svg: &str, csv: &str, written: &mut Vec<PathBuf>) -> Result<()> {
-    let numbers = path.with_extension("csv");
-    replace(&path, svg)?;
-    replace(&numbers, csv)?;
-    written.extend([path, numbers]);
-    Ok(())
-}
-
-/// The panels of rows in key order.
-///
-/// # Errors
-/// The first error of the rows.
-pub fn panels(rows: impl IntoIterator<Item = Result<Row>>) -> Result<Vec<Panel>> {
-    let mut cells = Cells::default();
-    for row in rows {
-        cells.add(&row?);
+    /// The line that says what a figure was made of.
+    fn source(&self) -> String {
+        let of = |source: &Source| format!("{}, rows {}", source.directory, source.digest);
+        let all: Vec<String> = self.sources.iter().map(of).collect();
+        format!("roundlaw {}: {}", env!("CARGO_PKG_VERSION"), all.join("; "))
     }
-    Ok(panels::panels(&cells))
 }
 
-fn replace(path: &Path, text: &str) -> Result<()> {
-    write_whole(path, TAG, |file| file.write_all(text.as_bytes()).map_err(Error::io(path)))
+/// Writes the files of a report.
+struct Writer<'a> {
+    report: &'a Report,
+    figures: PathBuf,
+    format: FigureFormat,
+    written: Vec<PathBuf>,
+}
+
+/// A figure on the page: its file's name without ending, and its SVG.
+pub struct Drawing {
+    pub name: String,
+    pub svg: String,
+}
+
+impl Writer<'_> {
+    fn page(&mut self, dir: &Path, keys: &[CellKey], baseline: usize) -> Result<()> {
+        let report = self.report;
+        let sections = sections(&report.table, keys, baseline);
+        let mut drawings = Vec::new();
+        let mut number = 0;
+        for section in &sections {
+            let mut drawn = Vec::new();
+            for chart in &section.charts {
+                number += 1;
+                drawn.push(self.chart(paths::chart_name(number, chart.y.name(), chart.x.name), chart)?);
+            }
+            drawings.push(drawn);
+        }
+        let histograms = self.histograms()?;
+        let spectra = self.spectra()?;
+        let cells = self.figures.join("cells.csv");
+        replace(&cells, csv::of_cells(&report.table, keys, baseline).as_bytes())?;
+        self.written.push(cells);
+        let page = paths::report(dir);
+        let text = Page { report, keys, baseline, sections: &sections, drawings, histograms, spectra };
+        replace(&page, text.html().as_bytes())?;
+        self.written.insert(0, page);
+        Ok(())
+    }
+
+    fn views(&mut self, views: &[View], keys: &[CellKey]) -> Result<()> {
+        for view in views {
+            let charts = view.charts(&self.report.table, keys);
+            if charts.is_empty() {
+                let what = format!("--x {} --y {}: no cell has both", view.x.name, view.y.name());
+                return Err(Error::Input(what));
+            }
+            for (number, chart) in (1..).zip(&charts) {
+                self.chart(paths::view_name(number, chart.y.name(), chart.x.name), chart)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn chart(&mut self, name: String, chart: &Chart) -> Result<Drawing> {
+        let svg = figure::chart::svg(chart, &notes(chart, &self.report.source())).map_err(Error::io(&self.figures))?;
+        self.keep(name, svg, &csv::of_chart(&self.report.table, chart))
+    }
+
+    /// The z-scores of each fit that has some.
+    fn histograms(&mut self) -> Result<Vec<Drawing>> {
+        let scores = self.report.fits.iter().filter_map(|(_, fitted)| fitted.z.as_ref());
+        let mut drawings = Vec::new();
+        for (number, scores) in (1..).zip(scores) {
+            let edges: Vec<Option<f64>> = scores.histogram.iter().map(|bin| bin.below).collect();
+            let names = edges.iter().enumerate().map(|(place, below)| match (place.checked_sub(1), below) {
+                (None, Some(below)) => format!("< {below}"),
+                (Some(before), Some(below)) => format!("{} to {below}", edges[before].unwrap_or_default()),
+                (Some(before), None) => format!("> {}", edges[before].unwrap_or_default()),
+                (None, None) => "all".into(),
+            });
+            let bars: Vec<(String, usize)> = names.zip(scores.histogram.iter().map(|bin| bin.cells)).collect();
+            let title = format!("z-scores of {} cells against the exact expectation", scores.cells);
+            let name = paths::histogram_name(number);
+            let svg =
+                figure::bars::svg(&title, &[self.report.source()], "z", &bars).map_err(Error::io(&self.figures))?;
+            let lines = bars.iter().map(|(name, count)| vec![name.clone(), count.to_string()]);
+            let header = ["z", "cells"].map(String::from).to_vec();
+            drawings.push(self.keep(name, svg, &crate::files::csv_text(std::iter::once(header).chain(lines)))?);
+        }
+        Ok(drawings)
+    }
+
+    fn spectra(&mut self) -> Result<Vec<(MeasuredSpectrum, Drawing)>> {
+        let mut drawn = Vec::new();
+        let spectra = self.report.sources.iter().flat_map(|source| &source.spectra);
+        for (number, spectrum) in (1..).zip(spectra) {
+            let svg = spectrum.svg(&self.report.source()).map_err(Error::io(&self.figures))?;
+            let drawing = self.keep(paths::spectrum_name(number), svg, &spectrum.csv(|value| value.to_string()))?;
+            drawn.push((spectrum.clone(), drawing));
+        }
+        Ok(drawn)
+    }
+
+    /// Stores a figure and its numbers.
+    fn keep(&mut self, name: String, svg: String, csv: &str) -> Result<Drawing> {
+        let base = self.figures.join(&name);
+        let path = match self.format {
+            FigureFormat::Svg => base.with_extension("svg"),
+            FigureFormat::Pdf => base.with_extension("pdf"),
+        };
+        match self.format {
+            FigureFormat::Svg => replace(&path, svg.as_bytes())?,
+            FigureFormat::Pdf => {
+                let pdf = figure::pdf::pdf(&svg).map_err(|why| Error::Input(format!("{}: {why}", path.display())))?;
+                replace(&path, &pdf)?;
+            }
+        }
+        let numbers = base.with_extension("csv");
+        replace(&numbers, csv.as_bytes())?;
+        self.written.extend([path, numbers]);
+        Ok(Drawing { name, svg })
+    }
+}
+
+/// What stands below a chart: what its points share, how they were made, and of what.
+fn notes(chart: &Chart, source: &str) -> Vec<String> {
+    let shown = |variable: &Variable| !matches!(variable.name, "recipe" | "directory");
+    let settings = chart.settings.iter().filter(|(variable, _)| shown(variable));
+    let settings: Vec<String> = settings
+        .map(|(variable, value)| match variable.name {
+            "step_size" if !chart.best_of.is_empty() => {
+                let sizes: Vec<String> = chart.best_of.iter().map(f64::to_string).collect();
+                format!("γ best of {} (chosen on even seeds, shown on odd)", sizes.join(", "))
+            }
+            _ if variable.is_number() => format!("{} = {value}", variable.symbol),
+            _ => format!("{} {value}", variable.symbol),
+        })
+        .collect();
+    let over = match (chart.center, chart.seeds) {
+        (_, 1) => "one seed".to_owned(),
+        (center, seeds) => format!("{} of up to {seeds} seeds ± one standard error", center.name()),
+    };
+    let heavy = chart.points().any(|point| point.is_heavy);
+    let expected = |matched| chart.points().any(|point| point.expected.is_some() && point.is_matched == matched);
+    let more = [
+        (heavy, format!("hollow: one seed carries more than {:.0} % of the mean", 100.0 * HEAVY)),
+        (expected(false), "thin line: exact expectation".to_owned()),
+        (expected(true), "dashes: expectation of laws like the formats".to_owned()),
+    ];
+    let more = more.into_iter().filter(|(is_so, _)| *is_so).map(|(_, text)| text);
+    let made: Vec<String> = std::iter::once(over).chain(more).collect();
+    vec![settings.join(" · "), made.join(" · "), source.to_owned()]
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, TAG, |file| file.write_all(bytes).map_err(Error::io(path)))
 }

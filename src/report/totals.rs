@@ -1,8 +1,7 @@
 //! What the runs add up to besides their risks: divergences, rounding counters, checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::places::Places;
 use crate::problem::Sampling;
 use crate::site::{Counts, PerSite, RunSize, Site};
 use crate::store::row::Row;
@@ -45,12 +44,20 @@ pub struct Totals {
     /// Recipe and its totals at each site, `None` where no run has a counter, in order of first appearance.
     pub recipes: Vec<(String, PerSite<Option<SiteTotal>>)>,
     pub adapters: BTreeSet<(String, String)>,
-    cells: BTreeMap<u64, CellTotals>,
-    places: Places<String>,
+    /// By directory and cell.
+    cells: BTreeMap<(u32, u64), CellTotals>,
+    places: HashMap<String, usize>,
+    directories: u32,
     last_run: Option<u64>,
 }
 
 impl Totals {
+    /// The rows from now on are of another directory.
+    pub fn open(&mut self) {
+        self.directories += 1;
+        self.last_run = None;
+    }
+
     /// Takes a row; the rows of a run come together, and those before its end are left out.
     pub fn add(&mut self, row: &Row) {
         if !row.is_final() || self.last_run.replace(row.run_id) == Some(row.run_id) {
@@ -62,7 +69,7 @@ impl Totals {
         let recipe = self.count(row);
         let (model, samples) = (row.model, row.samples);
         let new = CellTotals { recipe: recipe as u32, model, samples, runs: 0, diverged: 0, earliest: u64::MAX };
-        let cell = self.cells.entry(row.cell).or_insert(new);
+        let cell = self.cells.entry((self.directories, row.cell)).or_insert(new);
         cell.runs += 1;
         cell.diverged += u32::from(row.diverged_at.is_some());
         cell.earliest = cell.earliest.min(row.diverged_at.unwrap_or(u64::MAX));
@@ -73,7 +80,8 @@ impl Totals {
 
     /// Adds to the totals of the row's recipe, and returns its place.
     fn count(&mut self, row: &Row) -> usize {
-        let place = self.places.of(&row.recipe);
+        let next = self.recipes.len();
+        let place = *self.places.entry(row.recipe.clone()).or_insert(next);
         if place == self.recipes.len() {
             self.recipes.push((row.recipe.clone(), PerSite::default()));
         }
@@ -95,7 +103,7 @@ impl Totals {
     /// Cells with diverged runs, by cell: its number, its recipe and the runs.
     pub fn diverged_cells(&self) -> impl Iterator<Item = (u64, &str, &CellTotals)> {
         let diverged = self.cells.iter().filter(|(_, runs)| runs.diverged > 0);
-        diverged.map(|(cell, runs)| (*cell, self.recipes[runs.recipe as usize].0.as_str(), runs))
+        diverged.map(|((_, cell), runs)| (*cell, self.recipes[runs.recipe as usize].0.as_str(), runs))
     }
 
     /// Recipe, site and share where more than 1 % of the values saturated.

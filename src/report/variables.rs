@@ -1,72 +1,236 @@
-//! What is drawn against what.
+//! What figures are drawn against, told apart by and split by: one table of names and of where a cell has them.
 
-/// What a curve is drawn against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axis {
-    /// Against the model size M, at the panel's largest N.
-    Model,
-    /// Against the samples N, at the panel's largest M.
-    Samples,
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
+use super::table::{CellKey, Table};
+use crate::store::row::Row;
+
+/// The value of a variable.
+#[derive(Clone, Debug)]
+pub enum Value {
+    Unset,
+    Number(f64),
+    Text(String),
 }
 
-impl Axis {
-    pub const ALL: [Axis; 2] = [Axis::Model, Axis::Samples];
-
-    /// Column name of the variable, also used in file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Axis::Model => "model",
-            Axis::Samples => "samples",
-        }
+impl Value {
+    fn text(text: &str) -> Value {
+        Value::Text(text.to_owned())
     }
 
-    /// The variable as a formula has it.
-    pub fn symbol(self) -> &'static str {
+    pub fn number(&self) -> Option<f64> {
         match self {
-            Axis::Model => "M",
-            Axis::Samples => "N",
-        }
-    }
-
-    /// The variable as the axis of a figure names it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Axis::Model => "model size M",
-            Axis::Samples => "samples N",
-        }
-    }
-
-    /// The variable held while this one is drawn.
-    pub fn other(self) -> Axis {
-        match self {
-            Axis::Model => Axis::Samples,
-            Axis::Samples => Axis::Model,
+            Value::Number(value) => Some(*value),
+            _ => None,
         }
     }
 }
 
-/// Which risk a panel shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RiskKind {
-    Reducible,
-    /// Mean squared error on held-out rows: shown where no run has a reducible risk, as for a user's data.
-    HeldOut,
+impl From<Option<f64>> for Value {
+    fn from(value: Option<f64>) -> Value {
+        value.map_or(Value::Unset, Value::Number)
+    }
 }
 
-impl RiskKind {
-    /// Column name.
-    pub fn name(self) -> &'static str {
-        match self {
-            RiskKind::Reducible => "reducible",
-            RiskKind::HeldOut => "held_out",
+/// Numbers before texts, by size.
+impl Ord for Value {
+    fn cmp(&self, other: &Value) -> Ordering {
+        let rank = |value: &Value| match value {
+            Value::Unset => 0,
+            Value::Number(_) => 1,
+            Value::Text(_) => 2,
+        };
+        match (self, other) {
+            (Value::Number(a), Value::Number(b)) => a.total_cmp(b),
+            (Value::Text(a), Value::Text(b)) => a.cmp(b),
+            _ => rank(self).cmp(&rank(other)),
         }
+    }
+}
+
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Value) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Value) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Value::Unset => 0.hash(state),
+            Value::Number(value) => value.to_bits().hash(state),
+            Value::Text(text) => text.hash(state),
+        }
+    }
+}
+
+/// As a CSV has it; empty where there is none.
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Value::Unset => Ok(()),
+            Value::Number(value) => write!(f, "{value}"),
+            Value::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Something that cells differ in.
+pub struct Variable {
+    /// A column of the rows, or a name of our own.
+    pub name: &'static str,
+    /// As a formula has it.
+    pub symbol: &'static str,
+    /// As an axis names it; empty where it is no number.
+    pub label: &'static str,
+    /// What it stands for: these need not be told apart beside it.
+    pub replaces: &'static [&'static str],
+    of: fn(&Table, CellKey) -> Value,
+}
+
+impl Variable {
+    pub fn of(&self, table: &Table, key: CellKey) -> Value {
+        (self.of)(table, key)
     }
 
-    /// The risk as the axis of a figure names it.
-    pub fn label(self) -> &'static str {
-        match self {
-            RiskKind::Reducible => "reducible risk",
-            RiskKind::HeldOut => "held-out risk",
-        }
+    pub fn is_number(&self) -> bool {
+        !self.label.is_empty()
     }
+
+    /// Of an axis whose values the user chose, one by one.
+    pub fn is_chosen(&self) -> bool {
+        !matches!(self.name, "neff" | "seen" | "m_total" | "m_gc" | "compute" | "model_bits" | "eps")
+    }
+}
+
+impl PartialEq for Variable {
+    fn eq(&self, other: &Variable) -> bool {
+        self.name == other.name
+    }
+}
+
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+const fn number(
+    name: &'static str,
+    symbol: &'static str,
+    label: &'static str,
+    replaces: &'static [&'static str],
+    of: fn(&Table, CellKey) -> Value,
+) -> Variable {
+    Variable { name, symbol, label, replaces, of }
+}
+
+const fn text(name: &'static str, symbol: &'static str, of: fn(&Table, CellKey) -> Value) -> Variable {
+    Variable { name, symbol, label: "", replaces: &[], of }
+}
+
+/// A setting of a group's rows.
+macro_rules! of_row {
+    (|$row:ident| $value:expr) => {
+        |table, key| {
+            let $row: &Row = &table.groups[key.group].row;
+            $value
+        }
+    };
+}
+
+/// Those of a group first, in the order in which pages show them.
+pub static VARIABLES: [Variable; 26] = [
+    text("directory", "", |table, key| Value::text(&table.directories[table.groups[key.group].directory])),
+    text("output", "output", of_row!(|row| Value::text(&row.output))),
+    number("dim", "D", "dimension D", &[], of_row!(|row| Value::Number(row.dim.into()))),
+    text("spectrum", "spectrum", of_row!(|row| Value::text(&row.spectrum))),
+    number("spectrum_exponent", "a", "spectrum exponent a", &[], of_row!(|row| row.spectrum_exponent.into())),
+    text("target", "target", of_row!(|row| Value::text(&row.target))),
+    number("target_exponent", "b", "source exponent b", &[], of_row!(|row| row.target_exponent.into())),
+    number("noise", "σ", "label noise σ", &[], of_row!(|row| Value::Number(row.noise))),
+    text("sketch_kind", "sketch", of_row!(|row| Value::text(&row.sketch_kind))),
+    text("sampling", "sampling", of_row!(|row| Value::text(&row.sampling))),
+    text("tail", "tail", of_row!(|row| Value::text(&row.tail))),
+    number("batch", "B", "batch size B", &[], of_row!(|row| Value::Number(row.batch.into()))),
+    number("step_size", "γ", "step size γ", &[], |table, key| step_size(table, key)),
+    text("schedule", "schedule", of_row!(|row| Value::text(&row.schedule))),
+    number("model", "M", "model size M", &[], |_, key| Value::Number(key.model.into())),
+    number("samples", "N", "samples N", &[], |_, key| Value::Number(key.samples as f64)),
+    text("recipe", "", |table, key| Value::text(&table.recipes[key.recipe].name)),
+    number("seen", "seen", "samples seen", &[], |_, key| Value::Number(key.seen as f64)),
+    number("neff", "N_eff", "effective samples N_eff", &["samples", "seen"], |table, key| effective(table, key).into()),
+    number("compute", "M N", "compute M × N", &["samples"], |_, key| {
+        Value::Number(f64::from(key.model) * key.samples as f64)
+    }),
+    number("model_bits", "bits", "bits of the model, M × bits", &["model"], |table, key| {
+        table.recipes[key.recipe].bits.map(|bits| bits * f64::from(key.model)).into()
+    }),
+    number("bits", "bits", "bits of a value", &[], |table, key| table.recipes[key.recipe].bits.into()),
+    number("eps", "eps", "noise variance eps", &["recipe"], |table, key| table.recipes[key.recipe].eps.into()),
+    text("family", "", |table, key| Value::text(&table.recipes[key.recipe].family)),
+    number("m_total", "M_total", "effective size M_total", &["model"], |table, key| size(table, key, false)),
+    number("m_gc", "M_gc", "gain-corrected size M_gc", &["model"], |table, key| size(table, key, true)),
+];
+
+/// Those that tell cells apart, from the settings of their groups to the samples seen.
+const TELLING: usize = 18;
+/// Those that tell groups apart, but for the directory.
+const SETTINGS: std::ops::Range<usize> = 1..14;
+
+/// What tells cells apart: a cell has one place in all of them.
+pub fn telling() -> &'static [Variable] {
+    &VARIABLES[..TELLING]
+}
+
+/// The variable of this name.
+pub fn variable(name: &str) -> Option<&'static Variable> {
+    VARIABLES.iter().find(|variable| variable.name == name)
+}
+
+/// The settings of a group.
+pub fn group_settings() -> &'static [Variable] {
+    &VARIABLES[SETTINGS]
+}
+
+/// Those that groups of one sweep are told apart by.
+pub(super) fn settings(row: &Row) -> Vec<Value> {
+    let texts = [&row.output, &row.spectrum, &row.target, &row.sketch_kind, &row.sampling, &row.tail, &row.schedule];
+    let numbers = [Some(f64::from(row.dim)), row.spectrum_exponent, row.target_exponent, Some(row.noise)];
+    let steps = [Some(f64::from(row.batch)), Some(row.step_size)];
+    let texts = texts.into_iter().map(|text| Value::text(text));
+    texts.chain(numbers.into_iter().chain(steps).map(Value::from)).collect()
+}
+
+fn step_size(table: &Table, key: CellKey) -> Value {
+    let group = &table.groups[key.group];
+    if group.best_of.is_empty() { Value::Number(group.row.step_size) } else { Value::text("best") }
+}
+
+/// N_eff: N of a constant step, also before the end of a run; N / log2(N / B) of a geometric one at its end.
+pub fn effective(table: &Table, key: CellKey) -> Option<f64> {
+    let row = &table.groups[key.group].row;
+    let seen = key.seen as f64;
+    match row.schedule.as_str() {
+        "constant" => Some(seen),
+        _ if key.is_final() => Some(seen / libm::log2(seen / f64::from(row.batch))).filter(|n| n.is_finite()),
+        _ => None,
+    }
+}
+
+fn size(table: &Table, key: CellKey, gain_corrected: bool) -> Value {
+    if table.recipes[key.recipe].is_full_precision {
+        return Value::Number(key.model.into());
+    }
+    let sizes = table.sizes.get(&(key.group, key.recipe, key.model));
+    sizes.and_then(|sizes| if gain_corrected { sizes.gain_corrected } else { sizes.total }).into()
 }

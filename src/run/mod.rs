@@ -13,6 +13,7 @@ pub mod progress;
 pub mod provenance;
 pub mod recheck;
 pub mod replay;
+pub mod report;
 pub mod rows;
 mod settings;
 pub mod spectra;

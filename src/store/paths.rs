@@ -76,9 +76,19 @@ pub fn fit(dir: &Path) -> PathBuf {
     dir.join(FIT)
 }
 
-/// Without their endings, the two files of a chart: numbered, for the names of panels are the user's text.
-pub fn chart_name(panel: usize, axis: &str) -> String {
-    format!("panel-{panel}-{axis}")
+/// Without their endings, the two files of a chart on the page: numbered, for recipes are the user's text.
+pub fn chart_name(number: usize, risk: &str, axis: &str) -> String {
+    format!("{number:02}-{risk}-{axis}")
+}
+
+/// Without their endings, the two files of a chart of a view.
+pub fn view_name(number: usize, risk: &str, axis: &str) -> String {
+    format!("view-{risk}-{axis}-{number}")
+}
+
+/// Without their endings, the two files of a histogram of z-scores.
+pub fn histogram_name(number: usize) -> String {
+    format!("z-{number}")
 }
 
 /// Without its ending, a measured spectrum, in the directory and among the figures.

@@ -26,8 +26,9 @@ use crate::files::{remove_left_over, write_whole};
 const TAG: &str = "predict";
 /// Key of the metadata that says of which rows these are the expectations.
 const KEY: &str = "roundlaw";
-/// The status of expectations.
+/// The status of expectations, and of those of laws in place of formats.
 pub const EXACT: &str = "exact";
+pub const MATCHED: &str = "matched";
 /// Rows of a row group.
 const GROUP_ROWS: usize = 16_384;
 
@@ -59,22 +60,25 @@ pub enum Found {
     Read,
 }
 
-/// Whose expectation of the excess it is, and what it is.
+/// Whose expectations they are, and what they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ExpectedExcess<'a> {
+pub struct ExpectedRisks<'a> {
     pub cell: u64,
     pub seed_index: u32,
     pub seen: u64,
     pub output: &'a str,
     /// `None` where there is none.
     pub excess: Option<f64>,
+    pub quantized_test: Option<f64>,
+    /// They are of laws in place of formats.
+    pub is_matched: bool,
 }
 
-/// Hands over the expected excess of each row of a directory, where they are of the rows with this digest.
+/// Hands over the expected risks of each row of a directory, where they are of the rows with this digest.
 ///
 /// # Errors
 /// [`Error::Corrupt`] for a file that is damaged, [`Error::Io`] for one that can't be read.
-pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedExcess)) -> Result<Found> {
+pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedRisks)) -> Result<Found> {
     let path = &paths::predictions(dir);
     let file = match PartFile::open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
@@ -92,7 +96,7 @@ pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedExcess)) -> R
         (true, Some(false)) => {}
         (true, _) => return Ok(Found::Prior),
     }
-    let names = ["cell", "seed_index", "seen", "output", "excess", "status"];
+    let names = ["cell", "seed_index", "seen", "output", "excess", "quantized_test", "status"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);
     let builder = builder.with_projection(mask).with_batch_size(GROUP_ROWS);
     let mut reader = decoded(path, &file, damaged, || builder.build())?;
@@ -103,22 +107,24 @@ pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedExcess)) -> R
 }
 
 /// `None` where a column is missing or of another type.
-fn hand_over(batch: &RecordBatch, each: &mut impl FnMut(ExpectedExcess)) -> Option<()> {
+fn hand_over(batch: &RecordBatch, each: &mut impl FnMut(ExpectedRisks)) -> Option<()> {
     let column = |name: &str| batch.column_by_name(name);
     let cells = column("cell")?.as_primitive_opt::<UInt64Type>()?;
     let seeds = column("seed_index")?.as_primitive_opt::<UInt32Type>()?;
     let seen = column("seen")?.as_primitive_opt::<UInt64Type>()?;
     let outputs = column("output")?.as_string_opt::<i32>()?;
     let excess = column("excess")?.as_primitive_opt::<Float64Type>()?;
+    let test = column("quantized_test")?.as_primitive_opt::<Float64Type>()?;
     let status = column("status")?.as_string_opt::<i32>()?;
     for row in 0..batch.num_rows() {
-        each(ExpectedExcess {
+        each(ExpectedRisks {
             cell: cells.value(row),
             seed_index: seeds.value(row),
             seen: seen.value(row),
             output: outputs.value(row),
-            // The numbers of a law in place of a format are no expectations.
-            excess: (excess.is_valid(row) && status.value(row) == EXACT).then(|| excess.value(row)),
+            excess: excess.is_valid(row).then(|| excess.value(row)),
+            quantized_test: test.is_valid(row).then(|| test.value(row)),
+            is_matched: status.value(row) == MATCHED,
         });
     }
     Some(())

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use roundlaw::error::Error;
-use roundlaw::report;
-use roundlaw::report::{Axis, Panel};
+use roundlaw::report::{Chart, Point, Report, ReportOptions, Risk, Source, View};
 use roundlaw::site::{Counts, PerSite, Site};
 use roundlaw::store::row::Row;
 use serde_json::{Map, json};
@@ -13,14 +12,18 @@ use serde_json::{Map, json};
 mod best;
 mod counters;
 mod errors;
+mod fitted;
 mod names;
+mod options;
 mod risks;
 mod spectrum;
 mod stored;
+mod views;
 
 /// A finished run of the recipe; `run_id` and `cell` follow from the rest.
 fn row(recipe: &str, model: u32, samples: u64, seed: u32, risk: Option<f64>) -> Row {
-    let cell = (u64::from(model) << 40) ^ (samples << 8) ^ recipe.len() as u64;
+    let cell =
+        (u64::from(model) << 40) ^ (samples << 8) ^ (recipe.len() as u64) ^ ((recipe.as_bytes()[0] as u64) << 60);
     let mut counts = PerSite::default();
     counts[Site::Activation] = Some(Counts { saturated: 12_345, underflowed: 6, nan: 0 });
     Row {
@@ -85,15 +88,44 @@ fn in_order(rows: &[Row]) -> impl Iterator<Item = Result<Row, Error>> {
     rows.into_iter().map(Ok)
 }
 
-fn panels_of(rows: &[Row]) -> Vec<Panel> {
-    report::panels(in_order(rows)).unwrap()
-}
-
-fn write(dir: &Path, rows: &[Row]) -> Vec<PathBuf> {
+/// A report of rows that lie in one directory.
+fn report_of(rows: &[Row]) -> Report {
+    let mut report = Report::default();
+    report.open("out/x");
+    in_order(rows).for_each(|row| report.add(&row.unwrap()));
+    report.table.choose_step_sizes();
     let mut provenance = Map::new();
     provenance.insert("git <commit>".into(), json!("abc & def"));
     provenance.insert("timings".into(), json!({ "run_s": 1.5 }));
-    report::write(dir, in_order(rows), "seed = 7 # <config>\n", &provenance).unwrap()
+    report.sources.push(Source {
+        directory: "out/x".into(),
+        digest: "0123456789abcdef".into(),
+        config_toml: "seed = 7 # <config>\n".into(),
+        provenance,
+        ..Source::default()
+    });
+    report
+}
+
+/// The charts of a view by recipe.
+fn charts_of(rows: &[Row], x: &'static str, risk: Risk) -> Vec<Chart> {
+    let report = report_of(rows);
+    View::new(x, risk, &["recipe"], 0).charts(&report.table, &report.table.keys())
+}
+
+/// The points of the first line against M.
+fn points_of(rows: &[Row]) -> Vec<Point> {
+    charts_of(rows, "model", Risk::Reducible)[0].lines[0].points.clone()
+}
+
+fn write(dir: &Path, rows: &[Row]) -> Vec<PathBuf> {
+    report_of(rows).write(dir, &ReportOptions::default()).unwrap()
+}
+
+/// The fields of a column of a CSV without quotes.
+fn column(csv: &str, name: &str) -> Vec<String> {
+    let place = csv.lines().next().unwrap().split(',').position(|head| head == name).unwrap();
+    csv.lines().skip(1).map(|line| line.split(',').nth(place).unwrap().to_owned()).collect()
 }
 
 fn read(path: &Path) -> String {
@@ -108,7 +140,7 @@ fn assert_balanced(svg: &str) {
         assert!(!text.contains('>'), "{piece}");
         for entity in piece.split('&').skip(1) {
             let name = entity.split(';').next().unwrap();
-            assert!(["lt", "gt", "amp", "quot", "apos"].contains(&name), "{piece}");
+            assert!(["lt", "gt", "amp", "quot", "apos", "#39"].contains(&name), "{piece}");
         }
         if let Some(name) = tag.strip_prefix('/') {
             assert_eq!(open.pop(), Some(name));
@@ -121,53 +153,22 @@ fn assert_balanced(svg: &str) {
 
 #[test]
 fn slopes_of_a_power_law_are_its_exponents() {
-    // The scatter is a common factor of all points, so paired resampling leaves no slope error.
-    let panels = panels_of(&power_law("fp32", &[16, 32, 64, 256], &[1000, 10_000, 30_000], 6));
-    assert_eq!(panels.len(), 1);
-    for (chart, exponent) in panels[0].charts.iter().zip([-0.75, -0.5]) {
-        let points = &chart.series[0].points;
+    // The scatter is a common factor of all points, so pairing leaves no slope error.
+    let rows = power_law("fp32", &[16, 32, 64, 256], &[1000, 10_000, 30_000], 6);
+    for (x, largest, exponent) in [("model", "samples", -0.75), ("neff", "model", -0.5)] {
+        let report = report_of(&rows);
+        let view = View::new(x, Risk::Reducible, &["recipe"], 0).at_largest(largest);
+        let charts = view.charts(&report.table, &report.table.keys());
+        assert_eq!((charts.len(), charts[0].lines.len()), (1, 1));
+        let points = &charts[0].lines[0].points;
         assert_eq!(points[0].slope, None);
         for point in &points[1..] {
             assert!((point.slope.unwrap() - exponent).abs() < 1e-12);
-            assert!(point.slope_se.unwrap() < 1e-12);
+            assert!(point.slope_se.unwrap() < 1e-7);
         }
+        let (model, samples) = (points[0].key.model, points[0].key.samples);
+        assert_eq!((model, samples), if x == "model" { (16, 30_000) } else { (256, 1000) });
     }
-    assert_eq!(panels[0].charts[0].held, 30_000);
-    assert_eq!(panels[0].charts[1].held, 256);
-}
-
-#[test]
-fn the_standard_error_is_that_of_a_mean() {
-    // 1000 resamples give an SE to about 1/sqrt(2000) = 2.2 %; four of those are allowed.
-    for seeds in [4, 20, 100] {
-        let risks: Vec<f64> = (0..seeds).map(|seed| 1.0 + scatter(seed, 5)).collect();
-        let rows: Vec<Row> = (0..seeds).zip(&risks).map(|(seed, risk)| row("r", 8, 100, seed, Some(*risk))).collect();
-        let n = f64::from(seeds);
-        let mean = risks.iter().sum::<f64>() / n;
-        let variance = risks.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let point = &panels_of(&rows)[0].charts[0].series[0].points[0];
-        let ratio = point.se.unwrap() / (variance / n).sqrt();
-        assert!((ratio - 1.0).abs() < 4.0 * 0.0224, "{seeds} seeds: {ratio}");
-        assert!((point.mean.unwrap() - mean).abs() < 1e-12);
-    }
-}
-
-#[test]
-fn a_slope_error_is_that_of_independent_points() {
-    // Independent scatter at two M: var(slope) = (cv1^2 + cv2^2) / ln(4)^2 to first order.
-    let seeds = 200;
-    let mut rows = Vec::new();
-    let mut relative = 0.0;
-    for (model, salt) in [(16, 1), (64, 2)] {
-        let risks: Vec<f64> = (0..seeds).map(|s| 1.0 + 0.1 * scatter(s, salt)).collect();
-        let mean = risks.iter().sum::<f64>() / 200.0;
-        relative += risks.iter().map(|r| (r / mean - 1.0).powi(2)).sum::<f64>() / (199.0 * 200.0);
-        rows.extend((0..seeds).zip(risks).map(|(s, r)| row("r", model, 100, s, Some(r))));
-    }
-    let point = &panels_of(&rows)[0].charts[0].series[0].points[1];
-    let ratio = point.slope_se.unwrap() / (relative.sqrt() / 4.0_f64.ln());
-    // The sample covariance of 200 pairs moves the variance by up to about 3/sqrt(200).
-    assert!((ratio - 1.0).abs() < 0.2, "{ratio}");
 }
 
 #[test]
@@ -176,21 +177,22 @@ fn one_diverged_run_takes_the_mean_away_and_is_counted() {
     let victim = rows.iter_mut().find(|r| r.model == 64 && r.seed_index == 2).unwrap();
     victim.reducible = None;
     victim.diverged_at = Some(99);
-    let panels = panels_of(&rows);
-    let points = &panels[0].charts[0].series[0].points;
-    assert_eq!(points[2].mean, None);
+    let points = points_of(&rows);
+    assert_eq!((points[2].y, points[2].runs, points[2].diverged), (None, 4, 1));
     assert_eq!(points[2].diverged_fraction(), 0.25);
     assert_eq!((points[2].slope, points[3].slope), (None, None));
-    assert!(points[1].slope.is_some() && points[3].mean.is_some());
+    assert!(points[1].slope.is_some() && points[3].y.is_some());
 
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &rows);
-    let csv = read(&dir.path().join("figures/panel-1-model.csv"));
-    let line = csv.lines().nth(3).unwrap();
-    assert!(line.ends_with(",model,1000,r,64,,,4,0.25,,,,reducible,"), "{line}");
-    assert!(read(&dir.path().join("figures/panel-1-model.svg")).contains("\n1/4\n</text>"));
+    let csv = read(&dir.path().join("figures/01-reducible-model.csv"));
+    assert_eq!(column(&csv, "diverged_fraction"), ["0", "0", "0.25", "0"]);
+    assert_eq!((column(&csv, "value")[2].as_str(), column(&csv, "seeds")[2].as_str()), ("", "3"));
+    assert!(read(&dir.path().join("figures/01-reducible-model.svg")).contains("\n1/4\n</text>"));
     let html = read(&dir.path().join("report.html"));
     assert!(html.contains("<td class=\"n\">1/4</td><td class=\"n\">99</td>"));
+    let cells = read(&dir.path().join("figures/cells.csv"));
+    assert_eq!((column(&cells, "diverged")[2].as_str(), column(&cells, "reducible_n")[2].as_str()), ("1", "3"));
 }
 
 #[test]
@@ -208,14 +210,19 @@ fn users_text_is_escaped_and_names_no_file() {
         names,
         [
             "report.html",
-            "figures/panel-1-model.svg",
-            "figures/panel-1-model.csv",
-            "figures/panel-1-samples.svg",
-            "figures/panel-1-samples.csv",
+            "figures/01-reducible-model.svg",
+            "figures/01-reducible-model.csv",
+            "figures/02-reducible-neff.svg",
+            "figures/02-reducible-neff.csv",
+            "figures/03-reducible-model.svg",
+            "figures/03-reducible-model.csv",
+            "figures/04-reducible-neff.svg",
+            "figures/04-reducible-neff.csv",
+            "figures/cells.csv",
         ]
     );
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
-    assert_eq!(fs::read_dir(dir.path().join("figures")).unwrap().count(), 4);
+    assert_eq!(fs::read_dir(dir.path().join("figures")).unwrap().count(), 9);
     let html = read(&paths[0]);
     for raw in ["<b>", "<i>", "<script", "<config>", "<commit>", "\u{1}"] {
         assert!(!html.contains(raw), "{raw}");
@@ -234,7 +241,7 @@ fn the_page_loads_nothing() {
     for word in ["http://", "https://", "src=", "href=", "url(", "@import", "<script"] {
         assert!(!html.contains(word), "{word}");
     }
-    assert_eq!(html.matches("<svg").count(), 2);
+    assert_eq!(html.matches("<svg").count(), 4);
     assert!(html.contains("prefers-color-scheme: dark"));
 }
 
@@ -247,7 +254,7 @@ fn the_page_says_what_the_checks_bound() {
     averages.iter_mut().for_each(|row| row.output = "average".into());
     rows.extend(averages);
     let html = read(&write(dir.path(), &rows)[0]);
-    assert!(html.contains("4 finished runs of 1 recipe in 2 panels"));
+    assert!(html.contains("4 finished runs of 1 recipe."));
     assert!(html.contains("2 of 4 runs (50 %)") && html.contains("<strong>78 %</strong>"));
     // The outputs of a run share its counters: 4 runs, not 8.
     assert!(html.contains("49\u{2009}380"));
@@ -255,9 +262,9 @@ fn the_page_says_what_the_checks_bound() {
 
 #[test]
 fn files_are_well_formed_whatever_the_grid() {
-    let header = "output,dim,spectrum,spectrum_exponent,target,target_exponent,noise,sketch_kind,sampling,tail,\
-        batch,step_size,schedule,axis,held,recipe,x,mean,se,runs,diverged_fraction,\
-        local_slope,local_slope_se,held_out_se,risk,chosen_step_size";
+    let header = "directory,output,dim,spectrum,spectrum_exponent,target,target_exponent,noise,sketch_kind,sampling,tail,\
+        batch,step_size,schedule,model,samples,recipe,seen,axis,x,line,risk,center,value,se,seeds,runs,\
+        diverged_fraction,heavy,local_slope,local_slope_se,expected,expected_is,chosen_step_size,held_out_se";
     let odd = |risk| vec![row("r", 16, 100, 0, risk), row("r", 32, 100, 0, Some(1.0))];
     let mut without_risk = odd(Some(1.0));
     without_risk.iter_mut().for_each(|row| row.reducible = None);
@@ -280,45 +287,53 @@ fn files_are_well_formed_whatever_the_grid() {
     ];
     for rows in grids {
         let dir = tempfile::tempdir().unwrap();
-        for path in write(dir.path(), &rows) {
-            let text = read(&path);
+        for path in write(dir.path(), &rows).iter().filter(|path| !path.ends_with("cells.csv")) {
+            let text = read(path);
             match path.extension().unwrap().to_str().unwrap() {
                 "svg" => {
                     assert_balanced(&text);
-                    assert!(text.contains("reducible risk") && !text.contains("NaN"));
+                    assert!(text.contains("against") && !text.contains("NaN"));
                 }
                 "csv" => {
                     assert_eq!(text.lines().next(), Some(header));
-                    assert!(text.lines().all(|l| l.split(',').count() == 26));
+                    assert!(text.lines().all(|l| l.split(',').count() == 35));
                 }
-                _ => assert!(text.contains("Panel 1")),
+                _ => assert!(text.contains("What was found")),
             }
         }
     }
 }
 
 #[test]
-fn unfinished_rows_are_left_out() {
+fn rows_of_no_finished_run_are_refused() {
     let mut rows = power_law("r", &[16, 32], &[1000], 2);
     for row in &mut rows {
         row.seen = 10;
     }
     let dir = tempfile::tempdir().unwrap();
-    let result = report::write(dir.path(), in_order(&rows), "", &Map::new());
-    assert!(matches!(result, Err(Error::Input(_))));
-    assert!(matches!(report::write(dir.path(), in_order(&[]), "", &Map::new()), Err(Error::Input(_))));
+    for rows in [rows.as_slice(), &[]] {
+        let error = report_of(rows).write(dir.path(), &ReportOptions::default()).unwrap_err();
+        assert!(matches!(&error, Error::Input(what) if what.contains("out/x: no finished run")), "{error}");
+    }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn settings_split_panels_and_the_same_rows_give_the_same_report() {
+fn settings_split_charts_and_the_same_rows_give_the_same_report() {
     let mut rows = power_law("r", &[16, 32], &[1000], 3);
     let mut other = power_law("r", &[16, 32], &[1000], 3);
-    other.iter_mut().for_each(|row| row.batch = 2);
+    for row in &mut other {
+        (row.batch, row.cell, row.run_id) = (2, row.cell + 1, row.run_id + 500);
+    }
     rows.extend(other);
     let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let texts = dirs.each_ref().map(|dir| read(&write(dir.path(), &rows)[0]));
     assert_eq!(texts[0], texts[1]);
-    assert!(texts[0].contains("Panel 2: batch 2"));
-    assert_eq!(panels_of(&rows)[0].charts[0].axis, Axis::Model);
+    assert!(texts[0].contains("B = 1 ·") && texts[0].contains("B = 2 ·"));
+    assert_eq!(charts_of(&rows, "model", Risk::Reducible).len(), 2);
+    // Against B it is one chart.
+    assert_eq!(charts_of(&rows, "batch", Risk::Reducible).len(), 2);
+    let report = report_of(&rows);
+    let view = View::new("batch", Risk::Reducible, &["model"], 0);
+    assert_eq!(view.charts(&report.table, &report.table.keys()).len(), 1);
 }

@@ -1,19 +1,22 @@
-//! A logarithmic axis whose ticks fall on values a reader can use.
+//! An axis, logarithmic or even, whose ticks fall on values a reader can use.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-/// Logarithmic axis with chosen ticks.
+/// Axis with chosen ticks.
 #[derive(Clone, Debug)]
-pub struct LogAxis {
-    /// Ends, as decimal logarithms.
+pub struct Axis {
+    /// Ends; decimal logarithms of a logarithmic one.
     low: f64,
     high: f64,
     ticks: Vec<(f64, String)>,
+    /// Between ticks, without names.
+    minor: Vec<f64>,
+    is_even: bool,
 }
 
-impl LogAxis {
+impl Axis {
     /// Axis for the few values of a variable the user chose: the ticks are the values themselves.
     /// Labels that would come closer than 1/9 of the axis are left out.
     pub fn of_values(values: &[f64]) -> Self {
@@ -33,7 +36,8 @@ impl LogAxis {
             };
             ticks.push((value, label));
         }
-        Self { low, high, ticks }
+        let left_out = values.iter().copied().filter(|value| ticks.iter().all(|(tick, _)| tick != value)).collect();
+        Self { low, high, ticks, minor: left_out, is_even: false }
     }
 
     /// Axis for measured values: decades, 1-2-5 steps within few decades, even steps within one.
@@ -42,10 +46,43 @@ impl LogAxis {
         let ticks = match high - low {
             decades if decades >= 2.2 => decade_ticks(low, high),
             decades if decades >= 1.0 => step_ticks(low, high),
-            _ => even_ticks(low, high),
+            _ => even_ticks(10_f64.powf(low), 10_f64.powf(high)),
         };
-        Self { low, high, ticks }
+        let minor = if high - low >= 1.0 { digits(low, high, &ticks) } else { halves(&ticks) };
+        let inside = |value: &f64| (low..=high).contains(&value.log10());
+        Self { low, high, minor: minor.into_iter().filter(inside).collect(), ticks, is_even: false }
     }
+
+    /// Even axis for values of either sign, with zero on it.
+    pub fn of_differences(values: &[f64]) -> Self {
+        let finite = || values.iter().copied().filter(|v| v.is_finite()).chain([0.0]);
+        let (low, high) = finite().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let margin = (0.06 * (high - low)).max(f64::MIN_POSITIVE);
+        let (low, high) = if low < high { (low - margin, high + margin) } else { (-1.0, 1.0) };
+        let ticks = even_ticks(low, high);
+        Self { low, high, minor: halves(&ticks), ticks, is_even: true }
+    }
+
+    /// Where the axis has a mark without a name.
+    pub fn minor(&self) -> &[f64] {
+        &self.minor
+    }
+
+    /// Ends, as values.
+    pub fn ends(&self) -> (f64, f64) {
+        if self.is_even { (self.low, self.high) } else { (10_f64.powf(self.low), 10_f64.powf(self.high)) }
+    }
+}
+
+/// Digits times powers of ten, without those that are ticks.
+fn digits(low: f64, high: f64, ticks: &[(f64, String)]) -> Vec<f64> {
+    let all = (low.floor() as i32..=high.ceil() as i32).flat_map(|e| (1..10).map(move |m| decimal(f64::from(m), e)));
+    all.filter(|value| ticks.iter().all(|(tick, _)| tick != value)).collect()
+}
+
+/// Half way between ticks.
+fn halves(ticks: &[(f64, String)]) -> Vec<f64> {
+    ticks.windows(2).map(|pair| (pair[0].0 + pair[1].0) / 2.0).collect()
 }
 
 /// Ends with a margin, at least `least` decades apart.
@@ -81,8 +118,7 @@ fn step_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
 }
 
 /// Steps of 1, 2 or 5 times a power of ten, about five of them.
-fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
-    let (from, to) = (10_f64.powf(low), 10_f64.powf(high));
+fn even_ticks(from: f64, to: f64) -> Vec<(f64, String)> {
     let rough = (to - from) / 5.0;
     if !rough.is_normal() {
         return Vec::new();
@@ -94,7 +130,7 @@ fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     let values: Vec<f64> =
         (0..12).map(|i| (from / step).ceil() + f64::from(i)).filter(|n| *n <= last).map(|n| n * step).collect();
     let plain = is_plain(&values);
-    let places = |v: f64| (v.log10().floor() - (step.log10() + 1e-9).floor()).max(0.0) as usize;
+    let places = |v: f64| (v.abs().log10().floor() - (step.log10() + 1e-9).floor()).max(0.0) as usize;
     let label = |v: f64| {
         let fraction = (-(step.log10() + 1e-9).floor()).max(0.0) as usize;
         if plain { format!("{v:.fraction$}") } else { scientific(v, places(v)) }
@@ -104,7 +140,7 @@ fn even_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
 
 /// Whether all values read well without an exponent.
 fn is_plain(values: &[f64]) -> bool {
-    values.iter().all(|v| (0.9e-3..1e5).contains(v))
+    values.iter().all(|v| *v == 0.0 || (0.9e-3..1e5).contains(&v.abs()))
 }
 
 /// `mantissa` times ten to the `exponent`, rounded as a decimal literal would be.
@@ -114,6 +150,9 @@ fn decimal(mantissa: f64, exponent: i32) -> f64 {
 
 /// `2.5×10⁻³`: at most `places` decimals in the mantissa, a mantissa of 1 left out.
 fn scientific(value: f64, places: usize) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
     let text = format!("{value:.places$e}");
     let Some((mantissa, exponent)) = text.split_once('e') else {
         return text;
@@ -132,12 +171,13 @@ fn superscript(value: i32) -> String {
     value.to_string().chars().map(digit).collect()
 }
 
-impl Ranged for LogAxis {
+impl Ranged for Axis {
     type FormatOption = NoDefaultFormatting;
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let place = ((value.log10() - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        let value = if self.is_even { *value } else { value.log10() };
+        let place = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         limit.0 + (place * f64::from(limit.1 - limit.0)).round() as i32
     }
 
@@ -146,17 +186,18 @@ impl Ranged for LogAxis {
     }
 
     fn range(&self) -> Range<f64> {
-        10_f64.powf(self.low)..10_f64.powf(self.high)
+        let (low, high) = self.ends();
+        low..high
     }
 }
 
-impl ValueFormatter<f64> for LogAxis {
+impl ValueFormatter<f64> for Axis {
     fn format(value: &f64) -> String {
         value.to_string()
     }
 
     fn format_ext(&self, value: &f64) -> String {
         let label = self.ticks.iter().find(|(tick, _)| tick == value);
-        label.map_or_else(String::new, |(_, label)| label.clone())
+        label.map_or_else(String::new, |(_, label)| label.replace('-', "−"))
     }
 }

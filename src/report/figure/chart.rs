@@ -1,102 +1,216 @@
-//! One chart as an SVG figure, log-log, with one standard error either way.
+//! One chart as an SVG figure, with one standard error either way and what is expected behind its points.
 
 use std::io;
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::axis::LogAxis;
+use super::axis::Axis;
 use super::legend::Legend;
-use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, color, font, marker};
-use crate::report::curves::{Chart, CurvePoint, Series};
+use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, Frame, INK, LEFT, PLOT, SOFT, UNIT, Words, color, font, marker};
+use crate::report::curves::{Chart, Guide, Line, Point};
 
 /// Height of a line of the strip that counts diverged runs.
-const LINE: i32 = 20;
+const STRIP: i32 = 20;
 
-/// Draws the chart.
-pub fn svg(chart: &Chart) -> io::Result<String> {
-    let legend = Legend::new(&chart.series);
-    let strip = LINE * chart.series.iter().filter(|s| has_diverged(s)).count() as i32;
+/// Draws the chart; the notes stand below it.
+pub fn svg(chart: &Chart, notes: &[String]) -> io::Result<String> {
+    let legend = Legend::new(&chart.lines);
+    let strip = STRIP * chart.lines.iter().filter(|line| has_diverged(line)).count() as i32;
     let frame = PLOT.1.max(legend.height());
-    let size = (LEFT + PLOT.0 + legend.width(), ABOVE + strip + frame + BELOW);
-    pen::svg(size, |root| draw(root, chart, &legend, strip, size.1))
+    let width = LEFT + PLOT.0 + legend.width();
+    let words = Words::new(&chart.title, notes, width);
+    let top = words.above() + ABOVE + strip;
+    let size = (width, top + frame + BELOW + words.below());
+    pen::svg(size, &words, |root| draw(root, chart, &legend, (words.above(), top, words.below())))
 }
 
-fn draw(root: &Canvas, chart: &Chart, legend: &Legend, strip: i32, height: i32) -> Drawn {
+fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32, i32, i32)) -> Drawn {
     let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
-    let points = || chart.series.iter().flat_map(|s| &s.points);
-    let xs: Vec<f64> = chart.xs().into_iter().filter(|x| *x > 0).map(|x| x as f64).collect();
-    let ys: Vec<f64> =
-        points().filter_map(bar).flat_map(|(low, mean, high)| [low.unwrap_or(mean), mean, high]).collect();
-
-    let frame = pen::frame(&plot, ABOVE + strip, LogAxis::of_values(&xs), LogAxis::of_measures(&ys))?;
-    let area = frame.plotting_area();
-    let (_, rows) = area.get_pixel_range();
-    for series in &chart.series {
-        draw_series(root, series, |x, y| area.map_coordinate(&(x, y)), rows.end)?;
+    let xs = chart.xs();
+    let is_even = is_even(chart);
+    let mut ys: Vec<f64> = chart.points().flat_map(|point| reach(point, is_even)).collect();
+    ys.extend(expected_within(chart, &ys, is_even));
+    let guide = chart.guide.as_ref().filter(|_| !is_even).and_then(|guide| guide_line(guide, chart));
+    ys.extend(guide.iter().flatten().map(|(_, y)| *y));
+    let x = if chart.x.is_chosen() { Axis::of_values(&xs) } else { Axis::of_measures(&xs) };
+    let y = if is_even { Axis::of_differences(&ys) } else { Axis::of_measures(&ys) };
+    let (floor, ceiling) = y.ends();
+    let frame = pen::frame(&plot, top, below, x, y)?;
+    let canvas = Sheet { root, frame: &frame, is_even, floor, ceiling };
+    if is_even {
+        canvas.across(0.0, SOFT)?;
     }
-    pen::axis_names(root, &frame, height, chart.axis.label(), chart.risk.label())?;
-    draw_strip(root, chart, |x| area.map_coordinate(&(x as f64, 1.0)).0)?;
+    if let Some((guide, ends)) = chart.guide.as_ref().zip(guide) {
+        canvas.guide(guide, ends)?;
+    }
+    for line in &chart.lines {
+        canvas.expected(line)?;
+    }
+    for line in &chart.lines {
+        canvas.line(line)?;
+    }
+    pen::axis_names(root, &frame, chart.x.label, &y_label(chart))?;
+    draw_strip(root, chart, &frame, words + ABOVE)?;
     if ys.is_empty() {
         pen::nothing(root, &frame, "no point without a diverged run")?;
     }
-    if strip > 0 {
+    if top > words + ABOVE {
         let small = font(12).into_text_style(&beside).pos(Pos::new(HPos::Left, VPos::Center));
-        beside.draw_text("runs diverged", &small, (14 * UNIT, ABOVE * UNIT))?;
+        beside.draw_text("runs diverged", &small, (14 * UNIT, (words + ABOVE) * UNIT))?;
     }
-    legend.draw(&beside, &chart.series, ABOVE + strip)
+    legend.draw(&beside, &chart.lines, top)
 }
 
-/// Ends of a point's error bar around its mean, where a logarithmic axis can show them. The lower
-/// end is `None` at or below zero: the bar then reaches the axis.
-fn bar(point: &CurvePoint) -> Option<(Option<f64>, f64, f64)> {
-    let mean = point.mean.filter(|m| *m > 0.0 && point.x > 0)?;
+/// Whether the risk axis is even: where a difference is drawn that is not above zero.
+fn is_even(chart: &Chart) -> bool {
+    chart.y.is_difference() && chart.points().filter_map(|point| point.y).any(|y| y <= 0.0)
+}
+
+fn y_label(chart: &Chart) -> String {
+    match chart.center.name() {
+        "median" => format!("median {}", chart.y.label()),
+        _ => chart.y.label().to_owned(),
+    }
+}
+
+/// Ends of a point's error bar around it, where the axis can show them. The lower end is `None` at or below zero of a
+/// logarithmic axis: the bar then reaches its end.
+fn bar(point: &Point, is_even: bool) -> Option<(Option<f64>, f64, f64)> {
+    let shows = |y: &f64| is_even || *y > 0.0;
+    let y = point.y.filter(shows).filter(|_| point.x > 0.0 || point.x.is_nan())?;
     let se = point.se.unwrap_or(0.0);
-    let high = Some(mean + se).filter(|h| h.is_finite()).unwrap_or(mean);
-    Some((Some(mean - se).filter(|low| *low > 0.0), mean, high))
+    let high = Some(y + se).filter(|high| high.is_finite()).unwrap_or(y);
+    Some((Some(y - se).filter(shows), y, high))
 }
 
-fn draw_series(root: &Canvas, series: &Series, at: impl Fn(f64, f64) -> (i32, i32), floor: i32) -> Drawn {
-    let stroke = color(series.style).stroke_width(3 * UNIT as u32 / 2);
-    // A point without a mean breaks the line.
-    for part in series.points.split(|p| bar(p).is_none()) {
-        let line: Vec<_> = part.iter().filter_map(|p| Some(at(p.x as f64, p.mean?))).collect();
-        if line.len() > 1 {
-            root.draw(&PathElement::new(line, stroke))?;
-        }
+/// The values that an axis has to reach.
+fn reach(point: &Point, is_even: bool) -> impl Iterator<Item = f64> {
+    bar(point, is_even).into_iter().flat_map(|(low, y, high)| [low.unwrap_or(y), y, high])
+}
+
+/// What is expected, where it is near the points: the mean of a run that is not stable in mean square is beyond any axis.
+fn expected_within(chart: &Chart, ys: &[f64], is_even: bool) -> Vec<f64> {
+    const FAR: f64 = 3.0;
+    let (low, high) = ys.iter().fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(*y), high.max(*y)));
+    let is_near = |expected: &f64| match is_even {
+        true => (low - (high - low)..=high + (high - low)).contains(expected),
+        false => (low / FAR..=high * FAR).contains(expected),
+    };
+    chart.points().filter_map(|point| point.expected).filter(is_near).collect()
+}
+
+/// Ends of a line of theory's slope below the points of a chart, over the last two octaves of its axis.
+fn guide_line(guide: &Guide, chart: &Chart) -> Option<[(f64, f64); 2]> {
+    const BELOW: f64 = 0.85;
+    let shown =
+        || chart.points().filter(|point| point.x > 0.0).filter_map(|point| Some((point.x, point.y? - point.se?)));
+    let end = shown().map(|(x, _)| x).reduce(f64::max)?;
+    let start = shown().map(|(x, _)| x).fold(end, f64::min).max(end / 4.0);
+    let at = |x: f64| (x / end).powf(guide.slope);
+    let over = shown().filter(|(x, y)| *x >= start && *y > 0.0).map(|(x, y)| y / at(x));
+    let level = BELOW * over.reduce(f64::min)?;
+    (start < end).then(|| [start, end].map(|x| (x, level * at(x))))
+}
+
+/// Where a chart is drawn.
+struct Sheet<'a, 'b> {
+    root: &'a Canvas<'b>,
+    frame: &'a Frame<'b>,
+    is_even: bool,
+    /// The ends of the risk axis.
+    floor: f64,
+    ceiling: f64,
+}
+
+impl Sheet<'_, '_> {
+    fn at(&self, x: f64, y: f64) -> (i32, i32) {
+        self.frame.plotting_area().map_coordinate(&(x, y))
     }
-    for point in &series.points {
-        let Some((low, mean, high)) = bar(point) else {
-            continue;
-        };
-        let (x, y) = at(point.x as f64, mean);
-        if point.se.is_some() {
-            let cap = 4 * UNIT;
-            let top = at(point.x as f64, high).1;
-            let bottom = low.map_or(floor, |low| at(point.x as f64, low).1);
-            root.draw(&PathElement::new(vec![(x, bottom), (x, top)], stroke))?;
-            root.draw(&PathElement::new(vec![(x - cap, top), (x + cap, top)], stroke))?;
-            if low.is_some() {
-                root.draw(&PathElement::new(vec![(x - cap, bottom), (x + cap, bottom)], stroke))?;
+
+    /// A dashed line at one risk.
+    fn across(&self, y: f64, ink: RGBColor) -> Drawn {
+        let (columns, _) = self.frame.plotting_area().get_pixel_range();
+        let start = self.frame.plotting_area().get_x_range().start;
+        let (_, row) = self.at(start, y);
+        pen::dashed(self.root, &[(columns.start, row), (columns.end, row)], ink, 6)
+    }
+
+    /// What is expected: a thin line through it, dashed where laws stand for formats.
+    fn expected(&self, line: &Line) -> Drawn {
+        let shown = |point: &Point| point.expected.filter(|expected| (self.floor..=self.ceiling).contains(expected));
+        for part in line.points.split(|point| shown(point).is_none()) {
+            let places: Vec<_> = part.iter().filter_map(|p| Some(self.at(p.x, shown(p)?))).collect();
+            match part.iter().any(|point| point.is_matched) {
+                _ if places.len() < 2 || line.across => {}
+                true => pen::dashed(self.root, &places, color(line.style), 4)?,
+                false => self.root.draw(&PathElement::new(places, color(line.style).stroke_width(UNIT as u32)))?,
             }
         }
-        marker(root, (x, y), series.style)?;
+        Ok(())
     }
-    Ok(())
+
+    /// Its points with their errors, joined where nothing is expected of them.
+    fn line(&self, line: &Line) -> Drawn {
+        let stroke = color(line.style).stroke_width(3 * UNIT as u32 / 2);
+        if line.across {
+            let risks = line.points.iter().filter_map(|point| bar(point, self.is_even));
+            return risks.take(1).try_for_each(|(_, y, _)| self.across(y, color(line.style)));
+        }
+        // A point without a risk breaks the line.
+        for part in line.points.split(|p| bar(p, self.is_even).is_none()) {
+            let places: Vec<_> = part.iter().filter_map(|p| Some(self.at(p.x, p.y?))).collect();
+            if places.len() > 1 && part.iter().all(|point| point.expected.is_none()) {
+                self.root.draw(&PathElement::new(places, stroke))?;
+            }
+        }
+        line.points.iter().try_for_each(|point| self.point(line, point, stroke))
+    }
+
+    fn point(&self, line: &Line, point: &Point, stroke: ShapeStyle) -> Drawn {
+        let Some((low, y, high)) = bar(point, self.is_even) else { return Ok(()) };
+        let (x, row) = self.at(point.x, y);
+        if point.se.is_some() {
+            let cap = 4 * UNIT;
+            let (_, top) = self.at(point.x, high);
+            let (_, bottom) = self.at(point.x, low.unwrap_or(self.floor));
+            self.root.draw(&PathElement::new(vec![(x, bottom), (x, top)], stroke))?;
+            self.root.draw(&PathElement::new(vec![(x - cap, top), (x + cap, top)], stroke))?;
+            if low.is_some() {
+                self.root.draw(&PathElement::new(vec![(x - cap, bottom), (x + cap, bottom)], stroke))?;
+            }
+        }
+        marker(self.root, (x, row), line.style, point.is_heavy)
+    }
+
+    /// A line of theory's slope, with its name.
+    fn guide(&self, guide: &Guide, ends: [(f64, f64); 2]) -> Drawn {
+        let ends = ends.map(|(x, y)| self.at(x, y));
+        pen::dashed(self.root, &ends, INK, 3)?;
+        let style = font(12).into_text_style(self.root).pos(Pos::new(HPos::Right, VPos::Center));
+        let slope = format!("{:.3}", guide.slope).replace('-', "−");
+        let name = format!("slope {} = {}", guide.formula, slope.trim_end_matches('0').trim_end_matches('.'));
+        self.root.draw_text(
+            &name,
+            &style,
+            ((ends[0].0 + ends[1].0) / 2 - 10 * UNIT, (ends[0].1 + ends[1].1) / 2 + 6 * UNIT),
+        )
+    }
 }
 
-/// One line above the frame for each recipe with diverged runs: their fraction over the x it happened at.
-fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Drawn {
+/// One line above the frame for each line with diverged runs: their fraction over the x it happened at.
+fn draw_strip(root: &Canvas, chart: &Chart, frame: &Frame, above: i32) -> Drawn {
     let style = font(12).into_text_style(root).pos(Pos::new(HPos::Center, VPos::Center));
-    for (line, series) in chart.series.iter().filter(|s| has_diverged(s)).enumerate() {
-        let y = (ABOVE + LINE * line as i32) * UNIT;
-        marker(root, ((LEFT - 12) * UNIT, y), series.style)?;
+    let start = frame.plotting_area().get_y_range().start;
+    for (row, line) in chart.lines.iter().filter(|line| has_diverged(line)).enumerate() {
+        let y = (above + STRIP * row as i32) * UNIT;
+        marker(root, ((LEFT - 12) * UNIT, y), line.style, false)?;
         let mut free = i32::MIN;
-        for point in series.points.iter().filter(|p| p.diverged > 0 && p.x > 0) {
+        for point in line.points.iter().filter(|point| point.diverged > 0 && point.x > 0.0) {
             let text = diverged_text(point);
             // Half the width of the text, with a margin.
             let half = (7 * text.len() as i32 + 8) / 2 * UNIT;
-            let x = across(point.x);
+            let (x, _) = frame.plotting_area().map_coordinate(&(point.x, start));
             if x - half >= free {
                 root.draw_text(&text, &style, (x, y))?;
                 free = x + half;
@@ -107,7 +221,7 @@ fn draw_strip(root: &Canvas, chart: &Chart, across: impl Fn(u64) -> i32) -> Draw
 }
 
 /// `2/8`, or a percentage where the counts would not fit between two points.
-fn diverged_text(point: &CurvePoint) -> String {
+fn diverged_text(point: &Point) -> String {
     let percent = 100.0 * point.diverged_fraction();
     match point.runs {
         0..1000 => format!("{}/{}", point.diverged, point.runs),
@@ -116,6 +230,6 @@ fn diverged_text(point: &CurvePoint) -> String {
     }
 }
 
-fn has_diverged(series: &Series) -> bool {
-    series.points.iter().any(|point| point.diverged > 0)
+fn has_diverged(line: &Line) -> bool {
+    line.points.iter().any(|point| point.diverged > 0)
 }

@@ -1,12 +1,12 @@
-//! The names of a figure's series, however long.
+//! The names of a figure's lines, however long.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::pen::{Canvas, Drawn, UNIT, color, font, marker, printable};
-use crate::report::curves::Series;
+use super::pen::{self, Canvas, Drawn, UNIT, color, font, marker};
+use crate::report::curves::Line;
 
-/// Characters of a line, and lines of a name.
+/// Characters of a line of text, and lines of a name.
 const CHARS: usize = 32;
 const LINES: usize = 4;
 /// Pixels from one line of a name to the next, and between names.
@@ -19,8 +19,8 @@ pub struct Legend {
 }
 
 impl Legend {
-    pub fn new(series: &[Series]) -> Legend {
-        Legend { names: series.iter().map(|series| wrap(&series.recipe)).collect() }
+    pub fn new(lines: &[Line]) -> Legend {
+        Legend { names: lines.iter().map(|line| pen::wrap(&line.name, CHARS, LINES)).collect() }
     }
 
     /// Pixels.
@@ -35,40 +35,24 @@ impl Legend {
         self.names.iter().map(|lines| LEADING * lines.len() as i32 + GAP).sum()
     }
 
-    /// Draws the names below `top`, each beside the line and the mark of its series.
-    pub fn draw(&self, area: &Canvas, series: &[Series], top: i32) -> Drawn {
+    /// Draws the names below `top`, each beside the stroke and the mark of its line.
+    pub fn draw(&self, area: &Canvas, lines: &[Line], top: i32) -> Drawn {
         let style = font(13).into_text_style(area).pos(Pos::new(HPos::Left, VPos::Center));
         let mut y = top + LEADING / 2;
-        for (series, lines) in series.iter().zip(&self.names) {
-            let stroke = color(series.style).stroke_width(3 * UNIT as u32 / 2);
-            area.draw(&PathElement::new(vec![(14 * UNIT, y * UNIT), (38 * UNIT, y * UNIT)], stroke))?;
-            marker(area, (26 * UNIT, y * UNIT), series.style)?;
-            for line in lines {
-                area.draw_text(line, &style, (44 * UNIT, y * UNIT))?;
+        for (line, name) in lines.iter().zip(&self.names) {
+            let stroke = [(14 * UNIT, y * UNIT), (38 * UNIT, y * UNIT)];
+            if line.across {
+                pen::dashed(area, &stroke, color(line.style), 6)?;
+            } else {
+                area.draw(&PathElement::new(stroke.to_vec(), color(line.style).stroke_width(3 * UNIT as u32 / 2)))?;
+                marker(area, (26 * UNIT, y * UNIT), line.style, false)?;
+            }
+            for text in name {
+                area.draw_text(text, &style, (44 * UNIT, y * UNIT))?;
                 y += LEADING;
             }
             y += GAP;
         }
         Ok(())
     }
-}
-
-/// Lines that break after a space, comma or hyphen in their second half, else where they are full. What does not fit
-/// is cut, without the control characters that XML forbids.
-fn wrap(name: &str) -> Vec<String> {
-    let mut rest: Vec<char> = name.chars().map(printable).collect();
-    let mut lines = Vec::new();
-    while lines.len() + 1 < LINES && rest.len() > CHARS {
-        let breaks = |place: &usize| matches!(rest[*place - 1], ' ' | ',' | '-' | '_' | '/');
-        let at = (CHARS / 2..=CHARS).rev().find(breaks).unwrap_or(CHARS);
-        let after = rest.split_off(at);
-        lines.push(rest.iter().collect::<String>().trim_end().to_string());
-        rest = after;
-    }
-    if rest.len() > CHARS {
-        rest.truncate(CHARS - 1);
-        rest.push('…');
-    }
-    lines.push(rest.into_iter().collect());
-    lines
 }

@@ -1,40 +1,65 @@
-//! One measured spectrum as an SVG figure, log-log.
+//! Spectra as an SVG figure, log-log.
 
 use std::io;
 
 use plotters::prelude::*;
 
-use super::axis::LogAxis;
-use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT};
-use crate::store::MeasuredSpectrum;
+use super::axis::Axis;
+use super::legend::Legend;
+use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, Words};
+use crate::report::curves::{Line, Style};
 
 /// Most points of a drawn line: more fall on one another.
 const DRAWN_POINTS: usize = 600;
 
-/// The eigenvalues against their index, log-log.
-pub fn svg(spectrum: &MeasuredSpectrum) -> io::Result<String> {
-    let size = (LEFT + PLOT.0 + 24, ABOVE + PLOT.1 + BELOW);
-    pen::svg(size, |root| draw(root, spectrum, size.1))
+/// Eigenvalues by index from 1, with a name.
+pub struct Named<'a> {
+    pub name: &'a str,
+    /// Those above zero, descending.
+    pub values: &'a [f64],
 }
 
-fn draw(root: &Canvas, spectrum: &MeasuredSpectrum, height: i32) -> Drawn {
-    let values = spectrum.positive();
-    let (plot, _) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
-    let ends = [1.0, values.len().max(1) as f64];
-    let frame = pen::frame(&plot, ABOVE, LogAxis::of_measures(&ends), LogAxis::of_measures(values))?;
-    pen::axis_names(root, &frame, height, "index", "eigenvalue")?;
-    if values.is_empty() {
-        return pen::nothing(root, &frame, "no eigenvalue above zero");
+/// The eigenvalues against their index, log-log; a fitted line from index to index, where there is one.
+pub fn svg(title: &str, notes: &[String], spectra: &[Named], fitted: Option<[(f64, f64); 2]>) -> io::Result<String> {
+    let lines: Vec<Line> = spectra
+        .iter()
+        .enumerate()
+        .map(|(place, own)| Line { name: own.name.into(), style: Style::Own(place), points: Vec::new(), across: false })
+        .collect();
+    let legend = Legend::new(&lines);
+    let width = LEFT + PLOT.0 + if spectra.len() > 1 { legend.width() } else { 24 };
+    let words = Words::new(title, notes, width);
+    let top = words.above() + ABOVE;
+    let size = (width, top + PLOT.1.max(legend.height()) + BELOW + words.below());
+    pen::svg(size, &words, |root| {
+        let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
+        draw(&plot, spectra, fitted, (top, words.below()))?;
+        if spectra.len() > 1 { legend.draw(&beside, &lines, top) } else { Ok(()) }
+    })
+}
+
+fn draw(plot: &Canvas, spectra: &[Named], fitted: Option<[(f64, f64); 2]>, (top, below): (i32, i32)) -> Drawn {
+    let longest = spectra.iter().map(|own| own.values.len()).max().unwrap_or(0);
+    let all: Vec<f64> = spectra.iter().flat_map(|own| own.values).copied().collect();
+    let ends = [1.0, longest.max(1) as f64];
+    let frame = pen::frame(plot, top, below, Axis::of_measures(&ends), Axis::of_measures(&all))?;
+    pen::axis_names(plot, &frame, "index", "eigenvalue")?;
+    if all.is_empty() {
+        return pen::nothing(plot, &frame, "no eigenvalue above zero");
     }
-    let at = |index: usize| frame.plotting_area().map_coordinate(&(index as f64, values[index - 1]));
-    let line: Vec<_> = indices(values.len()).into_iter().map(at).collect();
-    let color = pen::color(0);
-    if line.len() <= 60 {
-        for place in &line {
-            root.draw(&Circle::new(*place, 3 * UNIT, color.filled()))?;
+    let area = frame.plotting_area();
+    for (place, own) in spectra.iter().enumerate() {
+        let at = |index: usize| area.map_coordinate(&(index as f64, own.values[index - 1]));
+        let line: Vec<_> = indices(own.values.len()).into_iter().map(at).collect();
+        if line.len() <= 60 {
+            line.iter().try_for_each(|place_of| pen::marker(plot, *place_of, Style::Own(place), false))?;
+        }
+        if line.len() > 1 {
+            let stroke = pen::color(Style::Own(place)).stroke_width(3 * UNIT as u32 / 2);
+            plot.draw(&PathElement::new(line, stroke))?;
         }
     }
-    if line.len() > 1 { root.draw(&PathElement::new(line, color.stroke_width(3 * UNIT as u32 / 2))) } else { Ok(()) }
+    fitted.map_or(Ok(()), |ends| pen::dashed(plot, &ends.map(|end| area.map_coordinate(&end)), pen::INK, 4))
 }
 
 /// Indices from 1 to `n`, thinned evenly on a logarithmic axis where there are many.

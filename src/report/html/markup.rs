@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::report::figure::pen;
+pub use crate::report::figure::pen::xml as escape;
 
 /// A table whose cells are HTML already; the first `words` columns are left-aligned.
 pub fn table(heads: &[&str], words: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -20,22 +20,6 @@ pub fn table(heads: &[&str], words: usize, rows: impl Iterator<Item = Vec<String
         text += "</tr>\n";
     }
     text + "</tbody>\n</table></div>\n"
-}
-
-pub fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            '\n' | '\t' => escaped.push(c),
-            c => escaped.push(pen::printable(c)),
-        }
-    }
-    escaped
 }
 
 /// `1 234 567`, with thin spaces.
@@ -85,4 +69,27 @@ pub fn plural<'a>(n: usize, one: &'a str, many: &'a str) -> &'a str {
 
 pub fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", plural(n, one, many))
+}
+
+/// A number with three significant digits; a dash where there is none.
+pub fn short(value: Option<f64>) -> String {
+    let Some(value) = value else { return "–".into() };
+    let exponent = value.abs().log10().floor();
+    let text = match value {
+        0.0 => "0".into(),
+        _ if (-3.0..5.0).contains(&exponent) => {
+            format!("{value:.places$}", places = (2.0 - exponent).max(0.0) as usize)
+        }
+        _ => format!("{value:.2e}"),
+    };
+    minus(text)
+}
+
+/// A number to two digits of its error.
+pub fn with_error(value: f64, error: f64) -> String {
+    let places = 1.0 - error.log10().floor();
+    minus(match places {
+        0.0..=7.0 => format!("{value:.digits$} ± {error:.digits$}", digits = places as usize),
+        _ => format!("{value:.2e} ± {error:.1e}"),
+    })
 }

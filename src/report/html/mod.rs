@@ -1,125 +1,126 @@
-//! The report as one page that loads nothing: figures inline, light or dark as the reader's
-//! system is.
+//! The report as one page that loads nothing: figures inline, light or dark as the reader's system is.
 
+mod findings;
 mod markup;
-mod panel;
+mod section;
 mod totals;
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use self::markup::{counted, escape, minus, table};
-use super::bootstrap::RESAMPLES;
-use super::estimates::BOOTSTRAP_SEEDS;
-use super::figure::pen::{self, PALETTE};
-use super::panels::Panel;
-use super::totals::Totals;
+use self::markup::{counted, escape, table};
+use super::figure::pen::{self, PALETTE, RAMP};
+use super::{CellKey, Drawing, Report, Section};
 use crate::store::{MeasuredSpectrum, paths};
 
 const STYLE: &str = include_str!("style.css");
 
 /// All that the page shows.
 pub struct Page<'a> {
-    /// Each panel with the SVG of each of its charts.
-    pub panels: &'a [Panel],
-    pub drawings: &'a [Vec<String>],
-    /// Each spectrum with its SVG.
-    pub spectra: &'a [(MeasuredSpectrum, String)],
-    pub totals: &'a Totals,
-    pub config_toml: &'a str,
-    pub provenance: &'a Map<String, Value>,
+    pub report: &'a Report,
+    /// The cells that are shown.
+    pub keys: &'a [CellKey],
+    /// Place of the recipe that differences are to.
+    pub baseline: usize,
+    /// Each section with the drawings of its charts.
+    pub sections: &'a [Section],
+    pub drawings: Vec<Vec<Drawing>>,
+    pub histograms: Vec<Drawing>,
+    pub spectra: Vec<(MeasuredSpectrum, Drawing)>,
 }
 
 impl Page<'_> {
     /// The text of the page.
     pub fn html(&self) -> String {
-        let mut body = String::from("<h1>roundlaw report</h1>\n");
-        body += &totals::what_was_run(self.panels.len(), self.totals);
-        body += "<h2>Risk against model size and samples</h2>\n";
+        let title = escape(&self.report.title());
+        let totals = &self.report.totals;
+        let mut body = format!("<h1>{title}</h1>\n");
+        body += &findings::found(self);
+        body += "<h2>What was checked</h2>\n";
+        body += &totals::what_was_run(totals);
+        body += &findings::scores(self);
         let _ = writeln!(
             body,
-            "<p class=\"note\">Points are means over seeds, bars one standard error either way. Up to \
-            {BOOTSTRAP_SEEDS} seeds, errors are bootstrapped over seeds ({RESAMPLES} resamples, the same for all \
-            points, so that slopes are paired); beyond, the error of a mean is sd / √n, and that of a slope follows \
-            by the delta method from the variances of both means and their covariance over shared seeds. A point \
-            where any run diverged has no mean: the fraction above the frame counts its diverged runs.</p>"
+            "<p class=\"note\">Points are means over seeds, bars one standard error either way: sd / √n over seeds. Errors \
+            of slopes follow by the delta method from the variances of both means and their covariance over shared seeds. \
+            A point where any run diverged has no mean: the fraction above the frame counts its diverged runs. Every \
+            cell's mean, error and number of seeds: <code>{}/cells.csv</code>.</p>",
+            paths::FIGURES
         );
-        for (number, (panel, drawn)) in (1..).zip(self.panels.iter().zip(self.drawings)) {
-            body += &panel::section(number, panel, drawn, self.panels);
+        for (section, drawings) in self.sections.iter().zip(&self.drawings) {
+            body += &section::section(section, drawings);
         }
-        body += &spectra(self.spectra);
-        body += &totals::diverged(self.totals);
-        body += &totals::counters(self.totals);
-        body += "<h2>Settings</h2>\n";
-        let _ = writeln!(body, "<pre>{}</pre>", escape(self.config_toml));
-        body += "<h2>Provenance</h2>\n";
-        let rows = self.provenance.iter().map(|(key, value)| vec![escape(key), json(value)]);
-        body += &table(&["key", "value"], 2, rows);
+        body += &section::quantized_test(self);
+        body += &self.histograms();
+        body += &self.measured_spectra();
+        body += &totals::diverged(totals);
+        body += &totals::counters(totals);
+        for source in &self.report.sources {
+            let of = if self.report.sources.len() > 1 {
+                format!(" of {}", escape(&source.directory))
+            } else {
+                String::new()
+            };
+            let _ = writeln!(body, "<h2>Settings{of}</h2>\n<pre>{}</pre>", escape(&source.config_toml));
+            let _ = writeln!(body, "<h2>Provenance{of}</h2>");
+            let digest = ("digest", &Value::from(source.digest.as_str()));
+            let all = source.provenance.iter().map(|(key, value)| (key.as_str(), value)).chain([digest]);
+            body += &table(&["key", "value"], 2, all.map(|(key, value)| vec![escape(key), json(value)]));
+        }
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-            <meta name=\"color-scheme\" content=\"light dark\">\n<title>roundlaw report</title>\n\
+            <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · roundlaw</title>\n\
             <style>\n{STYLE}{}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
             figure_style()
         )
+    }
+
+    fn histograms(&self) -> String {
+        if self.histograms.is_empty() {
+            return String::new();
+        }
+        let figures: Vec<String> =
+            self.histograms.iter().map(|drawing| section::figure(drawing, "z-scores of the cells.")).collect();
+        format!("<h2>z-scores</h2>\n<div class=\"figures\">\n{}</div>\n", figures.concat())
+    }
+
+    fn measured_spectra(&self) -> String {
+        if self.spectra.is_empty() {
+            return String::new();
+        }
+        let figure = |(spectrum, drawing): &(MeasuredSpectrum, Drawing)| {
+            let all = spectrum.eigenvalues.len();
+            let mut caption = format!("{} of the covariates.", counted(all, "eigenvalue", "eigenvalues"));
+            if let Some(law) = spectrum.power_law() {
+                let _ = write!(
+                    caption,
+                    " Fitted exponent a = {:.3}, least squares of log eigenvalue over log index from {} to {} (descriptive: \
+                    it assumes no power law and has no error).",
+                    -law.slope, law.from, law.to
+                );
+            }
+            section::figure(drawing, &caption)
+        };
+        let figures: Vec<String> = self.spectra.iter().map(figure).collect();
+        format!("<h2>Measured spectrum</h2>\n<div class=\"figures\">\n{}</div>\n", figures.concat())
     }
 }
 
 /// Rules that follow the colours a figure's elements carry: the SVG itself stays as written.
 fn figure_style() -> String {
     let hex = |c: plotters::style::RGBColor| format!("#{:02X}{:02X}{:02X}", c.0, c.1, c.2);
-    let mut colors = vec![
-        (hex(pen::INK), "ink".to_string()),
-        (hex(pen::PAPER), "paper".to_string()),
-        (hex(pen::GRID), "grid".to_string()),
-    ];
-    let series = PALETTE.iter().filter(|color| **color != pen::INK).enumerate();
-    colors.extend(series.map(|(i, color)| (hex(*color), format!("series-{i}"))));
-    let rules = colors.iter().map(|(hex, name)| {
-        format!(
-            "figure [fill=\"{hex}\"] {{ fill: var(--{name}, {hex}) }}\n\
-            figure [stroke=\"{hex}\"] {{ stroke: var(--{name}, {hex}) }}\n"
-        )
-    });
-    rules.collect()
-}
-
-fn spectra(spectra: &[(MeasuredSpectrum, String)]) -> String {
-    if spectra.is_empty() {
-        return String::new();
-    }
-    let mut text = String::from("<h2>Measured spectrum</h2>\n<div class=\"figures\">\n");
-    for (spectrum, svg) in spectra {
-        let (number, all) = (spectrum.number, spectrum.eigenvalues.len());
-        let _ = write!(
-            text,
-            "<figure>\n{svg}<figcaption>Eigenvalues of the covariates, spectrum {number}: {}.",
-            counted(all, "eigenvalue", "eigenvalues"),
-        );
-        if let Some(slope) = spectrum.slope() {
-            let slope = minus(format!("{slope:.3}"));
-            let to = spectrum.fitted_to();
-            let _ = write!(
-                text,
-                " Slope d log eigenvalue / d log index, least squares over indices 2 to {to}: {slope} (descriptive: \
-                it assumes no power law and has no error)."
-            );
-        }
-        match all - spectrum.positive().len() {
-            0 => {}
-            n => {
-                let _ = write!(text, " Not drawn: {} not above zero.", counted(n, "eigenvalue", "eigenvalues"));
-            }
-        }
-        let _ = writeln!(
-            text,
-            " Numbers: <code>{}/{}.csv</code></figcaption>\n</figure>",
-            paths::FIGURES,
-            paths::spectrum_name(number)
-        );
-    }
-    text + "</div>\n"
+    let themed = [(pen::INK, "ink"), (pen::SOFT, "soft"), (pen::PAPER, "paper"), (pen::GRID, "grid")];
+    let rule = |color: &str, to: &str| {
+        format!("figure [fill=\"{color}\"] {{ fill: {to} }}\nfigure [stroke=\"{color}\"] {{ stroke: {to} }}\n")
+    };
+    let mut style: String = themed.iter().map(|(color, name)| rule(&hex(*color), &format!("var(--{name})"))).collect();
+    // The steps of the ramp turn round on a dark page; the other colours stand out from both.
+    style += "@media screen and (prefers-color-scheme: dark) {\n";
+    style
+        .extend(RAMP.iter().filter(|(light, _)| !PALETTE.contains(light)).map(|(l, dark)| rule(&hex(*l), &hex(*dark))));
+    style + "}\n"
 }
 
 fn json(value: &Value) -> String {

@@ -8,13 +8,12 @@ use crate::report::totals::{SiteTotal, Totals};
 /// Diverged cells named one by one; a sweep may have a million.
 const CELLS_LISTED: usize = 200;
 
-pub fn what_was_run(panels: usize, totals: &Totals) -> String {
+pub fn what_was_run(totals: &Totals) -> String {
     let mut text = format!(
-        "<p>{} finished {} of {} in {}.",
+        "<p>{} finished {} of {}.",
         totals.runs,
         plural(totals.runs, "run", "runs"),
         counted(totals.recipes.len(), "recipe", "recipes"),
-        counted(panels, "panel", "panels"),
     );
     text += &match totals.diverged {
         0 => " None diverged.".to_string(),

@@ -1,7 +1,6 @@
 //! The best step size of a point is chosen by the even seeds and reported on the odd ones.
 
 use super::*;
-use roundlaw::report::{CurvePoint, STEP_SIZE};
 
 const STEPS: [f64; 3] = [0.05, 0.1, 0.2];
 
@@ -24,13 +23,15 @@ fn some(risks: [f64; 4]) -> [Option<f64>; 4] {
     risks.map(Some)
 }
 
-fn best(rows: &[Row]) -> Vec<CurvePoint> {
-    let mut panels = panels_of(rows);
-    let panel = panels.pop().unwrap();
-    assert_eq!((panels.len(), panel.settings.get(STEP_SIZE)), (3, "best"));
-    assert_eq!(panel.best_of, STEPS);
-    assert!(panels.iter().all(|other| other.best_of.is_empty()));
-    panel.charts[0].series[0].points.clone()
+/// The charts of the groups that choose.
+fn chosen(rows: &[Row]) -> Vec<Chart> {
+    charts_of(rows, "model", Risk::Reducible).into_iter().filter(|chart| !chart.best_of.is_empty()).collect()
+}
+
+fn best(rows: &[Row]) -> Vec<Point> {
+    let charts = chosen(rows);
+    assert_eq!((charts.len(), charts[0].best_of.as_slice()), (1, STEPS.as_slice()));
+    charts[0].lines[0].points.clone()
 }
 
 #[test]
@@ -40,9 +41,9 @@ fn seeds_that_choose_do_not_report() {
     let risks = [some([2.0, 3.0, 2.0, 3.0]), some([0.5, 0.4, 0.5, 0.6]), some([0.1, 1.0, 0.3, 1.2])];
     let point = &best(&rows(16, risks.each_ref().map(|r| &r[..])))[0];
     assert_eq!((point.step_size, point.runs, point.diverged), (Some(0.2), 2, 0));
-    assert!((point.mean.unwrap() - 1.1).abs() < 1e-15);
-    // sd / sqrt(2) of 1.0 and 1.2, up to the resampling.
-    assert!((point.se.unwrap() / 0.1 - 1.0).abs() < 0.1, "{:?}", point.se);
+    assert!((point.y.unwrap() - 1.1).abs() < 1e-15);
+    // sd / sqrt(2) of 1.0 and 1.2.
+    assert!((point.se.unwrap() - 0.1).abs() < 1e-15, "{:?}", point.se);
 }
 
 #[test]
@@ -50,17 +51,17 @@ fn a_step_size_with_a_diverged_even_seed_is_not_eligible() {
     let mut risks = [some([2.0, 3.0, 2.0, 3.0]), some([1.0, 1.5, 1.0, 2.5]), some([0.1, 0.1, 0.1, 0.1])];
     risks[2][2] = None;
     let point = &best(&rows(16, risks.each_ref().map(|r| &r[..])))[0];
-    assert_eq!((point.step_size, point.mean), (Some(0.1), Some(2.0)));
+    assert_eq!((point.step_size, point.y), (Some(0.1), Some(2.0)));
     // A diverged odd seed does not change the choice; it takes the mean away.
     risks[1][3] = None;
     let point = &best(&rows(16, risks.each_ref().map(|r| &r[..])))[0];
-    assert_eq!((point.step_size, point.mean, point.se), (Some(0.1), None, None));
+    assert_eq!((point.step_size, point.y, point.se), (Some(0.1), None, None));
     assert_eq!((point.diverged, point.runs), (1, 2));
-    // Without an eligible step size: one even seed of two diverged at each of three.
+    // Without an eligible step size the even seeds of the largest are shown: one of two diverged.
     (risks[0][0], risks[1][0]) = (None, None);
     let point = &best(&rows(16, risks.each_ref().map(|r| &r[..])))[0];
-    assert_eq!((point.step_size, point.mean), (None, None));
-    assert_eq!((point.diverged, point.runs), (3, 6));
+    assert_eq!((point.step_size, point.y), (None, None));
+    assert_eq!((point.diverged, point.runs), (1, 2));
 }
 
 #[test]
@@ -74,23 +75,23 @@ fn each_point_has_its_own_step_size_and_the_csv_names_it() {
     assert_eq!(points[1].slope, Some(0.0));
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &all);
-    let csv = read(&dir.path().join("figures/panel-4-model.csv"));
-    let place = csv.lines().next().unwrap().split(',').position(|c| c == STEP_SIZE).unwrap();
-    let lines: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
-    assert_eq!(lines.iter().map(|l| l[place]).collect::<Vec<_>>(), ["best", "best"]);
-    assert_eq!(lines.iter().map(|l| *l.last().unwrap()).collect::<Vec<_>>(), ["0.05", "0.2"]);
-    let single = read(&dir.path().join("figures/panel-1-model.csv"));
-    assert!(single.lines().skip(1).all(|line| line.ends_with(",reducible,")));
-    let html = read(&dir.path().join("report.html"));
-    assert!(html.contains("Panel 4: best over step_size 0.05, 0.1, 0.2 (chosen on even seeds, reported on odd)"));
+    // The page shows what was chosen, and every step size on an axis of its own.
+    let csv = read(&dir.path().join("figures/01-reducible-model.csv"));
+    assert_eq!(column(&csv, "step_size"), ["best", "best"]);
+    assert_eq!(column(&csv, "chosen_step_size"), ["0.05", "0.2"]);
+    let svg = read(&dir.path().join("figures/01-reducible-model.svg"));
+    assert!(svg.contains("γ best of 0.05, 0.1, 0.2 (chosen on even seeds, shown on odd)"));
+    let steps = read(&dir.path().join("figures/02-reducible-step_size.csv"));
+    assert_eq!(column(&steps, "step_size"), ["0.05", "0.1", "0.2"]);
+    assert!(column(&steps, "chosen_step_size").iter().all(String::is_empty));
 }
 
 #[test]
 fn one_odd_seed_has_a_mean_and_no_error_and_one_seed_has_no_such_panel() {
     let point = &best(&rows(16, [&[Some(1.0), Some(3.0)], &[Some(2.0), Some(0.1)], &[Some(4.0), Some(0.2)]]))[0];
-    assert_eq!((point.step_size, point.mean, point.se), (Some(0.05), Some(3.0), None));
+    assert_eq!((point.step_size, point.y, point.se), (Some(0.05), Some(3.0), None));
     let alone = rows(16, [&[Some(1.0)], &[Some(2.0)], &[Some(3.0)]]);
-    assert_eq!(panels_of(&alone).len(), 3);
+    assert!(chosen(&alone).is_empty());
 }
 
 #[test]
@@ -99,7 +100,5 @@ fn only_what_shares_everything_else_competes() {
     for row in &mut all {
         row.batch = if row.step_size == 0.2 { 2 } else { 1 };
     }
-    let panels = panels_of(&all);
-    assert_eq!(panels.len(), 4);
-    assert_eq!(panels[3].best_of, [0.05, 0.1]);
+    assert_eq!(chosen(&all).iter().map(|chart| chart.best_of.clone()).collect::<Vec<_>>(), [[0.05, 0.1]]);
 }

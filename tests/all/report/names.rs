@@ -17,7 +17,9 @@ fn long_names_wrap_and_stay_apart() {
     let dir = tempfile::tempdir().unwrap();
     let svg = read(&write(dir.path(), &rows)[1]);
     let texts = texts(&svg);
-    assert!(texts.iter().all(|text| text.chars().count() <= 32), "{texts:?}");
+    // Above and below the frame lines are as long as the figure is wide.
+    let names: Vec<&String> = texts.iter().skip_while(|text| !text.starts_with("mxfp4")).collect();
+    assert!(names.iter().all(|text| text.chars().count() <= 32), "{names:?}");
     for line in ["mxfp4 features and gradients,", "weights", "everything else"] {
         assert!(texts.iter().any(|text| text.ends_with(line)), "{line}: {texts:?}");
     }

@@ -1,7 +1,6 @@
-//! Which risk a panel shows, and how quantized test features are compared.
+//! Which risk a chart shows, and how quantized test features are compared.
 
 use super::*;
-use roundlaw::report::RiskKind;
 
 #[test]
 fn held_out_risk_stands_in_where_no_run_has_another() {
@@ -10,47 +9,74 @@ fn held_out_risk_stands_in_where_no_run_has_another() {
         row.held_out = row.reducible.take().map(|risk| 2.0 * risk);
         (row.excess, row.approximation) = (None, None);
     }
-    let points = |rows: &[Row]| panels_of(rows)[0].charts[0].series[0].points.clone();
-    let reducible = points(&power_law("r", &[16, 32], &[1000, 2000], 4));
-    for (point, other) in points(&rows).iter().zip(&reducible) {
-        assert!((point.mean.unwrap() / other.mean.unwrap() - 2.0).abs() < 1e-12);
+    let reducible = points_of(&power_law("r", &[16, 32], &[1000, 2000], 4));
+    let charts = charts_of(&rows, "model", Risk::HeldOut);
+    for (point, other) in charts[0].lines[0].points.iter().zip(&reducible) {
+        assert!((point.y.unwrap() / other.y.unwrap() - 2.0).abs() < 1e-12);
     }
     let dir = tempfile::tempdir().unwrap();
     let paths = write(dir.path(), &rows);
+    assert!(
+        paths[1].ends_with("figures/01-held_out-model.svg") && paths[3].ends_with("figures/02-held_out-samples.svg")
+    );
     assert!(read(&paths[1]).contains("held-out risk") && !read(&paths[1]).contains("reducible"));
-    assert!(read(&paths[2]).lines().skip(1).all(|line| line.ends_with(",held_out,")));
     let html = read(&paths[0]);
-    assert!(html.contains("<figcaption>Held-out risk (mean squared error on held-out rows) against model size M"));
+    assert!(html.contains("<figcaption>Held-out risk against model size M: r, N = 2000."), "{html}");
 
-    // One reducible risk makes it the panel's risk; the runs without have none then.
+    // One reducible risk makes it the page's risk; the runs without have none then.
     rows[0].reducible = Some(1.0);
-    let panels = panels_of(&rows);
-    assert_eq!(panels[0].risk, RiskKind::Reducible);
-    assert!(panels[0].charts[0].series[0].points.iter().all(|point| point.mean.is_none()));
+    let paths = write(dir.path(), &rows);
+    assert!(paths[1].ends_with("figures/01-reducible-model.svg"));
 }
 
 #[test]
 fn a_reducible_risk_is_never_mixed_with_a_held_out_one() {
     let mut rows = power_law("r", &[16, 32], &[1000], 2);
     rows.iter_mut().for_each(|row| row.held_out = Some(50.0));
-    let panels = panels_of(&rows);
-    assert_eq!(panels[0].risk, RiskKind::Reducible);
-    assert!(panels[0].charts[0].series[0].points[0].mean.unwrap() < 1.0);
+    let dir = tempfile::tempdir().unwrap();
+    let csv = read(&write(dir.path(), &rows)[2]);
+    assert!(column(&csv, "value").iter().all(|value| value.parse::<f64>().unwrap() < 1.0), "{csv}");
 }
 
 #[test]
-fn the_target_exponent_tells_panels_apart() {
-    let mut rows = power_law("r", &[16, 32], &[1000], 2);
-    let mut other = rows.clone();
-    rows.iter_mut().for_each(|row| row.target_exponent = Some(1.5));
-    other.iter_mut().for_each(|row| {
-        row.target_exponent = Some(2.5);
-        row.run_id += 500;
-    });
+fn differences_are_of_the_seeds_that_both_have() {
+    // The scatter of a seed is 10 % of the risk and the same for both recipes; the second adds 0.25 and 0.35 by turns.
+    let mut rows = power_law("base", &[16, 32], &[1000], 6);
+    let mut other = power_law("more", &[16, 32], &[1000], 6);
+    for row in &mut other {
+        row.reducible = row.reducible.map(|risk| risk + if row.seed_index % 2 == 0 { 0.25 } else { 0.35 });
+    }
+    other.retain(|row| row.seed_index != 5);
     rows.extend(other);
-    let dir = tempfile::tempdir().unwrap();
-    let html = read(&write(dir.path(), &rows)[0]);
-    assert!(html.contains("Panel 1: target_exponent 1.5<") && html.contains("Panel 2: target_exponent 2.5<"));
+    let charts = charts_of(&rows, "model", Risk::Difference);
+    assert_eq!((charts[0].lines.len(), charts[0].baseline.as_deref()), (1, Some("base")));
+    let point = &charts[0].lines[0].points[0];
+    // Seeds 0 to 4: 0.25 three times, 0.35 twice.
+    assert_eq!(point.seeds, 5);
+    assert!((point.y.unwrap() - 0.29).abs() < 1e-12);
+    assert!((point.se.unwrap() - (0.003_f64 / 5.0).sqrt()).abs() < 1e-12, "{:?}", point.se);
+    // To the other recipe: the same with the other sign.
+    let report = report_of(&rows);
+    let view = View::new("model", Risk::Difference, &["recipe"], 1);
+    let back = &view.charts(&report.table, &report.table.keys())[0].lines[0];
+    assert!(back.name == "base" && (back.points[0].y.unwrap() + 0.29).abs() < 1e-12);
+}
+
+#[test]
+fn one_factor_is_taken_out_of_a_gain() {
+    // Weights v* / 1.25 at every seed: b^T v = V / 1.25, v^T Sigma v = V / 1.25^2, so the excess is V (1 - 1/1.25)^2.
+    let mut rows = power_law("r", &[16], &[1000], 4);
+    for row in &mut rows {
+        let (signal, approximation) = (2.0 + f64::from(row.seed_index), 0.5);
+        let excess = signal * 0.2_f64.powi(2);
+        (row.signal, row.overlap) = (Some(signal), Some(signal / 1.25));
+        (row.approximation, row.excess, row.reducible) =
+            (Some(approximation), Some(excess), Some(approximation + excess));
+    }
+    let point = charts_of(&rows, "model", Risk::GainCorrected)[0].lines[0].points[0].clone();
+    assert!((point.y.unwrap() - 0.5).abs() < 1e-12, "{point:?}");
+    let excess = charts_of(&rows, "model", Risk::Excess)[0].lines[0].points[0].clone();
+    assert!((excess.y.unwrap() - 3.5 * 0.04).abs() < 1e-12, "{excess:?}");
 }
 
 #[test]
@@ -66,27 +92,22 @@ fn quantized_tests_are_compared_seed_by_seed() {
             row.quantized_test = Some(f64::MAX);
         }
     }
-    let panels = panels_of(&rows);
-    let lines = &panels[0].tests;
-    assert_eq!(lines.len(), 2);
-    let r = lines.iter().find(|line| line.recipe == "r").unwrap();
-    assert_eq!((r.model, r.samples, r.runs, r.exact), (32, 2000, 2, Some(3.0)));
-    assert!((r.mean.unwrap() - 3.2).abs() < 1e-12 && (r.se.unwrap() - 2.1).abs() < 1e-12);
-    assert!((r.z.unwrap() - 2.0).abs() < 1e-12);
-    let plain = lines.iter().find(|line| line.recipe == "plain").unwrap();
-    assert_eq!((plain.mean, plain.exact, plain.z), (r.mean, None, None));
     let dir = tempfile::tempdir().unwrap();
     let html = read(&write(dir.path(), &rows)[0]);
-    assert!(html.contains("<h4>Excess risk on quantized test features, at M = 32, N = 2000</h4>"));
-    assert!(html.contains("3.20000e0 ± 2.1e0</td><td class=\"n\">3.00000e0</td><td class=\"n\">2.00</td>"));
+    let table = html.split("<h2>Quantized test features, sampled and exact</h2>").nth(1).unwrap();
+    assert!(table.contains("<h3>At M = 32, N = 2000</h3>"));
+    assert!(table.contains("3.20000e0 ± 2.1e0</td><td class=\"n\">3.00000e0</td><td class=\"n\">2.00</td>"));
+    assert!(table.contains("<td>plain</td><td class=\"n\">3.20000e0 ± 2.1e0</td><td class=\"n\">–</td>"));
 
     // A diverged run has no test: no mean then.
     for row in rows.iter_mut().filter(|row| row.seed_index == 1) {
         (row.quantized_test, row.quantized_test_exact, row.reducible) = (None, None, None);
         row.diverged_at = Some(3);
     }
-    let line = &panels_of(&rows)[0].tests[0];
-    assert_eq!((line.mean, line.exact, line.z, line.diverged), (None, None, None, 1));
+    let html = read(&write(dir.path(), &rows)[0]);
+    let table = html.split("<h2>Quantized test features, sampled and exact</h2>").nth(1).unwrap();
+    assert!(table.contains("<td>r</td><td class=\"n\">1/2 diverged</td><td class=\"n\">–</td><td class=\"n\">–</td>"));
     // Rows without any have no table.
-    assert!(panels_of(&power_law("r", &[16], &[1000], 2))[0].tests.is_empty());
+    let html = read(&write(dir.path(), &power_law("r", &[16], &[1000], 2))[0]);
+    assert!(!html.contains("sampled and exact"));
 }

@@ -9,7 +9,9 @@ fn power(n: u32, exponent: f64) -> String {
 }
 
 fn report(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    report::write(dir, in_order(&power_law("r", &[16, 32], &[1000], 2)), "", &Map::new())
+    let mut report = report_of(&power_law("r", &[16, 32], &[1000], 2));
+    report.sources[0].spectra = spectra(dir)?;
+    report.write(dir, &ReportOptions::default())
 }
 
 #[test]
@@ -21,31 +23,44 @@ fn a_power_law_has_its_slope() {
     }
     let found = spectra(dir.path()).unwrap();
     assert_eq!(found.iter().map(|s| s.number).collect::<Vec<_>>(), [2, 3, 10]);
-    assert!((found[0].slope().unwrap() + 0.5).abs() < 1e-12);
-    assert_eq!((found[1].slope(), found[2].fitted_to()), (None, 2500));
-    assert!((found[2].slope().unwrap() + 1.25).abs() < 1e-12);
+    assert!((found[0].power_law().unwrap().slope + 0.5).abs() < 1e-12);
+    assert_eq!((found[1].power_law(), found[2].power_law().unwrap().to), (None, 2500));
+    assert!((found[2].power_law().unwrap().slope + 1.25).abs() < 1e-12);
 
     let paths = report(dir.path()).unwrap();
     let html = read(&paths[0]);
     assert!(html.contains("<h2>Measured spectrum</h2>"));
-    assert!(html.contains("least squares over indices 2 to 2500: −1.250 (descriptive"));
-    for k in [2, 3, 10] {
-        assert_balanced(&read(&dir.path().join(format!("figures/spectrum-{k}.svg"))));
-        let csv = read(&dir.path().join(format!("figures/spectrum-{k}.csv")));
+    assert!(html.contains("Fitted exponent a = 1.250, least squares of log eigenvalue over log index from 2 to 2500"));
+    // Figures are numbered through, whatever the numbers of their files.
+    for (figure, k) in (1..).zip([2, 3, 10]) {
+        assert_balanced(&read(&dir.path().join(format!("figures/spectrum-{figure}.svg"))));
+        let csv = read(&dir.path().join(format!("figures/spectrum-{figure}.csv")));
         assert_eq!(csv, read(&dir.path().join(format!("spectrum-{k}.csv"))));
     }
-    assert_eq!(paths.len(), 1 + 4 + 6);
+    assert_eq!(paths.len(), 1 + 2 + 6 + 1);
 }
 
 #[test]
-fn eigenvalues_at_zero_are_counted_not_drawn() {
+fn eigenvalues_below_the_noise_floor_are_counted_and_not_fitted() {
     let dir = tempfile::tempdir().unwrap();
+    // 20 of a power law, then 20 of what rounding leaves.
+    let lines = (1..=40).map(|i: i32| match i {
+        1..=20 => format!("{i},{:e}\n", f64::from(i).powf(-1.5)),
+        _ => format!("{i},{:e}\n", 1e-9 / f64::from(i)),
+    });
+    let text = format!("index,eigenvalue\n{}", lines.collect::<String>());
+    fs::write(dir.path().join("spectrum-1.csv"), text).unwrap();
+    let law = spectra(dir.path()).unwrap()[0].power_law().unwrap();
+    assert!((law.slope + 1.5).abs() < 1e-9 && (law.from, law.to) == (2, 10), "{law:?}");
+    let paths = report(dir.path()).unwrap();
+    assert!(read(&paths[3]).contains("20 below 1e-6 of the largest are left out"));
     fs::write(dir.path().join("spectrum-1.csv"), "index,eigenvalue\n1,2.0\n2,1.0\n3,0.0\n4,-1e-18\n").unwrap();
-    let html = read(&report(dir.path()).unwrap()[0]);
-    assert!(html.contains("4 eigenvalues.") && html.contains("Not drawn: 2 eigenvalues not above zero."));
+    let paths = report(dir.path()).unwrap();
+    assert!(read(&paths[0]).contains("4 eigenvalues of the covariates."));
+    assert!(read(&paths[3]).contains("2 below 1e-6 of the largest are left out"));
     fs::write(dir.path().join("spectrum-1.csv"), "index,eigenvalue\n1,0\n").unwrap();
     let paths = report(dir.path()).unwrap();
-    assert!(read(&paths[5]).contains("no eigenvalue above zero"));
+    assert!(read(&paths[3]).contains("no eigenvalue above zero"));
 }
 
 #[test]

@@ -26,24 +26,11 @@ fn a_directory_gives_the_report_of_its_rows() {
         let part: Vec<Row> = rows.iter().filter(|row| seeds.contains(&row.seed_index)).cloned().collect();
         write_part(dir.path(), &part);
     }
-    assert_eq!(report::panels(rows_of(dir.path())).unwrap(), panels_of(&rows));
-    let stored = report::write(dir.path(), rows_of(dir.path()), "", &Map::new()).unwrap();
+    let from_store: Vec<Row> = rows_of(dir.path()).map(Result::unwrap).collect();
+    let stored = write(dir.path(), &from_store);
     let other = tempfile::tempdir().unwrap();
-    let given = report::write(other.path(), in_order(&rows), "", &Map::new()).unwrap();
+    let given = write(other.path(), &rows);
     for (stored, given) in stored.iter().zip(&given) {
         assert_eq!(read(stored), read(given));
     }
-}
-
-#[test]
-fn a_row_that_cannot_be_read_ends_the_report() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut rows = power_law("r", &[32, 16], &[1000], 1);
-    for (row, cell) in rows.iter_mut().zip([1, 0]) {
-        (row.run_id, row.cell) = (cell, cell);
-    }
-    write_part(dir.path(), &rows);
-    let result = report::write(dir.path(), rows_of(dir.path()), "", &Map::new());
-    assert!(matches!(result, Err(Error::Corrupt(_))));
-    assert!(!dir.path().join("report.html").exists() && !dir.path().join("figures").exists());
 }

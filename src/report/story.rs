@@ -1,0 +1,241 @@
+//! The page's figures: the views that answer what papers on precision ask, of the cells there are.
+
+use super::curves::Chart;
+use super::risk::{Risk, own};
+use super::table::{CellKey, Table};
+use super::variables::variable;
+use super::view::{View, values_of};
+
+/// Charts of a section; a sweep may have any number.
+const MOST: usize = 36;
+/// Recipes that have charts of their own.
+const RECIPES: usize = 8;
+/// Points that a line of equal compute needs.
+const LEAST: usize = 3;
+
+/// Charts under one heading.
+#[derive(Clone, Debug, Default)]
+pub struct Section {
+    pub title: &'static str,
+    pub note: &'static str,
+    pub charts: Vec<Chart>,
+    /// Charts left out.
+    pub left_out: usize,
+}
+
+/// All sections that have a chart, of the cells with these keys.
+pub fn sections(table: &Table, keys: &[CellKey], baseline: usize) -> Vec<Section> {
+    let story = Story::new(table, keys, baseline);
+    let sections = [
+        story.comparison(),
+        story.families(),
+        story.costs(),
+        story.training(),
+        story.settings(),
+        story.quantized_test(),
+        story.collapse(),
+        story.budgets(),
+        story.residuals(),
+    ];
+    sections.into_iter().filter(|section| !section.charts.is_empty()).collect()
+}
+
+struct Story<'a> {
+    table: &'a Table,
+    /// Without the groups of which a group has the best step sizes.
+    keys: Vec<CellKey>,
+    all: &'a [CellKey],
+    risk: Risk,
+    /// The axis of the data.
+    data: &'static str,
+    baseline: usize,
+}
+
+impl Story<'_> {
+    fn new<'a>(table: &'a Table, all: &'a [CellKey], baseline: usize) -> Story<'a> {
+        let best: Vec<usize> =
+            (0..table.groups.len()).filter(|group| !table.groups[*group].best_of.is_empty()).collect();
+        // Groups that choose share all but the step size with those they choose among.
+        let is_chosen_among = |group: usize| {
+            let own = &table.groups[group];
+            let alike = |other: &usize| {
+                let other = &table.groups[*other];
+                let (mut a, mut b) = (super::variables::settings(&own.row), super::variables::settings(&other.row));
+                (a.pop(), b.pop());
+                own.best_of.is_empty() && own.directory == other.directory && a == b
+            };
+            best.iter().any(alike)
+        };
+        let hidden: Vec<bool> = (0..table.groups.len()).map(is_chosen_among).collect();
+        let keys: Vec<CellKey> = all.iter().copied().filter(|key| !hidden[key.group]).collect();
+        let risk = own(table);
+        let data = if risk == Risk::HeldOut { "samples" } else { "neff" };
+        Story { table, keys, all, risk, data, baseline }
+    }
+
+    fn section(&self, title: &'static str, note: &'static str, views: impl IntoIterator<Item = View>) -> Section {
+        let charts = views.into_iter().flat_map(|view| view.charts(self.table, &self.keys)).collect();
+        Section { title, note, charts, left_out: 0 }.cut()
+    }
+
+    /// How many values of a variable there are.
+    fn count(&self, name: &str) -> usize {
+        let of = |variable| values_of(self.table, &self.keys, variable).len();
+        variable(name).map_or(0, of)
+    }
+
+    fn view(&self, x: &'static str, series: &'static str) -> View {
+        View::new(x, self.risk, &[series], self.baseline)
+    }
+
+    /// Every recipe against M at the largest N and against data at the largest M.
+    fn comparison(&self) -> Section {
+        let mut views = Vec::new();
+        if self.count("model") > 1 {
+            views.push(self.view("model", "recipe").at_largest("samples"));
+        }
+        if self.count("seen") > 1 {
+            views.push(self.view(self.data, "recipe").at_largest("model"));
+        }
+        if views.is_empty() {
+            views.push(self.view("model", "recipe"));
+        }
+        self.section("Risk against model size and data", COMPARISON, views)
+    }
+
+    fn families(&self) -> Section {
+        if self.count("model") < 2 || self.count("samples") < 2 {
+            return Section::default();
+        }
+        let shown: Vec<CellKey> = self.keys.iter().copied().filter(|key| key.recipe < RECIPES).collect();
+        let views =
+            [self.view("model", "samples").split_by("recipe"), self.view(self.data, "model").split_by("recipe")];
+        let charts = views.iter().flat_map(|view| view.charts(self.table, &shown)).collect();
+        let left_out = 2 * self.table.recipes.len().saturating_sub(RECIPES);
+        Section { title: "Every model size and every number of samples", note: FAMILIES, charts, left_out }.cut()
+    }
+
+    fn costs(&self) -> Section {
+        let difference = |x| View::new(x, Risk::Difference, &["recipe"], self.baseline);
+        let mut views = Vec::new();
+        if self.count("model") > 1 {
+            views.push(difference("model").at_largest("samples"));
+        }
+        if self.count("seen") > 1 {
+            views.push(difference(self.data).at_largest("model"));
+        }
+        self.section("What each recipe costs", COSTS, views)
+    }
+
+    fn training(&self) -> Section {
+        if self.keys.iter().all(|key| key.is_final()) {
+            return Section::default();
+        }
+        let view = self.view("seen", "recipe").at_largest("samples").at_largest("model");
+        self.section("During training", TRAINING, [view])
+    }
+
+    /// Against every setting of which there are two values or more.
+    fn settings(&self) -> Section {
+        const SETTINGS: [&str; 8] =
+            ["dim", "spectrum_exponent", "target_exponent", "noise", "batch", "step_size", "eps", "bits"];
+        let mut charts = Vec::new();
+        for name in SETTINGS {
+            let Some(variable) = variable(name) else { continue };
+            let keys = if name == "step_size" { self.all } else { &self.keys };
+            let numbers = values_of(self.table, keys, variable).iter().filter(|value| value.number().is_some()).count();
+            if numbers < 2 {
+                continue;
+            }
+            let series = if name == "eps" { "family" } else { "recipe" };
+            for risk in [self.risk, Risk::Difference] {
+                let view = View::new(name, risk, &[series], self.baseline);
+                charts.extend(view.at_largest("samples").at_largest("model").charts(self.table, keys));
+            }
+        }
+        Section { title: "Against settings", note: SETTINGS_NOTE, charts, left_out: 0 }.cut()
+    }
+
+    fn quantized_test(&self) -> Section {
+        let both = [Risk::Excess, Risk::QuantizedTest];
+        let has = |key: &CellKey| self.table.cell(*key).is_some_and(|cell| cell.test.is_some());
+        if !self.keys.iter().any(has) {
+            return Section::default();
+        }
+        let of = |x, largest| both.map(|risk| View::new(x, risk, &["recipe"], self.baseline).at_largest(largest));
+        let models = if self.count("model") > 1 { Vec::from(of("model", "samples")) } else { Vec::new() };
+        let data = if self.count("seen") > 1 { Vec::from(of(self.data, "model")) } else { Vec::new() };
+        let dims = if self.count("dim") > 1 { Vec::from(of("dim", "samples")) } else { Vec::new() };
+        self.section("Clean and quantized test features", QUANTIZED, models.into_iter().chain(data).chain(dims))
+    }
+
+    fn collapse(&self) -> Section {
+        if self.table.sizes.is_empty() || self.count("model") < 2 {
+            return Section::default();
+        }
+        // Fits are of each step size by itself.
+        let fitted = |key: &CellKey| self.table.sizes.keys().any(|(group, ..)| *group == key.group);
+        let keys: Vec<CellKey> = self.all.iter().copied().filter(fitted).collect();
+        let of = |(x, risk)| {
+            let view = View::new(x, risk, &["recipe"], self.baseline).at_largest("samples");
+            view.charts(self.table, &keys)
+        };
+        let charts = [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)].into_iter().flat_map(of).collect();
+        Section { title: "Against effective model sizes", note: COLLAPSE, charts, left_out: 0 }.cut()
+    }
+
+    /// Lines of equal compute, and against the bits of a model.
+    fn budgets(&self) -> Section {
+        let mut charts = Vec::new();
+        if self.count("model") >= LEAST && self.count("samples") >= LEAST {
+            let recipes = self.keys.iter().copied().filter(|key| key.recipe < RECIPES).collect::<Vec<_>>();
+            for mut chart in self.view("model", "compute").split_by("recipe").charts(self.table, &recipes) {
+                chart.lines.retain(|line| line.points.len() >= LEAST);
+                // The slope of theory is that of more data too.
+                chart.guide = None;
+                chart.title += ", equal compute";
+                charts.extend(Some(chart).filter(Chart::has_points));
+            }
+        }
+        if self.count("bits") > 1 && self.count("model") > 1 {
+            let view = self.view("model_bits", "recipe").at_largest("samples");
+            charts.extend(view.charts(self.table, &self.keys));
+        }
+        Section { title: "At equal compute and at equal bits", note: BUDGETS, charts, left_out: 0 }.cut()
+    }
+
+    fn residuals(&self) -> Section {
+        let of = |x, largest| View::new(x, Risk::Residual, &["recipe"], self.baseline).at_largest(largest);
+        let mut views = Vec::new();
+        if self.count("model") > 1 {
+            views.push(of("model", "samples"));
+        }
+        if self.count("seen") > 1 {
+            views.push(of(self.data, "model"));
+        }
+        self.section("Simulation against exact expectation", RESIDUALS, views)
+    }
+}
+
+impl Section {
+    fn cut(mut self) -> Section {
+        self.left_out += self.charts.len().saturating_sub(MOST);
+        self.charts.truncate(MOST);
+        self
+    }
+}
+
+const COMPARISON: &str = "";
+const FAMILIES: &str = "One chart for each recipe and axis, one line for each value of the other size.";
+const COSTS: &str = "Means of differences to the baseline at the same seeds, which share sketch, target and samples. On an \
+    even axis where a difference is not above zero.";
+const TRAINING: &str = "Rows before the end of a run, at the largest model size and number of samples.";
+const SETTINGS_NOTE: &str =
+    "At the largest model size and number of samples. Recipes without the setting are dashed lines.";
+const QUANTIZED: &str = "The same runs on clean test features and on features quantized as in training.";
+const COLLAPSE: &str = "Where a recipe makes a model smaller, its points fall on those of full precision against M_total. \
+    Where one factor on the weights undoes what it does, they do so against M_gc once the risk is gain corrected.";
+const BUDGETS: &str = "Risk against model size at equal compute M × N, for at least three sizes; and against the bits of the \
+    weights.";
+const RESIDUALS: &str = "Relative to the exact expectation of the same seeds, each given its own sketch and target: zero but \
+    for the noise of samples and rounding.";

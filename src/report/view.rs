@@ -1,0 +1,176 @@
+//! A view: what is drawn against what, told apart by what, split by what; and the charts that it makes of a table.
+//!
+//! Seeds are averaged and nothing else: whatever else differs is told apart by series or splits into charts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::curves::{Chart, Line, Style, points};
+use super::estimates::{Center, Estimate};
+use super::risk::{Risk, sample};
+use super::table::{CellKey, Table};
+use super::variables::{Value, Variable, telling, variable};
+
+/// What to draw.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub x: &'static Variable,
+    pub y: Risk,
+    /// Told apart within a chart.
+    pub series: Vec<&'static Variable>,
+    /// Charts are split by these, and by whatever else is left to tell apart.
+    pub panel: Vec<&'static Variable>,
+    /// Place of the recipe that differences are to.
+    pub baseline: usize,
+    /// Only at the largest value of each of these that a chart's group has.
+    pub at_largest: Vec<&'static Variable>,
+}
+
+impl View {
+    /// Against a variable, by recipe.
+    pub fn new(x: &'static str, y: Risk, series: &[&'static str], baseline: usize) -> View {
+        let named = |name: &str| variable(name).expect("a view names variables");
+        let series = series.iter().map(|name| named(name)).collect();
+        View { x: named(x), y, series, panel: Vec::new(), baseline, at_largest: Vec::new() }
+    }
+
+    /// The same at the largest value of another variable.
+    pub fn at_largest(mut self, name: &'static str) -> View {
+        self.at_largest.extend(variable(name));
+        self
+    }
+
+    /// The same, split by a variable first.
+    pub fn split_by(mut self, name: &'static str) -> View {
+        self.panel.extend(variable(name));
+        self
+    }
+
+    /// Its charts of these cells, those without a point left out.
+    pub fn charts(&self, table: &Table, keys: &[CellKey]) -> Vec<Chart> {
+        let keys = self.shown(table, keys);
+        let left = self.left_to_tell(table, &keys);
+        let split: Vec<&'static Variable> = self.panel.iter().copied().chain(left).collect();
+        let mut charts: BTreeMap<Vec<Value>, Vec<CellKey>> = BTreeMap::new();
+        for key in keys {
+            let of = split.iter().map(|variable| variable.of(table, key)).collect();
+            charts.entry(of).or_default().push(key);
+        }
+        // In the order in which groups and recipes appeared, then by what splits them.
+        let mut charts: Vec<Vec<CellKey>> = charts.into_values().collect();
+        charts.sort_by_key(|keys| keys.iter().map(|key| (key.group, key.recipe)).min());
+        charts.iter().map(|keys| self.chart(table, keys)).filter(Chart::has_points).collect()
+    }
+
+    /// The cells that have a place in it: at the ends of their runs but for axes of samples seen.
+    fn shown(&self, table: &Table, keys: &[CellKey]) -> Vec<CellKey> {
+        let seen = matches!(self.x.name, "seen" | "neff");
+        let compared = |key: &CellKey| self.y != Risk::Difference || key.recipe != self.baseline;
+        let has_place = |key: &CellKey| match self.x.name {
+            // Recipes without eps are lines across the chart.
+            "eps" => true,
+            _ => self.x.of(table, *key).number().is_some_and(|x| x > 0.0),
+        };
+        let mut shown: Vec<CellKey> =
+            keys.iter().copied().filter(|key| (seen || key.is_final()) && compared(key) && has_place(key)).collect();
+        for variable in &self.at_largest {
+            let mut largest: BTreeMap<usize, Value> = BTreeMap::new();
+            for key in &shown {
+                let (own, most) = (variable.of(table, *key), largest.entry(key.group).or_insert(Value::Unset));
+                *most = own.max(most.clone());
+            }
+            shown.retain(|key| largest.get(&key.group) == Some(&variable.of(table, *key)));
+        }
+        if self.x.name == "neff" {
+            one_for_each_end(&mut shown);
+        }
+        shown
+    }
+
+    /// What tells cells apart that would lie on one another, beside x, series and panel.
+    fn left_to_tell(&self, table: &Table, keys: &[CellKey]) -> Vec<&'static Variable> {
+        let shown: Vec<&'static Variable> = [self.x].into_iter().chain(self.series.iter().copied()).collect();
+        let told = |name: &str| shown.iter().any(|variable| variable.name == name || variable.replaces.contains(&name));
+        let mut by: Vec<&'static Variable> = shown.iter().chain(&self.panel).copied().collect();
+        let mut left = Vec::new();
+        for candidate in telling().iter().filter(|candidate| !told(candidate.name) && !self.panel.contains(candidate)) {
+            // Where recipes are shown by family, one of no eps differs from all by its family.
+            let mut met: BTreeMap<Vec<Value>, Value> = BTreeMap::new();
+            let differs = keys.iter().any(|key| {
+                let place = by.iter().map(|variable| variable.of(table, *key)).collect();
+                let own = candidate.of(table, *key);
+                *met.entry(place).or_insert_with(|| own.clone()) != own
+            });
+            if differs {
+                by.push(candidate);
+                left.push(candidate);
+            }
+        }
+        left
+    }
+
+    fn chart(&self, table: &Table, keys: &[CellKey]) -> Chart {
+        let samples: Vec<_> = keys.iter().map(|key| sample(table, *key, self.y, self.baseline)).collect();
+        let heavy = |values: &Vec<(u32, f64)>| Estimate::new(values.clone(), Center::Mean).is_some_and(|e| e.is_heavy);
+        let is_heavy = self.y == Risk::HeldOut && samples.iter().any(|sample| heavy(&sample.values));
+        let center = if is_heavy { Center::Median } else { Center::Mean };
+        let mut series: BTreeMap<Vec<Value>, Vec<(Value, CellKey)>> = BTreeMap::new();
+        for key in keys {
+            let name = self.series.iter().map(|variable| variable.of(table, *key)).collect();
+            series.entry(name).or_default().push((self.x.of(table, *key), *key));
+        }
+        let mut lines: Vec<Line> = Vec::new();
+        for (place, (name, mut cells)) in series.into_iter().enumerate() {
+            cells.sort();
+            let across = cells.iter().all(|(x, _)| x.number().is_none());
+            let samples = cells
+                .iter()
+                .map(|(x, key)| (x.number().unwrap_or(f64::NAN), *key, sample(table, *key, self.y, self.baseline)));
+            let points = points(samples, center);
+            if !points.is_empty() {
+                let style = self.style(table, cells[0].1, place);
+                lines.push(Line { name: self.line_name(&name), style, points, across });
+            }
+        }
+        lines.sort_by_key(|line| line.style.order());
+        let ramp = lines.iter().filter(|line| matches!(line.style, Style::Ramp { .. })).count();
+        for (place, line) in lines.iter_mut().filter(|line| matches!(line.style, Style::Ramp { .. })).enumerate() {
+            line.style = Style::Ramp { place, of: ramp };
+        }
+        Chart::new(self.x, self.y, center, table, self.baseline, keys, lines)
+    }
+
+    /// Recipes keep their colours from chart to chart; values of a number are steps of a ramp.
+    fn style(&self, table: &Table, key: CellKey, place: usize) -> Style {
+        match self.series.as_slice() {
+            [one] if one.name == "recipe" => Style::Own(key.recipe),
+            [one] if one.name == "family" => {
+                let family = &table.recipes[key.recipe].family;
+                Style::Own(table.recipes.iter().position(|recipe| recipe.family == *family).unwrap_or(place))
+            }
+            [one] if one.is_number() => Style::Ramp { place, of: place + 1 },
+            _ => Style::Own(place),
+        }
+    }
+
+    fn line_name(&self, values: &[Value]) -> String {
+        let parts = self.series.iter().zip(values).map(|(variable, value)| match variable.symbol {
+            "" => value.to_string(),
+            symbol => format!("{symbol} = {value}"),
+        });
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() { "all".into() } else { parts.join(", ") }
+    }
+}
+
+/// Of cells that differ in N alone and have seen as many samples: the one at the end of its run, or of the largest N.
+fn one_for_each_end(keys: &mut Vec<CellKey>) {
+    keys.sort_by_key(|key| (key.group, key.model, key.recipe, key.seen, !key.is_final(), u64::MAX - key.samples));
+    keys.dedup_by_key(|key| (key.group, key.model, key.recipe, key.seen));
+    keys.sort_unstable();
+}
+
+/// Values of a variable that cells have, ascending, without those that are unset.
+pub fn values_of(table: &Table, keys: &[CellKey], variable: &Variable) -> BTreeSet<Value> {
+    let all = keys.iter().map(|key| variable.of(table, *key));
+    all.filter(|value| *value != Value::Unset).collect()
+}

@@ -1,0 +1,72 @@
+//! What a report is made of: the rows of its directories, what is expected of them, and what `fit` found.
+
+use std::path::{Path, PathBuf};
+
+use super::stored::Stored;
+use crate::error::Result;
+use crate::report::{Report, Source};
+use crate::store;
+use crate::store::fits::FoundFits;
+use crate::store::predictions::{self, Found};
+use crate::streams::tell;
+use crate::watch::Watch;
+
+/// Reads the directories of sweeps.
+///
+/// # Errors
+/// Those of their rows, of predict.parquet and of fit.json; [`crate::Error::Incomplete`] where the watch asks to end.
+pub fn gather(dirs: &[PathBuf], watch: &Watch) -> Result<Report> {
+    let mut report = Report::default();
+    for dir in dirs {
+        add(&mut report, dir, watch)?;
+    }
+    report.table.choose_step_sizes();
+    Ok(report)
+}
+
+fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
+    let stored = Stored::open(dir)?;
+    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
+    let directory = dir.display().to_string();
+    report.open(&directory);
+    let rows = stored.rows().map(|row| {
+        watch.ask()?;
+        row.inspect(|row| report.add(row))
+    });
+    let digest = store::digest_of(rows)?;
+    let expected = predictions::read(dir, &digest, |risks| report.table.expect(&risks))?;
+    let fits = store::fits::read(dir, &digest)?;
+    let missing = [lacks_predictions(&directory, expected), lacks_fits(&directory, &fits)];
+    if let FoundFits::Read(document) = fits {
+        let fits = crate::report::fits(&document).map_err(|what| store::fits::damaged(dir, &what))?;
+        report.fits.extend(report.table.fit(fits));
+    }
+    report.sources.push(Source {
+        directory,
+        digest,
+        config_toml: stored.config_toml.clone(),
+        provenance: stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default(),
+        spectra: store::spectra(dir)?,
+        missing: missing.into_iter().flatten().collect(),
+    });
+    Ok(())
+}
+
+fn lacks_predictions(dir: &str, found: Found) -> Option<String> {
+    let what = match found {
+        Found::Read => return None,
+        Found::Nothing => "There is no predict.parquet",
+        Found::Others => "predict.parquet is of other rows",
+        Found::Prior => "predict.parquet has means over targets, not of each seed's own",
+    };
+    Some(format!("{what}: `roundlaw predict {dir}` computes the exact curves behind the points."))
+}
+
+fn lacks_fits(dir: &str, found: &FoundFits) -> Option<String> {
+    let what = match found {
+        FoundFits::Read(_) => return None,
+        FoundFits::Nothing => "There is no fit.json",
+        FoundFits::Others => "fit.json is of other rows",
+    };
+    Some(format!("{what}: `roundlaw fit {dir}` finds exponents and effective model sizes."))
+}

@@ -1,0 +1,157 @@
+//! Views: seeds are averaged and nothing else; what differs is told apart or splits.
+
+use super::*;
+use roundlaw::report::{Style, sections, variable};
+use roundlaw::store::predictions::ExpectedRisks;
+
+/// Two laws at three eps each, and full precision.
+fn laws() -> Vec<Row> {
+    let mut rows = power_law("fp32", &[16], &[1000], 4);
+    for (law, factor) in [("additive", 1.0), ("multiplicative", 2.0)] {
+        for (place, eps) in [0.001, 0.01, 0.1].into_iter().enumerate() {
+            for mut row in power_law(&format!("{law}{eps}"), &[16], &[1000], 4) {
+                row.formats[Site::Feature] = Some(format!("{law} eps={eps} law=gaussian"));
+                row.eps[Site::Feature] = Some(eps);
+                row.reducible = row.reducible.map(|risk| risk + factor * eps);
+                row.cell = row.cell * 8 + place as u64;
+                row.run_id = row.run_id * 8 + place as u64;
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}
+
+#[test]
+fn recipes_of_one_law_are_a_line_against_eps() {
+    let report = report_of(&laws());
+    let keys = report.table.keys();
+    let charts = View::new("eps", Risk::Reducible, &["family"], 0).charts(&report.table, &keys);
+    assert_eq!(charts.len(), 1);
+    let lines = &charts[0].lines;
+    let found: Vec<(&str, Vec<f64>, bool)> = lines
+        .iter()
+        .map(|line| (line.name.as_str(), line.points.iter().map(|point| point.x).collect(), line.across))
+        .collect();
+    assert_eq!(found[1], ("feature additive", vec![0.001, 0.01, 0.1], false));
+    assert_eq!(found[2], ("feature multiplicative", vec![0.001, 0.01, 0.1], false));
+    assert_eq!((found[0].0, found[0].2, lines[0].points.len()), ("fp32", true, 1));
+    // What they add is eps, and twice that, seed by seed.
+    let charts = View::new("eps", Risk::Difference, &["family"], 0).charts(&report.table, &keys);
+    for (line, factor) in charts[0].lines.iter().zip([1.0, 2.0]) {
+        for point in &line.points {
+            assert!((point.y.unwrap() - factor * point.x).abs() < 1e-12 && point.se.unwrap() < 1e-12);
+        }
+    }
+}
+
+#[test]
+fn every_cell_is_in_the_families_of_the_page() {
+    let rows = power_law("r", &[16, 32, 64], &[1000, 2000, 4000, 8000], 3);
+    let report = report_of(&rows);
+    let sections = sections(&report.table, &report.table.keys(), 0);
+    let families = sections.iter().find(|section| section.title.starts_with("Every model size")).unwrap();
+    for (chart, lines) in families.charts.iter().zip([4, 3]) {
+        assert_eq!((chart.lines.len(), chart.points().count()), (lines, 12));
+        assert!(chart.lines.iter().enumerate().all(|(k, line)| line.style == Style::Ramp { place: k, of: lines }));
+    }
+    // Equal compute: 64 x 1000 = 32 x 2000 = 16 x 4000 and twice that; no other product has three sizes.
+    let equal = sections.iter().find(|section| section.title.starts_with("At equal compute")).unwrap();
+    let names: Vec<&str> = equal.charts[0].lines.iter().map(|line| line.name.as_str()).collect();
+    assert_eq!(names, ["M N = 64000", "M N = 128000"]);
+}
+
+#[test]
+fn effective_samples_are_those_of_the_schedule() {
+    let mut rows = power_law("r", &[16], &[1024], 2);
+    let at = |rows: &[Row]| charts_of(rows, "neff", Risk::Reducible)[0].lines[0].points[0].x;
+    assert_eq!(at(&rows), 1024.0);
+    rows.iter_mut().for_each(|row| (row.schedule, row.batch) = ("geometric".into(), 4));
+    // 1024 / log2(1024 / 4).
+    assert_eq!(at(&rows), 128.0);
+}
+
+#[test]
+fn rows_before_the_end_are_points_against_samples_seen() {
+    let mut rows = power_law("r", &[16], &[1000], 3);
+    for (place, seen) in [250, 500].into_iter().enumerate() {
+        for mut row in power_law("r", &[16], &[1000], 3) {
+            (row.seen, row.reducible) = (seen, row.reducible.map(|risk| risk * 1000.0 / seen as f64));
+            row.run_id += place as u64;
+            row.cell += 1 + place as u64;
+            rows.push(row);
+        }
+    }
+    for x in ["seen", "neff"] {
+        let xs: Vec<f64> = charts_of(&rows, x, Risk::Reducible)[0].lines[0].points.iter().map(|p| p.x).collect();
+        assert_eq!(xs, [250.0, 500.0, 1000.0]);
+    }
+    // No other axis shows them, and the geometric schedule has no N_eff before its end.
+    assert_eq!(charts_of(&rows, "model", Risk::Reducible)[0].points().count(), 1);
+    rows.iter_mut().for_each(|row| row.schedule = "geometric".into());
+    assert_eq!(charts_of(&rows, "neff", Risk::Reducible)[0].points().count(), 1);
+}
+
+#[test]
+fn what_is_expected_stands_behind_the_points() {
+    let rows = power_law("r", &[16], &[1000], 4);
+    let mut report = report_of(&rows);
+    for row in &rows {
+        let excess = Some(row.reducible.unwrap() - 1e-4 * f64::from(row.seed_index));
+        report.table.expect(&ExpectedRisks {
+            cell: row.cell,
+            seed_index: row.seed_index,
+            seen: row.seen,
+            output: "last",
+            excess,
+            quantized_test: None,
+            is_matched: false,
+        });
+    }
+    let keys = report.table.keys();
+    let of = |risk| View::new("model", risk, &["recipe"], 0).charts(&report.table, &keys);
+    // These rows have no approximation, so nothing is expected of their reducible risk.
+    assert_eq!(of(Risk::Reducible)[0].lines[0].points[0].expected, None);
+    let mut rows = rows;
+    rows.iter_mut().for_each(|row| row.approximation = Some(0.0));
+    let mut again = report_of(&rows);
+    for row in &rows {
+        let excess = Some(row.reducible.unwrap() - 1e-4 * f64::from(row.seed_index));
+        let (cell, seed_index, seen) = (row.cell, row.seed_index, row.seen);
+        let risks =
+            ExpectedRisks { cell, seed_index, seen, output: "last", excess, quantized_test: None, is_matched: false };
+        again.table.expect(&risks);
+    }
+    let keys = again.table.keys();
+    let of = |risk| View::new("model", risk, &["recipe"], 0).charts(&again.table, &keys)[0].lines[0].points[0].clone();
+    let (point, residual) = (of(Risk::Reducible), of(Risk::Residual));
+    // Expected are 0, 1, 2 and 3 e-4 less: 1.5e-4 on average.
+    let expected = point.y.unwrap() - 1.5e-4;
+    assert!((point.expected.unwrap() - expected).abs() < 1e-12);
+    assert!((residual.y.unwrap() - 1.5e-4 / expected).abs() < 1e-12);
+}
+
+#[test]
+fn the_guide_has_the_slope_of_theory() {
+    let rows = power_law("r", &[16, 32], &[1000, 2000], 2);
+    let slope = |x| charts_of(&rows, x, Risk::Reducible)[0].guide.as_ref().map(|guide| guide.slope);
+    // a = 1.5: M^-(a-1), N_eff^-(a-1)/a.
+    assert_eq!((slope("model"), slope("neff"), slope("samples")), (Some(-0.5), Some(-0.5 / 1.5), None));
+    assert!(variable("neff").unwrap().is_number() && !variable("recipe").unwrap().is_number());
+    assert!(variable("tensor").is_none());
+}
+
+#[test]
+fn two_directories_of_equal_settings_stay_apart() {
+    let rows = power_law("r", &[16, 32], &[1000], 2);
+    let mut report = Report::default();
+    for directory in ["a", "b"] {
+        report.open(directory);
+        in_order(&rows).for_each(|row| report.add(&row.unwrap()));
+    }
+    let view = View::new("model", Risk::Reducible, &["recipe"], 0);
+    assert_eq!(view.charts(&report.table, &report.table.keys()).len(), 2);
+    let by_directory = View::new("model", Risk::Reducible, &["directory"], 0);
+    let charts = by_directory.charts(&report.table, &report.table.keys());
+    assert_eq!(charts[0].lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
