@@ -37,6 +37,26 @@ pub struct Point {
 }
 
 impl Point {
+    /// A risk that belongs to no cell, beside that of a key.
+    pub fn known(key: CellKey, risk: f64) -> Point {
+        Point {
+            key,
+            x: f64::NAN,
+            y: Some(risk),
+            se: None,
+            seeds: 0,
+            runs: 0,
+            diverged: 0,
+            is_heavy: false,
+            slope: None,
+            slope_se: None,
+            expected: None,
+            is_matched: false,
+            step_size: None,
+            held_out_se: None,
+        }
+    }
+
     pub fn diverged_fraction(&self) -> f64 {
         self.diverged as f64 / self.runs.max(1) as f64
     }
@@ -170,6 +190,10 @@ fn capital(text: &str) -> String {
 fn guide(table: &Table, key: CellKey, x: &Variable, y: Risk) -> Option<Guide> {
     let row = &table.groups[key.group].row;
     let a = row.spectrum_exponent.filter(|a| *a > 1.0 && row.spectrum == "power")?;
+    // Without a sketch M is D, another problem.
+    if row.sketch_kind == "none" && x.name != "neff" {
+        return None;
+    }
     let source = match row.target.as_str() {
         "gaussian" | "ones" => None,
         "source" => Some(row.target_exponent?),

@@ -38,6 +38,7 @@ pub use self::variables::{VARIABLES, Value, Variable, variable};
 pub use self::view::View;
 use crate::error::{Error, Result};
 use crate::files::{remove_left_over, write_whole};
+use crate::run::spectra::FeatureSpectra;
 use crate::store::row::Row;
 use crate::store::{MeasuredSpectrum, paths};
 
@@ -63,6 +64,8 @@ pub struct Source {
     pub provenance: Map<String, Json>,
     /// Those that lie in its directory.
     pub spectra: Vec<MeasuredSpectrum>,
+    /// Eigenvalues of features, by problem point.
+    pub features: Vec<FeatureSpectra>,
     /// What the directory lacks, and the command that makes it.
     pub missing: Vec<String>,
 }
@@ -196,12 +199,12 @@ impl Writer<'_> {
             drawings.push(drawn);
         }
         let histograms = self.histograms()?;
-        let spectra = self.spectra()?;
+        let (spectra, features) = (self.spectra()?, self.feature_spectra()?);
         let cells = self.figures.join("cells.csv");
         replace(&cells, csv::of_cells(&report.table, keys, baseline).as_bytes())?;
         self.written.push(cells);
         let page = paths::report(dir);
-        let text = Page { report, keys, baseline, sections: &sections, drawings, histograms, spectra };
+        let text = Page { report, keys, baseline, sections: &sections, drawings, histograms, spectra, features };
         replace(&page, text.html().as_bytes())?;
         self.written.insert(0, page);
         Ok(())
@@ -250,6 +253,29 @@ impl Writer<'_> {
         Ok(drawings)
     }
 
+    /// Of Sigma and of the features as recipes read them.
+    fn feature_spectra(&mut self) -> Result<Vec<Drawing>> {
+        let mut drawn = Vec::new();
+        let all = self.report.sources.iter().flat_map(|source| &source.features);
+        for (number, spectra) in (1..).zip(all) {
+            let FeatureSpectra { problem, model, named } = spectra;
+            let title = format!("Spectra of the features at M = {model}, problem point {problem}");
+            let drawings: Vec<_> =
+                named.iter().map(|(name, values)| figure::spectrum::Named::new(name, values)).collect();
+            let notes = [SPECTRA.to_owned(), self.report.source()];
+            let svg = figure::spectrum::svg(&title, &notes, &drawings, None).map_err(Error::io(&self.figures))?;
+            let header = ["spectrum", "index", "eigenvalue"].map(String::from).to_vec();
+            let lines = named.iter().flat_map(|(name, values)| {
+                (1..)
+                    .zip(values)
+                    .map(|(index, value): (u32, _)| vec![name.clone(), index.to_string(), value.to_string()])
+            });
+            let csv = crate::files::csv_text(std::iter::once(header).chain(lines));
+            drawn.push(self.keep(paths::features_name(number), svg, &csv)?);
+        }
+        Ok(drawn)
+    }
+
     fn spectra(&mut self) -> Result<Vec<(MeasuredSpectrum, Drawing)>> {
         let mut drawn = Vec::new();
         let spectra = self.report.sources.iter().flat_map(|source| &source.spectra);
@@ -281,6 +307,8 @@ impl Writer<'_> {
         Ok(Drawing { name, svg })
     }
 }
+
+const SPECTRA: &str = "seed 0: Sigma, and E q qᵀ of the features q of recipes by 2048 test samples";
 
 /// What stands below a chart: what its points share, how they were made, and of what.
 fn notes(chart: &Chart, source: &str) -> Vec<String> {

@@ -2,8 +2,8 @@
 
 use super::curves::Chart;
 use super::risk::{Risk, own};
-use super::table::{CellKey, Table};
-use super::variables::variable;
+use super::table::{CellKey, Group, Table};
+use super::variables::{settings, variable};
 use super::view::{View, values_of};
 
 /// Charts of a section; a sweep may have any number.
@@ -40,6 +40,20 @@ pub fn sections(table: &Table, keys: &[CellKey], baseline: usize) -> Vec<Section
     sections.into_iter().filter(|section| !section.charts.is_empty()).collect()
 }
 
+/// The cells without those of groups of which a group has the best step sizes: it shares all else with them.
+pub fn without_choices(table: &Table, keys: &[CellKey]) -> Vec<CellKey> {
+    let all_else = |group: &Group| {
+        let mut settings = settings(&group.row);
+        // The step size is the last of them.
+        settings.pop();
+        (group.directory, settings)
+    };
+    let best: Vec<_> = table.groups.iter().filter(|group| !group.best_of.is_empty()).map(all_else).collect();
+    let is_hidden = |group: &Group| group.best_of.is_empty() && best.contains(&all_else(group));
+    let hidden: Vec<bool> = table.groups.iter().map(is_hidden).collect();
+    keys.iter().copied().filter(|key| !hidden[key.group]).collect()
+}
+
 struct Story<'a> {
     table: &'a Table,
     /// Without the groups of which a group has the best step sizes.
@@ -53,21 +67,7 @@ struct Story<'a> {
 
 impl Story<'_> {
     fn new<'a>(table: &'a Table, all: &'a [CellKey], baseline: usize) -> Story<'a> {
-        let best: Vec<usize> =
-            (0..table.groups.len()).filter(|group| !table.groups[*group].best_of.is_empty()).collect();
-        // Groups that choose share all but the step size with those they choose among.
-        let is_chosen_among = |group: usize| {
-            let own = &table.groups[group];
-            let alike = |other: &usize| {
-                let other = &table.groups[*other];
-                let (mut a, mut b) = (super::variables::settings(&own.row), super::variables::settings(&other.row));
-                (a.pop(), b.pop());
-                own.best_of.is_empty() && own.directory == other.directory && a == b
-            };
-            best.iter().any(alike)
-        };
-        let hidden: Vec<bool> = (0..table.groups.len()).map(is_chosen_among).collect();
-        let keys: Vec<CellKey> = all.iter().copied().filter(|key| !hidden[key.group]).collect();
+        let keys = without_choices(table, all);
         let risk = own(table);
         let data = if risk == Risk::HeldOut { "samples" } else { "neff" };
         Story { table, keys, all, risk, data, baseline }
@@ -84,6 +84,18 @@ impl Story<'_> {
         variable(name).map_or(0, of)
     }
 
+    /// Whether a group has two values of a variable or more.
+    fn varies(&self, name: &str) -> bool {
+        let Some(variable) = variable(name) else { return false };
+        let mut keys: Vec<&CellKey> = self.keys.iter().collect();
+        keys.sort_by_key(|key| key.group);
+        let groups = keys.chunk_by(|a, b| a.group == b.group);
+        let differs = |group: &[&CellKey]| {
+            group.windows(2).any(|pair| variable.of(self.table, *pair[0]) != variable.of(self.table, *pair[1]))
+        };
+        groups.into_iter().any(differs)
+    }
+
     fn view(&self, x: &'static str, series: &'static str) -> View {
         View::new(x, self.risk, &[series], self.baseline)
     }
@@ -91,10 +103,10 @@ impl Story<'_> {
     /// Every recipe against M at the largest N and against data at the largest M.
     fn comparison(&self) -> Section {
         let mut views = Vec::new();
-        if self.count("model") > 1 {
+        if self.varies("model") {
             views.push(self.view("model", "recipe").at_largest("samples"));
         }
-        if self.count("seen") > 1 {
+        if self.varies("seen") {
             views.push(self.view(self.data, "recipe").at_largest("model"));
         }
         if views.is_empty() {
@@ -104,7 +116,7 @@ impl Story<'_> {
     }
 
     fn families(&self) -> Section {
-        if self.count("model") < 2 || self.count("samples") < 2 {
+        if !self.varies("model") || !self.varies("samples") {
             return Section::default();
         }
         let shown: Vec<CellKey> = self.keys.iter().copied().filter(|key| key.recipe < RECIPES).collect();
@@ -118,10 +130,10 @@ impl Story<'_> {
     fn costs(&self) -> Section {
         let difference = |x| View::new(x, Risk::Difference, &["recipe"], self.baseline);
         let mut views = Vec::new();
-        if self.count("model") > 1 {
+        if self.varies("model") {
             views.push(difference("model").at_largest("samples"));
         }
-        if self.count("seen") > 1 {
+        if self.varies("seen") {
             views.push(difference(self.data).at_largest("model"));
         }
         self.section("What each recipe costs", COSTS, views)
@@ -163,14 +175,14 @@ impl Story<'_> {
             return Section::default();
         }
         let of = |x, largest| both.map(|risk| View::new(x, risk, &["recipe"], self.baseline).at_largest(largest));
-        let models = if self.count("model") > 1 { Vec::from(of("model", "samples")) } else { Vec::new() };
-        let data = if self.count("seen") > 1 { Vec::from(of(self.data, "model")) } else { Vec::new() };
+        let models = if self.varies("model") { Vec::from(of("model", "samples")) } else { Vec::new() };
+        let data = if self.varies("seen") { Vec::from(of(self.data, "model")) } else { Vec::new() };
         let dims = if self.count("dim") > 1 { Vec::from(of("dim", "samples")) } else { Vec::new() };
         self.section("Clean and quantized test features", QUANTIZED, models.into_iter().chain(data).chain(dims))
     }
 
     fn collapse(&self) -> Section {
-        if self.table.sizes.is_empty() || self.count("model") < 2 {
+        if self.table.sizes.is_empty() || !self.varies("model") {
             return Section::default();
         }
         // Fits are of each step size by itself.
@@ -197,7 +209,7 @@ impl Story<'_> {
                 charts.extend(Some(chart).filter(Chart::has_points));
             }
         }
-        if self.count("bits") > 1 && self.count("model") > 1 {
+        if self.count("bits") > 1 && self.varies("model") {
             let view = self.view("model_bits", "recipe").at_largest("samples");
             charts.extend(view.charts(self.table, &self.keys));
         }
@@ -207,10 +219,10 @@ impl Story<'_> {
     fn residuals(&self) -> Section {
         let of = |x, largest| View::new(x, Risk::Residual, &["recipe"], self.baseline).at_largest(largest);
         let mut views = Vec::new();
-        if self.count("model") > 1 {
+        if self.varies("model") {
             views.push(of("model", "samples"));
         }
-        if self.count("seen") > 1 {
+        if self.varies("seen") {
             views.push(of(self.data, "model"));
         }
         self.section("Simulation against exact expectation", RESIDUALS, views)

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::variables::Value;
+use crate::store::StoredBaselines;
 use crate::store::predictions::ExpectedRisks;
 use crate::store::row::Row;
 
@@ -168,6 +169,8 @@ pub struct Table {
     pub groups: Vec<Group>,
     /// In order of first appearance.
     pub recipes: Vec<Recipe>,
+    /// What held-out risks have to beat, by directory.
+    pub baselines: Vec<(usize, StoredBaselines)>,
     /// Effective model sizes by group, recipe and M, of the directories that were fitted.
     pub sizes: HashMap<(usize, usize, u32), Sizes>,
     pub(super) cells: HashMap<CellKey, Cell>,
@@ -208,6 +211,19 @@ impl Table {
         cell.is_matched |= risks.is_matched;
         cell.runs[place].expected = risks.excess.unwrap_or(f64::NAN);
         cell.runs[place].expected_test = risks.quantized_test.unwrap_or(f64::NAN);
+    }
+
+    /// Takes what the held-out risks of the last directory have to beat.
+    pub fn compare(&mut self, baselines: Vec<StoredBaselines>) {
+        let directory = self.directories.len().saturating_sub(1);
+        self.baselines.extend(baselines.into_iter().map(|own| (directory, own)));
+    }
+
+    /// Those of a group's rows.
+    pub fn baselines_of(&self, group: usize) -> Option<&StoredBaselines> {
+        let Group { directory, row, .. } = self.groups.get(group)?;
+        let is_own = |own: &StoredBaselines| own.spectrum == row.spectrum && own.target == row.target;
+        self.baselines.iter().find(|(of, own)| of == directory && is_own(own)).map(|(_, own)| own)
     }
 
     fn group(&mut self, directory: usize, row: &Row) -> usize {

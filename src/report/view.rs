@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::curves::{Chart, Line, Style, points};
+use super::curves::{Chart, Line, Point, Style, points};
 use super::estimates::{Center, Estimate};
 use super::risk::{Risk, sample};
 use super::table::{CellKey, Table};
@@ -58,7 +58,7 @@ impl View {
         // In the order in which groups and recipes appeared, then by what splits them.
         let mut charts: Vec<Vec<CellKey>> = charts.into_values().collect();
         charts.sort_by_key(|keys| keys.iter().map(|key| (key.group, key.recipe)).min());
-        charts.iter().map(|keys| self.chart(table, keys)).filter(Chart::has_points).collect()
+        charts.iter().map(|keys| self.chart(table, keys)).filter(|chart| chart.seeds > 0).collect()
     }
 
     /// The cells that have a place in it: at the ends of their runs but for axes of samples seen.
@@ -136,6 +136,9 @@ impl View {
         for (place, line) in lines.iter_mut().filter(|line| matches!(line.style, Style::Ramp { .. })).enumerate() {
             line.style = Style::Ramp { place, of: ramp };
         }
+        if self.y == Risk::HeldOut {
+            lines.extend(baselines(table, keys));
+        }
         Chart::new(self.x, self.y, center, table, self.baseline, keys, lines)
     }
 
@@ -160,6 +163,24 @@ impl View {
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         if parts.is_empty() { "all".into() } else { parts.join(", ") }
     }
+}
+
+/// Lines across a chart of held-out risks whose cells share what they have to beat.
+fn baselines(table: &Table, keys: &[CellKey]) -> Vec<Line> {
+    let (Some(key), Some(own)) = (keys.first(), keys.first().and_then(|key| table.baselines_of(key.group))) else {
+        return Vec::new();
+    };
+    if keys.iter().any(|key| table.baselines_of(key.group) != Some(own)) {
+        return Vec::new();
+    }
+    let names = ["mean label".to_owned(), format!("ridge on all {} covariates", own.dim)];
+    let line = |(place, (name, risk))| Line {
+        name,
+        style: Style::Own(table.recipes.len() + place),
+        points: vec![Point::known(*key, risk)],
+        across: true,
+    };
+    names.into_iter().zip([own.mean, own.ridge]).enumerate().map(line).collect()
 }
 
 /// Of cells that differ in N alone and have seen as many samples: the one at the end of its run, or of the largest N.

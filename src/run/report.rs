@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::spectra;
 use super::stored::Stored;
 use crate::error::Result;
 use crate::report::{Report, Source};
@@ -36,7 +37,11 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
     let digest = store::digest_of(rows)?;
     let expected = predictions::read(dir, &digest, |risks| report.table.expect(&risks))?;
     let fits = store::fits::read(dir, &digest)?;
+    // Nothing is expected of the covariates of a file, and no law is fitted to held-out risks.
+    let has_truth = stored.plan.as_ref().is_ok_and(|plan| plan.points.iter().any(|p| p.problem.covariates().is_none()));
     let missing = [lacks_predictions(&directory, expected), lacks_fits(&directory, &fits)];
+    let missing = missing.into_iter().filter(|_| has_truth);
+    report.table.compare(store::baselines(dir)?);
     if let FoundFits::Read(document) = fits {
         let fits = crate::report::fits(&document).map_err(|what| store::fits::damaged(dir, &what))?;
         report.fits.extend(report.table.fit(fits));
@@ -47,7 +52,8 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
         config_toml: stored.config_toml.clone(),
         provenance: stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default(),
         spectra: store::spectra(dir)?,
-        missing: missing.into_iter().flatten().collect(),
+        features: stored.plan.as_ref().map_or(Ok(Vec::new()), |plan| spectra::of_features(plan, watch))?,
+        missing: missing.flatten().collect(),
     });
     Ok(())
 }

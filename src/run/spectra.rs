@@ -1,26 +1,161 @@
-//! The measured spectra beside a sweep's rows.
+//! What is measured beside a sweep's rows: the spectra and baselines of covariates from files, the spectra of features.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::error::Result;
-use crate::plan::{Plan, Shard};
-use crate::problem::Covariates;
-use crate::store::{MeasuredSpectrum, paths};
-use crate::theory::measured::{ROWS, eigenvalues};
+use faer::{Mat, Par};
 
-/// Writes the spectrum of the k-th problem point from 1 on whose covariates come from a file. Files that are there
-/// already are left: they depend on the inputs alone.
+use super::predict::inputs;
+use crate::cpu::{self, Tile};
+use crate::error::Result;
+use crate::plan::{Cohort, Feature, Pair, Plan, ProblemPoint, Shard};
+use crate::problem::{Covariates, sketch_norm};
+use crate::random::FIRST_TEST;
+use crate::risk::Truth;
+use crate::store::{MeasuredSpectrum, StoredBaselines, paths};
+use crate::theory::baselines::baselines;
+use crate::theory::measured::{ROWS, eigenvalues};
+use crate::theory::regression::{Needs, Regression, eigen};
+use crate::watch::Watch;
+
+/// Writes spectrum and baselines of the k-th problem point from 1 on whose covariates come from a file. Files that are
+/// there already are left: they depend on the inputs alone.
 pub fn write(plan: &Plan, dir: &Path, shard: Shard) -> Result<()> {
     let mut written: Vec<&Covariates> = Vec::new();
-    for covariates in plan.points.iter().filter_map(|point| point.problem.covariates()) {
+    let problems = plan.points.iter().map(|point| &point.problem);
+    for (problem, covariates) in problems.filter_map(|problem| Some((problem, problem.covariates()?))) {
         if written.iter().any(|have| *have == covariates.as_ref()) {
             continue;
         }
         written.push(covariates);
-        let number = written.len() as u64;
+        let (number, tag) = (written.len() as u64, shard.to_string());
         if !paths::spectrum(dir, number).exists() {
-            MeasuredSpectrum { number, eigenvalues: eigenvalues(covariates, ROWS)? }.write(dir, &shard.to_string())?;
+            MeasuredSpectrum { number, eigenvalues: eigenvalues(covariates, ROWS)? }.write(dir, &tag)?;
+        }
+        if !paths::baselines(dir, number).exists() {
+            let found = baselines(covariates)?;
+            let stored = StoredBaselines {
+                spectrum: problem.spectrum.canonical(),
+                target: problem.target.canonical(),
+                mean: found.mean,
+                ridge: found.ridge,
+                penalty: found.penalty,
+                rows: found.rows,
+                dim: covariates.dim(),
+            };
+            stored.write(dir, number, &tag)?;
         }
     }
     Ok(())
+}
+
+/// Eigenvalues of the second moments of features, clean and as recipes read them, of seed index 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureSpectra {
+    pub problem: usize,
+    pub model: u32,
+    /// Name and eigenvalues, descending: Sigma first, then the features of recipes.
+    pub named: Vec<(String, Vec<f64>)>,
+}
+
+/// Largest M, samples, problem points and features of one, and products of the projections: a report is to take seconds.
+const MODEL: u32 = 256;
+const SAMPLES: u64 = 2048;
+const POINTS: usize = 4;
+const FEATURES: usize = 8;
+const PRODUCTS: f64 = 2e10;
+
+/// The spectra of the first problem points at their largest M of at most 256: of Sigma = S H S^T, and of E q q^T = Sigma +
+/// E (q q^T - z z^T), q the features of a recipe and z those of none, by the mean over 2048 test samples.
+///
+/// # Errors
+/// [`crate::Error::Incomplete`] where the watch asks to end, and where eigenvalues are not found.
+pub fn of_features(plan: &Plan, watch: &Watch) -> Result<Vec<FeatureSpectra>> {
+    let mut found = Vec::new();
+    for (problem, point) in plan.points.iter().enumerate().take(POINTS) {
+        let Some(model) = point.models().into_iter().filter(|model| *model <= MODEL).max() else { continue };
+        let Some(truth) = Truth::of(plan, Cohort { point: problem, seed_index: 0 }) else { continue };
+        if !point.problem.is_sketched() || products(point) > PRODUCTS {
+            continue;
+        }
+        found.extend(spectra(plan, problem, &truth, model, watch)?);
+    }
+    Ok(found)
+}
+
+fn products(point: &ProblemPoint) -> f64 {
+    let rows: f64 = (0..point.pairs.len()).map(|pair| f64::from(point.rows(pair))).sum();
+    SAMPLES as f64 * f64::from(point.coordinates) * rows
+}
+
+fn spectra(plan: &Plan, problem: usize, truth: &Truth, model: u32, watch: &Watch) -> Result<Option<FeatureSpectra>> {
+    let point = truth.point;
+    let Some(draw) = point.draw_of(model).map(|draw| &point.sketches[draw]) else { return Ok(None) };
+    let inputs = inputs(truth, None);
+    let scale = sketch_norm(&point.problem, draw.rows).sqrt();
+    let clean = Regression::new(&inputs, &truth.draw(draw), scale, Needs::default(), watch)?.leading(model as usize);
+    let tail = inputs.tail / f64::from(model);
+    let sigma =
+        Mat::from_fn(model as usize, model as usize, |i, j| clean.sigma[(i, j)] + if i == j { tail } else { 0.0 });
+    let mut named = vec![("Sigma".to_owned(), descending(&sigma)?)];
+    let (chosen, names) = features(plan, point, model);
+    if let [first, others @ ..] = chosen.as_slice() {
+        let own = ProblemPoint { features: chosen.clone(), ..point.clone() };
+        let range = (u64::from(FIRST_TEST), u64::from(FIRST_TEST) + SAMPLES);
+        let tiles = cpu::samples(plan.config.sweep.seed, &own, 0, range, watch)?;
+        let plain = second_moments(&tiles, 0, first.model as usize);
+        for (number, name) in (1..=others.len()).zip(names) {
+            let Some((plain, read)) = plain.as_ref().zip(second_moments(&tiles, number, model as usize)) else {
+                continue;
+            };
+            named.push((name, descending(&(&sigma + (read - plain)))?));
+        }
+    }
+    Ok(Some(FeatureSpectra { problem, model, named }))
+}
+
+/// The feature that nothing rounds, then those that something does, with the first recipes that read them; none where
+/// the point has no feature that nothing rounds.
+fn features(plan: &Plan, point: &ProblemPoint, model: u32) -> (Vec<Feature>, Vec<String>) {
+    let is_clean = |feature: &Feature| {
+        let Pair { data, sketch, .. } = &point.pairs[feature.pair];
+        ![data, sketch, &feature.factor, &feature.op].into_iter().any(|op| op.is_set())
+    };
+    let Some(clean) = point.features.iter().find(|feature| feature.model == model && is_clean(feature)) else {
+        return (Vec::new(), Vec::new());
+    };
+    let mut readers: BTreeMap<usize, usize> = BTreeMap::new();
+    for trajectory in point.trajectories.iter().filter(|trajectory| trajectory.model == model) {
+        let reader = readers.entry(trajectory.feature).or_insert(trajectory.recipe);
+        *reader = trajectory.recipe.min(*reader);
+    }
+    readers.retain(|feature, _| !is_clean(&point.features[*feature]));
+    let mut readers: Vec<(usize, usize)> = readers.into_iter().map(|(feature, recipe)| (recipe, feature)).collect();
+    readers.sort_unstable();
+    readers.truncate(FEATURES);
+    let names = readers.iter().map(|(recipe, _)| plan.config.recipes[*recipe].name.clone()).collect();
+    (std::iter::once(*clean).chain(readers.iter().map(|(_, feature)| point.features[*feature])).collect(), names)
+}
+
+/// The mean of q q^T; `None` where a value is infinite or NaN.
+fn second_moments(tiles: &[Tile], feature: usize, model: usize) -> Option<Mat<f64>> {
+    let mut sum = Mat::<f64>::zeros(model, model);
+    let mut samples = 0;
+    for tile in tiles {
+        if (0..tile.samples()).any(|s| tile.has_nan(feature, s)) {
+            return None;
+        }
+        let z = &tile.features[feature].0;
+        let width = z.len() / tile.samples();
+        let q = Mat::from_fn(tile.samples(), model, |s, j| f64::from(z[s * width + j]));
+        faer::linalg::matmul::matmul(&mut sum, faer::Accum::Add, q.transpose(), &q, 1.0, Par::Seq);
+        samples += tile.samples();
+    }
+    Some(faer::Scale(1.0 / samples as f64) * sum)
+}
+
+fn descending(matrix: &Mat<f64>) -> Result<Vec<f64>> {
+    let (mut values, _) = eigen(matrix)?;
+    values.sort_by(|a, b| b.total_cmp(a));
+    Ok(values)
 }

@@ -1,5 +1,6 @@
 //! The output directory: who may write into it, what it holds, what is still missing.
 
+mod baselines;
 mod columns;
 mod contents;
 mod digest;
@@ -20,6 +21,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::baselines::{StoredBaselines, baselines};
 pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};

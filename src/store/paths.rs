@@ -91,6 +91,11 @@ pub fn histogram_name(number: usize) -> String {
     format!("z-{number}")
 }
 
+/// Without their endings, the two files of the spectra of features.
+pub fn features_name(number: usize) -> String {
+    format!("features-{number}")
+}
+
 /// Without its ending, a measured spectrum, in the directory and among the figures.
 pub fn spectrum_name(number: u64) -> String {
     format!("spectrum-{number}")
@@ -99,6 +104,17 @@ pub fn spectrum_name(number: u64) -> String {
 /// Eigenvalues measured on a user's covariates, numbered from 1.
 pub fn spectrum(dir: &Path, number: u64) -> PathBuf {
     dir.join(spectrum_name(number) + ".csv")
+}
+
+/// What runs on a user's covariates have to beat, numbered as their spectrum.
+pub fn baselines(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("baselines-{number}.json"))
+}
+
+/// Whether a file of this name holds baselines.
+pub(super) fn is_baselines(name: &str) -> bool {
+    let number = name.strip_prefix("baselines-").and_then(|name| name.strip_suffix(".json"));
+    number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 /// The number of the spectrum that a file of this name holds.
@@ -164,7 +180,7 @@ pub(super) fn is_report(name: &str) -> bool {
 pub(super) fn is_ours(name: &str) -> bool {
     let named = [CONFIG, ROWS].contains(&name);
     let mismatch = name.starts_with("mismatch-") && name.ends_with(".json");
-    named || mismatch || spectrum_number(name).is_some() || is_lock(name) || is_temporary(name)
+    named || mismatch || spectrum_number(name).is_some() || is_baselines(name) || is_lock(name) || is_temporary(name)
 }
 
 /// What systems, shells and schedulers leave in any directory.

@@ -7,7 +7,7 @@ use crate::problem::Covariates;
 
 /// Rows that are read, and the largest matrix that is diagonalised.
 pub const ROWS: usize = 16_384;
-const SIZE: usize = 2048;
+pub(super) const SIZE: usize = 2048;
 
 /// Eigenvalues, descending, of the second-moment matrix (1/n) X^T X of the first n training rows, at most `most`, as
 /// the runs read them. With more than 2048 columns n is at most 2048, or `most`: the non-zero ones are also the

@@ -5,8 +5,9 @@
 //! it. Their moments under noise are in [`diagonal`] and [`features`], and the expected risk after any number of updates
 //! follows by [`recursion`] on M numbers, or by [`dense`] on M x M. [`schedule`] are the steps a run takes,
 //! [`stability`] which of them it survives, [`limit`] where it settles, [`measured`] the spectrum that data of a file
-//! have. Drawing a cohort's problem is not theory's: [`crate::run::predict`] joins the two.
+//! have, and [`baselines`] what models on them have to beat. Drawing a cohort's problem is not theory's: [`crate::run::predict`] joins the two.
 
+pub mod baselines;
 pub mod basis;
 pub mod dense;
 pub mod diagonal;

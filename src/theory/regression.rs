@@ -187,7 +187,10 @@ fn gram<T: Copy + Into<f64>>(
 }
 
 /// Eigenvalues, ascending, and eigenvectors in columns.
-pub(super) fn eigen(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
+///
+/// # Errors
+/// [`Error::Input`] for a matrix that is not finite, [`Error::Other`] where they are not found.
+pub fn eigen(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let finite = matrix.col_iter().all(|column| column.iter().all(|value| value.is_finite()));
     if !finite {
         return Err(Error::Input("the moments of the problem are beyond f64: allowed are finite ones".into()));

@@ -19,6 +19,13 @@ pub struct Named<'a> {
     pub values: &'a [f64],
 }
 
+impl Named<'_> {
+    /// Of eigenvalues that descend, those above zero.
+    pub fn new<'a>(name: &'a str, values: &'a [f64]) -> Named<'a> {
+        Named { name, values: &values[..values.partition_point(|value| *value > 0.0)] }
+    }
+}
+
 /// The eigenvalues against their index, log-log; a fitted line from index to index, where there is one.
 pub fn svg(title: &str, notes: &[String], spectra: &[Named], fitted: Option<[(f64, f64); 2]>) -> io::Result<String> {
     let lines: Vec<Line> = spectra
@@ -51,11 +58,15 @@ fn draw(plot: &Canvas, spectra: &[Named], fitted: Option<[(f64, f64); 2]>, (top,
     for (place, own) in spectra.iter().enumerate() {
         let at = |index: usize| area.map_coordinate(&(index as f64, own.values[index - 1]));
         let line: Vec<_> = indices(own.values.len()).into_iter().map(at).collect();
-        if line.len() <= 60 {
+        if line.len() <= 60 && spectra.len() == 1 {
             line.iter().try_for_each(|place_of| pen::marker(plot, *place_of, Style::Own(place), false))?;
         }
         if line.len() > 1 {
             let stroke = pen::color(Style::Own(place)).stroke_width(3 * UNIT as u32 / 2);
+            // Marks tell lines apart that lie on one another, at other places of each.
+            let step = line.len().div_ceil(8).max(1);
+            let marks = line.iter().skip(place * step / spectra.len()).step_by(step).filter(|_| spectra.len() > 1);
+            marks.copied().try_for_each(|at| pen::marker(plot, at, Style::Own(place), false))?;
             plot.draw(&PathElement::new(line, stroke))?;
         }
     }

@@ -6,6 +6,7 @@ use super::Page;
 use super::markup::{escape, minus, percent, short, table, with_error};
 use crate::report::fitted::{Effect, Fitted, Interval};
 use crate::report::risk::{Risk, own};
+use crate::report::story::without_choices;
 use crate::report::{Chart, Point, View};
 
 /// Groups of which something is said; a sweep may have any number.
@@ -86,17 +87,24 @@ pub fn of_group(page: &Page, group: usize) -> String {
 /// A table for each of the first groups: what a recipe adds at the largest sizes, and what it does to the size.
 fn costs(page: &Page) -> String {
     let (table_of, risk) = (&page.report.table, own(&page.report.table));
-    let at_end = |risk| {
-        let view = View::new("model", risk, &["recipe"], page.baseline).at_largest("samples").at_largest("model");
-        view.charts(table_of, page.keys)
-    };
-    let (costs, own) = (at_end(Risk::Difference), at_end(risk));
     let mut text = String::new();
-    for chart in costs.iter().take(GROUPS) {
-        text += &cost(page, chart, &own);
+    let mut said = 0;
+    let shown = without_choices(table_of, page.keys);
+    for group in 0..table_of.groups.len() {
+        let keys: Vec<_> = shown.iter().copied().filter(|key| key.group == group).collect();
+        let at_end = |risk| {
+            let view = View::new("model", risk, &["recipe"], page.baseline).at_largest("samples").at_largest("model");
+            view.charts(table_of, &keys)
+        };
+        for chart in at_end(Risk::Difference) {
+            said += 1;
+            if said <= GROUPS {
+                text += &cost(page, &chart, &at_end(risk));
+            }
+        }
     }
-    if costs.len() > GROUPS {
-        let _ = writeln!(text, "<p class=\"note\">The first {GROUPS} of {} groups of settings.</p>", costs.len());
+    if said > GROUPS {
+        let _ = writeln!(text, "<p class=\"note\">The first {GROUPS} of {said} groups of settings.</p>");
     }
     text
 }

@@ -28,6 +28,7 @@ pub struct Page<'a> {
     pub drawings: Vec<Vec<Drawing>>,
     pub histograms: Vec<Drawing>,
     pub spectra: Vec<(MeasuredSpectrum, Drawing)>,
+    pub features: Vec<Drawing>,
 }
 
 impl Page<'_> {
@@ -54,6 +55,7 @@ impl Page<'_> {
         body += &section::quantized_test(self);
         body += &self.histograms();
         body += &self.measured_spectra();
+        body += &self.feature_spectra();
         body += &totals::diverged(totals);
         body += &totals::counters(totals);
         for source in &self.report.sources {
@@ -84,6 +86,15 @@ impl Page<'_> {
         let figures: Vec<String> =
             self.histograms.iter().map(|drawing| section::figure(drawing, "z-scores of the cells.")).collect();
         format!("<h2>z-scores</h2>\n<div class=\"figures\">\n{}</div>\n", figures.concat())
+    }
+
+    fn feature_spectra(&self) -> String {
+        if self.features.is_empty() {
+            return String::new();
+        }
+        let caption = "Eigenvalues of Sigma = S H Sᵀ, and of the second moments of the features as recipes read them.";
+        let figures: Vec<String> = self.features.iter().map(|drawing| section::figure(drawing, caption)).collect();
+        format!("<h2>Spectra of the features</h2>\n<div class=\"figures\">\n{}</div>\n", figures.concat())
     }
 
     fn measured_spectra(&self) -> String {

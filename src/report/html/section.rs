@@ -73,7 +73,8 @@ fn slopes(chart: &Chart) -> String {
     let title = format!("Local slopes d log risk / d log {}", chart.x.symbol);
     let shared = chart.title.split_once(": ").map_or(String::new(), |(_, sizes)| format!(": {}", escape(sizes)));
     let mut text = format!("<h3>{title}{shared}</h3>\n");
-    for lines in chart.lines.chunks(COLUMNS) {
+    let lines: Vec<&Line> = chart.lines.iter().filter(|line| !line.across).collect();
+    for lines in lines.chunks(COLUMNS) {
         let heads: Vec<String> =
             std::iter::once(chart.x.symbol.to_owned()).chain(lines.iter().map(|line| escape(&line.name))).collect();
         let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
