@@ -66,10 +66,12 @@ fn the_configs_in_the_pages_are_accepted() {
 /// Command lines of `roundlaw` in the shell blocks of a page: their words up to a comment or a pipe.
 fn commands(page: &str) -> Vec<Vec<String>> {
     let words = |rest: &str| {
-        let words = rest.split_whitespace().take_while(|word| !word.starts_with(['#', '|', '>']) && *word != "\\");
+        let words = rest.split_whitespace().take_while(|word| !word.starts_with(['#', '|', '>']));
         words.map(|word| word.trim_matches('"').to_string()).collect()
     };
-    let lines = ["sh", "console"].into_iter().flat_map(|language| blocks(page, language)).flat_map(str::lines);
+    let blocks = ["sh", "console"].into_iter().flat_map(|language| blocks(page, language));
+    let joined: Vec<String> = blocks.map(|block| block.replace("\\\n", " ")).collect();
+    let lines = joined.iter().flat_map(|block| block.lines());
     lines.filter_map(|line| Some(words(line.split_once("roundlaw ")?.1))).collect()
 }
 
