@@ -51,8 +51,8 @@ fn every_config_is_shown_and_accepted() {
                 "{file}"
             );
             let text = fs::read_to_string(path).unwrap();
-            // Covariates come from files that a script writes.
-            if path.extension().is_some_and(|extension| extension == "toml") && !text.contains("covariates") {
+            // Those that read covariates from files need a script first.
+            if path.extension().is_some_and(|extension| extension == "toml") && !text.contains("\ncovariates =") {
                 accepted(name(path), &[]);
             }
         }
