@@ -9,6 +9,8 @@ pub const BENCH: &str = include_str!("../../../docs/bench.md");
 pub const FIT: &str = include_str!("../../../docs/fit.md");
 pub const VERIFY: &str = include_str!("../../../docs/verify.md");
 pub const GALLERY: &str = include_str!("../../../docs/gallery.md");
+pub const FINDINGS: &str = include_str!("../../../docs/findings.md");
+pub const PAPERS: &str = include_str!("../../../configs/papers/README.md");
 
 /// Cells of all tables whose first column has this name, their headers left out.
 pub fn table(page: &str, first: &str) -> Vec<Vec<String>> {
