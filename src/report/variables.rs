@@ -228,7 +228,8 @@ pub fn effective(table: &Table, key: CellKey) -> Option<f64> {
 }
 
 fn size(table: &Table, key: CellKey, gain_corrected: bool) -> Value {
-    if table.recipes[key.recipe].is_full_precision {
+    // Without fits there is nothing to compare it with.
+    if table.recipes[key.recipe].is_full_precision && !table.sizes.is_empty() {
         return Value::Number(key.model.into());
     }
     let sizes = table.sizes.get(&(key.group, key.recipe, key.model));

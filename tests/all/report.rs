@@ -10,6 +10,7 @@ use roundlaw::store::row::Row;
 use serde_json::{Map, json};
 
 mod best;
+mod command;
 mod counters;
 mod errors;
 mod fitted;

@@ -2,6 +2,7 @@
 
 use super::*;
 use roundlaw::report::{Style, sections, variable};
+use roundlaw::store::StoredBaselines;
 use roundlaw::store::predictions::ExpectedRisks;
 
 /// Two laws at three eps each, and full precision.
@@ -154,4 +155,33 @@ fn two_directories_of_equal_settings_stay_apart() {
     let by_directory = View::new("model", Risk::Reducible, &["directory"], 0);
     let charts = by_directory.charts(&report.table, &report.table.keys());
     assert_eq!(charts[0].lines.iter().map(|line| line.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn what_held_out_risks_have_to_beat_are_lines_across() {
+    let mut rows = power_law("r", &[16, 32], &[1000], 4);
+    for row in &mut rows {
+        row.held_out = row.reducible.take();
+        (row.spectrum, row.target) = ("covariates x.npy".into(), "labels y.npy".into());
+    }
+    let mut report = report_of(&rows);
+    let own = StoredBaselines {
+        spectrum: "covariates x.npy".into(),
+        target: "labels y.npy".into(),
+        mean: 1.0,
+        ridge: 0.25,
+        penalty: 0.1,
+        rows: 100,
+        dim: 64,
+    };
+    let other = StoredBaselines { target: "labels z.npy".into(), mean: 9.0, ..own.clone() };
+    report.table.compare(vec![other, own]);
+    let charts = View::new("model", Risk::HeldOut, &["recipe"], 0).charts(&report.table, &report.table.keys());
+    let across: Vec<(&str, Option<f64>)> =
+        charts[0].lines.iter().filter(|line| line.across).map(|line| (line.name.as_str(), line.points[0].y)).collect();
+    assert_eq!(across, [("mean label", Some(1.0)), ("ridge on all 64 covariates", Some(0.25))]);
+    // No other risk has them, and they are no cells of their own.
+    report.table.baselines.clear();
+    let charts = View::new("model", Risk::HeldOut, &["recipe"], 0).charts(&report.table, &report.table.keys());
+    assert!(charts[0].lines.iter().all(|line| !line.across));
 }
