@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::report::{FigureFormat, Report, ReportOptions, Risk, VARIABLES, Variable, View, variable};
+use crate::report::{FigureFormat, Report, ReportOptions, Risk, Variable, View, variable, variables};
 use crate::run::report::gather;
 use crate::streams::{one_line, print};
 use crate::watch::Watch;
@@ -100,12 +100,12 @@ fn names(all: impl Iterator<Item = &'static str>) -> String {
 }
 
 fn axis(name: &str) -> std::result::Result<&'static Variable, String> {
-    let numbers = || VARIABLES.iter().filter(|variable| variable.is_number());
+    let numbers = || variables().filter(|variable| variable.is_number());
     numbers().find(|variable| variable.name == name).ok_or_else(|| names(numbers().map(|variable| variable.name)))
 }
 
 fn any(name: &str) -> std::result::Result<&'static Variable, String> {
-    variable(name).ok_or_else(|| names(VARIABLES.iter().map(|variable| variable.name)))
+    variable(name).ok_or_else(|| names(variables().map(|variable| variable.name)))
 }
 
 fn risk(name: &str) -> std::result::Result<Risk, String> {

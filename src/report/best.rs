@@ -16,7 +16,7 @@ impl Table {
         let mut families: BTreeMap<(usize, Vec<Value>), Vec<usize>> = BTreeMap::new();
         let first = |group| CellKey { group, model: 0, samples: 0, seen: 0, recipe: 0 };
         for group in 0..self.groups.len() {
-            let settings = group_settings().iter().filter(|setting| setting.name != "step_size");
+            let settings = group_settings().filter(|setting| setting.name != "step_size");
             let shared = settings.map(|setting| setting.of(self, first(group))).collect();
             families.entry((self.groups[group].directory, shared)).or_default().push(group);
         }

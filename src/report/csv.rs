@@ -46,12 +46,12 @@ pub fn number(value: Option<f64>) -> String {
 }
 
 fn of_cell(table: &Table, key: CellKey) -> impl Iterator<Item = String> {
-    telling().iter().map(move |variable| variable.of(table, key).to_string())
+    telling().map(move |variable| variable.of(table, key).to_string())
 }
 
 /// A header line, then the points by line and x. Numbers that do not exist are empty.
 pub fn of_chart(table: &Table, chart: &Chart) -> String {
-    let names = telling().iter().map(|variable| variable.name).chain(COLUMNS.map(|(name, _)| name));
+    let names = telling().map(|variable| variable.name).chain(COLUMNS.map(|(name, _)| name));
     let header: Vec<String> = names.map(String::from).collect();
     let points = chart.lines.iter().flat_map(|line| line.points.iter().map(move |point| (line, point)));
     let lines = points.map(|(line, point)| {
@@ -67,7 +67,7 @@ const RISKS: [Risk; 7] = Risk::ALL;
 
 /// Every cell: what tells it from others, then its runs, and mean, standard error, seeds and expected mean of each risk.
 pub fn of_cells(table: &Table, keys: &[CellKey], baseline: usize) -> String {
-    let mut header: Vec<String> = telling().iter().map(|variable| variable.name.to_string()).collect();
+    let mut header: Vec<String> = telling().map(|variable| variable.name.to_string()).collect();
     header.extend(SIZES.map(String::from));
     header.extend(["runs", "diverged", "expected_is", "chosen_step_size"].map(String::from));
     for risk in RISKS {

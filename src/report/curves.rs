@@ -128,7 +128,6 @@ impl Chart {
     ) -> Chart {
         let baseline = (y == Risk::Difference).then(|| table.recipes[baseline].name.clone());
         let settings: Vec<(&'static Variable, Value)> = telling()
-            .iter()
             .filter_map(|variable| {
                 let values: BTreeSet<Value> = keys.iter().map(|key| variable.of(table, *key)).collect();
                 let only = values.into_iter().next().filter(|value| *value != Value::Unset);

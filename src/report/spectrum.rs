@@ -1,9 +1,18 @@
-//! What a measured spectrum tells of a power law.
+//! Spectra: of features, and what one that was measured tells of a power law.
 
 use std::io;
 
 use super::figure::spectrum::{self, Named};
 use crate::store::MeasuredSpectrum;
+
+/// Eigenvalues of the second moments of features, clean and as recipes read them, of seed index 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureSpectra {
+    pub problem: usize,
+    pub model: u32,
+    /// Name and eigenvalues, descending: Sigma first, then the features of recipes.
+    pub named: Vec<(String, Vec<f64>)>,
+}
 
 /// A power law fitted to a part of a spectrum.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -176,8 +176,8 @@ pub struct Table {
     pub(super) cells: HashMap<CellKey, Cell>,
     group_places: HashMap<(usize, Vec<Value>), usize>,
     recipe_places: HashMap<(String, String), usize>,
-    /// By directory, cell, samples seen and whether it is the average: as expected risks name them.
-    numbers: HashMap<(usize, u64, u64, bool), CellKey>,
+    /// The outputs of a directory, cell and number of samples seen: as expected risks name them.
+    numbers: HashMap<(usize, u64, u64), Vec<(String, CellKey)>>,
 }
 
 impl Table {
@@ -189,24 +189,29 @@ impl Table {
     /// Takes a row; rows come with the seeds of each cell ascending, as a store gives them.
     pub fn add(&mut self, row: &Row) {
         let directory = self.directories.len().saturating_sub(1);
-        let number = (directory, row.cell, row.seen, row.output == "average");
-        let key = match self.numbers.get(&number) {
-            Some(key) => *key,
+        let key = match self.key(row.cell, row.seen, &row.output) {
+            Some(key) => key,
             None => {
                 let (group, recipe) = (self.group(directory, row), self.recipe(row));
                 let key = CellKey { group, model: row.model, samples: row.samples, seen: row.seen, recipe };
-                self.numbers.insert(number, key);
+                let outputs = self.numbers.entry((directory, row.cell, row.seen)).or_default();
+                outputs.push((row.output.clone(), key));
                 key
             }
         };
         self.cells.entry(key).or_default().add(row);
     }
 
+    /// That of a row of the last directory.
+    fn key(&self, cell: u64, seen: u64, output: &str) -> Option<CellKey> {
+        let outputs = self.numbers.get(&(self.directories.len().saturating_sub(1), cell, seen))?;
+        outputs.iter().find(|(own, _)| own == output).map(|(_, key)| *key)
+    }
+
     /// Takes what is expected of a row of the last sweep.
     pub fn expect(&mut self, risks: &ExpectedRisks) {
-        let directory = self.directories.len().saturating_sub(1);
-        let number = (directory, risks.cell, risks.seen, risks.output == "average");
-        let Some(cell) = self.numbers.get(&number).and_then(|key| self.cells.get_mut(key)) else { return };
+        let key = self.key(risks.cell, risks.seen, risks.output);
+        let Some(cell) = key.and_then(|key| self.cells.get_mut(&key)) else { return };
         let Ok(place) = cell.runs.binary_search_by_key(&risks.seed_index, |run| run.seed) else { return };
         cell.is_matched |= risks.is_matched;
         cell.runs[place].expected = risks.excess.unwrap_or(f64::NAN);

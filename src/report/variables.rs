@@ -148,8 +148,8 @@ macro_rules! of_row {
     };
 }
 
-/// Those of a group first, in the order in which pages show them.
-pub static VARIABLES: [Variable; 26] = [
+/// What all cells of a group share, in the order in which pages show it.
+static SETTINGS: [Variable; 14] = [
     text("directory", "", |table, key| Value::text(&table.directories[table.groups[key.group].directory])),
     text("output", "output", of_row!(|row| Value::text(&row.output))),
     number("dim", "D", "dimension D", &[], of_row!(|row| Value::Number(row.dim.into()))),
@@ -162,12 +162,20 @@ pub static VARIABLES: [Variable; 26] = [
     text("sampling", "sampling", of_row!(|row| Value::text(&row.sampling))),
     text("tail", "tail", of_row!(|row| Value::text(&row.tail))),
     number("batch", "B", "batch size B", &[], of_row!(|row| Value::Number(row.batch.into()))),
-    number("step_size", "γ", "step size γ", &[], |table, key| step_size(table, key)),
+    number("step_size", "γ", "step size γ", &[], step_size),
     text("schedule", "schedule", of_row!(|row| Value::text(&row.schedule))),
+];
+
+/// What tells the cells of a group apart.
+static SIZES: [Variable; 4] = [
     number("model", "M", "model size M", &[], |_, key| Value::Number(key.model.into())),
     number("samples", "N", "samples N", &[], |_, key| Value::Number(key.samples as f64)),
     text("recipe", "", |table, key| Value::text(&table.recipes[key.recipe].name)),
     number("seen", "seen", "samples seen", &[], |_, key| Value::Number(key.seen as f64)),
+];
+
+/// What follows from these, or stands for them.
+static DERIVED: [Variable; 8] = [
     number("neff", "N_eff", "effective samples N_eff", &["samples", "seen"], |table, key| effective(table, key).into()),
     number("compute", "M N", "compute M × N", &["samples"], |_, key| {
         Value::Number(f64::from(key.model) * key.samples as f64)
@@ -182,24 +190,24 @@ pub static VARIABLES: [Variable; 26] = [
     number("m_gc", "M_gc", "gain-corrected size M_gc", &["model"], |table, key| size(table, key, true)),
 ];
 
-/// Those that tell cells apart, from the settings of their groups to the samples seen.
-const TELLING: usize = 18;
-/// Those that tell groups apart, but for the directory.
-const SETTINGS: std::ops::Range<usize> = 1..14;
+/// All variables.
+pub fn variables() -> impl Iterator<Item = &'static Variable> {
+    SETTINGS.iter().chain(&SIZES).chain(&DERIVED)
+}
 
 /// What tells cells apart: a cell has one place in all of them.
-pub fn telling() -> &'static [Variable] {
-    &VARIABLES[..TELLING]
+pub fn telling() -> impl Iterator<Item = &'static Variable> {
+    SETTINGS.iter().chain(&SIZES)
+}
+
+/// The settings of a group, the directory aside.
+pub fn group_settings() -> impl Iterator<Item = &'static Variable> {
+    SETTINGS.iter().filter(|variable| variable.name != "directory")
 }
 
 /// The variable of this name.
 pub fn variable(name: &str) -> Option<&'static Variable> {
-    VARIABLES.iter().find(|variable| variable.name == name)
-}
-
-/// The settings of a group.
-pub fn group_settings() -> &'static [Variable] {
-    &VARIABLES[SETTINGS]
+    variables().find(|variable| variable.name == name)
 }
 
 /// Those that groups of one sweep are told apart by.

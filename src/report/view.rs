@@ -92,7 +92,7 @@ impl View {
         let told = |name: &str| shown.iter().any(|variable| variable.name == name || variable.replaces.contains(&name));
         let mut by: Vec<&'static Variable> = shown.iter().chain(&self.panel).copied().collect();
         let mut left = Vec::new();
-        for candidate in telling().iter().filter(|candidate| !told(candidate.name) && !self.panel.contains(candidate)) {
+        for candidate in telling().filter(|candidate| !told(candidate.name) && !self.panel.contains(candidate)) {
             // Where recipes are shown by family, one of no eps differs from all by its family.
             let mut met: BTreeMap<Vec<Value>, Value> = BTreeMap::new();
             let differs = keys.iter().any(|key| {

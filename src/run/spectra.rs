@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::plan::{Cohort, Feature, Pair, Plan, ProblemPoint, Shard};
 use crate::problem::{Covariates, sketch_norm};
 use crate::random::FIRST_TEST;
+use crate::report::FeatureSpectra;
 use crate::risk::Truth;
 use crate::store::{MeasuredSpectrum, StoredBaselines, paths};
 use crate::theory::baselines::baselines;
@@ -47,15 +48,6 @@ pub fn write(plan: &Plan, dir: &Path, shard: Shard) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Eigenvalues of the second moments of features, clean and as recipes read them, of seed index 0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FeatureSpectra {
-    pub problem: usize,
-    pub model: u32,
-    /// Name and eigenvalues, descending: Sigma first, then the features of recipes.
-    pub named: Vec<(String, Vec<f64>)>,
 }
 
 /// Largest M, samples, problem points and features of one, and products of the projections: a report is to take seconds.

@@ -77,7 +77,7 @@ pub fn of_group(page: &Page, group: usize) -> String {
     let differs = |variable: &&crate::report::Variable| {
         (0..all.groups.len()).any(|other| variable.of(all, first(other)) != variable.of(all, first(group)))
     };
-    let settings = crate::report::variables::group_settings().iter().filter(differs);
+    let settings = crate::report::variables::group_settings().filter(differs);
     let settings: Vec<String> = settings
         .map(|variable| format!("{} {}", variable.symbol, escape(&variable.of(all, first(group)).to_string())))
         .collect();

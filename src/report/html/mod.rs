@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use self::markup::{counted, escape, table};
 use super::figure::pen::{self, PALETTE, RAMP};
-use super::{CellKey, Drawing, Report, Section};
+use super::files::Drawing;
+use super::{CellKey, Report, Section};
 use crate::store::{MeasuredSpectrum, paths};
 
 const STYLE: &str = include_str!("style.css");

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use super::Page;
 use super::markup::{counted, escape, minus, table};
+use crate::report::View;
 use crate::report::curves::{Chart, Line, Point};
+use crate::report::files::Drawing;
 use crate::report::risk::Risk;
 use crate::report::story::Section;
-use crate::report::{Drawing, View};
 use crate::store::paths;
 
 /// Lines of a table of slopes: more make it wider than a page.

@@ -132,7 +132,7 @@ fn the_risks_in_the_comment_of_p2_are_the_expected_ones() {
 fn what_noise_adds_to_a_batch_is_what_the_findings_say() {
     let cells = expected("configs/findings/batch.toml", &[]);
     let excess = |recipe: &str, batch: &str| {
-        let cell = cells.iter().find(|cell| cell["recipe"] == recipe && cell["batch"].to_string() == batch);
+        let cell = cells.iter().find(|cell| cell["recipe"] == recipe && cell["batch"].as_u64() == batch.parse().ok());
         cell.unwrap_or_else(|| panic!("{recipe}, B = {batch}"))["excess"].as_f64().unwrap()
     };
     for row in table(FINDINGS, "noise in a batch") {
