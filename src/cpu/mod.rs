@@ -10,12 +10,14 @@ pub mod project;
 mod source;
 pub mod train;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::Snapshot;
-use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
+use crate::plan::{Cohort, Pair, Phase, Plan, ProblemPoint, SketchDraw, Trajectory};
 use crate::random::Stream;
 use crate::risk::{CohortStates, JointLaw};
 use crate::site::{Counts, Site};
@@ -122,7 +124,8 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates
         .iter()
         .map(|trajectory| {
             let mut run = Run::new(trajectory, plan.average);
-            let pair = point.features[trajectory.feature].pair;
+            // Phases have one sketch.
+            let pair = point.features[trajectory.phases[0].feature].pair;
             for counts in projectors[pair].rows.iter().take(trajectory.model as usize) {
                 run.counts[Site::Sketch] += *counts;
             }
@@ -136,23 +139,44 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates
         let tiles = tiles(point, &source, &projectors, (start, end), watch)?;
         let features: Vec<Vec<Sample>> = (0..point.features.len()).map(|f| samples_of(point, f, &tiles)).collect();
         runs.par_chunks_mut(together).enumerate().try_for_each(|(group, runs)| {
-            let mut trainings: Vec<Training> = (group * together..)
-                .zip(runs)
-                .map(|(index, (run, rows))| {
-                    let trajectory = &point.trajectories[index];
-                    let left = end.min(trajectory.samples).saturating_sub(start) as usize;
-                    let of = |feature: usize| &features[feature][..left];
-                    let (samples, gradient) = (of(trajectory.feature), of(trajectory.gradient_feature));
-                    Training { run, trajectory, first: start, samples, gradient, index, rows }
-                })
-                .collect();
-            train::train(&mut trainings, source.key);
+            let trajectories = point.trajectories.iter().enumerate().skip(group * together);
+            let with_stretches = |(index, own)| (index, own, stretches(own, (start, end)));
+            let own: Vec<_> = trajectories.take(runs.len()).map(with_stretches).collect();
+            let most = own.iter().map(|(_, _, stretches)| stretches.len()).max().unwrap_or(0);
+            // The runs' first stretches, then their second ones.
+            for number in 0..most {
+                let trainings =
+                    own.iter().zip(runs.iter_mut()).filter_map(|((index, trajectory, stretches), (run, rows))| {
+                        let Stretch { phase: Phase { feature, gradient_feature, ops, .. }, samples } =
+                            stretches.get(number)?;
+                        let range = (samples.start - start) as usize..(samples.end - start) as usize;
+                        let of = |feature: usize| &features[feature][range.clone()];
+                        let (first, index, gradient) = (samples.start, *index, of(*gradient_feature));
+                        Some(Training { run, trajectory, ops, first, samples: of(*feature), gradient, index, rows })
+                    });
+                train::train(&mut trainings.collect::<Vec<_>>(), source.key);
+            }
             watch.ask()
         })?;
         watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
     Ok(CohortStates { states: runs.into_iter().flat_map(|(_, rows)| rows).collect(), grams })
+}
+
+/// Samples of a block that one phase trains on.
+struct Stretch<'a> {
+    phase: &'a Phase,
+    samples: Range<u64>,
+}
+
+/// Those of a trajectory among the samples `start .. end`, in order.
+fn stretches(trajectory: &Trajectory, (start, end): (u64, u64)) -> Vec<Stretch<'_>> {
+    let all = trajectory.phases.iter().enumerate().map(|(number, phase)| {
+        let end = end.min(trajectory.samples).min(trajectory.phase_end(number));
+        Stretch { phase, samples: start.max(phase.from)..end }
+    });
+    all.filter(|stretch| !stretch.samples.is_empty()).collect()
 }
 
 /// The samples of some tiles as a feature has them.

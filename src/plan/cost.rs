@@ -1,6 +1,6 @@
 //! What a plan will cost in work and time.
 
-use super::{Feature, Plan, Prefix, ProblemPoint, SketchDraw, Trajectory};
+use super::{Feature, Phase, Plan, ProblemPoint, SketchDraw, TrainOps, Trajectory};
 use crate::format::{QuantOp, class};
 use crate::site::Site;
 
@@ -187,13 +187,22 @@ fn products(point: &ProblemPoint, padding: [u32; 3]) -> f64 {
 }
 
 fn training(trajectory: &Trajectory, rates: &Rates) -> f64 {
-    let (samples, model) = (trajectory.samples as f64, trajectory.model);
+    let of = |(number, phase): (usize, &Phase)| {
+        let samples = trajectory.phase_end(number).min(trajectory.samples).saturating_sub(phase.from);
+        phase_training(trajectory, &phase.ops, samples as f64, rates)
+    };
+    trajectory.phases.iter().enumerate().map(of).sum()
+}
+
+/// So many samples of a trajectory under these operations.
+fn phase_training(trajectory: &Trajectory, ops: &TrainOps, samples: f64, rates: &Rates) -> f64 {
+    let model = trajectory.model;
     let updates = samples / f64::from(trajectory.batch);
     let (mut of_sample, mut of_update) = (0.0, rates.update);
     let weights = padded(model, rates.padding[1]);
     of_sample += weights * rates.sample_step;
     of_update += weights * rates.update_step;
-    for (site, op) in trajectory.ops.by_site() {
+    for (site, op) in ops.by_site() {
         match site {
             Site::Parameter | Site::Weight => of_update += rounded(op, model, rates),
             // Blocks run along the batch, coordinate by coordinate.
@@ -240,8 +249,7 @@ fn evaluation(plan: &Plan, point: &ProblemPoint, rates: &Rates) -> f64 {
     let mut cost = rates.component * dim + samples(point, measured, rates);
     for trajectory in &point.trajectories {
         let model = f64::from(trajectory.model);
-        let due = |prefix: &Prefix| plan.rows_due(trajectory, prefix.samples).len();
-        let rows = trajectory.cells.iter().map(due).sum::<usize>() * plan.config.train.outputs.len();
+        let rows = plan.rows_of(trajectory);
         let exact = if point.problem.is_sketched() { model * model / 2.0 } else { model };
         cost += rows as f64 * (rates.row + rates.risk * (exact + measured as f64 * model));
     }
