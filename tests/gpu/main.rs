@@ -221,7 +221,7 @@ fn pipelines_of_some_runs_alone_give_the_bits_of_the_reference() {
 #[test]
 fn phases_of_some_runs_alone_give_the_bits_of_the_reference() {
     let recipes = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"weights\"\nweight = \"e4m3\"\n\
-        then = [{ from = 100, weight = \"bf16\", data = \"e4m3\" }, { from = 0.6, weight = \"fp32\", feature = \"e4m3\" }]\n\
+        then = [{ from = 40, weight = \"bf16\", data = \"e4m3\" }, { from = 0.6, weight = \"fp32\", feature = \"e4m3\" }]\n\
         [[recipe]]\nname = \"residuals\"\ngradient = { format = \"f16\", overflow = \"ieee\" }\n\
         then = [{ from = 0.5, gradient = \"fp32\", feature_grad = { noise = \"relative\", eps = 0.01 } }]\n";
     for (loops, samples) in [(1, 132), (4000, 264)] {

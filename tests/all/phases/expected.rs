@@ -13,7 +13,7 @@ use super::plan;
 const RECIPES: &str = r#"
 [[recipe]]
 name = "alike"
-feature = { noise = "additive", eps = 0.2 }
+feature = { noise = "additive", eps = 0.5 }
 [[recipe.then]]
 from = 0.5
 feature = "fp32"
@@ -24,9 +24,9 @@ name = "data"
 data = { noise = "relative", eps = 0.3 }
 sketch = { noise = "multiplicative", eps = 0.1 }
 [[recipe.then]]
-from = 24
+from = 12
 data = "fp32"
-weight = { noise = "additive", eps = 0.001 }
+weight = { noise = "additive", eps = 0.02 }
 [[recipe.then]]
 from = 0.8
 data = { noise = "additive", eps = 0.1, law = "two-point" }
@@ -92,9 +92,9 @@ fn z_scores(train: &str, seeds: u32, recipes: &str) -> Vec<(String, f64)> {
 fn phases_and_tails_have_the_expected_means() {
     let mut squares = Vec::new();
     for train in [
-        "samples = [30, 60]\nschedule = \"constant\"\nstep_size = 0.05\noutput = [\"last\", \"average\", \"tail\"]\n\
+        "samples = [30, 60]\nschedule = \"constant\"\nstep_size = 0.02\noutput = [\"last\", \"average\", \"tail\"]\n\
          checkpoints = [20]",
-        "samples = [64]\nbatch = 2\nschedule = \"geometric\"\nstep_size = 0.1\noutput = [\"tail\", \"last\"]",
+        "samples = [64]\nbatch = 2\nschedule = \"geometric\"\nstep_size = 0.04\noutput = [\"tail\", \"last\"]",
     ] {
         for (key, z) in z_scores(train, 600, RECIPES) {
             assert!(z.abs() < 4.0, "{key}: z = {z}");
@@ -109,19 +109,20 @@ fn phases_and_tails_have_the_expected_means() {
 /// The same rows against runs that stay in their first phase, and against phases that begin where they do not.
 #[test]
 fn what_no_phase_changes_and_what_changes_elsewhere_is_noticed() {
-    let train = "samples = [60]\nschedule = \"constant\"\nstep_size = 0.05\noutput = [\"last\", \"tail\"]";
+    let train = "samples = [60]\nschedule = \"constant\"\nstep_size = 0.02\noutput = [\"last\", \"tail\"]";
     let largest = |recipes: &str, recipe: &str| {
         let z = z_scores(train, 600, recipes);
         z.into_iter().filter(|(key, _)| key.starts_with(recipe)).fold(0.0f64, |most, (_, z)| most.max(z.abs()))
     };
     let late = |start: &str, at: &str| (format!("from = {start}\n"), format!("from = {at}\n"));
     let moved = |starts: [&str; 4]| {
-        let own = ["0.5", "24", "0.8", "0.4"].into_iter().zip(starts).map(|(own, start)| late(own, start));
+        let own = ["0.5", "12", "0.8", "0.4"].into_iter().zip(starts).map(|(own, start)| late(own, start));
         own.fold(RECIPES.to_owned(), |text, (own, start)| text.replace(&own, &start))
     };
-    let (without, elsewhere) = (moved(["59", "58", "59", "59"]), moved(["0.2", "44", "0.8", "0.8"]));
+    let (without, elsewhere) = (moved(["59", "58", "59", "59"]), moved(["0.9", "44", "0.8", "0.9"]));
     for recipe in ["alike", "data", "formats"] {
         let (without, elsewhere) = (largest(&without, recipe), largest(&elsewhere, recipe));
-        assert!(without > 6.0 && elsewhere > 5.0, "{recipe}: z = {without} and {elsewhere}");
+        println!("{recipe}: z = {without:.1} without phases, {elsewhere:.1} with others");
+        assert!(without > 6.0 && elsewhere > 6.0, "{recipe}");
     }
 }

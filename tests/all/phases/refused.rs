@@ -20,7 +20,7 @@ fn message(train: &str, then: &str) -> String {
 fn what_no_run_has_is_refused() {
     let one = "samples = 64";
     for (train, then, parts) in [
-        (one, "then = [{ from = 1.0 }]", &["config, line 9: recipe \"a\", phase 1.from = 1.0", "between 0 and 1"][..]),
+        (one, "then = [{ from = 1.0 }]", &["config, line 10: recipe \"a\", phase 1.from = 1.0", "between 0 and 1"][..]),
         (one, "then = [{ from = 0.0 }]", &["phase 1.from = 0.0", "a fraction of N between 0 and 1, as 0.5"]),
         (one, "then = [{ from = -0.5 }]", &["phase 1.from = -0.5", "between 0 and 1"]),
         (one, "then = [{ from = nan }]", &["phase 1.from = nan", "between 0 and 1"]),
@@ -32,7 +32,7 @@ fn what_no_run_has_is_refused() {
             "samples = [256, 64]",
             "then = [{ from = 100 }]",
             &[
-                "line 9: recipe \"a\", phase 1.from = 100",
+                "line 10: recipe \"a\", phase 1.from = 100",
                 "train.samples = 64",
                 "behind sample 100",
                 "end of every run",
@@ -46,7 +46,7 @@ fn what_no_run_has_is_refused() {
         (
             one,
             "[[recipe.then]]\nfrom = 0.5\n[[recipe.then]]\nfrom = 32",
-            &["line 12: recipe \"a\", phase 2.from = 32", "behind the phase before it", "sample 32"],
+            &["line 13: recipe \"a\", phase 2.from = 32", "behind the phase before it", "sample 32"],
         ),
         (
             "samples = 64\nbatch = 16",
@@ -57,7 +57,7 @@ fn what_no_run_has_is_refused() {
             one,
             "then = [{ from = 0.5, sketch = \"e4m3\" }]",
             &[
-                "line 9: recipe \"a\", phase 1.sketch",
+                "line 10: recipe \"a\", phase 1.sketch",
                 "the sketch is rounded once a run",
                 "allowed are from, data, feature",
             ],
@@ -71,7 +71,7 @@ fn what_no_run_has_is_refused() {
         (
             one,
             "then = [{ from = 0.5, weight = { format = \"int8\" } }]",
-            &["line 9: recipe \"a\", phase 1, weight.step is missing"],
+            &["line 10: recipe \"a\", phase 1, weight.step is missing"],
         ),
         (one, "then = { from = 0.5 }", &["recipe.then = { from = 0.5 }", "[[recipe.then]]"]),
         (one, "then = [0.5]", &["phase 1 = 0.5", "a table"]),

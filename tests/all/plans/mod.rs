@@ -174,13 +174,14 @@ pub fn recipes_text(c: &mut Choices, count: u32, set: u32, updates: u32, batch: 
             }
         }
         let phases = if c.below(3) == 0 { 1 + c.below(2) } else { 0 };
-        for phase in 0..phases.min(updates - 1) {
-            // The k-th of them begins in the k-th part of the run.
-            let part = (updates - 1) / phases.min(updates - 1);
+        let (phases, are_fractions) = (phases.min(updates - 1), c.below(2) == 0);
+        for phase in 0..phases {
+            // The k-th of them begins in the k-th part of the shortest run.
+            let part = (updates - 1) / phases;
             let from = 1 + phase * part + c.below(part);
-            let from = match c.below(2) {
-                0 => format!("{:?}", (f64::from(from) - 0.5) / f64::from(updates)),
-                _ => format!("{}", from * batch - c.below(batch)),
+            let from = match are_fractions {
+                true => format!("{:?}", (f64::from(from) - 0.5) / f64::from(updates)),
+                false => format!("{}", from * batch - c.below(batch)),
             };
             text += &format!("[[recipe.then]]\nfrom = {from}\n");
             for site in Site::ALL.into_iter().filter(|site| *site != Site::Sketch) {
