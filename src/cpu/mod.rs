@@ -46,7 +46,7 @@ pub struct Tile {
     pairs: Vec<usize>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
-    /// Per feature: vectors padded to whole slices, and counts, sample by sample.
+    /// Per feature: vectors padded to whole slices, and counts, sample by sample; empty where it is not read.
     pub features: Vec<(Vec<f32>, Vec<Counts>)>,
 }
 
@@ -133,10 +133,12 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates
         })
         .collect();
     let together = (runs.len() / rayon::current_num_threads()).clamp(1, TOGETHER);
+    let spans = point.spans();
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let tiles = tiles(point, &source, &projectors, (start, end), watch)?;
+        let reads: Vec<bool> = spans.iter().map(|span| span.start < end && span.end > start).collect();
+        let tiles = tiles(point, &source, &projectors, (start, end), &reads, watch)?;
         let features: Vec<Vec<Sample>> = (0..point.features.len()).map(|f| samples_of(point, f, &tiles)).collect();
         runs.par_chunks_mut(together).enumerate().try_for_each(|(group, runs)| {
             let trajectories = point.trajectories.iter().enumerate().skip(group * together);
@@ -202,21 +204,24 @@ pub fn samples(
     let stream = Stream::new(seed, seed_index);
     let (laws, _) = JointLaw::all(point, &stream, watch)?;
     let source = source(point, &stream, &laws);
-    tiles(point, &source, &projectors(point, &source, &laws), range, watch)
+    let reads = vec![true; point.features.len()];
+    tiles(point, &source, &projectors(point, &source, &laws), range, &reads, watch)
 }
 
+/// `reads` says of each feature whether it is read.
 fn tiles(
     point: &ProblemPoint,
     source: &CohortSource,
     projectors: &[Projector],
     (start, end): (u64, u64),
+    reads: &[bool],
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
     let size = tile_samples(point.coordinates);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
     let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
-        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64))))
+        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64)), reads))
     };
     firsts.par_iter().map_init(Buffers::default, tile).collect()
 }
@@ -237,6 +242,7 @@ fn tile(
     projectors: &[Projector],
     buffers: &mut Buffers,
     (first, end): (u64, u64),
+    reads: &[bool],
 ) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
     let Buffers { x, quantized, totals, projected } = buffers;
@@ -247,7 +253,8 @@ fn tile(
     }
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
     projected.resize_with(point.pairs.len(), Vec::new);
-    for (p, out) in projected.iter_mut().enumerate() {
+    let is_read = |p: &usize| point.features.iter().zip(reads).any(|(feature, read)| *read && feature.pair == *p);
+    for (p, out) in projected.iter_mut().enumerate().filter(|(p, _)| is_read(p)) {
         let Pair { data: op, splitting, .. } = &point.pairs[p];
         let changes = op.is_set() || splitting.x.len() > 1;
         if changes {
@@ -269,7 +276,11 @@ fn tile(
     let features = point
         .features
         .iter()
-        .map(|feature| {
+        .zip(reads)
+        .map(|(feature, read)| {
+            if !read {
+                return (Vec::new(), Vec::new());
+            }
             let (m, rows) = (feature.model as usize, point.rows(feature.pair) as usize);
             let width = m.next_multiple_of(SLICE);
             let mut z = vec![0.0; count * width];

@@ -1,5 +1,7 @@
 //! What one problem point needs per seed index, as data.
 
+use std::ops::Range;
+
 use super::step::{StepSize, TrainOps};
 use crate::codec::flush48;
 use crate::format::{QuantOp, Splitting};
@@ -142,6 +144,24 @@ impl ProblemPoint {
         models.sort_unstable();
         models.dedup();
         models
+    }
+
+    /// Of each feature the samples from the first to the last that some phase of a trajectory reads.
+    pub fn spans(&self) -> Vec<Range<u64>> {
+        let mut spans = vec![0..0; self.features.len()];
+        for trajectory in &self.trajectories {
+            for (number, phase) in trajectory.phases.iter().enumerate() {
+                let own = phase.from..trajectory.phase_end(number).min(trajectory.samples);
+                for feature in [phase.feature, phase.gradient_feature].into_iter().filter(|_| !own.is_empty()) {
+                    let span: &mut Range<u64> = &mut spans[feature];
+                    *span = match span.is_empty() {
+                        true => own.clone(),
+                        false => span.start.min(own.start)..span.end.max(own.end),
+                    };
+                }
+            }
+        }
+        spans
     }
 
     /// Scales of the coordinates that a sample is drawn in: of x those of the spectrum, of what stands for others 1.
