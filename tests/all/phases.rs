@@ -1,7 +1,7 @@
 //! Formats that change while a run trains, and the mean over the later half of it.
 
 use roundlaw::config::{Config, Output, Start};
-use roundlaw::plan::{Cohort, Plan, tail_start};
+use roundlaw::plan::{Cohort, Phase, Plan, tail_start};
 use roundlaw::run::rows::Source;
 use roundlaw::site::Site;
 use roundlaw::watch::Watch;
@@ -254,4 +254,18 @@ fn the_quantized_test_is_under_the_last_phase() {
         assert!((more / own - 2.0).abs() < 1e-6, "{more} beside {own}");
         assert!(two.quantized_test != one.quantized_test);
     }
+}
+
+/// Features of a phase are made from its first sample to its last.
+#[test]
+fn features_are_read_where_some_phase_reads_them() {
+    let plan = plan(&format!(
+        "{PROBLEM}[train]\nmodel = 8\nsamples = [64, 256]\n[[recipe]]\nname = \"a\"\nfeature = \"mxfp4\"\n\
+         [[recipe.then]]\nfrom = 0.5\nfeature = \"e4m3\"\n[[recipe.then]]\nfrom = 0.75\nfeature_grad = \"bf16\"\n"
+    ));
+    let point = &plan.points[0];
+    let span = |of: fn(&Phase) -> usize, phase: usize| point.spans()[of(&point.trajectories[0].phases[phase])].clone();
+    assert_eq!(span(|phase| phase.feature, 0), 0..128, "the first half of the longer run");
+    assert_eq!(span(|phase| phase.feature, 1), 32..256, "from the middle of the shorter run on, in both later phases");
+    assert_eq!(span(|phase| phase.gradient_feature, 2), 48..256, "unrounded ones for the gradient alone");
 }
