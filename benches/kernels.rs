@@ -122,6 +122,7 @@ fn training(c: &mut Criterion) {
                             .map(|(run, rows)| Training {
                                 run,
                                 trajectory,
+                                ops: &trajectory.phases[0].ops,
                                 first: 0,
                                 samples: &samples,
                                 gradient: &samples,

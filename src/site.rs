@@ -170,3 +170,16 @@ impl std::ops::AddAssign for Counts {
         self.nan += other.nan;
     }
 }
+
+impl std::ops::Sub for Counts {
+    type Output = Counts;
+
+    /// Of counts that only grew the ones since `earlier`.
+    fn sub(self, earlier: Counts) -> Counts {
+        Counts {
+            saturated: self.saturated - earlier.saturated,
+            underflowed: self.underflowed - earlier.underflowed,
+            nan: self.nan - earlier.nan,
+        }
+    }
+}

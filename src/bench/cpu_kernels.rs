@@ -145,6 +145,7 @@ impl Work {
                 let trainings = runs.each_mut().map(|(run, rows)| Training {
                     run,
                     trajectory,
+                    ops: &trajectory.phases[0].ops,
                     first,
                     samples: &samples,
                     gradient: &samples,

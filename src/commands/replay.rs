@@ -95,10 +95,13 @@ fn describe(replayed: &Replayed) -> String {
         row.v_digest,
         row.diverged_at.map_or("null".into(), |t| t.to_string()),
     );
-    for (j, (value, bits)) in replayed.weights.iter().zip(&replayed.bits).enumerate() {
-        let low = replayed.low_bits.get(j).map(|low| format!(" {low:08x}")).unwrap_or_default();
+    let Replayed { weights, bits, low_bits, .. } = replayed;
+    for (j, value) in weights.iter().enumerate() {
+        let word = |word: &u32| format!(" {word:08x}");
+        // A sum, and of a tail that of the iterates before it.
+        let sums = (j..bits.len()).step_by(weights.len()).map(|k| word(&bits[k]) + &low_bits.get(k).map_or(String::new(), word));
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n  v[{j}] {bits:08x}{low} {value:e}");
+        let _ = write!(text, "\n  v[{j}]{} {value:e}", sums.collect::<String>());
     }
     text
 }

@@ -8,6 +8,7 @@ mod item;
 pub mod keys;
 mod lists;
 mod overrides;
+mod phases;
 mod places;
 mod problem;
 pub mod quantizer;
@@ -20,6 +21,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+pub use self::phases::{Phase, Start};
 use self::places::Places;
 use crate::characters;
 use crate::error::{Error, Result};
@@ -64,8 +66,12 @@ pub enum Schedule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Output {
+    /// v after the last update.
     Last,
+    /// The mean of v_0 .. v_{t-1} after t updates.
     Average,
+    /// The mean of v_t over t >= floor(T/2) at the end of a run of T updates, and nothing before.
+    Tail,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +99,16 @@ pub struct Train {
 }
 
 /// A format per site; `None` where values stay as they are.
+pub type Sites = PerSite<Option<Spec>>;
+
+/// Formats, and those that follow them while a run trains.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub name: String,
-    pub sites: PerSite<Option<Spec>>,
+    /// Of phase 0, from the start on.
+    pub sites: Sites,
+    /// Phases 1 and on, in the order in which they begin.
+    pub then: Vec<Phase>,
     /// What it says its values take, in bits; `None` where that follows from its formats.
     pub bits: Option<f64>,
 }
@@ -136,6 +148,16 @@ impl Draws {
 impl Output {
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether a run of N = `samples` has a row of it after `seen` samples at which it has rows.
+    pub fn is_due(self, seen: u64, samples: u64) -> bool {
+        self != Output::Tail || seen == samples
+    }
+
+    /// Whether it needs the sum of the iterates.
+    pub fn is_mean(self) -> bool {
+        self != Output::Last
     }
 }
 
@@ -245,6 +267,7 @@ impl Config {
         let recipes = recipe::recipes(&mut root, &mut places)?;
         sampling::allows(&problems, &recipes, &places)?;
         let train = train::train(train?, &problems, &places.key("problem.dim"))?;
+        phases::fit(&recipes, &train, &places)?;
         let sweep = train::sweep(sweep?)?;
         Ok(Config { problems, train, recipes, sweep, places })
     }

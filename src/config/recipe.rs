@@ -1,17 +1,21 @@
 //! The `[[recipe]]` tables: a number format or a law per site.
 
+use std::iter;
+
 use super::item::Node;
 use super::keys::Keys;
-use super::lists::{Tables, Written, site_options};
+use super::lists::{Parts, Tables, Written, site_options};
+use super::phases;
 use super::places::Places;
 use super::quantizer::{options, quantizer};
-use super::{MAX_NAME, MAX_RECIPES, Recipe};
+use super::{MAX_NAME, MAX_RECIPES, Recipe, Sites};
 use crate::error::{Error, Result};
 use crate::format::{LAW_OPTIONS, LawOptions, Layout, Spec};
-use crate::site::{PerSite, Site};
+use crate::site::Site;
 
 /// The key of a format, whose name alone may stand for the table of a site.
 pub(super) const FORMAT: &str = "format";
+const THEN: &str = "then";
 
 pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe>> {
     let item = root.required("recipe", "at least one [[recipe]] with a name")?;
@@ -35,7 +39,7 @@ pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe
 
 /// Adds the recipe of a table, or with lists those that it stands for.
 fn add(recipes: &mut Vec<Recipe>, mut keys: Keys, places: &mut Places) -> Result<()> {
-    let known: Vec<&str> = ["name", "bits"].into_iter().chain(Site::ALL.iter().map(|site| site.name())).collect();
+    let known: Vec<&str> = ["name", "bits", THEN].into_iter().chain(Site::ALL.iter().map(|site| site.name())).collect();
     keys.know(&known)?;
     let allowed = format!("a non-empty text of at most {MAX_NAME} characters");
     let name = keys.required("name", &allowed)?;
@@ -43,14 +47,15 @@ fn add(recipes: &mut Vec<Recipe>, mut keys: Keys, places: &mut Places) -> Result
     let own =
         name.as_str().filter(|text| !text.trim().is_empty() && is_short(text)).ok_or_else(|| name.bad(&allowed))?;
     let bits = keys.take("bits").map(|item| item.number(1.0, 64.0)).transpose()?;
-    let called = |recipe: &str, site: Site| format!("recipe {recipe:?}, {}", site.name());
-    let mut tables = Tables::default();
+    let mut first = Parts::default();
     for site in Site::ALL {
         if let Some(item) = keys.take(site.name()) {
-            tables[site] = Some(item.under(FORMAT).called(&called(own, site)).table()?);
+            let called = format!("{}, {}", phases::name(own, 0), site.name());
+            first.tables[site] = Some(item.under(FORMAT).called(&called).table()?);
         }
     }
-    let written = Written::new(tables)?;
+    let then = keys.take(THEN).map(|item| phases::written(item, own)).transpose()?;
+    let written = Written::new(iter::once(first).chain(then.into_iter().flatten()).collect())?;
     let count = recipes.len().saturating_add(written.count());
     if count > MAX_RECIPES {
         let key = name.key();
@@ -58,7 +63,7 @@ fn add(recipes: &mut Vec<Recipe>, mut keys: Keys, places: &mut Places) -> Result
             "{key} = {name}: with its lists there are {count} recipes, allowed are up to {MAX_RECIPES}"
         )));
     }
-    for (text, tables) in written.recipes(own) {
+    for (text, parts) in written.recipes(own) {
         let made = if text == own { name.to_string() } else { format!("{name}, by its lists {text:?},") };
         if !is_short(&text) {
             return Err(Error::Input(format!(
@@ -69,17 +74,27 @@ fn add(recipes: &mut Vec<Recipe>, mut keys: Keys, places: &mut Places) -> Result
         if recipes.iter().any(|recipe| recipe.name == text) {
             return Err(Error::Input(format!("{} = {made} stands twice: names must differ", name.key())));
         }
-        let mut sites = PerSite::default();
-        for (site, keys) in tables.iter() {
-            if let Some(keys) = keys {
-                let keys = keys.clone().called(&called(&text, site));
-                places.add(&keys);
-                sites[site] = spec(site, keys)?;
-            }
+        let mut sites = Sites::default();
+        for (site, spec) in specs(&parts[0].tables, &phases::name(&text, 0), places)? {
+            sites[site] = spec;
         }
-        recipes.push(Recipe { name: text, sites, bits });
+        let then = phases::phases(&sites, &parts[1..], &text, places)?;
+        recipes.push(Recipe { name: text, sites, then, bits });
     }
     Ok(())
+}
+
+/// What is asked for at each site that there is a table of; `called` is how messages call what the tables are in.
+pub(super) fn specs(tables: &Tables, called: &str, places: &mut Places) -> Result<Vec<(Site, Option<Spec>)>> {
+    let mut specs = Vec::new();
+    for (site, keys) in tables.iter() {
+        if let Some(keys) = keys {
+            let keys = keys.clone().called(&format!("{called}, {}", site.name()));
+            places.add(&keys);
+            specs.push((site, spec(site, keys)?));
+        }
+    }
+    Ok(specs)
 }
 
 fn spec(site: Site, keys: Keys) -> Result<Option<Spec>> {

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use super::covariates::Order;
 use super::inputs::{StoredInput, stored_inputs};
 use super::{Check, Checkpoints, Config, Output};
+use crate::format::Spec;
 use crate::problem::{Covariates, Input, Problem, Sampling, Sketch, Spectrum, Target};
 use crate::site::Site;
 
@@ -114,6 +115,12 @@ fn body(config: &Config, name: Name) -> String {
         for site in Site::ALL {
             if let Some(spec) = &recipe.sites[site] {
                 let _ = writeln!(text, "{} = {}", site.name(), spec.inline_table());
+            }
+        }
+        for (number, phase) in (1..).zip(&recipe.then) {
+            let _ = writeln!(text, "\n[[recipe.then]]\nfrom = {}", phase.from.toml());
+            for (site, spec) in recipe.changes(number) {
+                let _ = writeln!(text, "{} = {}", site.name(), spec.map_or("\"fp32\"".into(), Spec::inline_table));
             }
         }
     }

@@ -59,8 +59,8 @@ pub(super) fn fits(point: &Problem, places: &Places) -> Result<()> {
 /// Refuses recipes that round what such samples do not have.
 pub(super) fn allows(problems: &[Problem], recipes: &[Recipe], places: &Places) -> Result<()> {
     for problem in problems.iter().filter(|problem| problem.draws_features()) {
-        for recipe in recipes {
-            let (reason, more) = match (recipe.sites[Site::Sketch], recipe.sites[Site::Data], problem.tail) {
+        for (recipe, sites) in recipes.iter().flat_map(|recipe| recipe.phases().map(move |sites| (recipe, sites))) {
+            let (reason, more) = match (sites[Site::Sketch], sites[Site::Data], problem.tail) {
                 (Some(_), ..) => ("draws features of the clean sketch, which recipe {name} rounds at sketch", ""),
                 (None, None, _) => continue,
                 (None, Some(Spec::Noise { noise: Noise::Multiplicative, .. }), Tail::Open) => continue,

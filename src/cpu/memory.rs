@@ -88,10 +88,7 @@ fn sums(point: &ProblemPoint) -> u64 {
 
 /// Rows of one cohort.
 fn rows(plan: &Plan, point: &ProblemPoint) -> u64 {
-    let due = point.trajectories.iter().flat_map(|trajectory| {
-        trajectory.cells.iter().map(|prefix| plan.rows_due(trajectory, prefix.samples).len() as u64)
-    });
-    due.sum::<u64>() * plan.config.train.outputs.len() as u64
+    point.trajectories.iter().map(|trajectory| plan.rows_of(trajectory) as u64).sum()
 }
 
 /// Bytes of the users' arrays, which all cohorts share.

@@ -10,12 +10,14 @@ pub mod project;
 mod source;
 pub mod train;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::format::QuantOp;
 use crate::plan::Snapshot;
-use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw};
+use crate::plan::{Cohort, Pair, Phase, Plan, ProblemPoint, SketchDraw, Trajectory};
 use crate::random::Stream;
 use crate::risk::{CohortStates, JointLaw};
 use crate::site::{Counts, Site};
@@ -44,7 +46,7 @@ pub struct Tile {
     pairs: Vec<usize>,
     /// Per pair: counts of the data site, sample by sample.
     data: Vec<Vec<Counts>>,
-    /// Per feature: vectors padded to whole slices, and counts, sample by sample.
+    /// Per feature: vectors padded to whole slices, and counts, sample by sample; empty where it is not read.
     pub features: Vec<(Vec<f32>, Vec<Counts>)>,
 }
 
@@ -122,7 +124,8 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates
         .iter()
         .map(|trajectory| {
             let mut run = Run::new(trajectory, plan.average);
-            let pair = point.features[trajectory.feature].pair;
+            // Phases have one sketch.
+            let pair = point.features[trajectory.phases[0].feature].pair;
             for counts in projectors[pair].rows.iter().take(trajectory.model as usize) {
                 run.counts[Site::Sketch] += *counts;
             }
@@ -130,29 +133,52 @@ fn run_cohort(plan: &Plan, cohort: Cohort, watch: &Watch) -> Result<CohortStates
         })
         .collect();
     let together = (runs.len() / rayon::current_num_threads()).clamp(1, TOGETHER);
+    let spans = point.spans();
     let mut start = 0;
     while start < point.samples {
         let end = (start + point.block).min(point.samples);
-        let tiles = tiles(point, &source, &projectors, (start, end), watch)?;
+        let reads: Vec<bool> = spans.iter().map(|span| span.start < end && span.end > start).collect();
+        let tiles = tiles(point, &source, &projectors, (start, end), &reads, watch)?;
         let features: Vec<Vec<Sample>> = (0..point.features.len()).map(|f| samples_of(point, f, &tiles)).collect();
         runs.par_chunks_mut(together).enumerate().try_for_each(|(group, runs)| {
-            let mut trainings: Vec<Training> = (group * together..)
-                .zip(runs)
-                .map(|(index, (run, rows))| {
-                    let trajectory = &point.trajectories[index];
-                    let left = end.min(trajectory.samples).saturating_sub(start) as usize;
-                    let of = |feature: usize| &features[feature][..left];
-                    let (samples, gradient) = (of(trajectory.feature), of(trajectory.gradient_feature));
-                    Training { run, trajectory, first: start, samples, gradient, index, rows }
-                })
-                .collect();
-            train::train(&mut trainings, source.key);
+            let trajectories = point.trajectories.iter().enumerate().skip(group * together);
+            let with_stretches = |(index, own)| (index, own, stretches(own, (start, end)));
+            let own: Vec<_> = trajectories.take(runs.len()).map(with_stretches).collect();
+            let most = own.iter().map(|(_, _, stretches)| stretches.len()).max().unwrap_or(0);
+            // The runs' first stretches, then their second ones.
+            for number in 0..most {
+                let trainings =
+                    own.iter().zip(runs.iter_mut()).filter_map(|((index, trajectory, stretches), (run, rows))| {
+                        let Stretch { phase: Phase { feature, gradient_feature, ops, .. }, samples } =
+                            stretches.get(number)?;
+                        let range = (samples.start - start) as usize..(samples.end - start) as usize;
+                        let of = |feature: usize| &features[feature][range.clone()];
+                        let (first, index, gradient) = (samples.start, *index, of(*gradient_feature));
+                        Some(Training { run, trajectory, ops, first, samples: of(*feature), gradient, index, rows })
+                    });
+                train::train(&mut trainings.collect::<Vec<_>>(), source.key);
+            }
             watch.ask()
         })?;
         watch.tell((end - start) as f64 / point.samples as f64);
         start = end;
     }
     Ok(CohortStates { states: runs.into_iter().flat_map(|(_, rows)| rows).collect(), grams })
+}
+
+/// Samples of a block that one phase trains on.
+struct Stretch<'a> {
+    phase: &'a Phase,
+    samples: Range<u64>,
+}
+
+/// Those of a trajectory among the samples `start .. end`, in order.
+fn stretches(trajectory: &Trajectory, (start, end): (u64, u64)) -> Vec<Stretch<'_>> {
+    let all = trajectory.phases.iter().enumerate().map(|(number, phase)| {
+        let end = end.min(trajectory.samples).min(trajectory.phase_end(number));
+        Stretch { phase, samples: start.max(phase.from)..end }
+    });
+    all.filter(|stretch| !stretch.samples.is_empty()).collect()
 }
 
 /// The samples of some tiles as a feature has them.
@@ -178,21 +204,24 @@ pub fn samples(
     let stream = Stream::new(seed, seed_index);
     let (laws, _) = JointLaw::all(point, &stream, watch)?;
     let source = source(point, &stream, &laws);
-    tiles(point, &source, &projectors(point, &source, &laws), range, watch)
+    let reads = vec![true; point.features.len()];
+    tiles(point, &source, &projectors(point, &source, &laws), range, &reads, watch)
 }
 
+/// `reads` says of each feature whether it is read.
 fn tiles(
     point: &ProblemPoint,
     source: &CohortSource,
     projectors: &[Projector],
     (start, end): (u64, u64),
+    reads: &[bool],
     watch: &Watch,
 ) -> Result<Vec<Tile>> {
     let size = tile_samples(point.coordinates);
     let firsts: Vec<u64> = (start..end).step_by(size).collect();
     let tile = |buffers: &mut Buffers, &first: &u64| {
         watch.ask()?;
-        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64))))
+        Ok(tile(point, source, projectors, buffers, (first, end.min(first + size as u64)), reads))
     };
     firsts.par_iter().map_init(Buffers::default, tile).collect()
 }
@@ -213,6 +242,7 @@ fn tile(
     projectors: &[Projector],
     buffers: &mut Buffers,
     (first, end): (u64, u64),
+    reads: &[bool],
 ) -> Tile {
     let (count, columns) = ((end - first) as usize, source.columns());
     let Buffers { x, quantized, totals, projected } = buffers;
@@ -223,7 +253,8 @@ fn tile(
     }
     let mut data = vec![vec![Counts::default(); count]; point.pairs.len()];
     projected.resize_with(point.pairs.len(), Vec::new);
-    for (p, out) in projected.iter_mut().enumerate() {
+    let is_read = |p: &usize| point.features.iter().zip(reads).any(|(feature, read)| *read && feature.pair == *p);
+    for (p, out) in projected.iter_mut().enumerate().filter(|(p, _)| is_read(p)) {
         let Pair { data: op, splitting, .. } = &point.pairs[p];
         let changes = op.is_set() || splitting.x.len() > 1;
         if changes {
@@ -245,7 +276,11 @@ fn tile(
     let features = point
         .features
         .iter()
-        .map(|feature| {
+        .zip(reads)
+        .map(|(feature, read)| {
+            if !read {
+                return (Vec::new(), Vec::new());
+            }
             let (m, rows) = (feature.model as usize, point.rows(feature.pair) as usize);
             let width = m.next_multiple_of(SLICE);
             let mut z = vec![0.0; count * width];

@@ -54,6 +54,8 @@ pub struct Sample<'a> {
 pub struct Training<'a> {
     pub run: &'a mut Run,
     pub trajectory: &'a Trajectory,
+    /// Those of the phase that the samples are in.
+    pub ops: &'a TrainOps,
     pub first: u64,
     pub samples: &'a [Sample<'a>],
     /// The same as Z^T r reads them, before feature_grad rounds them.
@@ -155,13 +157,13 @@ impl Training<'_> {
     /// The update on the batch that begins with sample `at`.
     #[inline(always)]
     fn update(&mut self, key: [u32; 4], at: usize) {
-        let (run, trajectory, first) = (&mut *self.run, self.trajectory, (self.first + at as u64) as u32);
-        if trajectory.batch == 1 && trajectory.ops.feature_grad.kind == class::NONE {
+        let (run, what, n) = (&mut *self.run, (self.trajectory, self.ops), (self.first + at as u64) as u32);
+        if self.trajectory.batch == 1 && self.ops.feature_grad.kind == class::NONE {
             let next = self.samples.get(at + 1).map(|sample| sample.z);
-            return one(run, trajectory, key, first, &self.samples[at], self.gradient[at].z, next);
+            return one(run, what, key, n, &self.samples[at], self.gradient[at].z, next);
         }
-        let batch = at..at + trajectory.batch as usize;
-        many(run, trajectory, key, first, &self.samples[batch.clone()], &self.gradient[batch]);
+        let batch = at..at + self.trajectory.batch as usize;
+        many(run, what, key, n, &self.samples[batch.clone()], &self.gradient[batch]);
     }
 }
 
@@ -176,7 +178,7 @@ fn count(run: &mut Run, site: Site, counts: Counts) -> u64 {
 #[inline(always)]
 fn one(
     run: &mut Run,
-    trajectory: &Trajectory,
+    (trajectory, ops): (&Trajectory, &TrainOps),
     key: [u32; 4],
     n: u32,
     sample: &Sample,
@@ -185,7 +187,7 @@ fn one(
 ) {
     let model = trajectory.model as usize;
     let used = model.next_multiple_of(LANES);
-    let TrainOps { parameter, weight, .. } = &trajectory.ops;
+    let TrainOps { parameter, weight, .. } = ops;
     let t = run.update as u32;
 
     let ahead = run.ahead.take();
@@ -194,7 +196,7 @@ fn one(
     nans += count(run, Site::Data, *sample.data) + count(run, Site::Feature, *sample.feature);
     nans += count(run, Site::Parameter, counts);
     let mut residual = [product];
-    nans += residuals(run, &trajectory.ops, key, n, &mut [sample.y], &mut residual);
+    nans += residuals(run, ops, key, n, &mut [sample.y], &mut residual);
 
     let (c, z) = (trajectory.step.at(t), &gradient_z[..used]);
     let (v, new) = (&run.v[..used], &mut run.next[..used]);
@@ -224,11 +226,18 @@ fn one(
 
 /// An update on a batch.
 #[inline(always)]
-fn many(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], first: u32, samples: &[Sample], gradient: &[Sample]) {
+fn many(
+    run: &mut Run,
+    (trajectory, ops): (&Trajectory, &TrainOps),
+    key: [u32; 4],
+    first: u32,
+    samples: &[Sample],
+    gradient: &[Sample],
+) {
     let model = trajectory.model as usize;
     // Vectors are used up to the last lane group that holds an element.
     let used = model.next_multiple_of(LANES);
-    let TrainOps { parameter, weight, feature_grad, .. } = &trajectory.ops;
+    let TrainOps { parameter, weight, feature_grad, .. } = ops;
     let (t, mut nans) = (run.update as u32, run.counts[Site::Sketch].nan);
     for sample in samples {
         nans += count(run, Site::Data, *sample.data) + count(run, Site::Feature, *sample.feature);
@@ -244,7 +253,7 @@ fn many(run: &mut Run, trajectory: &Trajectory, key: [u32; 4], first: u32, sampl
     for ((a, y), sample) in activations.iter_mut().zip(&mut labels).zip(samples) {
         (*a, *y) = (dot(&sample.z[..used], &run.read[..used]), sample.y);
     }
-    nans += residuals(run, &trajectory.ops, key, first, &mut labels, &mut activations);
+    nans += residuals(run, ops, key, first, &mut labels, &mut activations);
 
     let c = trajectory.step.at(t);
     let next = &mut run.next[..used];

@@ -1,7 +1,7 @@
 //! The final rows of a sweep, gathered into the groups that are fitted: every cell by seed, 24 bytes a run.
 
 use super::group::{Cell, Group, Limit, Recipe};
-use crate::config::{Config, Output};
+use crate::config::{Config, Output, Sites};
 use crate::format::{Element, Layout, Spec};
 use crate::plan::{Plan, spec_at};
 use crate::problem::Problem;
@@ -135,8 +135,10 @@ fn empty(plan: &Plan, problem: usize, models: &[u32], batch: u32, step_size: f64
 
 fn recipes(config: &Config, problem: &Problem) -> Vec<Recipe> {
     let recipe = |recipe: &crate::config::Recipe| {
-        let floats = Site::ALL.into_iter().filter_map(|site| spec_at(recipe, problem, site)).map(float);
-        Recipe { name: recipe.name.clone(), bits: None, float: one(floats) }
+        let floats = Site::ALL.into_iter().filter_map(|site| spec_at(&recipe.sites, problem, site)).map(float);
+        // Phases have no one format.
+        let float = if recipe.then.is_empty() { one(floats) } else { None };
+        Recipe { name: recipe.name.clone(), bits: None, float }
     };
     config.recipes.iter().map(recipe).collect()
 }
@@ -158,9 +160,8 @@ fn float(spec: &Spec) -> Option<(f64, f64)> {
     }
 }
 
-/// The first recipe without a format or a law at any site.
+/// The first recipe without a format or a law at any site, in any phase.
 fn baseline(config: &Config, problem: &Problem) -> Option<usize> {
-    let is_full =
-        |recipe: &crate::config::Recipe| Site::ALL.into_iter().all(|site| spec_at(recipe, problem, site).is_none());
-    config.recipes.iter().position(is_full)
+    let is_plain = |sites: &Sites| Site::ALL.into_iter().all(|site| spec_at(sites, problem, site).is_none());
+    config.recipes.iter().position(|recipe| recipe.phases().all(is_plain))
 }

@@ -143,6 +143,18 @@ pub(super) fn inline_table<T>(rows: &[OptionRow<T>], target: &T) -> String {
     format!("{{ {} }}", pairs.join(", "))
 }
 
+/// The same with the name and what is not the default's; a format's name alone as a text.
+pub(super) fn short_table<T>(rows: &[OptionRow<T>], target: &T, default: impl Fn(&OptionRow<T>) -> T) -> String {
+    let write = |row: &OptionRow<T>| Some(format!("{} = {}", row.name, (row.write)(target)?.toml()));
+    let is_default = |row: &OptionRow<T>| (row.write)(target) == (row.write)(&default(row));
+    let told = |row: &&OptionRow<T>| row.kind == Kind::Name || (row.always)(target) || !is_default(row);
+    let pairs: Vec<String> = applying(rows, Kind::RESOLVED, target).filter(told).filter_map(write).collect();
+    match pairs.as_slice() {
+        [name] => name.trim_start_matches("format = ").to_owned(),
+        _ => format!("{{ {} }}", pairs.join(", ")),
+    }
+}
+
 /// Sets a field to what was read; false where that is nothing.
 pub(super) fn set<V>(field: &mut V, value: Option<V>) -> bool {
     value.map(|value| *field = value).is_some()

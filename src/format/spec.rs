@@ -1,7 +1,7 @@
 //! What a recipe asks for at a site: a format with its options, or an idealised law.
 
 use super::law::{LAW_OPTIONS, Law, LawOptions, Noise};
-use super::option::{Kind, column, inline_table};
+use super::option::{Kind, column, inline_table, short_table};
 use super::options::FORMAT_OPTIONS;
 use super::{Layout, Quantizer};
 
@@ -70,6 +70,20 @@ impl Spec {
             Spec::Format(q) => inline_table(FORMAT_OPTIONS, q),
             &Spec::Noise { noise, eps, law, shared } => {
                 inline_table(LAW_OPTIONS, &LawOptions::told(noise, eps, law, shared))
+            }
+        }
+    }
+
+    /// What a config may hold to the same effect: the name, or a table of it and of the options that are not defaults.
+    pub fn short_table(&self) -> String {
+        match self {
+            // The other options of a rounding have defaults of its own.
+            Spec::Format(q) => short_table(FORMAT_OPTIONS, q, |row| match row.name {
+                "rounding" => Quantizer::new(q.format),
+                _ => q.usual(),
+            }),
+            &Spec::Noise { noise, eps, law, shared } => {
+                short_table(LAW_OPTIONS, &LawOptions::told(noise, eps, law, shared), |_| LawOptions::new(shared))
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Counters of the shared sites: summed over the samples that a run consumed before it diverged.
 
+use std::ops::Range;
+
 use wgpu::Buffer;
 
 use super::device::{Context, Reading};
@@ -54,8 +56,12 @@ impl Prefix {
         Ok(Prefix { sums: reading.counted.iter().map(sums_of_item).collect() })
     }
 
-    fn first(&self, item: usize, slot: usize, n: u64) -> Counts {
-        self.sums[item].get(slot).map_or(Counts::default(), |sums| sums[n as usize])
+    /// Of these samples of the block; none of an empty range.
+    fn between(&self, item: usize, slot: usize, samples: Range<u64>) -> Counts {
+        match self.sums[item].get(slot) {
+            Some(sums) if !samples.is_empty() => sums[samples.end as usize] - sums[samples.start as usize],
+            _ => Counts::default(),
+        }
     }
 }
 
@@ -156,10 +162,13 @@ impl<'a> Shared<'a> {
         let t = &self.point.trajectories[run];
         // The samples of the update that diverged are counted, later ones are not.
         let limit = diverged_at.map_or(seen, |update| seen.min((update + 1) * u64::from(t.batch)));
-        let n = limit.saturating_sub(self.block.first).min(self.block.samples);
-        let op = self.shapes.pairs[self.point.features[t.feature].pair].data as usize;
-        data += self.data.first(op, slot, n);
-        feature += self.feature.first(t.feature, slot, n);
+        for (number, phase) in t.phases.iter().enumerate() {
+            let [first, end] = [phase.from, t.phase_end(number).min(limit)]
+                .map(|sample| sample.saturating_sub(self.block.first).min(self.block.samples));
+            let op = self.shapes.pairs[self.point.features[phase.feature].pair].data as usize;
+            data += self.data.between(op, slot, first..end);
+            feature += self.feature.between(phase.feature, slot, first..end);
+        }
         (data, feature)
     }
 
@@ -169,7 +178,8 @@ impl<'a> Shared<'a> {
         let (data, feature) = self.data_and_feature(run, slot, seen, diverged_at);
         counts[Site::Data] += data;
         counts[Site::Feature] += feature;
-        let op = self.shapes.pairs[self.point.features[t.feature].pair].sketch as usize;
+        // Phases have one sketch.
+        let op = self.shapes.pairs[self.point.features[t.phases[0].feature].pair].sketch as usize;
         if let Some(sums) = self.sketch[op].get(slot) {
             counts[Site::Sketch] += sums[t.model as usize];
         }

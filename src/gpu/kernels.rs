@@ -229,10 +229,10 @@ impl Variant {
         Variant { strict, every_class: !op.op.is_grid(), alone: Some(op), ..Variant::least() }
     }
 
-    /// That of the runs of a trajectory alone.
-    pub fn of_runs(t: &Trajectory, average: bool, layout: Layout, strict: bool) -> Variant {
-        let every_class = !t.ops.by_site().iter().all(|(_, op)| op.is_grid());
-        let own = Some(Own { ops: t.ops, batch: t.batch, average, layout });
+    /// That of the runs of a trajectory alone, in the phase with these operations.
+    pub fn of_runs(t: &Trajectory, ops: &TrainOps, average: bool, layout: Layout, strict: bool) -> Variant {
+        let every_class = !ops.by_site().iter().all(|(_, op)| op.is_grid());
+        let own = Some(Own { ops: *ops, batch: t.batch, average, layout });
         Variant { strict, every_class, model: t.model, own, ..Variant::least() }
     }
 }

@@ -7,7 +7,7 @@ use super::params::Head;
 use super::shapes::{Shapes, Tuning};
 use super::slice::SLICE_OPS;
 use super::train::layout::Layout;
-use crate::plan::{Plan, ProblemPoint, Trajectory};
+use crate::plan::{Phase, Plan, ProblemPoint, Trajectory};
 use crate::watch::Watch;
 
 /// Operations on covariates that each have a pipeline of draw alone, at most: more would draw the covariates too often.
@@ -50,13 +50,13 @@ impl Launch<'_> {
         Head::of(self.plan.config.sweep.seed)
     }
 
-    /// The pipeline that trains a trajectory.
-    pub fn train_variant(&self, t: &Trajectory) -> Variant {
+    /// The pipeline that trains a trajectory in a phase.
+    pub fn train_variant(&self, t: &Trajectory, phase: &Phase) -> Variant {
         if !self.own {
             return self.variant;
         }
         let layout = Layout::of(self.plan, t, self.context.subgroup());
-        Variant::of_runs(t, self.plan.average, layout, self.variant.strict)
+        Variant::of_runs(t, &phase.ops, self.plan.average, layout, self.variant.strict)
     }
 
     /// Operations of a dispatch of draw, at most.

@@ -103,8 +103,8 @@ fn lack(limits: &wgpu::Limits) -> Option<String> {
     Some(format!("it has {has} {what}, needed are {needed}"))
 }
 
-/// The pipelines of its own that a trajectory of a point would have: of train, and of draw. `subgroup` as in
-/// [`Layout::of`].
+/// The pipelines of its own that a trajectory of a point would have: in each phase one of train, and one of draw.
+/// `subgroup` as in [`Layout::of`].
 fn own_of(
     plan: &Plan,
     point: &ProblemPoint,
@@ -113,10 +113,13 @@ fn own_of(
     subgroup: Option<u32>,
     strict: bool,
 ) -> impl Iterator<Item = (Kernel, Variant)> {
-    let pair = &operands.pairs[point.features[t.feature].pair];
-    let alone = may_stand_alone(&operands.data).then(|| operands.data[pair.data as usize].split);
-    let of_draw = alone.map(|op| (DRAW, Variant::of_op(op, strict)));
-    of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, plan.average, Layout::of(plan, t, subgroup), strict))])
+    t.phases.iter().flat_map(move |phase| {
+        let pair = &operands.pairs[point.features[phase.feature].pair];
+        let alone = may_stand_alone(&operands.data).then(|| operands.data[pair.data as usize].split);
+        let of_draw = alone.map(|op| (DRAW, Variant::of_op(op, strict)));
+        let layout = Layout::of(plan, t, subgroup);
+        of_draw.into_iter().chain([(TRAIN, Variant::of_runs(t, &phase.ops, plan.average, layout, strict))])
+    })
 }
 
 /// All of them.

@@ -1,6 +1,8 @@
 //! What a plan will cost in work and time.
 
-use super::{Feature, Plan, Prefix, ProblemPoint, SketchDraw, Trajectory};
+use std::ops::Range;
+
+use super::{Feature, Phase, Plan, ProblemPoint, SketchDraw, TrainOps, Trajectory};
 use crate::format::{QuantOp, class};
 use crate::site::Site;
 
@@ -154,7 +156,7 @@ fn execution(point: &ProblemPoint, rates: &Rates) -> f64 {
     let laws = if draws_features(point) { grams(point, rates) } else { 0.0 };
     let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + laws + sketches(point, rates);
     let train: f64 = point.trajectories.iter().map(|trajectory| training(trajectory, rates)).sum();
-    cohort + samples(point, point.samples, rates) + train
+    cohort + samples(point, point.samples, Some(&point.spans()), rates) + train
 }
 
 /// Sketches as each pair has them, or what stands for them.
@@ -165,35 +167,57 @@ fn sketches(point: &ProblemPoint, rates: &Rates) -> f64 {
     if point.problem.is_sketched() { (0..point.pairs.len()).map(of_pair).sum() } else { 0.0 }
 }
 
-/// So many samples: drawn, rounded, projected, and as features.
-fn samples(point: &ProblemPoint, count: u64, rates: &Rates) -> f64 {
+/// So many samples: drawn, rounded, projected, and as features, those of a run where their `spans` have them.
+fn samples(point: &ProblemPoint, count: u64, spans: Option<&[Range<u64>]>, rates: &Rates) -> f64 {
     let dim = padded(point.coordinates, rates.padding[0]);
     let drawn = if point.problem.covariates().is_some() { rates.read } else { rates.draw };
-    let data: f64 = point.pairs.iter().map(|pair| rates.read + through(&pair.data, rates)).sum();
-    let feature = |feature: &Feature| {
+    let length = |f: usize| spans.map_or(count, |spans| spans[f].end.saturating_sub(spans[f].start)) as f64;
+    let feature = |(f, feature): (usize, &Feature)| {
         let model = padded(feature.model, rates.padding[0]);
         let tail = if feature.tail != 0.0 { rates.word + rates.law } else { 0.0 };
-        rates.vector + model * (rates.feature + tail) + rounded(&feature.op, feature.model, rates)
+        length(f) * (rates.vector + model * (rates.feature + tail) + rounded(&feature.op, feature.model, rates))
     };
-    let features: f64 = point.features.iter().map(feature).sum();
-    count as f64 * (dim * (drawn + data) + rates.product * products(point, rates.padding) + features)
+    // Pairs are read by features of several sizes.
+    let mut longest = vec![0.0f64; point.pairs.len()];
+    for (f, feature) in point.features.iter().enumerate() {
+        longest[feature.pair] = longest[feature.pair].max(length(f));
+    }
+    let pair = |(p, length): (usize, f64)| {
+        let data = rates.read + through(&point.pairs[p].data, rates);
+        length * (dim * data + rates.product * products_of(point, p, rates.padding))
+    };
+    let features: f64 = point.features.iter().enumerate().map(feature).sum();
+    count as f64 * dim * drawn + longest.into_iter().enumerate().map(pair).sum::<f64>() + features
 }
 
 /// Multiply-adds of the projection of one sample.
 fn products(point: &ProblemPoint, padding: [u32; 3]) -> f64 {
-    let of_pair = |p: usize| padded(point.rows(p), padding[2]) * point.pairs[p].splitting.products.len() as f64;
-    let rows: f64 = (0..point.pairs.len()).map(of_pair).sum();
+    (0..point.pairs.len()).map(|p| products_of(point, p, padding)).sum()
+}
+
+/// The same of a pair.
+fn products_of(point: &ProblemPoint, p: usize, padding: [u32; 3]) -> f64 {
+    let rows = padded(point.rows(p), padding[2]) * point.pairs[p].splitting.products.len() as f64;
     if point.problem.is_sketched() { rows * padded(point.coordinates, padding[0]) } else { 0.0 }
 }
 
 fn training(trajectory: &Trajectory, rates: &Rates) -> f64 {
-    let (samples, model) = (trajectory.samples as f64, trajectory.model);
+    let of = |(number, phase): (usize, &Phase)| {
+        let samples = trajectory.phase_end(number).min(trajectory.samples).saturating_sub(phase.from);
+        phase_training(trajectory, &phase.ops, samples as f64, rates)
+    };
+    trajectory.phases.iter().enumerate().map(of).sum()
+}
+
+/// So many samples of a trajectory under these operations.
+fn phase_training(trajectory: &Trajectory, ops: &TrainOps, samples: f64, rates: &Rates) -> f64 {
+    let model = trajectory.model;
     let updates = samples / f64::from(trajectory.batch);
     let (mut of_sample, mut of_update) = (0.0, rates.update);
     let weights = padded(model, rates.padding[1]);
     of_sample += weights * rates.sample_step;
     of_update += weights * rates.update_step;
-    for (site, op) in trajectory.ops.by_site() {
+    for (site, op) in ops.by_site() {
         match site {
             Site::Parameter | Site::Weight => of_update += rounded(op, model, rates),
             // Blocks run along the batch, coordinate by coordinate.
@@ -237,11 +261,10 @@ fn grams(point: &ProblemPoint, rates: &Rates) -> f64 {
 /// Risks and rows, without the sums that they come from.
 fn evaluation(plan: &Plan, point: &ProblemPoint, rates: &Rates) -> f64 {
     let (measured, dim) = (measured_samples(plan, point), f64::from(point.problem.dim));
-    let mut cost = rates.component * dim + samples(point, measured, rates);
+    let mut cost = rates.component * dim + samples(point, measured, None, rates);
     for trajectory in &point.trajectories {
         let model = f64::from(trajectory.model);
-        let due = |prefix: &Prefix| plan.rows_due(trajectory, prefix.samples).len();
-        let rows = trajectory.cells.iter().map(due).sum::<usize>() * plan.config.train.outputs.len();
+        let rows = plan.rows_of(trajectory);
         let exact = if point.problem.is_sketched() { model * model / 2.0 } else { model };
         cost += rows as f64 * (rates.row + rates.risk * (exact + measured as f64 * model));
     }

@@ -12,15 +12,16 @@ mod snapshot;
 mod step;
 
 pub use self::cost::{CohortCost, Cost, cohort_cost, cost, measured_samples};
+pub use self::due::tail_start;
 pub use self::grid::Cell;
 use self::grid::{cells, refuse_many};
-pub use self::point::{Feature, Pair, Prefix, ProblemPoint, SketchDraw, Trajectory};
+pub use self::point::{Feature, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
 pub use self::shard::Shard;
 pub use self::shared::spec_at;
 use self::shared::{Tails, point};
 pub use self::snapshot::{Difference, Snapshot, first_difference};
 pub use self::step::{StepSize, TrainOps};
-use crate::config::{Config, MAX_BATCH, Output};
+use crate::config::{Config, MAX_BATCH};
 use crate::error::{Error, Result};
 
 /// Samples of a block when the batches leave the choice.
@@ -42,7 +43,7 @@ pub struct Plan {
     pub(crate) cells: Vec<Cell>,
     #[doc(hidden)]
     pub points: Vec<ProblemPoint>,
-    /// The average of the iterates is wanted.
+    /// The sum of the iterates is wanted.
     #[doc(hidden)]
     pub average: bool,
 }
@@ -84,7 +85,7 @@ impl Plan {
             points.push(point(&config, first, own, block, tail)?);
             first += own.len() as u64;
         }
-        let average = config.train.outputs.contains(&Output::Average);
+        let average = config.train.outputs.iter().any(|output| output.is_mean());
         Ok(Plan { config, cells, points, average })
     }
 

@@ -1,5 +1,7 @@
 //! What one problem point needs per seed index, as data.
 
+use std::ops::Range;
+
 use super::step::{StepSize, TrainOps};
 use crate::codec::flush48;
 use crate::format::{QuantOp, Splitting};
@@ -40,17 +42,26 @@ pub struct Feature {
     pub label: usize,
 }
 
-/// One SGD run as it is executed; with a constant schedule it serves the cells of every N.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Trajectory {
-    pub model: u32,
-    pub batch: u32,
-    pub recipe: usize,
+/// What rounds a run from some sample on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phase {
+    /// Samples that the run has seen when it begins: a multiple of the batch.
+    pub from: u64,
     /// Index into [`ProblemPoint::features`]: z as the activations read it.
     pub feature: usize,
     /// z as Z^T r reads it: the same, or the unrounded features that `feature_grad` rounds.
     pub gradient_feature: usize,
     pub ops: TrainOps,
+}
+
+/// One SGD run as it is executed; with a constant schedule it serves the cells of every N whose phases begin alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    pub model: u32,
+    pub batch: u32,
+    pub recipe: usize,
+    /// At least one, ascending; the first from sample 0.
+    pub phases: Vec<Phase>,
     pub step: StepSize,
     /// Samples of the longest cell.
     pub samples: u64,
@@ -58,6 +69,28 @@ pub struct Trajectory {
     pub rows: Vec<u64>,
     /// The cells that it serves, ascending in N.
     pub cells: Vec<Prefix>,
+}
+
+impl Trajectory {
+    /// The number of the phase that trains on sample `sample`, from 0.
+    pub fn phase_at(&self, sample: u64) -> usize {
+        self.phases.partition_point(|phase| phase.from <= sample).saturating_sub(1)
+    }
+
+    /// Samples behind the last one of phase number `number`.
+    pub fn phase_end(&self, number: usize) -> u64 {
+        self.phases.get(number + 1).map_or(u64::MAX, |next| next.from)
+    }
+
+    /// What rounds when the run ends.
+    pub fn last_phase(&self) -> &Phase {
+        self.phases.last().expect("a trajectory has a phase")
+    }
+
+    /// Whether some phase reads these features.
+    pub fn reads(&self, feature: usize) -> bool {
+        self.phases.iter().any(|phase| [phase.feature, phase.gradient_feature].contains(&feature))
+    }
 }
 
 /// A cell of a trajectory: the run of its first samples.
@@ -113,6 +146,24 @@ impl ProblemPoint {
         models
     }
 
+    /// Of each feature the samples from the first to the last that some phase of a trajectory reads.
+    pub fn spans(&self) -> Vec<Range<u64>> {
+        let mut spans = vec![0..0; self.features.len()];
+        for trajectory in &self.trajectories {
+            for (number, phase) in trajectory.phases.iter().enumerate() {
+                let own = phase.from..trajectory.phase_end(number).min(trajectory.samples);
+                for feature in [phase.feature, phase.gradient_feature].into_iter().filter(|_| !own.is_empty()) {
+                    let span: &mut Range<u64> = &mut spans[feature];
+                    *span = match span.is_empty() {
+                        true => own.clone(),
+                        false => span.start.min(own.start)..span.end.max(own.end),
+                    };
+                }
+            }
+        }
+        spans
+    }
+
     /// Scales of the coordinates that a sample is drawn in: of x those of the spectrum, of what stands for others 1.
     pub fn scales(&self) -> Vec<f32> {
         let mut scales = if self.problem.literal() > 0 { eigenvalues(&self.problem).scales } else { Vec::new() };
@@ -130,7 +181,8 @@ impl ProblemPoint {
     pub fn has_every_class(&self) -> bool {
         let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
         let features = self.features.iter().map(|feature| &feature.op);
-        let runs = self.trajectories.iter().flat_map(|trajectory| trajectory.ops.by_site().map(|(_, op)| op));
+        let phases = self.trajectories.iter().flat_map(|trajectory| &trajectory.phases);
+        let runs = phases.flat_map(|phase| phase.ops.by_site().map(|(_, op)| op));
         pairs.chain(features).chain(runs).any(|op| !op.is_grid())
     }
 

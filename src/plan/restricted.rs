@@ -6,13 +6,18 @@ use super::due::union_due;
 use super::{Plan, ProblemPoint, Trajectory};
 
 impl Plan {
-    /// The first `updates` updates of those trajectories that `wanted` wants, of problem points by number.
+    /// The first `updates` updates of those trajectories that `wanted` wants, of problem points by number; of several
+    /// phases as many of each, where it has them, one after the other.
     #[doc(hidden)]
     pub fn prefix(&self, updates: u64, mut wanted: impl FnMut(usize, &Trajectory) -> bool) -> Plan {
         let mut plan = self.clone();
         for (point, ProblemPoint { trajectories, samples: longest, .. }) in plan.points.iter_mut().enumerate() {
             trajectories.retain_mut(|trajectory| {
-                trajectory.samples = trajectory.samples.min(updates * u64::from(trajectory.batch));
+                let length = updates * u64::from(trajectory.batch);
+                trajectory.samples = trajectory.samples.min(trajectory.phases.len() as u64 * length);
+                for (number, phase) in (0..).zip(&mut trajectory.phases) {
+                    phase.from = phase.from.min(number * length);
+                }
                 trajectory.rows = vec![trajectory.samples];
                 wanted(point, trajectory)
             });

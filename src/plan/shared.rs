@@ -1,12 +1,13 @@
 //! What the cells of one problem point share, and the trajectories that they come to.
 
 use std::collections::{BTreeSet, HashMap};
+use std::iter;
 
 use super::due::union_due;
 use super::grid::{Cell, models};
-use super::point::{Feature, Pair, Prefix, ProblemPoint, SketchDraw, Trajectory};
+use super::point::{Feature, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
 use super::step::{StepSize, TrainOps};
-use crate::config::{Config, Draws, Recipe, Schedule};
+use crate::config::{Config, Draws, Schedule, Sites};
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Spec, Splitting};
 use crate::problem::{Problem, Sketch, Tail, TailVariance, sketch_norm, tail};
@@ -97,8 +98,8 @@ fn find_pair(pairs: &mut Vec<Pair>, pair: Pair) -> usize {
 /// What a point has so far, by what tells it apart: grids of many cells are planned in a moment.
 #[derive(Default)]
 struct Known {
-    /// By (M, recipe): the features that activations and Z^T r read.
-    features: HashMap<(u32, usize), (usize, usize)>,
+    /// By (M, recipe): in each phase the features that activations and Z^T r read.
+    features: HashMap<(u32, usize), Vec<(usize, usize)>>,
     /// By pair, M, factor and format; scale and tail follow from these.
     places: HashMap<(usize, u32, QuantOp, QuantOp), usize>,
     trajectories: HashMap<TrajectoryKey, usize>,
@@ -115,6 +116,8 @@ struct TrajectoryKey {
     stage: u32,
     /// N where it shapes the schedule, else `None`.
     samples: Option<u64>,
+    /// Where later phases begin.
+    phases: Vec<u64>,
 }
 
 impl Known {
@@ -126,56 +129,75 @@ impl Known {
         })
     }
 
-    fn features(&mut self, config: &Config, point: &mut ProblemPoint, cell: &Cell) -> Result<(usize, usize)> {
+    fn features(&mut self, config: &Config, point: &mut ProblemPoint, cell: &Cell) -> Result<Vec<(usize, usize)>> {
         if let Some(known) = self.features.get(&(cell.model, cell.recipe)) {
-            return Ok(*known);
+            return Ok(known.clone());
         }
-        let op = |site: Site| op(config, point, cell, site);
+        let phases = config.recipes[cell.recipe].phases().enumerate();
+        let of = |(number, sites)| self.features_of(config, point, cell, number, sites);
+        let all = phases.map(of).collect::<Result<Vec<_>>>()?;
+        self.features.insert((cell.model, cell.recipe), all.clone());
+        Ok(all)
+    }
+
+    /// Those of phase number `phase`, which has these formats.
+    fn features_of(
+        &mut self,
+        config: &Config,
+        point: &mut ProblemPoint,
+        cell: &Cell,
+        phase: usize,
+        sites: &Sites,
+    ) -> Result<(usize, usize)> {
+        let op = |site: Site| op(point, sites, site);
         let (ops, grids) = ([Site::Data, Site::Sketch, Site::Feature].map(op), point.problem.grids());
         let (data, gradient_is_set) = (op(Site::Data), op(Site::FeatureGrad).is_set());
         let feature = feature(point, cell.model, ops);
         if feature.scale < libm::ldexp(1.0, -48) as f32 {
             return Err(Error::Input(format!(
                 "{}.step = {:e}: over sqrt(train.model = {}) it is below 2^-48; allowed are larger steps",
-                config.key(&format!("recipe {:?}, data", config.recipes[cell.recipe].name)),
+                config.key(&format!("{}, data", config.recipes[cell.recipe].called(phase))),
                 libm::ldexp(1.0, data.unit),
                 cell.model
             )));
         }
         // What feature_grad rounds are the features before any rounding of their own.
         let plain = Feature { op: QuantOp::new(None, Site::Feature, grids), ..feature };
-        let places = (self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature }));
-        self.features.insert((cell.model, cell.recipe), places);
-        Ok(places)
+        Ok((self.place(point, feature), self.place(point, if gradient_is_set { plain } else { feature })))
     }
 }
 
-/// The format of a recipe at a site that the problem has: without a sketch there is none to round.
-pub fn spec_at<'a>(recipe: &'a Recipe, problem: &Problem, site: Site) -> Option<&'a Spec> {
+/// The format of a phase at a site that the problem has: without a sketch there is none to round.
+pub fn spec_at<'a>(sites: &'a Sites, problem: &Problem, site: Site) -> Option<&'a Spec> {
     let is_there = site != Site::Sketch || problem.is_sketched();
-    recipe.sites[site].as_ref().filter(|_| is_there)
+    sites[site].as_ref().filter(|_| is_there)
 }
 
-fn op(config: &Config, point: &ProblemPoint, cell: &Cell, site: Site) -> QuantOp {
-    QuantOp::new(spec_at(&config.recipes[cell.recipe], &point.problem, site), site, point.problem.grids())
+fn op(point: &ProblemPoint, sites: &Sites, site: Site) -> QuantOp {
+    QuantOp::new(spec_at(sites, &point.problem, site), site, point.problem.grids())
 }
 
 fn add_cell(config: &Config, point: &mut ProblemPoint, known: &mut Known, id: u64, cell: &Cell) -> Result<()> {
-    let (feature, gradient_feature) = known.features(config, point, cell)?;
+    let features = known.features(config, point, cell)?;
     let step = StepSize::new(config, cell)?;
     // With a constant step every N is a prefix of one trajectory; otherwise N shapes the schedule.
     let samples = (config.train.schedule != Schedule::Constant).then_some(cell.samples);
     let Cell { model, batch, recipe, .. } = *cell;
-    let key = TrajectoryKey { model, batch, recipe, step: step.first.to_bits(), stage: step.stage, samples };
+    let own = &config.recipes[recipe];
+    let phases: Vec<u64> = own.then.iter().map(|phase| phase.from.sample(cell.samples, batch)).collect();
+    let starts: Vec<u64> = iter::once(0).chain(phases.iter().copied()).collect();
+    let key = TrajectoryKey { model, batch, recipe, step: step.first.to_bits(), stage: step.stage, samples, phases };
     let slot = *known.trajectories.entry(key).or_insert_with(|| {
-        let ops = TrainOps::new(|site| op(config, point, cell, site));
+        let of = |((from, sites), (feature, gradient_feature))| {
+            let ops = TrainOps::new(|site| op(point, sites, site));
+            Phase { from, feature, gradient_feature, ops }
+        };
+        let phases = starts.into_iter().zip(own.phases()).zip(features).map(of).collect();
         point.trajectories.push(Trajectory {
             model,
             batch,
             recipe,
-            feature,
-            gradient_feature,
-            ops,
+            phases,
             step,
             samples: 0,
             rows: Vec::new(),

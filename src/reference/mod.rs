@@ -24,7 +24,7 @@ pub mod verify;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot};
+use crate::plan::{Cohort, Phase, Plan, ProblemPoint, Snapshot};
 use crate::problem;
 use crate::problem::Covariates;
 use crate::random::{FIRST_TEST, Stream};
@@ -166,7 +166,8 @@ impl CohortData<'_> {
     fn begun(&self, t: usize, average: bool) -> State {
         let trajectory = &self.point.trajectories[t];
         let mut state = State::new(trajectory, average);
-        state.counts[Site::Sketch] = self.sketch_counts(trajectory.feature);
+        // Phases have one sketch.
+        state.counts[Site::Sketch] = self.sketch_counts(trajectory.phases[0].feature);
         state
     }
 
@@ -176,11 +177,12 @@ impl CohortData<'_> {
         let mut rows = Vec::new();
         for (n, sample) in (first..trajectory.samples).zip(samples) {
             if state.diverged_at.is_none() {
-                let (z, counts) = &sample.features[trajectory.feature];
-                let (gradient_z, _) = &sample.features[trajectory.gradient_feature];
-                state.counts[Site::Data] += sample.data[self.point.features[trajectory.feature].pair];
+                let Phase { feature, gradient_feature, ops, .. } = &trajectory.phases[trajectory.phase_at(n)];
+                let (z, counts) = &sample.features[*feature];
+                let (gradient_z, _) = &sample.features[*gradient_feature];
+                state.counts[Site::Data] += sample.data[self.point.features[*feature].pair];
                 state.counts[Site::Feature] += *counts;
-                state.sample(trajectory, &self.stream, n as u32, [z, gradient_z], sample.y[trajectory.feature]);
+                state.sample(trajectory, ops, &self.stream, n as u32, [z, gradient_z], sample.y[*feature]);
             }
             if trajectory.rows.binary_search(&(n + 1)).is_ok() {
                 rows.push(state.row(t, n + 1));
@@ -247,9 +249,7 @@ fn follow(
     let point = &plan.points[cohort.point];
     let wanted: Vec<usize> = (0..point.trajectories.len()).filter(|&t| only.is_none_or(|o| o == t)).collect();
     let end = wanted.iter().map(|&t| point.trajectories[t].samples).max().unwrap_or(0);
-    let reads = |f: usize| {
-        wanted.iter().any(|&t| [point.trajectories[t].feature, point.trajectories[t].gradient_feature].contains(&f))
-    };
+    let reads = |f: usize| wanted.iter().any(|&t| point.trajectories[t].reads(f));
     let source = CohortData::new(plan.config.sweep.seed, point, cohort.seed_index, reads, watch)?;
     let mut states: Vec<(usize, State)> = wanted.iter().map(|&t| (t, source.begun(t, plan.average))).collect();
     for first in (0..end).step_by(BLOCK) {

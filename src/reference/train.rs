@@ -4,7 +4,7 @@ use super::Snapshot;
 use super::gemv::dot;
 use crate::codec::{DIVERGED, MAGNITUDE, apply, flush48};
 use crate::format::QuantOp;
-use crate::plan::Trajectory;
+use crate::plan::{TrainOps, Trajectory};
 use crate::random::Stream;
 use crate::site::{Counts, PerSite, Site};
 
@@ -54,11 +54,12 @@ impl State {
         }
     }
 
-    /// Takes one sample, z as the activation and as Z^T r read it; the last of a batch triggers the update.
-    pub fn sample(&mut self, trajectory: &Trajectory, stream: &Stream, n: u32, z: [&[f32]; 2], y: f32) {
+    /// Takes one sample, z as the activation and as Z^T r read it; the last of a batch triggers the update, which `ops`
+    /// round.
+    pub fn sample(&mut self, trajectory: &Trajectory, ops: &TrainOps, stream: &Stream, n: u32, z: [&[f32]; 2], y: f32) {
         self.batch.push(BatchSample { n, z: z[0].to_vec(), gradient_z: z[1].to_vec(), y });
         if self.batch.len() == trajectory.batch as usize {
-            self.step(trajectory, stream);
+            self.step(trajectory, ops, stream);
             self.batch.clear();
             self.update += 1;
             self.nan = self.not_numbers();
@@ -81,8 +82,8 @@ impl State {
     }
 
     /// One update on the whole batch.
-    fn step(&mut self, trajectory: &Trajectory, stream: &Stream) {
-        let (t, ops) = (self.update as u32, &trajectory.ops);
+    fn step(&mut self, trajectory: &Trajectory, ops: &TrainOps, stream: &Stream) {
+        let t = self.update as u32;
         let samples: Vec<u32> = self.batch.iter().map(|sample| sample.n).collect();
         let by_sample = |stream: &Stream, b: usize, purpose: u32| stream.word(0, samples[b], purpose);
         let by_update = |stream: &Stream, j: usize, purpose: u32| stream.word(j as u32, t, purpose);
@@ -96,7 +97,7 @@ impl State {
         let mut residuals: Vec<f32> = labels.iter().zip(&activations).map(|(y, a)| y - a).collect();
         self.apply(Site::Gradient, &ops.gradient, &mut residuals, by_sample, stream);
 
-        self.round_gradient_features(trajectory, &samples, stream);
+        self.round_gradient_features(&ops.feature_grad, &samples, stream);
         let step = trajectory.step.at(t);
         let mut next = Vec::with_capacity(self.v.len());
         for j in 0..self.v.len() {
@@ -126,8 +127,7 @@ impl State {
     }
 
     /// Rounds z as Z^T r reads it. Blocks run along the batch; a shared draw is one per sample.
-    fn round_gradient_features(&mut self, trajectory: &Trajectory, samples: &[u32], stream: &Stream) {
-        let op = &trajectory.ops.feature_grad;
+    fn round_gradient_features(&mut self, op: &QuantOp, samples: &[u32], stream: &Stream) {
         if !op.is_set() {
             return;
         }

@@ -247,6 +247,7 @@ impl Table {
             .iter()
             .filter_map(|(site, format)| Some(format!("{} {}", site.name(), format.as_deref()?)))
             .chain(row.roundings.iter().filter_map(|(_, rounding)| rounding.clone()))
+            .chain(row.phases.clone())
             .collect();
         let next = self.recipes.len();
         let place = *self.recipe_places.entry((row.recipe.clone(), formats.join(", "))).or_insert(next);
@@ -293,7 +294,7 @@ impl Recipe {
             family: if eps.len() == 1 { sites.join(", ") } else { row.recipe.clone() },
             eps: (eps.len() == 1).then(|| eps[0]),
             bits: row.recipe_bits,
-            is_full_precision: set.is_empty(),
+            is_full_precision: set.is_empty() && row.phases.is_none(),
         }
     }
 }

@@ -233,10 +233,12 @@ impl CohortRisk<'_> {
         (risks.signal, risks.overlap) = (Some(risk.signal), Some(risk.overlap));
         if let Some((set, exact)) = &self.quantized {
             let noise = self.point.problem.noise;
-            let measured = set.measure(trajectory.feature, v);
+            // Weights are used as they were read last.
+            let feature = trajectory.last_phase().feature;
+            let measured = set.measure(feature, v);
             risks.quantized_test = measured.map(|measured| measured.mean - noise * noise - risk.approximation);
             risks.quantized_test_se = measured.and_then(|measured| measured.error);
-            let feature = &self.point.features[trajectory.feature];
+            let feature = &self.point.features[feature];
             risks.quantized_test_exact = exact.risk(self.point, feature, v).map(|exact| exact - risk.approximation);
         }
         Ok(risks)

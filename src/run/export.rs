@@ -69,7 +69,7 @@ impl Export<'_> {
     /// | `z.npy` | (seen, M) | f32: the features as the predictions read them |
     /// | `y.npy` | (seen) | f32: the labels before `label` rounds them |
     /// | `v.npy` | (M) | f32: the weights of the output `last` |
-    /// | `average.npy` | (M) | f64: those of `average` |
+    /// | `average.npy`, `tail.npy` | (M) | f64: those of `average`, and of `tail` |
     ///
     /// # Errors
     /// [`Error::Io`] where a file can't be written. The directory is there then, and no file in it; or, where the system
@@ -109,7 +109,8 @@ impl Export<'_> {
             self.array("v.npy", Element::F32, &[row.bits.len()], iter::once(Ok(bits)))
         });
         let average = of(Output::Average).map(|row| self.numbers("average.npy", &row.weights));
-        last.into_iter().chain(average).collect()
+        let tail = of(Output::Tail).map(|row| self.numbers("tail.npy", &row.weights));
+        last.into_iter().chain(average).chain(tail).collect()
     }
 
     fn numbers(&self, name: &str, values: &[f64]) -> Result<Filled> {
@@ -137,13 +138,13 @@ impl Export<'_> {
     fn samples(&self, point: &ProblemPoint) -> Result<[Filled; 2]> {
         let (watch, trajectory) = (Watch::default(), self.place.trajectory(self.plan));
         let Cohort { seed_index, .. } = self.place.cohort;
-        let reads = |feature| feature == trajectory.feature;
+        let reads = |feature| trajectory.phases.iter().any(|phase| phase.feature == feature);
         let source = CohortData::new(self.plan.config.sweep.seed, point, seed_index, reads, &watch)?;
         let mut labels = Vec::new();
         let sample = |n| {
-            let sample = source.sample(n as u32, &watch)?;
-            labels.push(sample.y[trajectory.feature].to_le_bytes());
-            Ok(sample.features[trajectory.feature].0.iter().map(|z| z.to_le_bytes()).collect())
+            let (sample, phase) = (source.sample(n as u32, &watch)?, &trajectory.phases[trajectory.phase_at(n)]);
+            labels.push(sample.y[phase.feature].to_le_bytes());
+            Ok(sample.features[phase.feature].0.iter().map(|z| z.to_le_bytes()).collect())
         };
         let seen = self.seen as usize;
         let shape = [seen, trajectory.model as usize];

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::predict::{inputs, named, shared_seconds};
+use crate::config::Recipe;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, ProblemPoint};
 use crate::problem::sketch_norm;
@@ -67,7 +68,10 @@ impl Wanted {
     fn new(plan: &Plan, number: usize, seeds: usize) -> Wanted {
         let point = &plan.points[number];
         let has_limit = |laws: &Laws| laws.have_limit(point.problem.is_sketched());
-        let laws = plan.config.recipes.iter().map(|recipe| Laws::of(recipe, &point.problem).ok().filter(has_limit));
+        // Where a phase begins moves with N, or is far behind: recipes of several have no limit here.
+        let of_one =
+            |recipe: &Recipe| if recipe.then.is_empty() { Laws::of(&recipe.sites, &point.problem).ok() } else { None };
+        let laws = plan.config.recipes.iter().map(|recipe| of_one(recipe).filter(has_limit));
         let recipes = laws.enumerate().filter_map(|(recipe, laws)| laws.map(|laws| (recipe, laws))).collect();
         let each: f64 = point.models().iter().map(|model| shared_seconds(point, *model)).sum();
         Wanted { point: number, recipes, seconds: each * seeds as f64 / rayon::current_num_threads() as f64 }

@@ -1,7 +1,6 @@
 //! One run again, by the scalar reference alone: its rows, its weights as bits, its risk after every update.
 
-use super::rows::{self, Origin};
-use crate::config::Output;
+use super::rows::{self, Origin, Source};
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Trajectory};
@@ -16,11 +15,13 @@ use crate::watch::Watch;
 pub struct Replayed {
     /// Settings, risks and counters, as a sweep stores them; its `adapter` is `reference`.
     pub row: Row,
-    /// The weights whose risks those are, M of them: v, or the mean of v_0 .. v_{t-1} before update t.
+    /// The weights whose risks those are, M of them: v, or the mean of v_0 .. v_{t-1} before update t, or of the later half
+    /// of these.
     pub weights: Vec<f64>,
-    /// The f32 bits of v (output `last`), or of the sum of the iterates (`average`).
+    /// The f32 bits of v (output `last`), or of the sum of the iterates (`average`); of `tail` behind them that of the
+    /// iterates before it, where there are any.
     pub bits: Vec<u32>,
-    /// Of output `average` the f32 bits of what the additions to that sum have lost, else empty.
+    /// The f32 bits of what the additions to these sums have lost; of output `last` empty.
     pub low_bits: Vec<u32>,
 }
 
@@ -79,13 +80,9 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let mut rows = rows::rows(plan, place.cohort, &risk, &states, true, &origin, &watch)?;
     rows.retain(|row| row.run_id == run_id);
     let replayed = rows.into_iter().filter_map(|row| {
-        let state = states.iter().find(|state| state.seen == row.seen)?;
-        let last = row.output == Output::Last.name();
-        let (output, bits, low_bits) = match last {
-            true => (Output::Last, state.v.clone(), Vec::new()),
-            false => (Output::Average, state.hi.clone(), state.lo.clone()),
-        };
-        Some(Replayed { weights: rows::weights(state, trajectory, output), row, bits, low_bits })
+        let output = *plan.config.train.outputs.iter().find(|output| output.name() == row.output)?;
+        let source = Source::of(&states, trajectory, row.seen, output)?;
+        Some(Replayed { weights: source.weights(), bits: source.bits(), low_bits: source.low_bits(), row })
     });
     Ok(replayed.collect())
 }
@@ -126,7 +123,7 @@ pub fn trace(plan: &Plan, run_id: u64, mut each: impl FnMut(Step) -> Result<()>)
         if told.is_err() {
             return;
         }
-        let v = rows::weights(&state, trajectory, Output::Last);
+        let v = rows::last(&state);
         let step = risk.risk(&v).and_then(|exact| {
             Ok(Step {
                 update: state.seen / batch - 1,

@@ -4,7 +4,7 @@ use crate::config::Output;
 use crate::error::Result;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at};
+use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at, tail_start};
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
@@ -44,15 +44,13 @@ pub fn rows(
     for states in raw.chunk_by(|a, b| a.trajectory == b.trajectory) {
         let trajectory = &plan.points[cohort.point].trajectories[states[0].trajectory];
         for &Prefix { cell, samples } in &trajectory.cells {
-            let due = plan.rows_due(trajectory, samples);
-            for state in states.iter().filter(|state| due.binary_search(&state.seen).is_ok()) {
+            for (seen, output) in plan.places(trajectory, samples) {
                 watch.ask()?;
-                for &output in &plan.config.train.outputs {
-                    let mut row = settings(plan, cohort, cell, origin);
-                    fill(&mut row, state, trajectory, output, risk)?;
-                    row.checked = if checked { EXACT } else { UNSAMPLED }.into();
-                    rows.push(row);
-                }
+                let Some(source) = Source::of(states, trajectory, seen, output) else { continue };
+                let mut row = settings(plan, cohort, cell, origin);
+                fill(&mut row, &source, trajectory, risk)?;
+                row.checked = if checked { EXACT } else { UNSAMPLED }.into();
+                rows.push(row);
             }
         }
     }
@@ -60,18 +58,17 @@ pub fn rows(
     Ok(rows)
 }
 
-/// Rows that one seed index of a trajectory comes to.
-pub fn rows_of(plan: &Plan, trajectory: &Trajectory) -> usize {
-    let of_cells = trajectory.cells.iter().map(|prefix| plan.rows_due(trajectory, prefix.samples).len());
-    of_cells.sum::<usize>() * plan.config.train.outputs.len()
-}
-
 /// A row with its settings and no results.
 pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) -> Row {
     let (config, cell) = (&plan.config, &plan.cells[id as usize]);
     let problem = &config.problems[cell.problem];
     let recipe = &config.recipes[cell.recipe];
-    let spec = |site: Site| spec_at(recipe, problem, site);
+    let spec = |site: Site| spec_at(&recipe.sites, problem, site);
+    let is_counted =
+        |site: Site| recipe.phases().any(|sites| matches!(spec_at(sites, problem, site), Some(Spec::Format(_))));
+    // Phases differ in theirs.
+    let mean_bits =
+        |bits: &PerSite<Option<f64>>| recipe.then.is_empty().then(|| mean(BITS_OF.map(|site| bits[site])))?;
     let bits = PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits));
     Row {
         run_id: plan.run_id(cohort.seed_index, id),
@@ -92,12 +89,13 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         step_size: cell.step_size,
         schedule: config.train.schedule.name().into(),
         recipe: recipe.name.clone(),
-        recipe_bits: recipe.bits.or_else(|| mean(BITS_OF.map(|site| bits[site]))),
+        recipe_bits: recipe.bits.or_else(|| mean_bits(&bits)),
+        phases: recipe.phases_text(),
         formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
         roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
         eps: PerSite::from_fn(|site| spec(site).and_then(Spec::eps)),
         bits,
-        counts: PerSite::from_fn(|site| matches!(spec(site), Some(Spec::Format(_))).then(Counts::default)),
+        counts: PerSite::from_fn(|site| is_counted(site).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
         driver: origin.driver.clone(),
@@ -111,20 +109,18 @@ fn mean<const N: usize>(values: [Option<f64>; N]) -> Option<f64> {
     values.into_iter().sum::<Option<f64>>().map(|sum| sum / N as f64)
 }
 
-fn fill(row: &mut Row, state: &Snapshot, trajectory: &Trajectory, output: Output, risk: &CohortRisk) -> Result<()> {
+fn fill(row: &mut Row, source: &Source, trajectory: &Trajectory, risk: &CohortRisk) -> Result<()> {
+    let state = source.state;
     row.seen = state.seen;
-    row.output = output.name().into();
+    row.output = source.output.name().into();
     row.diverged_at = state.diverged_at;
     for (site, counts) in row.counts.iter_mut() {
         *counts = counts.map(|_| state.counts[site]);
     }
-    let words = match output {
-        Output::Last => state.v.clone(),
-        Output::Average => [state.hi.as_slice(), &state.lo].concat(),
-    };
+    let words = [source.bits(), source.low_bits()].concat();
     row.v_digest = format!("{:016x}", fnv1a64(words.iter().flat_map(|word| word.to_le_bytes())));
     if state.diverged_at.is_none() {
-        put(row, risk.risks(trajectory, &weights(state, trajectory, output))?);
+        put(row, risk.risks(trajectory, &source.weights())?);
     }
     Ok(())
 }
@@ -149,14 +145,72 @@ fn put(row: &mut Row, risks: Risks) {
     (row.held_out, row.held_out_se) = (held_out, held_out_se);
 }
 
-/// The output's weights: v, or (hi + lo)/t, the mean of v_0 .. v_{t-1}.
-pub fn weights(state: &Snapshot, trajectory: &Trajectory, output: Output) -> Vec<f64> {
-    let value = |bits: &u32| f64::from(f32::from_bits(*bits));
-    match output {
-        Output::Last => state.v.iter().map(value).collect(),
-        Output::Average => {
-            let updates = (state.seen / u64::from(trajectory.batch)) as f64;
-            state.hi.iter().zip(&state.lo).map(|(hi, lo)| (value(hi) + value(lo)) / updates).collect()
+/// What a row is made of: a state of its run; of a tail the sums of all iterates, and of those before it.
+pub struct Source<'a> {
+    pub state: &'a Snapshot,
+    /// Where there are any.
+    before: Option<&'a Snapshot>,
+    pub output: Output,
+    batch: u32,
+}
+
+impl<'a> Source<'a> {
+    /// From the states of a trajectory, ascending; `None` where they lack one.
+    pub fn of(states: &'a [Snapshot], trajectory: &Trajectory, seen: u64, output: Output) -> Option<Source<'a>> {
+        let find = |seen| states.binary_search_by_key(&seen, |state| state.seen).ok().map(|at| &states[at]);
+        let before = match (output, tail_start(trajectory.batch, seen)) {
+            (Output::Tail, start) if start > 0 => Some(find(start)?),
+            _ => None,
+        };
+        Some(Source { state: find(seen)?, before, output, batch: trajectory.batch })
+    }
+
+    /// f32 bits: of v, or of the sum of the iterates; behind it the sum of those before a tail, where there are any.
+    pub fn bits(&self) -> Vec<u32> {
+        match self.output {
+            Output::Last => self.state.v.clone(),
+            Output::Average | Output::Tail => self.sums(|state| &state.hi),
         }
     }
+
+    /// Of the sums what the additions have lost.
+    pub fn low_bits(&self) -> Vec<u32> {
+        match self.output {
+            Output::Last => Vec::new(),
+            Output::Average | Output::Tail => self.sums(|state| &state.lo),
+        }
+    }
+
+    fn sums(&self, of: fn(&Snapshot) -> &Vec<u32>) -> Vec<u32> {
+        let before = self.before.map_or(&[][..], |before| of(before));
+        [of(self.state), before].concat()
+    }
+
+    /// The output's weights: v, or (hi + lo)/t, the mean of v_0 .. v_{t-1}; of a tail, which is that of the later half,
+    /// ((hi - hi') + (lo - lo'))/(t - t').
+    pub fn weights(&self) -> Vec<f64> {
+        let value = |bits: &u32| f64::from(f32::from_bits(*bits));
+        let updates = |state: &Snapshot| (state.seen / u64::from(self.batch)) as f64;
+        let Snapshot { v, hi, lo, .. } = self.state;
+        match (self.output, self.before) {
+            (Output::Last, _) => v.iter().map(value).collect(),
+            (_, None) => {
+                let count = updates(self.state);
+                hi.iter().zip(lo).map(|(hi, lo)| (value(hi) + value(lo)) / count).collect()
+            }
+            (_, Some(before)) => {
+                let count = updates(self.state) - updates(before);
+                let sums = hi.iter().zip(lo).zip(before.hi.iter().zip(&before.lo));
+                let mean = |((hi, lo), (hi_before, lo_before))| {
+                    ((value(hi) - value(hi_before)) + (value(lo) - value(lo_before))) / count
+                };
+                sums.map(mean).collect()
+            }
+        }
+    }
+}
+
+/// The weights of a state.
+pub fn last(state: &Snapshot) -> Vec<f64> {
+    state.v.iter().map(|bits| f64::from(f32::from_bits(*bits))).collect()
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Write};
 
-use super::rows;
 use crate::config::resolved::{identity, to_toml};
 use crate::hash::{fnv1a64, fnv1a64_more};
 use crate::plan::Plan;
@@ -24,7 +23,7 @@ pub fn settings(plan: &Plan) -> Settings {
 fn shape(plan: &Plan) -> Shape {
     let points = plan.points.iter().map(|point| {
         let cells = point.trajectories.iter().map(|trajectory| trajectory.cells.len() as u64).sum();
-        let rows = point.trajectories.iter().map(|trajectory| rows::rows_of(plan, trajectory) as u64).sum();
+        let rows = point.trajectories.iter().map(|trajectory| plan.rows_of(trajectory) as u64).sum();
         (cells, rows)
     });
     let mut hash = Hash(fnv1a64([]));

@@ -223,7 +223,7 @@ pub static COLUMNS: LazyLock<Vec<Column>> = LazyLock::new(|| {
         schedule,
         recipe,
     ]);
-    columns.extend(fields![Derived: recipe_bits]);
+    columns.extend(fields![Derived: recipe_bits, phases]);
     for site in Site::ALL {
         let name = site.name();
         columns.push(column!(Setting, name, |row| row.formats[site]));

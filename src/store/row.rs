@@ -25,7 +25,7 @@ pub struct Row {
     pub seed_index: u32,
     /// Samples consumed when the row was taken.
     pub seen: u64,
-    /// `last` or `average`.
+    /// `last`, `average` or `tail`.
     pub output: String,
     /// D.
     pub dim: u32,
@@ -58,9 +58,11 @@ pub struct Row {
     /// Name of the recipe.
     pub recipe: String,
     /// Bits of a stored value, of the recipe as a whole: what it says itself, or the mean over data, feature, parameter,
-    /// weight and gradient; `None` where one of these is a law and it says nothing.
+    /// weight and gradient; `None` where it says nothing and one of these is a law, or there are phases.
     pub recipe_bits: Option<f64>,
-    /// Format or law at each site and its options, as `int8 step=0.0625`; `None` where the site is unset.
+    /// What a config would hold as `then`, the phases behind the first; `None` where there are none.
+    pub phases: Option<String>,
+    /// Format or law at each site in the first phase and its options, as `int8 step=0.0625`; `None` where the site is unset.
     pub formats: PerSite<Option<String>>,
     /// Its rounding, as `stochastic bits=8 variant=b`; `None` where the site is unset or a law.
     pub roundings: PerSite<Option<String>>,
@@ -95,7 +97,8 @@ pub struct Row {
     pub diverged_at: Option<u64>,
     /// What rounding did at each site, from sample 0 to `seen`; `None` where the site is unset or a law.
     pub counts: PerSite<Option<Counts>>,
-    /// FNV-1a 64 of the words of v (`last`) or of hi and lo (`average`), 16 hex digits.
+    /// FNV-1a 64 of the words of v (`last`), of hi and lo (`average`), or of hi and hi before the tail, lo and lo before it
+    /// (`tail`), 16 hex digits.
     pub v_digest: String,
     /// Version of the arithmetic.
     pub stream_version: u32,

@@ -7,7 +7,7 @@ use super::basis::Basis;
 use super::features::{Features, product_trace};
 use super::laws::{Added, Laws, UpdateNoise};
 use super::matched::Scales;
-use super::recursion::{Expected, Iterates};
+use super::recursion::{Expected, Iterates, Phases};
 use super::regression::{Inputs, Regression};
 use crate::error::{Error, Result};
 
@@ -52,12 +52,15 @@ impl Matrices {
 #[derive(Clone, Debug)]
 pub struct Recursion<'a> {
     matrices: &'a Matrices,
+    /// Those of a test.
+    test: &'a Matrices,
     batch: f64,
     /// A = E[v v^T], and E[v] in the columns of b.
     square: Mat<f64>,
     mean: Mat<f64>,
     average: Option<Average>,
-    updates: u64,
+    /// Iterates in the average.
+    averaged: u64,
 }
 
 /// E[s s^T], E[s v^T] and E[s], s = v_0 + .. + v_{t-1}.
@@ -76,9 +79,8 @@ impl Recursion<'_> {
         }
         let (m, columns) = (matrices.clean.nrows(), matrices.columns.ncols());
         let (square, mean) = (Mat::zeros(m, m), Mat::zeros(m, columns));
-        let average =
-            average.then(|| Average { sum: Mat::zeros(m, m), cross: Mat::zeros(m, m), mean: Mat::zeros(m, columns) });
-        Ok(Recursion { matrices, batch: batch.into(), square, mean, average, updates: 0 })
+        let average = average.then(|| Average::new(m, columns));
+        Ok(Recursion { matrices, test: matrices, batch: batch.into(), square, mean, average, averaged: 0 })
     }
 
     /// The sum takes v_t in before v_t moves.
@@ -93,9 +95,9 @@ impl Recursion<'_> {
     }
 
     fn judge(&self, square: &Mat<f64>, mean: &Mat<f64>, count: f64) -> Expected {
-        let Matrices { features, columns, clean_columns, clean, explained, approximation, energy, .. } = self.matrices;
-        let Scales { weights, features: gain, .. } = self.matrices.scales;
-        let count = count / weights;
+        let Matrices { columns, clean_columns, clean, explained, approximation, energy, .. } = self.matrices;
+        let Matrices { features, scales: Scales { features: gain, .. }, .. } = self.test;
+        let count = count / self.matrices.scales.weights;
         let overlap = |b: &Mat<f64>| product_trace(b, mean) / count;
         let of = |second: &Mat<f64>| product_trace(second, square) / (count * count);
         let excess = of(clean) - 2.0 * overlap(clean_columns) + explained;
@@ -128,7 +130,7 @@ impl Iterates for Recursion<'_> {
         let moved = &self.square + Scale(gamma) * (&drift + drift.transpose()) + Scale(gamma * gamma) * kick;
         self.square = added(&moved, weight);
         self.mean = &self.mean + Scale(gamma) * (columns - h * &self.mean);
-        self.updates += 1;
+        self.averaged += 1;
     }
 
     fn last(&self) -> Expected {
@@ -137,10 +139,42 @@ impl Iterates for Recursion<'_> {
 
     fn average(&self) -> Option<Expected> {
         let Average { sum, mean, .. } = self.average.as_ref()?;
-        Some(match self.updates {
+        Some(match self.averaged {
             0 => self.last(),
             t => self.judge(sum, mean, t as f64),
         })
+    }
+}
+
+impl<'a> Phases for Recursion<'a> {
+    /// All of one sketch, read alike.
+    type Laws = &'a Matrices;
+
+    fn change(&mut self, matrices: &'a Matrices) {
+        // The moments are of v over `weights`.
+        let ratio = self.matrices.scales.weights / matrices.scales.weights;
+        self.square = Scale(ratio * ratio) * &self.square;
+        self.mean = Scale(ratio) * &self.mean;
+        if let Some(Average { sum, cross, mean }) = &mut self.average {
+            (*sum, *cross) = (Scale(ratio * ratio) * &*sum, Scale(ratio * ratio) * &*cross);
+            *mean = Scale(ratio) * &*mean;
+        }
+        self.matrices = matrices;
+    }
+
+    fn tested(self, test: &'a Matrices) -> Self {
+        Recursion { test, ..self }
+    }
+
+    fn begin_average(&mut self) {
+        self.average = Some(Average::new(self.mean.nrows(), self.mean.ncols()));
+        self.averaged = 0;
+    }
+}
+
+impl Average {
+    fn new(m: usize, columns: usize) -> Average {
+        Average { sum: Mat::zeros(m, m), cross: Mat::zeros(m, m), mean: Mat::zeros(m, columns) }
     }
 }
 

@@ -1,8 +1,8 @@
-//! The laws of a recipe: what the expected risk depends on of its sites.
+//! The laws of a phase of a recipe: what the expected risk depends on of its sites.
 
 use super::matched::Scales;
 use super::regression::Needs;
-use crate::config::Recipe;
+use crate::config::Sites;
 use crate::format::{Law, Noise, Spec};
 use crate::plan::spec_at;
 use crate::problem::Problem;
@@ -52,8 +52,8 @@ impl SiteLaw {
     }
 }
 
-/// How the second moments of a run can be followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the second moments of a run can be followed; the later one is exact wherever the earlier one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Method {
     /// M numbers, in the eigenbasis of the features' covariance: [`super::recursion`].
     Diagonal,
@@ -61,7 +61,7 @@ pub enum Method {
     Dense,
 }
 
-/// The laws of a recipe by site. The sketch is none of them: it is drawn and rounded once a run, and the moments follow
+/// The laws of a phase by site. The sketch is none of them: it is drawn and rounded once a run, and the moments follow
 /// from what it became.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Laws {
@@ -73,14 +73,14 @@ pub struct Laws {
 }
 
 impl Laws {
-    /// The laws of a recipe; where its expected risk has no exact recursion, why.
-    pub fn of(recipe: &Recipe, problem: &Problem) -> Result<Laws, String> {
+    /// The laws of a phase; where its expected risk has no exact recursion, why.
+    pub fn of(sites: &Sites, problem: &Problem) -> Result<Laws, String> {
         if problem.covariates().is_some() {
             return Err("covariates from a file".into());
         }
         let mut laws = Laws::default();
         for site in Site::ALL {
-            let Some(spec) = spec_at(recipe, problem, site) else { continue };
+            let Some(spec) = spec_at(sites, problem, site) else { continue };
             match *spec {
                 _ if site == Site::Sketch => laws.rounds_sketch = true,
                 Spec::Noise { noise, eps, law, shared } => {

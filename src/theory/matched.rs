@@ -3,7 +3,7 @@
 //! saturation and blocks are not it, and how far a simulation is from it is what the picture leaves out.
 
 use super::laws::{Laws, SiteLaw};
-use crate::config::Recipe;
+use crate::config::Sites;
 use crate::format::{Law, Layout, Noise, Quantizer, Spec};
 use crate::plan::spec_at;
 use crate::problem::Problem;
@@ -79,15 +79,15 @@ fn law(quantizer: &Quantizer, site: Site, is_sketched: bool) -> SiteLaw {
 }
 
 impl Laws {
-    /// The laws of a recipe with formats, before anything is measured: their eps are 0. `None` where there is no law to
+    /// The laws of a phase with formats, before anything is measured: their eps are 0. `None` where there is no law to
     /// take for one: a format of stored weights reads its own error again, and covariates of a file have no recursion.
-    pub fn of_formats(recipe: &Recipe, problem: &Problem) -> Option<Laws> {
+    pub fn of_formats(sites: &Sites, problem: &Problem) -> Option<Laws> {
         if problem.covariates().is_some() {
             return None;
         }
         let mut laws = Laws::default();
         for site in Site::ALL {
-            let Some(spec) = spec_at(recipe, problem, site) else { continue };
+            let Some(spec) = spec_at(sites, problem, site) else { continue };
             match spec {
                 _ if site == Site::Sketch => laws.rounds_sketch = true,
                 Spec::Noise { noise, eps, law, shared } => {
@@ -97,7 +97,7 @@ impl Laws {
                 Spec::Format(quantizer) => laws.sites[site] = Some(law(quantizer, site, problem.is_sketched())),
             }
         }
-        let is_format = matches!(spec_at(recipe, problem, Site::Feature), Some(Spec::Format(_)));
+        let is_format = matches!(spec_at(sites, problem, Site::Feature), Some(Spec::Format(_)));
         if let (false, true, Some(law)) = (laws.is_exact(), is_format, &mut laws.sites[Site::Feature]) {
             law.noise = Noise::Additive;
         }

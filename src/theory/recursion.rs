@@ -55,7 +55,10 @@ pub struct Recursion<'a> {
     sums: Sums,
     /// By block, where the mean of the iterates is wanted.
     averages: Option<Vec<Average>>,
-    updates: u64,
+    /// Iterates in the averages.
+    averaged: u64,
+    /// E[q q^T] of the features of a test, and what they are times those of gain 1.
+    test: (Vec<f64>, f64),
     /// The step size that the blocks are prepared for.
     gamma: f64,
 }
@@ -103,6 +106,18 @@ pub trait Iterates {
     fn average(&self) -> Option<Expected>;
 }
 
+/// Iterates under laws that change; what their weights are carries over.
+pub trait Phases: Iterates + Clone {
+    /// Of one phase.
+    type Laws: Copy;
+    /// The updates from here on are under these.
+    fn change(&mut self, laws: Self::Laws);
+    /// The same iterates, judged on test features under these.
+    fn tested(self, laws: Self::Laws) -> Self;
+    /// The average is that of the iterates from here on.
+    fn begin_average(&mut self);
+}
+
 impl Recursion<'_> {
     /// Before the first update, under laws whose method is [`super::laws::Method::Diagonal`]; `average` where the mean
     /// of the iterates is wanted. [`Error::Input`] for empty batches.
@@ -116,9 +131,11 @@ impl Recursion<'_> {
             (block.eigenvalue[l], block.signal[l], block.inside[l]) = (*s, *signal, 1.0);
         }
         let averages = average.then(|| vec![Average::default(); blocks.len()]);
+        let moments = Moments::new(basis, laws);
         let mut recursion = Recursion {
             basis,
-            moments: Moments::new(basis, laws),
+            test: (moments.read.clone(), laws.scales.features),
+            moments,
             noise: laws.noise(),
             scales: laws.scales,
             batch: batch.into(),
@@ -126,7 +143,7 @@ impl Recursion<'_> {
             blocks,
             sums: Sums::default(),
             averages,
-            updates: 0,
+            averaged: 0,
             gamma: 0.0,
         };
         recursion.prepare(0.0);
@@ -158,8 +175,8 @@ impl Recursion<'_> {
     /// Of the moments of a sum of `count` iterates: diagonals of its square and of its mean. In each direction the
     /// excess is h Var v_i + h (E v_i - v*_i)^2: near the optimum tr(Sigma A) - 2 tr X + b^T Sigma^-1 b would cancel.
     fn judge(&self, count: f64, of: impl Fn(usize) -> (f64, f64)) -> Expected {
-        let Scales { weights, features, .. } = self.scales;
-        let (mut excess, mut noise, count) = (0.0, 0.0, count / weights);
+        let (read, features) = (&self.test.0, self.test.1);
+        let (mut excess, mut noise, count) = (0.0, 0.0, count / self.scales.weights);
         for (i, h) in self.basis.curvatures().enumerate() {
             let (square, mean) = of(i);
             let (square, mean, signal) = (square / (count * count), mean / count, self.basis.signal[i]);
@@ -171,7 +188,7 @@ impl Recursion<'_> {
             } else {
                 excess += h * square;
             }
-            noise += (features * features * self.moments.read[i] - h) * square - 2.0 * (features - 1.0) * signal * mean;
+            noise += (features * features * read[i] - h) * square - 2.0 * (features - 1.0) * signal * mean;
         }
         Expected::new(excess, excess + noise)
     }
@@ -198,7 +215,7 @@ impl Iterates for Recursion<'_> {
             kick * ((1.0 + activation.relative) * read - 2.0 * self.moments.mixed[p] * mixed)
         });
         self.sums = advance(&mut self.blocks, gamma, [plain + weight.additive, of_s]);
-        self.updates += 1;
+        self.averaged += 1;
     }
 
     fn last(&self) -> Expected {
@@ -207,13 +224,45 @@ impl Iterates for Recursion<'_> {
 
     fn average(&self) -> Option<Expected> {
         let averages = self.averages.as_ref()?;
-        Some(match self.updates {
+        Some(match self.averaged {
             0 => self.last(),
             t => self.judge(t as f64, |i| {
                 let Average { sum, mean, .. } = &averages[i / LANES];
                 (sum[i % LANES], mean[i % LANES])
             }),
         })
+    }
+}
+
+impl Phases for Recursion<'_> {
+    type Laws = Laws;
+
+    fn change(&mut self, laws: Laws) {
+        // The moments are of v over `weights`.
+        let ratio = self.scales.weights / laws.scales.weights;
+        let times = |values: &mut [f64; LANES], by: f64| values.iter_mut().for_each(|value| *value *= by);
+        for block in &mut self.blocks {
+            times(&mut block.square, ratio * ratio);
+            times(&mut block.mean, ratio);
+        }
+        for average in self.averages.iter_mut().flatten() {
+            times(&mut average.sum, ratio * ratio);
+            times(&mut average.cross, ratio * ratio);
+            times(&mut average.mean, ratio);
+        }
+        let Sums { mixed, square, weighted } = &mut self.sums;
+        (*mixed, *square, *weighted) = (*mixed * ratio, *square * ratio * ratio, *weighted * ratio * ratio);
+        (self.moments, self.noise, self.scales) = (Moments::new(self.basis, &laws), laws.noise(), laws.scales);
+        self.prepare(self.gamma);
+    }
+
+    fn tested(self, laws: Laws) -> Self {
+        Recursion { test: (Moments::new(self.basis, &laws).read, laws.scales.features), ..self }
+    }
+
+    fn begin_average(&mut self) {
+        self.averages = Some(vec![Average::default(); self.blocks.len()]);
+        self.averaged = 0;
     }
 }
 

@@ -1,5 +1,5 @@
-//! The result columns of the shipped configs and of drawn features, by digest: no thread count, block length or shard split
-//! changes them.
+//! The result columns of the shipped configs, of drawn features, phases and tails, by digest: no thread count, block length
+//! or shard split changes them.
 //!
 //! A new digest means a new `STREAM_VERSION`: these bits are what users replay.
 
@@ -18,6 +18,9 @@ const QUICKSTART: &str = include_str!("../digests/quickstart.txt");
 const SAMPLING: &str = include_str!("../digests/sampling.toml");
 const FEATURE: &str = include_str!("../digests/feature.txt");
 const HEAD: &str = include_str!("../digests/head.txt");
+const CHANGES: &str = include_str!("../digests/phases.toml");
+const PHASES: &str = include_str!("../digests/phases.txt");
+const TAIL: &str = include_str!("../digests/tail.txt");
 
 fn plan(name: &str) -> Plan {
     let path = format!("{}/configs/{name}.toml", env!("CARGO_MANIFEST_DIR"));
@@ -50,17 +53,24 @@ fn quickstart() {
     assert_eq!(digest(&rows(&plan("quickstart"), Shard::WHOLE)), expected(QUICKSTART));
 }
 
+fn digest_with(text: &str, overrides: &[&str]) -> String {
+    let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+    let plan = Plan::new(Config::parse(text, &overrides).unwrap()).unwrap();
+    digest(&rows(&plan, Shard::WHOLE))
+}
+
+#[test]
+fn phases_and_tails() {
+    assert_eq!(digest_with(CHANGES, &[]), expected(PHASES));
+    assert_eq!(digest_with(CHANGES, &["train.output=tail", "train.schedule=constant"]), expected(TAIL));
+}
+
 #[test]
 fn drawn_features() {
-    let digest_with = |overrides: &[&str]| {
-        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-        let plan = Plan::new(Config::parse(SAMPLING, &overrides).unwrap()).unwrap();
-        digest(&rows(&plan, Shard::WHOLE))
-    };
-    assert_eq!(digest_with(&[]), expected(FEATURE));
+    assert_eq!(digest_with(SAMPLING, &[]), expected(FEATURE));
     let head = "problem.sampling={ kind = \"head\", coordinates = 60 }";
     let data = "recipe.\"mxfp4\".data={ format = \"int8\", step = 0.0625, rounding = \"stochastic\" }";
-    assert_eq!(digest_with(&[head, data]), expected(HEAD));
+    assert_eq!(digest_with(SAMPLING, &[head, data]), expected(HEAD));
 }
 
 #[test]

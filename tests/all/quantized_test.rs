@@ -1,7 +1,7 @@
 //! The quantized-test risk estimates what it says: the excess on quantized features.
 
 use rayon::prelude::*;
-use roundlaw::config::{Config, Output};
+use roundlaw::config::Config;
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::risk::CohortRisk;
@@ -41,9 +41,7 @@ fn rows(plan: &Plan) -> Vec<Vec<(Row, f64)>> {
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(plan, &[cohort], &Watch::default()).unwrap().remove(0);
-            let norm = |t: usize| -> f64 {
-                rows::weights(&raw[t], &plan.points[0].trajectories[t], Output::Last).iter().map(|v| v * v).sum()
-            };
+            let norm = |t: usize| -> f64 { rows::last(&raw[t]).iter().map(|v| v * v).sum() };
             let norms = [norm(0), norm(1)];
             let risk = CohortRisk::new(plan, cohort).unwrap();
             rows::rows(plan, cohort, &risk, &raw, false, &Origin::default(), &Watch::default())

@@ -5,7 +5,7 @@ use roundlaw::config::{Config, Output};
 use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::risk::{CohortRisk, Truth};
-use roundlaw::run::rows;
+use roundlaw::run::rows::Source;
 use roundlaw::theory::schedule;
 use roundlaw::watch::Watch;
 
@@ -45,9 +45,10 @@ fn scores(case: &Case, dropped: bool) -> (f64, f64) {
         .into_par_iter()
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
-            let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0).remove(0);
+            let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
+            let weights = Source::of(&raw, trajectory, case.samples, output).unwrap().weights();
             let risk = CohortRisk::new(&plan, cohort).unwrap();
-            let simulated = risk.risk(&rows::weights(&raw, trajectory, output)).unwrap().unwrap().excess;
+            let simulated = risk.risk(&weights).unwrap().unwrap().excess;
             let truth = Truth::of(&plan, cohort).unwrap();
             let sketch = truth.sketch(case.model).unwrap();
             let lambda = &truth.eigenvalues.lambda;

@@ -54,6 +54,7 @@ fn full(cell: u64) -> Row {
         schedule: "geometric".into(),
         recipe: "résumé\twith a tab".into(),
         recipe_bits: Some(6.5),
+        phases: Some("[{ from = 0.5 }]".into()),
         formats: text("int8 step"),
         roundings: text("rounding"),
         eps: PerSite::from_fn(|site| Some(0.5 + site as u32 as f64)),

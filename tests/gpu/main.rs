@@ -76,7 +76,8 @@ fn config(c: &mut Choices) -> String {
     let sketched = c.below(6) > 0;
     let dim = [1 + c.below(8), 1 + c.below(140), 100 + c.below(600)][c.below(3) as usize];
     let batch = c.pick(&[1, 1, 2, 3, 5, 32, 33, 64]);
-    let samples = batch * (1 + c.below(300 / batch + 1));
+    let updates = 1 + c.below(300 / batch + 1);
+    let samples = batch * updates;
     let (low, high) = (1 + c.below(dim), 1 + c.below(dim.min(200)));
     let (low, high) = (low.min(200).min(high), high.max(low.min(200)));
     let models = if low == high { format!("[{low}]") } else { format!("[{low}, {high}]") };
@@ -95,13 +96,13 @@ fn config(c: &mut Choices) -> String {
          checkpoints = {checkpoints}\n[sweep]\nseeds = {}\nseed = {}\ndraws = \"{}\"\n",
         c.pick(&["[0.05]", "[0.01, 0.2]", "[0.1]", "[200.0]"]),
         c.pick(&["constant", "geometric"]),
-        c.pick(&["\"last\"", "\"average\"", "[\"last\", \"average\"]"]),
+        c.pick(&["\"last\"", "\"average\"", "[\"last\", \"average\"]", "\"tail\""]),
         1 + c.below(3),
         c.below(1 << 30),
         c.pick(&["device", "host"]),
     );
     let recipes = 1 + c.below(4);
-    text + &plans::recipes_text(c, recipes, 2)
+    text + &plans::recipes_text(c, recipes, 2, updates, batch)
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn wide_models_of_random_size_give_the_bits_of_the_reference() {
              output = [\"last\", \"average\"]\n[sweep]\nseeds = 1\nseed = {case}\n",
             batch * updates,
         );
-        text += &plans::recipes_text(&mut choices, 2, 2);
+        text += &plans::recipes_text(&mut choices, 2, 2, updates, batch);
         same_as_reference(&text, 64, Tuning { loops: 3000, panel: 512, ..Tuning::default() });
     }
 }
@@ -210,6 +211,24 @@ fn pipelines_of_some_runs_alone_give_the_bits_of_the_reference() {
             "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33]\n\
              samples = [{samples}]\nbatch = [1, 3]\nstep_size = [0.02, 300.0]\nschedule = \"geometric\"\n\
              output = [\"last\", \"average\"]\n[sweep]\nseeds = 2\n{recipes}"
+        );
+        same_as_reference(&text, 66, Tuning { loops, own: Some(true), ..Tuning::default() });
+    }
+}
+
+/// Phases that begin amid a block and amid the runs of other recipes, each with a pipeline of its own: the state goes from
+/// one to the next. Runs that diverge before, in and behind a phase; features, labels and covariates that change with it.
+#[test]
+fn phases_of_some_runs_alone_give_the_bits_of_the_reference() {
+    let recipes = "[[recipe]]\nname = \"none\"\n[[recipe]]\nname = \"weights\"\nweight = \"e4m3\"\n\
+        then = [{ from = 40, weight = \"bf16\", data = \"e4m3\" }, { from = 0.6, weight = \"fp32\", feature = \"e4m3\" }]\n\
+        [[recipe]]\nname = \"residuals\"\ngradient = { format = \"f16\", overflow = \"ieee\" }\n\
+        then = [{ from = 0.5, gradient = \"fp32\", feature_grad = { noise = \"relative\", eps = 0.01 } }]\n";
+    for (loops, samples) in [(1, 132), (4000, 264)] {
+        let text = format!(
+            "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = [33]\n\
+             samples = [{samples}]\nbatch = [1, 3]\nstep_size = [0.02, 3.0]\nschedule = \"geometric\"\n\
+             output = [\"last\", \"average\", \"tail\"]\ncheckpoints = [99]\n[sweep]\nseeds = 2\n{recipes}"
         );
         same_as_reference(&text, 66, Tuning { loops, own: Some(true), ..Tuning::default() });
     }

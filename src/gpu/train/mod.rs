@@ -21,7 +21,7 @@ use super::shapes::offsets;
 use super::tally::FEATURE_TALLY;
 use crate::error::Result;
 use crate::format::QuantOp;
-use crate::plan::{TrainOps, Trajectory};
+use crate::plan::{Phase, TrainOps, Trajectory};
 use crate::reference;
 use crate::twin::constants;
 
@@ -59,9 +59,10 @@ constants! {
     pub const NEVER: u32 = u32::MAX;
 }
 
-/// Runs of one pipeline, with states of their own: a device may work at several groups at once.
+/// Runs of the same pipelines, with states of their own: a device may work at several groups at once.
 struct Group {
-    variant: Variant,
+    /// One for each phase, or one for all.
+    variants: Vec<Variant>,
     /// The trajectories, and the first word of each one's state.
     members: Vec<usize>,
     state_at: Vec<u64>,
@@ -81,19 +82,22 @@ pub struct Training<'a> {
 impl<'a> Training<'a> {
     pub fn new(launch: &'a Launch<'a>) -> Training<'a> {
         let trajectories = &launch.point.trajectories;
-        let (mut variants, mut members): (Vec<Variant>, Vec<Vec<usize>>) = Default::default();
+        let (mut variants, mut members): (Vec<Vec<Variant>>, Vec<Vec<usize>>) = Default::default();
         let mut places = Vec::new();
         for (index, t) in trajectories.iter().enumerate() {
-            let variant = launch.train_variant(t);
-            let group = variants.iter().position(|have| *have == variant).unwrap_or_else(|| {
-                variants.push(variant);
+            let mut own: Vec<Variant> = t.phases.iter().map(|phase| launch.train_variant(t, phase)).collect();
+            if own.iter().all(|variant| *variant == own[0]) {
+                own.truncate(1);
+            }
+            let group = variants.iter().position(|have| *have == own).unwrap_or_else(|| {
+                variants.push(own);
                 members.push(Vec::new());
                 variants.len() - 1
             });
             places.push((group, members[group].len()));
             members[group].push(index);
         }
-        let groups = variants.into_iter().zip(members).map(|(variant, members)| Group::new(launch, variant, members));
+        let groups = variants.into_iter().zip(members).map(|(variants, members)| Group::new(launch, variants, members));
         Training { launch, progress: vec![Progress::default(); trajectories.len()], groups: groups.collect(), places }
     }
 
@@ -164,16 +168,17 @@ pub struct StatesReading {
 }
 
 impl Group {
-    fn new(launch: &Launch, variant: Variant, members: Vec<usize>) -> Group {
+    fn new(launch: &Launch, variants: Vec<Variant>, members: Vec<usize>) -> Group {
         let Launch { context, shapes, .. } = *launch;
         let slots = u64::from(shapes.slots);
         let (state_at, words) = offsets(members.iter().map(|&index| slots * shapes.run_words[index]));
         let state = context.buffer("state", words);
         let status = context.filled("status", &vec![NEVER; members.len() * slots as usize]);
-        Group { variant, members, state_at, state, status }
+        Group { variants, members, state_at, state, status }
     }
 
-    /// Takes its runs a dispatch further; whether anything was left to do.
+    /// Takes its runs a dispatch further, those in phases of other pipelines by one of their own; whether anything was left
+    /// to do.
     fn step(
         &self,
         launch: &Launch,
@@ -183,48 +188,54 @@ impl Group {
         seen: u64,
     ) -> Result<bool> {
         let Launch { shapes, point, tuning, .. } = *launch;
-        let workgroups = self.members.len() as u64 * u64::from(shapes.slots.div_ceil(self.variant.layout().pack()));
+        // Pipelines of a group differ in operations alone.
+        let layout = self.variants[0].layout();
+        let workgroups = self.members.len() as u64 * u64::from(shapes.slots.div_ceil(layout.pack()));
         let loops = budget(tuning.loops, workgroups);
-        let mut tail = Tail::default();
-        let mut runs = Vec::new();
+        let mut stretches = vec![Vec::new(); self.variants.len()];
         for (at, &index) in self.members.iter().enumerate() {
             let t = &point.trajectories[index];
             let target = seen.min(t.samples) / u64::from(t.batch);
-            if let Some(stretch) =
-                schedule::next(t, self.variant.own.map(|own| own.layout), progress[index], target, loops)
-            {
+            let own = self.variants[0].own.map(|own| own.layout);
+            if let Some(stretch) = schedule::next(t, own, progress[index], target, loops) {
                 progress[index] = stretch.behind(t);
-                let ops_at = tail.append(&[t.ops]);
-                runs.push(Run { ops_at, ..self.run(launch, at, t, stretch, first) });
+                let phase = t.phase_at(stretch.start.update * u64::from(t.batch));
+                stretches[phase.min(self.variants.len() - 1)].push((at, phase, stretch));
             }
         }
-        if runs.is_empty() {
-            return Ok(false);
+        for (variant, stretches) in self.variants.iter().zip(&stretches).filter(|(_, own)| !own.is_empty()) {
+            let mut tail = Tail::default();
+            let run = |(at, phase, stretch): &(usize, usize, Stretch)| {
+                let t = &point.trajectories[self.members[*at]];
+                let phase = &t.phases[*phase];
+                Run { ops_at: tail.append(&[phase.ops]), ..self.run(launch, *at, (t, phase), *stretch, first) }
+            };
+            let runs: Vec<Run> = stretches.iter().map(run).collect();
+            let params = Params {
+                head: launch.head(),
+                samples: shapes.samples,
+                slots: shapes.slots,
+                seeds_at: tail.append(launch.seeds),
+                runs_at: tail.append(&runs),
+                first_sample: first as u32,
+                average: u32::from(launch.plan.average),
+            };
+            self.dispatch(launch, *variant, samples, &runs, &tail.behind(params))?;
         }
-        let params = Params {
-            head: launch.head(),
-            samples: shapes.samples,
-            slots: shapes.slots,
-            seeds_at: tail.append(launch.seeds),
-            runs_at: tail.append(&runs),
-            first_sample: first as u32,
-            average: u32::from(launch.plan.average),
-        };
-        self.dispatch(launch, samples, &runs, &tail.behind(params))?;
-        Ok(true)
+        Ok(stretches.iter().any(|own| !own.is_empty()))
     }
 
     /// A stretch of the run at that place; where its operations lie is left open.
-    fn run(&self, launch: &Launch, at: usize, t: &Trajectory, stretch: Stretch, first: u64) -> Run {
+    fn run(&self, launch: &Launch, at: usize, (t, phase): (&Trajectory, &Phase), stretch: Stretch, first: u64) -> Run {
         let (shapes, Stretch { start, updates, end }) = (launch.shapes, stretch);
         Run {
             index: at as u32,
             model: t.model,
             batch: t.batch,
-            feature: t.feature as u32,
-            z_at: shapes.z_at[t.feature] as u32,
-            gradient_z_at: shapes.z_at[t.gradient_feature] as u32,
-            label_at: (launch.point.features[t.feature].label as u64 * shapes.cells()) as u32,
+            feature: phase.feature as u32,
+            z_at: shapes.z_at[phase.feature] as u32,
+            gradient_z_at: shapes.z_at[phase.gradient_feature] as u32,
+            label_at: (launch.point.features[phase.feature].label as u64 * shapes.cells()) as u32,
             step: t.step,
             ops_at: 0,
             update: start.update as u32,
@@ -237,7 +248,14 @@ impl Group {
         }
     }
 
-    fn dispatch(&self, launch: &Launch, samples: &Samples, runs: &[Run], params: &Parameters) -> Result<()> {
+    fn dispatch(
+        &self,
+        launch: &Launch,
+        variant: Variant,
+        samples: &Samples,
+        runs: &[Run],
+        params: &Parameters,
+    ) -> Result<()> {
         let shapes = launch.shapes;
         let (cells, slots) = (shapes.cells(), u64::from(shapes.slots));
         let most = |of: &dyn Fn(&Run) -> u64| runs.iter().map(of).max().unwrap_or(0);
@@ -253,7 +271,7 @@ impl Group {
             Bound::new(&self.state, most(&state_end)),
             Bound::new(&self.status, most(&|run| u64::from(1 + run.index)) * slots),
         ];
-        let groups = [runs.len() as u32, shapes.slots.div_ceil(self.variant.layout().pack()), 1];
-        samples.dispatch(&TRAIN, self.variant, params, &buffers, groups)
+        let groups = [runs.len() as u32, shapes.slots.div_ceil(variant.layout().pack()), 1];
+        samples.dispatch(&TRAIN, variant, params, &buffers, groups)
     }
 }

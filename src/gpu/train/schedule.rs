@@ -6,7 +6,7 @@ use crate::format::BLOCK_SIZES;
 use crate::gpu::slice::LANES;
 use crate::gpu::train::layout::{Exchange, Layout};
 use crate::gpu::train::state::COUNTERS;
-use crate::plan::Trajectory;
+use crate::plan::{TrainOps, Trajectory};
 
 /// Loop iterations of all workgroups of a dispatch, about: some 100 ms on a slow GPU.
 const DISPATCH_WORK: u64 = 100_000_000;
@@ -51,7 +51,7 @@ struct Loops {
 }
 
 /// Where the pipeline is the runs' own, `own` is its layout.
-fn loops_of(t: &Trajectory, own: Option<Layout>) -> Loops {
+fn loops_of(t: &Trajectory, ops: &TrainOps, own: Option<Layout>) -> Loops {
     let batch = u64::from(t.batch);
     let layout = own.unwrap_or(Layout::of_all());
     let (rows, batch_rows) = (u64::from(t.model).div_ceil(layout.width.into()), batch.div_ceil(LANES.into()));
@@ -63,20 +63,19 @@ fn loops_of(t: &Trajectory, own: Option<Layout>) -> Loops {
     let idle = if own.is_none() { 2 * UPDATE_LOOPS as u64 } else { 0 };
     Loops {
         // Rounding v twice, its average, and three stages of the batch.
-        update: idle + 8 * rows + 6 * batch_rows + 5 * clear + exchange(t, layout),
+        update: idle + 8 * rows + 6 * batch_rows + 5 * clear + exchange(t, ops, layout),
         activation: 4 + rows,
         // Blocks along the batch are measured for each of their elements.
-        gradient: 3 + rows
-            * if t.ops.feature_grad.shares() { 1 + batch.min(t.ops.feature_grad.block.into()) } else { 1 },
+        gradient: 3 + rows * if ops.feature_grad.shares() { 1 + batch.min(ops.feature_grad.block.into()) } else { 1 },
     }
 }
 
 /// Loop iterations in which fewer than 32 lanes add up what each has for several, and all what the others have.
-fn exchange(t: &Trajectory, layout: Layout) -> u64 {
+fn exchange(t: &Trajectory, ops: &TrainOps, layout: Layout) -> u64 {
     let (width, pack) = (u64::from(layout.width), u64::from(layout.pack()));
     let steps = 1 + u64::from(layout.width.ilog2());
     let rows = u64::from(t.model).div_ceil(width);
-    let measures = [&t.ops.parameter, &t.ops.weight].into_iter().filter(|op| op.shares()).count() as u64;
+    let measures = [&ops.parameter, &ops.weight].into_iter().filter(|op| op.shares()).count() as u64;
     match layout.exchange {
         Exchange::Shuffle => 2 * pack + 2 * steps + measures * rows * (1 + steps),
         Exchange::Barrier => 2 * pack + 3 * width,
@@ -105,13 +104,15 @@ fn overhead(t: &Trajectory, own: Option<Layout>) -> u64 {
     loops.map(|iterations| u64::from(iterations) + 1).iter().sum()
 }
 
-/// The next stretch within the budget, at most to `target` updates; `None` where the run is there. It does at least a
-/// place; an update of one sample is never cut.
+/// The next stretch within the budget and within the phase that it begins in, at most to `target` updates; `None` where
+/// the run is there. It does at least a place; an update of one sample is never cut.
 pub fn next(t: &Trajectory, own: Option<Layout>, start: Progress, target: u64, loops: u64) -> Option<Stretch> {
     if start.update >= target {
         return None;
     }
-    let (all, costs) = (places(t), loops_of(t, own));
+    let phase = t.phase_at(start.update * u64::from(t.batch));
+    let target = target.min(t.phase_end(phase) / u64::from(t.batch));
+    let (all, costs) = (places(t), loops_of(t, &t.phases[phase].ops, own));
     let left = loops.saturating_sub(overhead(t, own));
     let whole = (left / costs.of_update(t)).max(u64::from(t.batch == 1)).min(target - start.update);
     if start.place == 0 && whole > 0 {
@@ -148,10 +149,12 @@ mod tests {
 
     use super::*;
     use crate::format::QuantOp;
-    use crate::plan::TrainOps;
+    use crate::plan::Phase;
 
     #[test]
     fn a_dispatch_stays_within_its_budget_and_all_places_are_done_once() {
+        let ops = TrainOps::new(|_| QuantOp::none());
+        let phase = |from| Phase { from, feature: 0, gradient_feature: 0, ops };
         let narrow = Layout { width: 4, exchange: Exchange::Shuffle };
         let wide = Layout::of_all();
         for (model, batch, own) in
@@ -161,9 +164,7 @@ mod tests {
                 model,
                 batch,
                 recipe: 0,
-                feature: 0,
-                gradient_feature: 0,
-                ops: TrainOps::new(|_| QuantOp::none()),
+                phases: [0, 2].map(|update| phase(update * u64::from(batch))).to_vec(),
                 step: Zeroable::zeroed(),
                 samples: 0,
                 rows: Vec::new(),
@@ -174,11 +175,12 @@ mod tests {
                 while let Some(stretch) = next(&t, own, progress, 3, loops) {
                     let Stretch { start, updates, end } = stretch;
                     assert_eq!(start, progress);
+                    assert!(start.update >= 2 || start.update + updates <= 2, "a phase begins at update 2");
                     let count = (updates - 1) * places(&t) + end - start.place;
                     let of_places: u64 = (start.place..start.place + count)
-                        .map(|place| loops_of(&t, own).of_place(&t, place % places(&t)))
+                        .map(|place| loops_of(&t, &ops, own).of_place(&t, place % places(&t)))
                         .sum();
-                    let cost = overhead(&t, own) + updates * loops_of(&t, own).update + of_places;
+                    let cost = overhead(&t, own) + updates * loops_of(&t, &ops, own).update + of_places;
                     let least = if batch == 1 { 2 } else { 1 };
                     assert!(count == least || cost <= loops, "{cost} loop iterations of {loops}");
                     done += count;

@@ -47,7 +47,7 @@ impl RunState {
             head.chunks_exact(COUNTER_WORDS as usize).map(|words| u64::from(words[0]) + (u64::from(words[1]) << 32));
         let mut next = || counters.next().unwrap_or(0);
         let mut counts = PerSite::default();
-        for (site, _) in t.ops.by_site() {
+        for (site, _) in t.phases[0].ops.by_site() {
             counts[site] = Counts { saturated: next(), underflowed: next(), nan: next() };
         }
         RunState { v: vector(STATE_V), s: sum(STATE_S), hi: sum(STATE_HI), lo: sum(STATE_LO), counts }

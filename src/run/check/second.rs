@@ -1,7 +1,8 @@
 //! The risks of checked rows, computed a second time: by the definition, from the reference's own draws.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use crate::config::Output;
 use crate::error::Result;
 use crate::plan::{Cohort, Difference, Plan, ProblemPoint, Snapshot};
 use crate::random::{FIRST_TEST, Stream};
@@ -10,7 +11,7 @@ use crate::reference::risk::{Bounded, Risk, Sums};
 use crate::reference::truth::Truth;
 use crate::reference::{CohortData, sketch};
 use crate::risk::{self, CohortRisk, TestSet};
-use crate::run::rows;
+use crate::run::rows::Source;
 use crate::store::row::Row;
 use crate::watch::Watch;
 
@@ -49,16 +50,17 @@ impl<'a> Second<'a> {
         let mut weights = Vec::new();
         for states in states.chunk_by(|a, b| a.trajectory == b.trajectory) {
             let trajectory = &point.trajectories[states[0].trajectory];
-            for state in states.iter().filter(|state| state.diverged_at.is_none()) {
-                weights.extend(plan.config.train.outputs.iter().map(|&output| Weights {
-                    trajectory: state.trajectory,
-                    seen: state.seen,
-                    output: output.name(),
-                    v: rows::weights(state, trajectory, output),
-                    risk: None,
-                    losses: None,
-                }));
-            }
+            let places: BTreeSet<(u64, Output)> =
+                trajectory.cells.iter().flat_map(|prefix| plan.places(trajectory, prefix.samples)).collect();
+            let sources = places.into_iter().filter_map(|(seen, output)| Source::of(states, trajectory, seen, output));
+            weights.extend(sources.filter(|source| source.state.diverged_at.is_none()).map(|source| Weights {
+                trajectory: source.state.trajectory,
+                seen: source.state.seen,
+                output: source.output.name(),
+                v: source.weights(),
+                risk: None,
+                losses: None,
+            }));
         }
         let mut second = Second { plan, cohort, point, stream, truth, target, weights, sketch: None };
         if !point.problem.is_sketched() && point.problem.covariates().is_none() {
@@ -131,7 +133,8 @@ impl<'a> Second<'a> {
         let point = clean.as_ref().unwrap_or(self.point);
         for weights in &mut self.weights {
             let of_size = || models.iter().position(|&model| model as usize == weights.v.len()).unwrap_or_default();
-            let feature = if clean.is_some() { of_size() } else { self.point.trajectories[weights.trajectory].feature };
+            let last = self.point.trajectories[weights.trajectory].last_phase();
+            let feature = if clean.is_some() { of_size() } else { last.feature };
             weights.losses = Some(Losses::new(feature, point.features[feature].pair));
         }
         let seed = self.plan.config.sweep.seed;

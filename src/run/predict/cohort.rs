@@ -10,7 +10,7 @@ use super::{Job, Kind};
 use crate::config::{Output, Schedule};
 use crate::cpu::quantized_sketch;
 use crate::error::{Error, Result};
-use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw};
+use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw, tail_start};
 use crate::problem::{self, sketch_norm};
 use crate::random::Stream;
 use crate::risk::Truth;
@@ -18,7 +18,7 @@ use crate::theory::basis::Basis;
 use crate::theory::dense::{self, Matrices};
 use crate::theory::laws::{Laws, Method};
 use crate::theory::matched::FormatLaw;
-use crate::theory::recursion::{Expected, Iterates, Recursion};
+use crate::theory::recursion::{Expected, Phases, Recursion};
 use crate::theory::regression::{Inputs, Needs, Regression, Target, signal};
 use crate::theory::schedule;
 use crate::theory::stability::settled;
@@ -34,12 +34,13 @@ pub struct Curve {
     pub approximation: f64,
     /// kappa of a constant step, and the excess at which the last iterate settles, where there is a closed form.
     pub settled: Option<(f64, f64)>,
-    /// By the samples at which rows of the trajectory are due, and by output; none of full precision alone.
-    pub points: Vec<Vec<Expected>>,
+    /// By the samples at which states of the trajectory are kept, and by output, where there is a row; none of full
+    /// precision alone.
+    pub points: Vec<Vec<Option<Expected>>>,
     /// The same in full precision, where formats are matched or no law is like them.
-    pub full: Vec<Vec<Expected>>,
-    /// What the formats do that are matched.
-    pub formats: Vec<FormatLaw>,
+    pub full: Vec<Vec<Option<Expected>>>,
+    /// What the formats of each phase do that are matched.
+    pub formats: Vec<(usize, FormatLaw)>,
 }
 
 /// Follows the jobs of a cohort; by trajectory of the point. A job whose rounded sketch has an entry that is infinite or
@@ -58,24 +59,33 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
     let trial = trial.then(|| Trial::new(plan, &truth, cohort.seed_index, watch)).transpose()?;
     // The curve of a job, given the weights that are best without formats, and matrices for its laws.
     type Of<'a> = &'a dyn Fn(&Laws) -> Result<Matrices>;
+    let outputs = plan.config.train.outputs.as_slice();
+    let average = outputs.contains(&Output::Average);
     let curve = |job: &Job, basis: &Basis, optimum: &[f64], matrices: Of| -> Result<Option<(usize, Curve)>> {
-        let (batch, outputs) = (job.trajectory.batch, plan.config.train.outputs.as_slice());
-        let average = outputs.contains(&Output::Average);
-        let (mut laws, mut formats) = (job.laws, Vec::new());
+        let batch = job.trajectory.batch;
+        let (mut laws, mut formats) = (job.laws.clone(), Vec::new());
         if let (Kind::Matched, Some(trial)) = (job.kind, &trial) {
-            let Some(found) = trial.measure(job.trajectory, optimum) else { return Ok(None) };
-            (laws, formats) = (job.laws.matched(&found), job.laws.formats(&found));
+            for (number, laws) in laws.iter_mut().enumerate() {
+                let Some(found) = trial.measure(job.trajectory, number, optimum) else { return Ok(None) };
+                formats.extend(laws.formats(&found).into_iter().map(|law| (number, law)));
+                *laws = laws.matched(&found);
+            }
         }
-        let diagonal = |laws: &Laws| run(Recursion::new(basis, laws, batch, average)?, job, outputs, watch);
+        let diagonal = |laws: &[Laws]| run(Recursion::new(basis, &laws[0], batch, average)?, laws, job, outputs, watch);
         let points = match (job.kind, job.method) {
             (Kind::FullPrecision, _) => Vec::new(),
             (_, Method::Diagonal) => diagonal(&laws)?,
-            (_, Method::Dense) => run(dense::Recursion::new(&matrices(&laws)?, batch, average)?, job, outputs, watch)?,
+            (_, Method::Dense) => {
+                let all = laws.iter().map(matrices).collect::<Result<Vec<_>>>()?;
+                let phases: Vec<&Matrices> = all.iter().collect();
+                run(dense::Recursion::new(phases[0], batch, average)?, &phases, job, outputs, watch)?
+            }
         };
-        let full = if job.kind == Kind::Exact { Vec::new() } else { diagonal(&Laws::default())? };
+        let full = if job.kind == Kind::Exact { Vec::new() } else { diagonal(&[Laws::default()])? };
         let is_constant = plan.config.train.schedule == Schedule::Constant && job.kind == Kind::Exact;
         let step = f64::from(batch) * f64::from(job.trajectory.step.first);
-        let settled = if is_constant { settled(basis, &laws, step, batch) } else { None };
+        let last = laws.last().filter(|_| is_constant);
+        let settled = last.and_then(|laws| settled(basis, laws, step, batch));
         let settled = settled.map(|(kappa, risks)| (kappa, risks.excess));
         Ok(Some((job.number, Curve { approximation: basis.approximation(), settled, points, full, formats })))
     };
@@ -136,9 +146,9 @@ pub fn named(error: Error, point: usize, model: u32) -> Error {
     }
 }
 
-/// Number of the pair of data and sketch that a job's features come from.
+/// Number of the pair of data and sketch that a job's features come from: its sketch is that of all phases.
 fn pair(point: &ProblemPoint, job: &Job) -> usize {
-    point.features[job.trajectory.feature].pair
+    point.features[job.trajectory.phases[0].feature].pair
 }
 
 /// A draw of the sketch at its largest model size.
@@ -162,7 +172,7 @@ impl Sketched {
         let (point, is_prior) = (truth.point, matches!(inputs.target, Target::Prior(_)));
         let needs = |jobs: &mut dyn Iterator<Item = &&Job>| {
             jobs.filter(|job| job.method == Method::Dense)
-                .map(|job| job.laws.needs(is_prior))
+                .flat_map(|job| job.laws.iter().map(|laws| laws.needs(is_prior)))
                 .fold(Needs::default(), Needs::or)
         };
         let scale = sketch_norm(&point.problem, draw.rows).sqrt();
@@ -171,7 +181,7 @@ impl Sketched {
         let signal = signal(inputs.lambda, &rows, scale, &truth.target);
         let mut read = BTreeMap::new();
         let pairs: BTreeSet<usize> =
-            jobs.iter().filter(|job| job.laws.rounds_sketch).map(|job| pair(point, job)).collect();
+            jobs.iter().filter(|job| job.laws[0].rounds_sketch).map(|job| pair(point, job)).collect();
         for number in pairs {
             let own = needs(&mut jobs.iter().filter(|job| pair(point, job) == number));
             let (rows, counts) = quantized_sketch(point, number, &truth.stream);
@@ -188,22 +198,48 @@ impl Sketched {
     }
 }
 
-/// The expected risks wherever a row is due, by output.
-fn run<R: Iterates>(mut recursion: R, job: &Job, outputs: &[Output], watch: &Watch) -> Result<Vec<Vec<Expected>>> {
+/// The expected risks wherever a state is kept, by output, of phases under these laws: quantized tests are under the last.
+fn run<R: Phases>(
+    recursion: R,
+    laws: &[R::Laws],
+    job: &Job,
+    outputs: &[Output],
+    watch: &Watch,
+) -> Result<Vec<Vec<Option<Expected>>>> {
     let Job { trajectory, work, .. } = *job;
-    let (updates, mut due) = (trajectory.samples / u64::from(trajectory.batch), trajectory.rows.iter().peekable());
+    let batch = u64::from(trajectory.batch);
+    let (updates, mut due) = (trajectory.samples / batch, trajectory.rows.iter().peekable());
     let look = ((updates as f64 * LOOK / work.max(LOOK)) as u64).max(1);
+    let mut recursion = recursion.tested(laws[laws.len() - 1]);
+    let mut later = trajectory.phases.iter().zip(laws).skip(1).peekable();
+    // By the samples at which they end.
+    let mut tails: Vec<(u64, R)> = Vec::new();
+    let with_tails = outputs.contains(&Output::Tail);
     let mut points = Vec::new();
-    for (gamma, update) in schedule::steps(trajectory).zip(1..) {
+    for (gamma, update) in schedule::steps(trajectory).zip(0..) {
+        if let Some((_, laws)) = later.next_if(|(phase, _)| phase.from == update * batch) {
+            recursion.change(*laws);
+            tails.iter_mut().for_each(|(_, tail)| tail.change(*laws));
+        }
+        let begins = |end: &u64| with_tails && tail_start(trajectory.batch, *end) == update * batch;
+        for end in trajectory.cells.iter().map(|prefix| prefix.samples).filter(begins) {
+            let mut tail = recursion.clone();
+            tail.begin_average();
+            tails.push((end, tail));
+        }
         recursion.update(gamma);
-        if due.next_if(|seen| **seen == update * u64::from(trajectory.batch)).is_some() {
+        tails.iter_mut().for_each(|(_, tail)| tail.update(gamma));
+        let seen = (update + 1) * batch;
+        if due.next_if(|due| **due == seen).is_some() {
+            let ended = tails.iter().position(|(end, _)| *end == seen).map(|at| tails.swap_remove(at).1);
             let of = |output: &Output| match output {
-                Output::Last => recursion.last(),
-                Output::Average => recursion.average().expect("a plan's outputs ask for it"),
+                Output::Last => Some(recursion.last()),
+                Output::Average => recursion.average(),
+                Output::Tail => ended.as_ref().and_then(R::average),
             };
             points.push(outputs.iter().map(of).collect());
         }
-        if update % look == 0 {
+        if (update + 1) % look == 0 {
             watch.step(look as f64 / updates as f64 * work)?;
         }
     }

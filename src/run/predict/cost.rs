@@ -27,25 +27,29 @@ pub fn seconds(
     point: &ProblemPoint,
     trajectory: &Trajectory,
     kind: Kind,
-    laws: &Laws,
+    laws: &[Laws],
     method: Method,
 ) -> f64 {
     let (m, d) = (f64::from(trajectory.model), f64::from(point.problem.dim));
     let updates = (trajectory.samples / u64::from(trajectory.batch)) as f64;
-    let averaged = plan.config.train.outputs.contains(&Output::Average);
+    let outputs = &plan.config.train.outputs;
+    let averaged = outputs.contains(&Output::Average);
     let diagonal = UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 });
+    // The later half of a run is followed once more for its tail.
+    let tails = |of_update: f64| if outputs.contains(&Output::Tail) { 1.5 * of_update } else { of_update };
     let update = match method {
         Method::Diagonal => diagonal,
         Method::Dense => {
-            let rows = if laws.needs(false).rows { m * d * (ENTRY + 2.0 * m * MULTIPLY) } else { 0.0 };
+            let rows =
+                if laws.iter().any(|laws| laws.needs(false).rows) { m * d * (ENTRY + 2.0 * m * MULTIPLY) } else { 0.0 };
             DENSE + m * m * (ENTRY + MULTIPLY * PRODUCTS * m) + rows
         }
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
     // Full precision goes with it, and the samples that measure formats.
     let tried = f64::from(TRIED) * d * (DRAW + m * MULTIPLY);
-    let besides = if kind == Kind::Matched { updates * diagonal + tried } else { 0.0 };
-    besides + updates * update + shared_seconds(point, trajectory.model) / of_model
+    let besides = if kind == Kind::Matched { updates * tails(diagonal) + tried } else { 0.0 };
+    besides + updates * tails(update) + shared_seconds(point, trajectory.model) / of_model
 }
 
 /// Core-seconds of what all trajectories of one seed index share at a model size: its part in the sketch, and the

@@ -107,10 +107,11 @@ fn closed_forms(object: &mut Map<String, Value>, of: Option<(Option<f64>, Option
     object.insert("plateau".into(), number(plateau));
 }
 
-fn formats(laws: &[FormatLaw]) -> Value {
-    let of = |law: &FormatLaw| {
+fn formats(laws: &[(usize, FormatLaw)]) -> Value {
+    let of = |(phase, law): &(usize, FormatLaw)| {
         let noise: &str = law.noise.into();
-        json!({ "site": law.site.name(), "noise": noise, "gain": number(Some(law.gain)), "eps": number(Some(law.eps)) })
+        let (gain, eps) = (number(Some(law.gain)), number(Some(law.eps)));
+        json!({ "phase": phase, "site": law.site.name(), "noise": noise, "gain": gain, "eps": eps })
     };
     laws.iter().map(of).collect()
 }

@@ -4,7 +4,7 @@ use crate::codec::apply;
 use crate::cpu::{self, Tile};
 use crate::error::Result;
 use crate::format::{QuantOp, Spec};
-use crate::plan::{Feature, Plan, ProblemPoint, Trajectory, spec_at};
+use crate::plan::{Feature, Phase, Plan, ProblemPoint, Trajectory, spec_at};
 use crate::random::{FIRST_TEST, Stream};
 use crate::reference::draw;
 use crate::risk::Truth;
@@ -43,27 +43,28 @@ impl<'a> Trial<'a> {
         Ok(Trial { plan, point, stream, covariates, tiles })
     }
 
-    /// What each format of a trajectory does, at the weights that are best without any. `None` where one makes values
-    /// infinite or NaN, or leaves nothing of them: its runs end, or never learn.
-    pub fn measure(&self, trajectory: &Trajectory, optimum: &[f64]) -> Option<PerSite<Option<Measured>>> {
-        let recipe = &self.plan.config.recipes[trajectory.recipe];
-        let is_format = |site| matches!(spec_at(recipe, &self.point.problem, site), Some(Spec::Format(_)));
+    /// What each format of a phase of a trajectory does, at the weights that are best without any. `None` where one makes
+    /// values infinite or NaN, or leaves nothing of them: its runs end, or never learn.
+    pub fn measure(&self, trajectory: &Trajectory, phase: usize, optimum: &[f64]) -> Option<PerSite<Option<Measured>>> {
+        let sites = self.plan.config.recipes[trajectory.recipe].phase(phase);
+        let is_format = |site| matches!(spec_at(sites, &self.point.problem, site), Some(Spec::Format(_)));
+        let phase = &trajectory.phases[phase];
         let mut found = PerSite::from_fn(|_| None);
         if is_format(Site::Data) {
-            found[Site::Data] = Some(self.data(&self.point.pairs[self.point.features[trajectory.feature].pair].data)?);
+            found[Site::Data] = Some(self.data(&self.point.pairs[self.point.features[phase.feature].pair].data)?);
         }
         let model = optimum.len();
-        let z = self.vectors(trajectory.feature, model)?;
+        let z = self.vectors(phase.feature, model)?;
         if is_format(Site::Feature) {
-            let plain = self.vectors(trajectory.feature + self.point.features.len(), model)?;
+            let plain = self.vectors(phase.feature + self.point.features.len(), model)?;
             found[Site::Feature] = Some(Measured::of(pairs(plain.into_iter().flatten(), z.iter().copied().flatten())));
         }
         if is_format(Site::FeatureGrad) {
-            found[Site::FeatureGrad] = Some(self.gradient_features(trajectory, model)?);
+            found[Site::FeatureGrad] = Some(self.gradient_features(trajectory, phase, model)?);
         }
         let v: Vec<f32> = optimum.iter().map(|v| *v as f32).collect();
         let mut read = v.clone();
-        let op = &trajectory.ops.parameter;
+        let op = &phase.ops.parameter;
         if is_format(Site::Parameter) {
             let draws = (0..UPDATES).map(|t| self.through(op, &v, |j| (j as u32, t)));
             let draws = draws.collect::<Option<Vec<_>>>()?;
@@ -72,17 +73,16 @@ impl<'a> Trial<'a> {
             found[Site::Parameter] = Some(Measured::of(each));
         }
         let activations: Vec<f32> = z.iter().map(|z| z.iter().zip(&read).map(|(z, v)| z * v).sum()).collect();
-        let all =
-            self.tiles.iter().flat_map(|tile| (0..tile.samples()).map(move |s| tile.label(trajectory.feature, s)));
+        let all = self.tiles.iter().flat_map(|tile| (0..tile.samples()).map(move |s| tile.label(phase.feature, s)));
         let labels: Vec<f32> = all.collect();
         let mut scalars = |site: Site, values: Vec<f32>, op: &QuantOp| {
             let rounded = self.batches(op, &values, trajectory.batch as usize)?;
             found[site] = is_format(site).then(|| Measured::of(pairs(&values, &rounded)));
             Some(rounded)
         };
-        let a = scalars(Site::Activation, activations, &trajectory.ops.activation)?;
-        let y = scalars(Site::Label, labels, &trajectory.ops.label)?;
-        scalars(Site::Gradient, y.iter().zip(&a).map(|(y, a)| y - a).collect(), &trajectory.ops.gradient)?;
+        let a = scalars(Site::Activation, activations, &phase.ops.activation)?;
+        let y = scalars(Site::Label, labels, &phase.ops.label)?;
+        scalars(Site::Gradient, y.iter().zip(&a).map(|(y, a)| y - a).collect(), &phase.ops.gradient)?;
         let learns = found.iter().all(|(_, measured)| measured.is_none_or(|measured| measured.gain > 0.0));
         learns.then_some(found)
     }
@@ -118,8 +118,8 @@ impl<'a> Trial<'a> {
     }
 
     /// Features as the gradient reads them: blocks run along the batch.
-    fn gradient_features(&self, trajectory: &Trajectory, model: usize) -> Option<Measured> {
-        let (z, op) = (self.vectors(trajectory.gradient_feature, model)?, &trajectory.ops.feature_grad);
+    fn gradient_features(&self, trajectory: &Trajectory, phase: &Phase, model: usize) -> Option<Measured> {
+        let (z, op) = (self.vectors(phase.gradient_feature, model)?, &phase.ops.feature_grad);
         let columns = (0..model).map(|j| z.iter().map(|z| z[j]).collect::<Vec<f32>>());
         let columns: Vec<Vec<f32>> = columns.collect();
         let rounded = |(j, column): (usize, &Vec<f32>)| {

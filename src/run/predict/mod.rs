@@ -98,31 +98,36 @@ enum Kind {
 }
 
 impl Kind {
-    /// What there is of a recipe, with its laws, and what its cells' numbers are then; no more than a status where there
-    /// is nothing.
-    fn of(recipe: &Recipe, problem: &Problem) -> (Option<(Kind, Laws)>, Status) {
-        let reason = match Laws::of(recipe, problem) {
+    /// What there is of a recipe, with the laws of its phases, and what its cells' numbers are then; no more than a status
+    /// where there is nothing.
+    fn of(recipe: &Recipe, problem: &Problem) -> (Option<(Kind, Vec<Laws>)>, Status) {
+        let exact = |(number, sites)| {
+            let of_phase = if number > 0 { format!("phase {number}: ") } else { String::new() };
+            Laws::of(sites, problem).map_err(|reason| of_phase + &reason)
+        };
+        let reason = match recipe.phases().enumerate().map(exact).collect::<std::result::Result<_, _>>() {
             Ok(laws) => return (Some((Kind::Exact, laws)), Status::Exact),
             Err(reason) => Cow::from(reason),
         };
         if problem.covariates().is_some() {
             return (None, Status::None(reason));
         }
-        match Laws::of_formats(recipe, problem) {
+        match recipe.phases().map(|sites| Laws::of_formats(sites, problem)).collect() {
             Some(laws) => (Some((Kind::Matched, laws)), Status::Matched(reason)),
-            None => (Some((Kind::FullPrecision, Laws::default())), Status::None(reason)),
+            None => (Some((Kind::FullPrecision, vec![Laws::default()])), Status::None(reason)),
         }
     }
 }
 
 /// One trajectory to follow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Job<'a> {
     /// Its number in the problem point.
     number: usize,
     trajectory: &'a Trajectory,
     kind: Kind,
-    laws: Laws,
+    /// Of each phase; of full precision alone one for all.
+    laws: Vec<Laws>,
     method: Method,
     /// Core-seconds of one seed index, by estimate.
     work: f64,
@@ -140,7 +145,8 @@ pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> R
         for (number, trajectory) in point.trajectories.iter().enumerate() {
             let (found, status) = Kind::of(&plan.config.recipes[trajectory.recipe], &point.problem);
             own.extend(found.map(|(kind, laws)| {
-                let method = laws.method(point.problem.is_sketched());
+                let methods = laws.iter().map(|laws| laws.method(point.problem.is_sketched()));
+                let method = methods.max().unwrap_or(Method::Diagonal);
                 let work = cost::seconds(plan, point, trajectory, kind, &laws, method);
                 Job { number, trajectory, kind, laws, method, work }
             }));

@@ -39,7 +39,7 @@ pub struct Found {
     /// The excess of full precision, where the recipe has formats that are matched or that no law is like.
     pub full_precision: Option<f64>,
     /// What the formats do that are matched, in site order.
-    pub formats: Vec<FormatLaw>,
+    pub formats: Vec<(usize, FormatLaw)>,
 }
 
 /// A mean over seed indices, and its standard error; `None` of one seed.
@@ -67,7 +67,7 @@ pub struct FoundMeans {
     pub risks: Option<Means>,
     pub full_precision: Option<Mean>,
     /// Means of gains and eps.
-    pub formats: Vec<FormatLaw>,
+    pub formats: Vec<(usize, FormatLaw)>,
 }
 
 impl Mean {
@@ -165,27 +165,24 @@ impl Predicted<'_> {
         cells.sort_unstable_by_key(|(prefix, _, _)| prefix.cell);
         cells.into_iter().flat_map(move |(prefix, point, number)| {
             let trajectory: &Trajectory = &self.plan.points[point].trajectories[number];
-            let due = self.plan.rows_due(trajectory, prefix.samples);
             let status = self.status(point, number, seeds.clone());
             // Rows of one state come in the order of the names of their outputs.
-            let mut outputs: Vec<(usize, &'static str)> =
-                self.plan.config.train.outputs.iter().map(|output| output.name()).enumerate().collect();
-            outputs.sort_by_key(|(_, name)| *name);
-            due.into_iter().flat_map(move |seen| {
-                let row = trajectory.rows.binary_search(&seen).expect("a trajectory has the rows of its cells");
-                outputs.clone().into_iter().map(move |(output, name)| {
-                    (Place { cell: prefix.cell, seen, output: name, status }, At { point, number, row, output })
-                })
+            let mut due: Vec<(u64, Output)> = self.plan.places(trajectory, prefix.samples).collect();
+            due.sort_by_key(|(seen, output)| (*seen, output.name()));
+            due.into_iter().map(move |(seen, output)| {
+                let row = trajectory.rows.binary_search(&seen).expect("a trajectory keeps the states of its rows");
+                let place = Place { cell: prefix.cell, seen, output: output.name(), status };
+                (place, At { point, number, row, output })
             })
         })
     }
 
     fn found(&self, at: &At, seed_index: u32) -> Found {
         let Some(curve) = self.curve(at.point, at.number, seed_index) else { return Found::default() };
-        let of = |points: &[Vec<Expected>]| points.get(at.row).map(|outputs| outputs[at.output]);
+        let column = self.plan.config.train.outputs.iter().position(|output| *output == at.output);
+        let of = |points: &[Vec<Option<Expected>>]| points.get(at.row)?[column?];
         let (approximation, kappa) = (curve.approximation, curve.settled.map(|(kappa, _)| kappa));
-        let is_last = self.plan.config.train.outputs[at.output] == Output::Last;
-        let plateau = curve.settled.filter(|_| is_last).map(|(_, plateau)| plateau);
+        let plateau = curve.settled.filter(|_| at.output == Output::Last).map(|(_, plateau)| plateau);
         let risks = of(&curve.points).map(|Expected { excess, quantized_test }| Risks {
             excess,
             reducible: excess + approximation,
@@ -200,12 +197,15 @@ impl Predicted<'_> {
 }
 
 /// Site by site; none where a seed index has none.
-fn mean_formats(found: &[Found]) -> Vec<FormatLaw> {
+fn mean_formats(found: &[Found]) -> Vec<(usize, FormatLaw)> {
     let sites = found.iter().map(|found| found.formats.len()).min().unwrap_or(0);
     let mean = |k: usize, of: fn(&FormatLaw) -> f64| {
-        found.iter().map(|found| of(&found.formats[k])).sum::<f64>() / found.len() as f64
+        found.iter().map(|found| of(&found.formats[k].1)).sum::<f64>() / found.len() as f64
     };
-    let of = |k| FormatLaw { gain: mean(k, |law| law.gain), eps: mean(k, |law| law.eps), ..found[0].formats[k] };
+    let of = |k: usize| {
+        let (phase, law) = found[0].formats[k];
+        (phase, FormatLaw { gain: mean(k, |law| law.gain), eps: mean(k, |law| law.eps), ..law })
+    };
     (0..sites).map(of).collect()
 }
 
@@ -232,5 +232,5 @@ struct At {
     point: usize,
     number: usize,
     row: usize,
-    output: usize,
+    output: Output,
 }

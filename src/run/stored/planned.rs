@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::config::Output;
 use crate::plan::{Cohort, Plan};
 use crate::run::rows::{self, Origin};
 use crate::site::Site;
@@ -25,8 +26,8 @@ pub(super) struct PlannedSettings {
 struct Planned {
     /// Settings, and zero counters where a site has counts.
     row: Row,
-    /// Samples after which there is one, ascending.
-    due: Vec<u64>,
+    /// Samples after which there is one, ascending, and its output.
+    due: Vec<(u64, Output)>,
 }
 
 impl PlannedSettings {
@@ -54,14 +55,16 @@ impl PlannedSettings {
             let trajectory = &plan.points[cell.problem].trajectories[trajectories[row.cell as usize]];
             Planned {
                 row: rows::settings(plan, cohort, row.cell, &Origin::default()),
-                due: plan.rows_due(trajectory, cell.samples),
+                due: plan.places(trajectory, cell.samples).collect(),
             }
         });
         let run = row.run_id;
-        if due.binary_search(&row.seen).is_err() {
+        let first = due.partition_point(|(seen, _)| *seen < row.seen);
+        let mut outputs = due[first..].iter().take_while(|(seen, _)| *seen == row.seen).peekable();
+        if outputs.peek().is_none() {
             return Err(format!("seen of run {run} is {}, where its config has no row", row.seen));
         }
-        if !plan.config.train.outputs.iter().any(|output| output.name() == row.output) {
+        if !outputs.any(|(_, output)| output.name() == row.output) {
             return Err(format!("output of run {run} is {:?}, which its config has not", row.output));
         }
         if let Some(site) =

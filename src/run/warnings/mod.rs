@@ -4,7 +4,7 @@ mod pilot;
 mod work;
 
 use self::work::{DRAW, FUNCTION};
-use crate::config::Recipe;
+use crate::config::{Recipe, Sites};
 use crate::error::Result;
 use crate::format::{Range, Spec};
 use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
@@ -110,10 +110,15 @@ impl<'a> Features<'a> {
     }
 }
 
+/// Every recipe with the formats of each of its phases.
+fn phases(plan: &Plan) -> impl Iterator<Item = (&Recipe, &Sites)> {
+    plan.config.recipes.iter().flat_map(|recipe| recipe.phases().map(move |sites| (recipe, sites)))
+}
+
 /// Formats that round the first coordinates alone.
 fn head_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let Sampling::Head { coordinates } = point.problem.sampling else { return Vec::new() };
-    let rounds = |recipe: &&Recipe| matches!(recipe.sites[Site::Data], Some(Spec::Format(_)));
+    let rounds = |recipe: &&Recipe| recipe.phases().any(|sites| matches!(sites[Site::Data], Some(Spec::Format(_))));
     let warning = |recipe: &Recipe| {
         format!(
             "recipe {:?}: approximate: the format at data rounds the first {coordinates} of {} coordinates, by \
@@ -128,9 +133,9 @@ fn head_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
 fn grid_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let Grids { data, sketch } = point.problem.grids();
     let mut warnings = Vec::new();
-    for recipe in &plan.config.recipes {
+    for (recipe, sites) in phases(plan) {
         for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
-            if let Some(range) = spec_at(recipe, &point.problem, site).and_then(Spec::range)
+            if let Some(range) = spec_at(sites, &point.problem, site).and_then(Spec::range)
                 && finer(&range, bits)
             {
                 warnings.push(format!(
@@ -151,8 +156,8 @@ fn finer(range: &Range, bits: u32) -> bool {
 
 fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec<String> {
     let mut warnings = Vec::new();
-    for recipe in &plan.config.recipes {
-        let Some(spec) = &recipe.sites[Site::Feature] else { continue };
+    for (recipe, sites) in phases(plan) {
+        let Some(spec) = &sites[Site::Feature] else { continue };
         let Some(range) = spec.range() else { continue };
         let share = features.share_below(range.min_normal);
         if share > 0.1 {
@@ -198,11 +203,10 @@ fn step_warnings(plan: &Plan, features: &Features) -> Vec<String> {
 
 /// Recipes whose fixed range at the weight or parameter site must hold the optimum v*.
 fn limited(plan: &Plan) -> Vec<(&str, Site, Range)> {
-    let sites =
-        plan.config.recipes.iter().flat_map(|recipe| [Site::Parameter, Site::Weight].map(|site| (recipe, site)));
-    sites
-        .filter_map(|(recipe, site)| {
-            let range = recipe.sites[site].as_ref().and_then(Spec::range)?;
+    phases(plan)
+        .flat_map(|(recipe, sites)| [Site::Parameter, Site::Weight].map(|site| (recipe, sites, site)))
+        .filter_map(|(recipe, sites, site)| {
+            let range = sites[site].as_ref().and_then(Spec::range)?;
             Some((recipe.name.as_str(), site, range))
         })
         .collect()

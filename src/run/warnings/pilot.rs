@@ -6,7 +6,7 @@ use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
 use crate::error::Result;
 use crate::format::{Layout, Spec};
-use crate::plan::{Cohort, Pair, Plan, ProblemPoint, SketchDraw, spec_at};
+use crate::plan::{Cohort, Pair, Phase, Plan, ProblemPoint, SketchDraw, Trajectory, spec_at};
 use crate::site::{Counts, RunSize, Site};
 use crate::watch::Watch;
 
@@ -30,8 +30,12 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
         + DRAW * entries as f64;
     let counted = point.pairs.iter().any(|pair| pair.data.is_counted() || pair.sketch.is_counted())
         || point.features.iter().any(|feature| feature.op.is_counted())
-        || point.trajectories.iter().any(|t| t.ops.by_site().iter().any(|(_, op)| op.is_counted()));
+        || phases(point).any(|(_, phase)| phase.ops.by_site().iter().any(|(_, op)| op.is_counted()));
     (counted && entries <= ENTRIES && work <= work::POINT).then_some(work)
+}
+
+fn phases(point: &ProblemPoint) -> impl Iterator<Item = (&Trajectory, &Phase)> {
+    point.trajectories.iter().flat_map(|trajectory| trajectory.phases.iter().map(move |phase| (trajectory, phase)))
 }
 
 /// What formats clip or overflow, over all problem points.
@@ -62,20 +66,23 @@ impl<'a> Clipped<'a> {
     }
 }
 
-/// Recipes that clip or overflow much of what a site sees: each is trained on the first samples, with one batch and
-/// step size for all.
+/// Recipes that clip or overflow much of what a site sees: each of their phases is trained on the first samples, with one
+/// batch and step size for all.
 pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watch: &Watch) -> Result<()> {
     let point = &plan.points[index];
     if work(point).is_none() {
         return Ok(());
     }
-    let mut tried = BTreeSet::new();
-    let mut trajectories = point.trajectories.clone();
-    trajectories.retain(|t| tried.insert((t.recipe, t.feature, t.batch)));
-    for trajectory in &mut trajectories {
-        let batch = u64::from(trajectory.batch);
-        trajectory.samples = trajectory.samples.min(SAMPLES.next_multiple_of(batch));
-        trajectory.rows = vec![trajectory.samples];
+    let (mut tried, mut trajectories, mut numbers) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for (trajectory, phase) in phases(point) {
+        let number = trajectory.phase_at(phase.from);
+        if !tried.insert((trajectory.recipe, number, phase.feature, trajectory.batch)) {
+            continue;
+        }
+        let samples = trajectory.samples.min(SAMPLES.next_multiple_of(trajectory.batch.into()));
+        let phases = vec![Phase { from: 0, ..*phase }];
+        trajectories.push(Trajectory { phases, samples, rows: vec![samples], ..trajectory.clone() });
+        numbers.push(number);
     }
     let samples = trajectories.iter().map(|t| t.samples).max().unwrap_or(0);
     let pilot = Plan {
@@ -87,7 +94,7 @@ pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watc
     let rows = cpu::execute(&pilot, &[Cohort { point: 0, seed_index: 0 }], watch)?.remove(0);
     for row in rows {
         let trajectory = &pilot.points[0].trajectories[row.trajectory];
-        let recipe = &plan.config.recipes[trajectory.recipe];
+        let (recipe, number) = (&plan.config.recipes[trajectory.recipe], numbers[row.trajectory]);
         let size = RunSize {
             dim: point.problem.literal(),
             model: trajectory.model,
@@ -99,7 +106,8 @@ pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watc
             let (counts, values) = (row.counts[site], site.values(&size));
             let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
             let model = (!shared).then_some(trajectory.model);
-            let found = spec_at(recipe, &point.problem, site).and_then(|spec| much(spec, site, &counts, values));
+            let found =
+                spec_at(recipe.phase(number), &point.problem, site).and_then(|spec| much(spec, site, &counts, values));
             found.into_iter().for_each(|found| clipped.add(&recipe.name, site, model, found));
         }
     }

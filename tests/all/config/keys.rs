@@ -22,7 +22,10 @@ fn unknown_keys_are_refused_at_every_level() {
         (&["train.samples={from=4,to=8,mul=2,add=1}"], &["train.samples.add", "from, to, mul"]),
         (&["sweep.seed_count=4"], &["sweep.seed_count", "seeds, seed, check, draws"]),
     ]);
-    names(&message(&with_recipe("weights = \"e4m3\""), &[]), &["recipe.weights", "name, bits, data, sketch", "weight"]);
+    names(
+        &message(&with_recipe("weights = \"e4m3\""), &[]),
+        &["recipe.weights", "name, bits, then, data, sketch", "weight"],
+    );
     let recipe = with_recipe("weight = { format = \"e4m3\", stochastic = true }");
     names(&message(&recipe, &[]), &["\"a\"", "weight.stochastic", &FLOAT_KEYS]);
     let recipe = with_recipe("feature = { noise = \"additive\", eps = 0.1, seed = 1 }");

@@ -18,7 +18,7 @@ fn sizes_have_limits() {
         (&["train.test_samples=64"], &["train.test_samples", "does not apply"]),
         (&["train.quantized_test=false", "train.test_samples=64"], &["train.test_samples", "does not apply"]),
         (&["train.schedule=\"cosine\""], &["train.schedule = \"cosine\"", "constant, geometric"]),
-        (&["train.output=\"best\""], &["train.output = \"best\"", "last, average"]),
+        (&["train.output=\"best\""], &["train.output = \"best\"", "last, average, tail"]),
         (&["sweep.draws=\"gpu\""], &["sweep.draws = \"gpu\"", "device, host"]),
         (&["train.model=0"], &["train.model = 0", "1 to 100"]),
         (&["train.model=101"], &["train.model = 101", "1 to 100"]),

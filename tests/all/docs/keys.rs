@@ -58,7 +58,8 @@ impl Context {
         let message = super::read(dir, &config).expect_err("an unknown key").to_string();
         let (_, allowed) = message.split_once("is no known key: allowed are ").unwrap_or_else(|| panic!("{message}"));
         let site = |key: &str| roundlaw::site::Site::ALL.iter().any(|site| site.name() == key);
-        let name = |key: &str| if self.section == "recipe" && site(key) { "<site>".into() } else { key.to_string() };
+        let has_sites = ["recipe", "recipe.then"].contains(&self.section);
+        let name = |key: &str| if has_sites && site(key) { "<site>".into() } else { key.to_string() };
         allowed.split(", ").map(|key| format!("{}.{}", self.section, name(key))).collect()
     }
 
@@ -85,6 +86,7 @@ pub fn contexts() -> Vec<Context> {
         Context::new("train", &["train"], ""),
         Context::new("train", &["train"], "{ model = 4, samples = 64, quantized_test = true }"),
         Context::new("recipe", &["recipe"], ""),
+        Context::new("recipe.then", &["recipe", "then"], "[{ from = 0.5 }]"),
         Context::new("sweep", &["sweep"], ""),
         Context::new("range", &["train", "model"], "{ from = 2, to = 8, mul = 2 }"),
         Context::new(

@@ -111,7 +111,7 @@ impl Exact {
         let bases: Vec<Basis> = models.iter().map(basis).collect();
         let (recipes, samples) = (plan.config().recipes(), plan.config().train().samples.clone());
         let step = plan.config().train().step_sizes[0];
-        let laws: Vec<Laws> = recipes.iter().map(|recipe| Laws::of(recipe, &point.problem).unwrap()).collect();
+        let laws: Vec<Laws> = recipes.iter().map(|recipe| Laws::of(&recipe.sites, &point.problem).unwrap()).collect();
         let states = |laws: &Laws| {
             let of_model = |basis: &Basis| samples.iter().map(|n| trained(basis, laws, step, *n)).collect();
             bases.iter().map(of_model).collect()

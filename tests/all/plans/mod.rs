@@ -162,14 +162,34 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
     format!("{{ {format}, rounding = \"{rounding} }}")
 }
 
-/// Recipes that set each site with probability `set` of 4.
-pub fn recipes_text(c: &mut Choices, count: u32, set: u32) -> String {
+/// Recipes that set each site with probability `set` of 4, some of them in phases, where the shortest run has `updates`
+/// updates of up to `batch` samples.
+pub fn recipes_text(c: &mut Choices, count: u32, set: u32, updates: u32, batch: u32) -> String {
     let mut text = String::new();
     for index in 0..count {
         text += &format!("[[recipe]]\nname = \"r{index}\"\n");
         for site in Site::ALL {
             if c.below(4) < set {
                 text += &format!("{} = {}\n", site.name(), site_text(c, site));
+            }
+        }
+        let phases = if c.below(3) == 0 { 1 + c.below(2) } else { 0 };
+        let (phases, are_fractions) = (phases.min(updates - 1), c.below(2) == 0);
+        for phase in 0..phases {
+            // The k-th of them begins in the k-th part of the shortest run.
+            let part = (updates - 1) / phases;
+            let from = 1 + phase * part + c.below(part);
+            let from = match are_fractions {
+                true => format!("{:?}", (f64::from(from) - 0.5) / f64::from(updates)),
+                false => format!("{}", from * batch - c.below(batch)),
+            };
+            text += &format!("[[recipe.then]]\nfrom = {from}\n");
+            for site in Site::ALL.into_iter().filter(|site| *site != Site::Sketch) {
+                match c.below(8) {
+                    0 => text += &format!("{} = \"fp32\"\n", site.name()),
+                    k if k <= set => text += &format!("{} = {}\n", site.name(), site_text(c, site)),
+                    _ => {}
+                }
             }
         }
     }
@@ -194,8 +214,9 @@ pub fn feature_config(case: u64) -> String {
         0 => "\"feature\"".to_string(),
         _ => format!("{{ kind = \"head\", coordinates = {head} }}"),
     };
+    let updates = c.pick(&[1, 7, 40]);
     let mut recipes = String::new();
-    for line in recipes_text(c, 3, 2).lines() {
+    for line in recipes_text(c, 3, 2, updates, batch).lines() {
         let is_law = line.contains("noise = ");
         let fits_data = if is_law { is_open && line.contains("multiplicative") } else { head > 0 };
         if !line.starts_with("sketch") && (!line.starts_with("data") || fits_data) {
@@ -204,9 +225,9 @@ pub fn feature_config(case: u64) -> String {
     }
     format!(
         "{problem}sampling = {sampling}\n[train]\nmodel = {models}\nsamples = [{}]\nbatch = [{batch}]\nstep_size = [0.1]\n\
-         schedule = \"{}\"\noutput = [\"last\", \"average\"]\ncheckpoints = \"log2\"\n[sweep]\nseeds = 3\nseed = {case}\n\
-         draws = \"{}\"\n{recipes}",
-        batch * c.pick(&[1, 7, 40]),
+         schedule = \"{}\"\noutput = [\"last\", \"average\", \"tail\"]\ncheckpoints = \"log2\"\n[sweep]\nseeds = 3\n\
+         seed = {case}\ndraws = \"{}\"\n{recipes}",
+        batch * updates,
         c.pick(&["constant", "geometric"]),
         c.pick(&["device", "host"])
     )
@@ -244,8 +265,8 @@ pub fn random_config(case: u64) -> String {
     }
     text += &format!(
         "samples = {samples:?}\nbatch = [{batch}]\nstep_size = [{step}]\nschedule = \"{schedule}\"\n\
-         output = [\"last\", \"average\"]\ncheckpoints = \"log2\"\n"
+         output = [\"last\", \"average\", \"tail\"]\ncheckpoints = \"log2\"\n"
     );
-    text += &recipes_text(c, 3, 3);
+    text += &recipes_text(c, 3, 3, updates, batch);
     text + &format!("[sweep]\nseeds = 3\nseed = {case}\n")
 }

@@ -1,12 +1,12 @@
 //! The law that features and labels are drawn from is that of z = S x and y = <x, w*> + sigma n given S.
 
 use rayon::prelude::*;
+use roundlaw::cpu;
 use roundlaw::plan::{Cohort, Plan};
 use roundlaw::random::{Stream, normal::normal, user_purpose};
 use roundlaw::risk::{CohortRisk, JointLaw, Truth};
 use roundlaw::run::rows;
 use roundlaw::watch::Watch;
-use roundlaw::{config::Output, cpu};
 
 use super::plan;
 use crate::montecarlo::mean;
@@ -112,7 +112,7 @@ fn a_wrong_factor_or_deviation_shows() {
         let cohort = Cohort { point: 0, seed_index };
         let states = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
         let state = states.iter().find(|state| state.trajectory == index).unwrap();
-        let v = rows::weights(state, &plan.points[0].trajectories[index], Output::Last);
+        let v = rows::last(state);
         CohortRisk::new(&plan, cohort).unwrap().risk(&v).unwrap().unwrap().excess
     };
     let ours: Vec<f64> = (0..SEEDS).into_par_iter().map(program).collect();

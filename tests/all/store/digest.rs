@@ -31,6 +31,7 @@ const CHANGES: [(&str, Change); 43] = [
     ("schedule", |r| r.schedule.push('x')),
     ("recipe", |r| r.recipe.push('x')),
     ("recipe_bits", |r| r.recipe_bits = None),
+    ("phases", |r| r.phases = None),
     ("formats", |r| r.formats[Site::Weight] = None),
     ("roundings", |r| r.roundings[Site::Weight] = Some("null".into())),
     ("eps", |r| r.eps[Site::Weight] = None),
@@ -65,9 +66,19 @@ fn the_digest_covers_settings_and_results_alone() {
         let mut changed = row.clone();
         change(&mut changed);
         assert_ne!(changed_text(&changed), changed_text(&row), "{name} was not changed");
-        let besides =
-            ["recipe_bits", "eps", "bits", "signal", "overlap", "checked", "adapter", "driver", "fingerprint"]
-                .contains(&name);
+        let besides = [
+            "recipe_bits",
+            "phases",
+            "eps",
+            "bits",
+            "signal",
+            "overlap",
+            "checked",
+            "adapter",
+            "driver",
+            "fingerprint",
+        ]
+        .contains(&name);
         assert_eq!(store::digest(&[changed]) == before, besides, "{name}");
     }
 }

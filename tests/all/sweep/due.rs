@@ -2,7 +2,6 @@
 
 use roundlaw::config::Config;
 use roundlaw::plan::Plan;
-use roundlaw::run::rows::rows_of;
 
 use super::*;
 
@@ -39,7 +38,7 @@ fn every_run_has_the_rows_that_are_due() {
             let stored: Vec<_> = rows.iter().map(Row::key).collect();
             assert_eq!(stored, due, "{list} {schedule}");
             // What a part holds is planned by the same count.
-            let planned: usize = plan.points[0].trajectories.iter().map(|t| rows_of(&plan, t)).sum();
+            let planned: usize = plan.points[0].trajectories.iter().map(|t| plan.rows_of(t)).sum();
             assert_eq!(2 * planned, rows.len(), "{list} {schedule}");
         }
     }

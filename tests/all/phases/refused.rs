@@ -1,0 +1,98 @@
+//! Phases that no run has, and what messages say of them.
+
+use roundlaw::config::Config;
+use roundlaw::exit;
+
+/// The message of a config whose recipe has these phases.
+fn message(train: &str, then: &str) -> String {
+    let text = format!(
+        "[problem]\ndim = 8\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = 4\n{train}\n[[recipe]]\n\
+         name = \"a\"\nfeature = \"e4m3\"\n{then}\n"
+    );
+    let error = Config::parse(&text, &[]).expect_err(then);
+    assert_eq!(error.exit_code(), exit::INPUT);
+    let message = error.to_string();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
+}
+
+#[test]
+fn what_no_run_has_is_refused() {
+    let one = "samples = 64";
+    for (train, then, parts) in [
+        (one, "then = [{ from = 1.0 }]", &["config, line 10: recipe \"a\", phase 1.from = 1.0", "between 0 and 1"][..]),
+        (one, "then = [{ from = 0.0 }]", &["phase 1.from = 0.0", "a fraction of N between 0 and 1, as 0.5"]),
+        (one, "then = [{ from = -0.5 }]", &["phase 1.from = -0.5", "between 0 and 1"]),
+        (one, "then = [{ from = nan }]", &["phase 1.from = nan", "between 0 and 1"]),
+        (one, "then = [{ from = 0 }]", &["phase 1.from = 0", "an integer from 1 on, a number of samples"]),
+        (one, "then = [{ from = \"half\" }]", &["phase 1.from = \"half\"", "allowed is a fraction"]),
+        (one, "then = [{ feature = \"bf16\" }]", &["phase 1.from is missing", "a fraction of N, as 0.5"]),
+        (one, "then = [{ from = 64 }]", &["phase 1.from = 64", "train.samples = 64", "before the end of every run"]),
+        (
+            "samples = [256, 64]",
+            "then = [{ from = 100 }]",
+            &[
+                "line 10: recipe \"a\", phase 1.from = 100",
+                "train.samples = 64",
+                "behind sample 100",
+                "end of every run",
+            ],
+        ),
+        (
+            "samples = [256, 64]\nbatch = [1, 64]",
+            "then = [{ from = 0.5 }]",
+            &["phase 1.from = 0.5", "train.samples = 64 and train.batch = 64", "behind sample 64"],
+        ),
+        (
+            one,
+            "[[recipe.then]]\nfrom = 0.5\n[[recipe.then]]\nfrom = 32",
+            &["line 13: recipe \"a\", phase 2.from = 32", "behind the phase before it", "sample 32"],
+        ),
+        (
+            "samples = 64\nbatch = 16",
+            "then = [{ from = 0.3 }, { from = 0.4 }]",
+            &["phase 2.from = 0.4", "behind the phase before it, which begins behind sample 32"],
+        ),
+        (
+            one,
+            "then = [{ from = 0.5, sketch = \"e4m3\" }]",
+            &[
+                "line 10: recipe \"a\", phase 1.sketch",
+                "the sketch is rounded once a run",
+                "allowed are from, data, feature",
+            ],
+        ),
+        (
+            one,
+            "then = [{ from = 0.5, wieght = \"e4m3\" }]",
+            &["phase 1.wieght is no known key", "did you mean weight?"],
+        ),
+        (one, "then = [{ from = 0.5, name = \"b\" }]", &["phase 1.name is no known key", "allowed are from, data"]),
+        (
+            one,
+            "then = [{ from = 0.5, weight = { format = \"int8\" } }]",
+            &["line 10: recipe \"a\", phase 1, weight.step is missing"],
+        ),
+        (one, "then = { from = 0.5 }", &["recipe.then = { from = 0.5 }", "[[recipe.then]]"]),
+        (one, "then = [0.5]", &["phase 1 = 0.5", "a table"]),
+        (one, "then = [{ from = [0.5, 0.5] }]", &["phase 1.from holds 0.5 twice"]),
+        (one, "then = [{ from = [0.5, 2.0] }]", &["recipe \"a phase1.from=2\", phase 1.from = 2.0", "between 0 and 1"]),
+    ] {
+        let message = message(train, then);
+        for part in parts {
+            assert!(message.contains(part), "{message:?} does not name {part:?}");
+        }
+    }
+}
+
+/// Where features are drawn no phase may round what they are drawn without.
+#[test]
+fn drawn_features_have_no_data_to_round_in_any_phase() {
+    let text = "[problem]\ndim = 8\nspectrum = { kind = \"power\", exponent = 1.0 }\nsampling = \"feature\"\n[train]\n\
+        model = 4\nsamples = 64\n[[recipe]]\nname = \"a\"\nthen = [{ from = 0.5, data = \"e4m3\" }]\n";
+    let message = Config::parse(text, &[]).unwrap_err().to_string();
+    assert!(
+        message.contains("problem.sampling = \"feature\" draws no coordinates of x, which recipe \"a\" rounds"),
+        "{message}"
+    );
+}
