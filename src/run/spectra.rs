@@ -8,7 +8,7 @@ use faer::{Mat, Par};
 use super::predict::inputs;
 use crate::cpu::{self, Tile};
 use crate::error::Result;
-use crate::plan::{Cohort, Feature, Pair, Plan, ProblemPoint, Shard};
+use crate::plan::{Cohort, Feature, Pair, Phase, Plan, ProblemPoint, Shard};
 use crate::problem::{Covariates, sketch_norm};
 use crate::random::FIRST_TEST;
 use crate::report::FeatureSpectra;
@@ -116,16 +116,23 @@ fn features(plan: &Plan, point: &ProblemPoint, model: u32) -> (Vec<Feature>, Vec
     let Some(clean) = point.features.iter().find(|feature| feature.model == model && is_clean(feature)) else {
         return (Vec::new(), Vec::new());
     };
-    let mut readers: BTreeMap<usize, usize> = BTreeMap::new();
+    // Of each feature the first recipe that reads it, and in which phase.
+    let mut readers: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for trajectory in point.trajectories.iter().filter(|trajectory| trajectory.model == model) {
-        let reader = readers.entry(trajectory.feature).or_insert(trajectory.recipe);
-        *reader = trajectory.recipe.min(*reader);
+        for (phase, Phase { feature, .. }) in trajectory.phases.iter().enumerate() {
+            let reader = readers.entry(*feature).or_insert((trajectory.recipe, phase));
+            *reader = (trajectory.recipe, phase).min(*reader);
+        }
     }
     readers.retain(|feature, _| !is_clean(&point.features[*feature]));
-    let mut readers: Vec<(usize, usize)> = readers.into_iter().map(|(feature, recipe)| (recipe, feature)).collect();
+    let mut readers: Vec<_> = readers.into_iter().map(|(feature, reader)| (reader, feature)).collect();
     readers.sort_unstable();
     readers.truncate(FEATURES);
-    let names = readers.iter().map(|(recipe, _)| plan.config.recipes[*recipe].name.clone()).collect();
+    let name = |(recipe, phase): (usize, usize)| match phase {
+        0 => plan.config.recipes[recipe].name.clone(),
+        _ => format!("{}, phase {phase}", plan.config.recipes[recipe].name),
+    };
+    let names = readers.iter().map(|(reader, _)| name(*reader)).collect();
     (std::iter::once(*clean).chain(readers.iter().map(|(_, feature)| point.features[*feature])).collect(), names)
 }
 
