@@ -9,7 +9,7 @@ use super::{full, sparse};
 type Change = fn(&mut Row);
 
 /// A change to each field; fields of one value per site are changed at the last site.
-const CHANGES: [(&str, Change); 43] = [
+const CHANGES: [(&str, Change); 44] = [
     ("run_id", |r| r.run_id += 1),
     ("cell", |r| r.cell += 1),
     ("seed_index", |r| r.seed_index += 1),
