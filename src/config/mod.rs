@@ -52,6 +52,8 @@ pub struct Config {
     pub(crate) train: Train,
     pub(crate) recipes: Vec<Recipe>,
     pub(crate) sweep: Sweep,
+    /// What its report is called.
+    pub(crate) title: Option<String>,
     pub(crate) places: Places,
 }
 
@@ -248,6 +250,12 @@ impl Config {
         &self.sweep
     }
 
+    /// What the report of its sweep is called.
+    #[doc(hidden)]
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
     /// Parses the text of `file` after applying `--set KEY=VALUE` overrides (dotted keys, TOML values).
     pub(crate) fn parse_in(file: &Path, text: &str, overrides: &[String]) -> Result<Config> {
         Config::read(file, text, overrides).map_err(in_one_line)
@@ -268,8 +276,8 @@ impl Config {
         sampling::allows(&problems, &recipes, &places)?;
         let train = train::train(train?, &problems, &places.key("problem.dim"))?;
         phases::fit(&recipes, &train, &places)?;
-        let sweep = train::sweep(sweep?)?;
-        Ok(Config { problems, train, recipes, sweep, places })
+        let (sweep, title) = train::sweep(sweep?)?;
+        Ok(Config { problems, train, recipes, sweep, title, places })
     }
 
     /// How a message about the key of this dotted name begins: where it stands, and the name.

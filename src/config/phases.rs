@@ -31,6 +31,8 @@ pub enum Start {
     Samples(u64),
 }
 
+/// Phases of a recipe behind the first.
+const MAX_PHASES: usize = 64;
 /// The key that says so.
 pub(super) const FROM: &str = "from";
 /// The product of a decimal fraction and a number of updates is rounded twice: where it is whole it stays so.
@@ -112,9 +114,13 @@ impl Recipe {
 
 /// The tables of `then` in a recipe that is written with this name.
 pub(super) fn written(item: Item, recipe: &str) -> Result<Vec<Parts>> {
+    let key = item.key();
     let Node::List(list) = item.node else {
         return Err(item.bad("a list of tables, as [[recipe.then]]"));
     };
+    if list.len() > MAX_PHASES {
+        return Err(Error::Input(format!("{key} holds {} phases: allowed are up to {MAX_PHASES}", list.len())));
+    }
     (1..).zip(list).map(|(number, item)| parts(item.called(&name(recipe, number)).table()?)).collect()
 }
 

@@ -20,8 +20,9 @@ pub fn to_toml(config: &Config) -> String {
         Check::Seeds(n) => n.to_string(),
     };
     let sweep = &config.sweep;
+    let title = config.title.as_deref().map_or(String::new(), |title| format!("title = {}\n", Value::from(title)));
     format!(
-        "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"{}\"\n",
+        "{}\n[sweep]\nseeds = {}\nseed = {}\ncheck = {check}\ndraws = \"{}\"\n{title}",
         body(config, stored_path),
         sweep.seeds,
         sweep.seed,
@@ -29,7 +30,7 @@ pub fn to_toml(config: &Config) -> String {
     )
 }
 
-/// What an output directory compares: all but seeds, check, draws and the places of files.
+/// What an output directory compares: all but seeds, check, draws, title and the places of files.
 pub fn identity(config: &Config) -> String {
     format!("{}\nseed = {}\n", body(config, file_name), config.sweep.seed)
 }

@@ -2,7 +2,7 @@
 
 use super::item::{Item, Node, distinct};
 use super::keys::{Keys, grid};
-use super::{Check, Checkpoints, MAX_BATCH, MAX_MODEL, MAX_SAMPLES, Sweep, Train};
+use super::{Check, Checkpoints, MAX_BATCH, MAX_MODEL, MAX_NAME, MAX_SAMPLES, Sweep, Train};
 use crate::error::{Error, Result};
 use crate::problem::{Problem, Sketch};
 
@@ -120,13 +120,19 @@ fn checkpoints(item: Item, samples: &[u64], batches: &[u64]) -> Result<Checkpoin
     Ok(Checkpoints::At(points))
 }
 
-pub(super) fn sweep(mut keys: Keys) -> Result<Sweep> {
-    keys.know(&["seeds", "seed", "check", "draws"])?;
+/// The sweep, and what its report is called.
+pub(super) fn sweep(mut keys: Keys) -> Result<(Sweep, Option<String>)> {
+    keys.know(&["seeds", "seed", "check", "draws", "title"])?;
     let seeds = keys.take_or("seeds", 100).integer(1, MAX_SAMPLES)? as u32;
     let seed = keys.take_or("seed", 0).integer(0, i64::MAX as u64)?;
     let check = keys.take_or("check", "auto");
     let text = check.as_str().map_or_else(|| check.to_string(), String::from);
     let check = Check::parse(&check.key(), &text)?;
     let draws = keys.take_or("draws", "device").word()?;
-    Ok(Sweep { seeds, seed, check, draws })
+    let title = keys.take("title").map(|title| {
+        let is_line = |text: &&str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.contains('\n');
+        let allowed = format!("a non-empty line of at most {MAX_NAME} characters");
+        title.as_str().filter(is_line).map(String::from).ok_or_else(|| title.bad(&allowed))
+    });
+    Ok((Sweep { seeds, seed, check, draws }, title.transpose()?))
 }

@@ -3,7 +3,7 @@
 use super::law::{LAW_OPTIONS, Law, LawOptions, Noise};
 use super::option::{Kind, column, inline_table, short_table};
 use super::options::FORMAT_OPTIONS;
-use super::{Layout, Quantizer};
+use super::{Direction, Layout, Quantizer};
 
 /// What a recipe asks for at a site.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +46,12 @@ impl Spec {
             }
             Spec::Noise { .. } => None,
         }
+    }
+
+    /// Whether it rounds at random so that the mean of what comes out is what went in, but where it clips.
+    pub fn is_unbiased(&self) -> bool {
+        let is_random = |q: &Quantizer| matches!(q.rounding.direction, Direction::Stochastic | Direction::Dither);
+        matches!(self, Spec::Format(quantizer) if is_random(quantizer))
     }
 
     /// The column `<site>_eps`: that of a law.

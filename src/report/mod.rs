@@ -55,6 +55,8 @@ pub enum FigureFormat {
 pub struct Source {
     /// Its directory, as it was named.
     pub directory: String,
+    /// What the config calls it.
+    pub title: Option<String>,
     /// Of its rows, as `status` prints it.
     pub digest: String,
     pub config_toml: String,
@@ -153,6 +155,9 @@ impl Report {
     /// The page's title.
     fn title(&self) -> String {
         let names = self.sources.iter().map(|source| {
+            if let Some(title) = &source.title {
+                return title.clone();
+            }
             let name = Path::new(&source.directory).file_name().map(|name| name.to_string_lossy().into_owned());
             name.unwrap_or_else(|| source.directory.clone())
         });

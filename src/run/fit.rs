@@ -32,6 +32,8 @@ pub struct Fits {
     pub expected: Found,
     /// Problem points whose closed forms were beyond the budget.
     pub beyond: Vec<usize>,
+    /// Runs that have rows.
+    pub runs: u64,
 }
 
 /// Fits every group of a directory that has rows.
@@ -42,9 +44,14 @@ pub struct Fits {
 pub fn fits(stored: &Stored, options: &FitOptions, watch: &Watch) -> Result<Fits> {
     let plan = stored.plan()?;
     let mut grid = Grid::new(plan);
+    let (mut runs, mut last) = (0, None);
     let rows = stored.rows().map(|row| {
         watch.ask()?;
-        row.inspect(|row| grid.add(row))
+        row.inspect(|row| {
+            grid.add(row);
+            // The rows of a run come together.
+            runs += u64::from(last.replace(row.run_id) != Some(row.run_id));
+        })
     });
     let digest = store::digest_of(rows)?;
     let expected = predictions::read(stored.contents.dir(), &digest, |row| {
@@ -59,7 +66,7 @@ pub fn fits(stored: &Stored, options: &FitOptions, watch: &Watch) -> Result<Fits
         let row = settings_of(plan, &group);
         fits.push((group, found, row));
     }
-    Ok(Fits { digest, fits, expected, beyond })
+    Ok(Fits { digest, fits, expected, beyond, runs })
 }
 
 /// Gives a grid the closed forms of its floors; returns the problem points that were beyond the budget.

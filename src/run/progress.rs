@@ -14,6 +14,8 @@ const STEPS: u64 = 1000;
 
 /// Runs, cohorts and work done, of totals.
 pub struct Progress<'a> {
+    /// What is counted, as runs.
+    noun: &'static str,
     runs: u64,
     cohorts: usize,
     watch: &'a Watch,
@@ -26,8 +28,8 @@ pub struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    /// Of so many runs and cohorts, whose work the watch is told of.
-    pub fn new(runs: u64, cohorts: usize, watch: &Watch) -> Progress<'_> {
+    /// Of so many runs, or what `noun` says, and cohorts, whose work the watch is told of.
+    pub fn new<'a>(noun: &'static str, runs: u64, cohorts: usize, watch: &'a Watch) -> Progress<'a> {
         let bar = (std::io::stderr().is_terminal() && runs > 0).then(|| {
             let bar = ProgressBar::new(STEPS);
             if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
@@ -36,7 +38,7 @@ impl Progress<'_> {
             bar
         });
         let begun = Instant::now();
-        Progress { runs, cohorts, watch, before: watch.done(), begun, spoken: begun, bar }
+        Progress { noun, runs, cohorts, watch, before: watch.done(), begun, spoken: begun, bar }
     }
 
     /// Called often, with what is finished.
@@ -54,7 +56,7 @@ impl Progress<'_> {
 
     /// Of work that is redone, as after a lost device, `share` may exceed 1.
     fn line(&self, runs: u64, cohorts: usize, share: f64, elapsed: Duration) -> String {
-        let done = format!("{runs} of {} runs ({cohorts} of {} cohorts)", self.runs, self.cohorts);
+        let done = format!("{runs} of {} {} ({cohorts} of {} cohorts)", self.runs, self.noun, self.cohorts);
         let share = share.clamp(0.0, 0.999);
         format!("{done}, {:.0}% of the work, {}", (100.0 * share).floor(), left(share, elapsed))
     }
@@ -93,7 +95,7 @@ mod tests {
     fn an_open_cohort_counts_by_its_work() {
         let watch = Watch::default();
         watch.tell(0.5);
-        let progress = Progress::new(800, 16, &watch);
+        let progress = Progress::new("runs", 800, 16, &watch);
         let line = |share, seconds| progress.line(12, 3, share, Duration::from_secs(seconds));
         assert_eq!(line(0.4, 60), "12 of 800 runs (3 of 16 cohorts), 40% of the work, 90 s left");
         assert_eq!(line(0.0, 60), "12 of 800 runs (3 of 16 cohorts), 0% of the work, time left unknown");

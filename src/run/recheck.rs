@@ -92,7 +92,7 @@ pub fn recheck(stored: &Stored, runs: Runs, adapter: Option<&dyn Adapter>, watch
 fn telling<T>(chosen: &Chosen, compared: &Compared, watch: &Watch, work: impl FnOnce() -> T) -> Result<T> {
     let (working, ended) = channel::<()>();
     let tell = move || {
-        let mut progress = Progress::new(chosen.count, chosen.cohorts, watch);
+        let mut progress = Progress::new("runs", chosen.count, chosen.cohorts, watch);
         while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
             progress.update(compared.runs.load(Ordering::Relaxed), compared.cohorts.load(Ordering::Relaxed));
         }

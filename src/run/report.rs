@@ -30,9 +30,14 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
     stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
     let directory = dir.display().to_string();
     report.open(&directory);
+    let (mut runs, mut last) = (0, None);
     let rows = stored.rows().map(|row| {
         watch.ask()?;
-        row.inspect(|row| report.add(row))
+        row.inspect(|row| {
+            report.add(row);
+            // The rows of a run come together.
+            runs += u64::from(last.replace(row.run_id) != Some(row.run_id));
+        })
     });
     let digest = store::digest_of(rows)?;
     let expected = predictions::read(dir, &digest, |risks| report.table.expect(&risks))?;
@@ -40,7 +45,7 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
     // Nothing is expected of the covariates of a file, and no law is fitted to held-out risks.
     let has_truth = stored.plan.as_ref().is_ok_and(|plan| plan.points.iter().any(|p| p.problem.covariates().is_none()));
     let missing = [lacks_predictions(&directory, expected), lacks_fits(&directory, &fits)];
-    let missing = missing.into_iter().filter(|_| has_truth);
+    let missing = stored.unfinished(runs).into_iter().map(Some).chain(missing.into_iter().filter(|_| has_truth));
     report.table.compare(store::baselines(dir)?);
     if let FoundFits::Read(document) = fits {
         let fits = crate::report::fits(&document).map_err(|what| store::fits::damaged(dir, &what))?;
@@ -48,6 +53,7 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
     }
     report.sources.push(Source {
         directory,
+        title: stored.plan.as_ref().ok().and_then(|plan| plan.config.title.clone()),
         digest,
         config_toml: stored.config_toml.clone(),
         provenance: stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default(),

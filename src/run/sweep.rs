@@ -64,7 +64,7 @@ pub fn sweep_telling(
         summary: Summary::default(),
     };
     let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, shard, &adapter.origin());
-    let (mut progress, mut finished) = (Progress::new(all, todo.len(), watch), 0);
+    let (mut progress, mut finished) = (Progress::new("runs", all, todo.len(), watch), 0);
     let ended = launches::run(plan, &todo, adapter, watch, refuse, |done| {
         if let Some(done) = done {
             finished += 1;

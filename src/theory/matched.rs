@@ -17,6 +17,8 @@ pub struct Measured {
     pub error: f64,
     /// Mean of u^2.
     pub square: f64,
+    /// Pairs that it is of.
+    pub pairs: f64,
 }
 
 impl Measured {
@@ -27,9 +29,18 @@ impl Measured {
             (n, uu, uq, qq) = (n + 1.0, uu + u * u, uq + u * q, qq + q * q);
         }
         if uu == 0.0 {
-            return Measured { gain: 1.0, error: 0.0, square: 0.0 };
+            return Measured { gain: 1.0, error: 0.0, square: 0.0, pairs: n };
         }
-        Measured { gain: uq / uu, error: (qq - uq * uq / uu).max(0.0) / n, square: uu / n }
+        Measured { gain: uq / uu, error: (qq - uq * uq / uu).max(0.0) / n, square: uu / n, pairs: n }
+    }
+
+    /// Of a rounding without a bias of its own, as stochastic and dithered ones are where they neither clip nor flush: a
+    /// gain that is 1 within four standard errors of its measurement, sqrt(error / (pairs square)), is 1. Else the scatter
+    /// of the gain would be a floor of the risk that no run has.
+    pub fn unbiased(self) -> Measured {
+        let off = self.gain - 1.0;
+        let is_one = off * off * self.pairs * self.square <= 16.0 * self.error;
+        if is_one { Measured { gain: 1.0, error: self.error + off * off * self.square, ..self } } else { self }
     }
 
     /// Variance of the error over that of what is kept: the eps of a relative law.
@@ -154,8 +165,22 @@ mod tests {
     #[test]
     fn what_is_left_of_a_multiple_is_its_error() {
         // q = u / 2 + e with e = (1, -1) across u = (3, 3).
-        let Measured { gain, error, square } = Measured::of([(3.0, 2.5), (3.0, 0.5)]);
-        assert_eq!((gain, error, square), (0.5, 1.0, 9.0));
+        let Measured { gain, error, square, pairs } = Measured::of([(3.0, 2.5), (3.0, 0.5)]);
+        assert_eq!((gain, error, square, pairs), (0.5, 1.0, 9.0, 2.0));
         assert_eq!(Measured::of([(0.0, 0.0)]).relative(), 0.0);
+    }
+
+    #[test]
+    fn a_gain_within_its_own_error_is_none() {
+        // q - u = 1, -1, 1, 1 at u = 2: gain 1.25, error 0.75, and (q - u)^2 = 1 throughout.
+        let near = Measured::of([3.0, 1.0, 3.0, 3.0].map(|q| (2.0, q)));
+        assert_eq!((near.gain, near.error), (1.25, 0.75));
+        assert_eq!((near.unbiased().gain, near.unbiased().error), (1.0, 1.0));
+        // A hundred times as many have a tenth of the standard error: 0.25 is 11 of them.
+        let far = Measured::of(std::iter::repeat_n([3.0, 1.0, 3.0, 3.0], 100).flatten().map(|q| (2.0, q)));
+        assert_eq!((far.unbiased(), far.gain), (far, 1.25));
+        // Without an error a gain is a gain.
+        let clipped = Measured::of([(2.0, 1.0)]);
+        assert_eq!(clipped.unbiased(), clipped);
     }
 }

@@ -93,6 +93,7 @@ fn write(stored: &Stored, found: &Fits, args: &Args, objects: &[Value], watch: &
 
 /// A line for each thing that is missing.
 fn caution(stored: &Stored, found: &Fits) {
+    stored.unfinished(found.runs).iter().for_each(|line| tell(&format!("warning: {line}")));
     let dir = stored.contents.dir().display();
     let none = match found.expected {
         Found::Read => None,

@@ -212,17 +212,17 @@ fn run<R: Phases>(
     let look = ((updates as f64 * LOOK / work.max(LOOK)) as u64).max(1);
     let mut recursion = recursion.tested(laws[laws.len() - 1]);
     let mut later = trajectory.phases.iter().zip(laws).skip(1).peekable();
-    // By the samples at which they end.
+    // By the samples at which they end; cells, and with them the starts of their tails, ascend.
     let mut tails: Vec<(u64, R)> = Vec::new();
-    let with_tails = outputs.contains(&Output::Tail);
+    let with_tails = trajectory.cells.iter().filter(|_| outputs.contains(&Output::Tail));
+    let mut ends = with_tails.map(|prefix| prefix.samples).peekable();
     let mut points = Vec::new();
     for (gamma, update) in schedule::steps(trajectory).zip(0..) {
         if let Some((_, laws)) = later.next_if(|(phase, _)| phase.from == update * batch) {
             recursion.change(*laws);
             tails.iter_mut().for_each(|(_, tail)| tail.change(*laws));
         }
-        let begins = |end: &u64| with_tails && tail_start(trajectory.batch, *end) == update * batch;
-        for end in trajectory.cells.iter().map(|prefix| prefix.samples).filter(begins) {
+        while let Some(end) = ends.next_if(|end| tail_start(trajectory.batch, *end) == update * batch) {
             let mut tail = recursion.clone();
             tail.begin_average();
             tails.push((end, tail));

@@ -83,6 +83,11 @@ impl<'a> Trial<'a> {
         let a = scalars(Site::Activation, activations, &phase.ops.activation)?;
         let y = scalars(Site::Label, labels, &phase.ops.label)?;
         scalars(Site::Gradient, y.iter().zip(&a).map(|(y, a)| y - a).collect(), &phase.ops.gradient)?;
+        for (site, measured) in found.iter_mut() {
+            if spec_at(sites, &self.point.problem, site).is_some_and(Spec::is_unbiased) {
+                *measured = measured.map(Measured::unbiased);
+            }
+        }
         let learns = found.iter().all(|(_, measured)| measured.is_none_or(|measured| measured.gain > 0.0));
         learns.then_some(found)
     }

@@ -179,7 +179,7 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
     let runs = jobs.iter().map(|jobs| cells(jobs)).sum::<u64>() * u64::from(seeds);
     let work: f64 = jobs.iter().flatten().map(|job| job.work).sum::<f64>() * f64::from(seeds);
     let own = watch.branch().share(1.0 / work.max(f64::MIN_POSITIVE));
-    let mut progress = Progress::new(runs, cohorts.len(), watch);
+    let mut progress = Progress::new("expected curves", runs, cohorts.len(), watch);
     let (sender, finished) = channel();
     thread::scope(|scope| {
         let (cohorts, own) = (&cohorts, &own);

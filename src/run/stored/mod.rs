@@ -140,6 +140,12 @@ impl Stored {
         self.sweep.plan.cells() * u64::from(self.contents.seeds())
     }
 
+    /// What a user should know who has read so many runs, where that is not all.
+    pub fn unfinished(&self, runs: u64) -> Option<String> {
+        let (dir, all) = (self.contents.dir().display(), self.runs());
+        (runs < all).then(|| format!("{dir}: {runs} of {all} runs are stored; the same sweep continues it"))
+    }
+
     /// What a user should know who relies on the rows.
     pub fn caution(&self) -> Option<String> {
         let file = self.plan.as_ref().err()?;

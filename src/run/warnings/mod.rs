@@ -159,6 +159,10 @@ fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec
     for (recipe, sites) in phases(plan) {
         let Some(spec) = &sites[Site::Feature] else { continue };
         let Some(range) = spec.range() else { continue };
+        // What is rounded up or down at random is not lost below it.
+        if spec.is_unbiased() {
+            continue;
+        }
         let share = features.share_below(range.min_normal);
         if share > 0.1 {
             warnings.push(format!(
@@ -175,12 +179,17 @@ fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec
     warnings
 }
 
-/// The option that brings the smallest normal value to a tenth of the features' deviation.
+/// The option that brings the smallest normal value to a tenth of the features' deviation; more bits where that would clip
+/// what lies within three deviations.
 fn hint(spec: &Spec, range: &Range, deviation: f64) -> String {
     let Spec::Format(quantizer) = spec else { return String::new() };
     let (key, least) = if range.fixed { ("step", -48) } else { ("scale", -32) };
     let exponent = libm::ilogb(quantizer.scale) + libm::floor(libm::log2(0.1 * deviation / range.min_normal)) as i32;
-    format!("{key} = {:e}", libm::ldexp(1.0, exponent.max(least)))
+    let option = libm::ldexp(1.0, exponent.max(least));
+    match range.fixed && range.max / quantizer.scale * option < 3.0 * deviation {
+        true => "format with more bits, no step holds small features and large ones".into(),
+        false => format!("{key} = {option:e}"),
+    }
 }
 
 /// Steps near the edge of mean-square stability, or beyond it.

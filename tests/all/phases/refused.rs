@@ -85,6 +85,29 @@ fn what_no_run_has_is_refused() {
     }
 }
 
+#[test]
+fn phases_are_few() {
+    let then = |count: usize| {
+        let phase = |k: usize| format!("{{ from = {k} }}");
+        format!("then = [{}]", (1..=count).map(phase).collect::<Vec<_>>().join(", "))
+    };
+    let message = message("samples = 100", &then(65));
+    assert!(message.contains("recipe.then holds 65 phases: allowed are up to 64"), "{message}");
+    let text = format!(
+        "[problem]\ndim = 8\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\n[train]\nmodel = 4\nsamples = 100\n\
+         [[recipe]]\nname = \"a\"\n{}\n",
+        then(64)
+    );
+    assert_eq!(Config::parse(&text, &[]).unwrap().recipes()[0].then.len(), 64);
+    // An override sets all of them.
+    let set = "recipe.'a'.then=[{from=0.5,weight='bf16'}]".to_owned();
+    let config = Config::parse(&text, &[set]).unwrap();
+    assert_eq!(config.recipes()[0].phases_text().unwrap(), "[{ from = 0.5, weight = \"bf16\" }]");
+    let set = "recipe.'a'.then=[{from=50},{from=50}]".to_owned();
+    let message = Config::parse(&text, &[set]).unwrap_err().to_string();
+    assert!(message.starts_with("--set recipe \"a\", phase 2.from = 50: with train.samples = 100"), "{message}");
+}
+
 /// Where features are drawn no phase may round what they are drawn without.
 #[test]
 fn drawn_features_have_no_data_to_round_in_any_phase() {

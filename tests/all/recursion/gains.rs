@@ -95,7 +95,7 @@ fn laws(sites: &Sites) -> Laws {
     let mut measured = PerSite::from_fn(|_| None);
     let mut laws = Laws::default();
     let mut put = |site: Site, (gain, error): Does| {
-        measured[site] = Some(Measured { gain, error, square: 1.0 });
+        measured[site] = Some(Measured { gain, error, square: 1.0, pairs: 1.0 });
         laws.sites[site] = Some(SiteLaw { noise: Noise::Additive, eps: 0.0, law: Law::Gaussian, shared: false });
     };
     put(Site::Feature, sites.feature);
@@ -104,7 +104,7 @@ fn laws(sites: &Sites) -> Laws {
     put(Site::Activation, sites.activation);
     put(Site::Gradient, sites.gradient);
     sites.feature_grad.into_iter().for_each(|does| put(Site::FeatureGrad, does));
-    measured[Site::Data] = Some(Measured { gain: sites.data, error: 0.0, square: 1.0 });
+    measured[Site::Data] = Some(Measured { gain: sites.data, error: 0.0, square: 1.0, pairs: 1.0 });
     laws.matched(&measured)
 }
 
