@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // Signals are not handled: they end it at once, and the report can be written again.
     let watch = Watch::default();
     let _lock = store::lock_report(out, &watch)?;
-    let report = gather(&args.dirs, &watch)?;
+    let report = gather(&args.dirs, !is_view(args), &watch)?;
     let options = options(args, &report)?;
     for path in report.write(out, &options)? {
         print(&one_line(&path.display().to_string()))?;
@@ -70,9 +70,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whether it is asked for figures of a view, not for the page.
+fn is_view(args: &Args) -> bool {
+    args.x.is_some() || args.y.is_some() || !args.series.is_empty() || !args.panel.is_empty()
+}
+
 fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
     let baseline = args.baseline.as_ref().map(|name| report.recipe("--baseline", name)).transpose()?.unwrap_or(0);
-    let asked = args.x.is_some() || args.y.is_some() || !args.series.is_empty() || !args.panel.is_empty();
     let view = || {
         let mut view = View::new("model", args.y.unwrap_or(Risk::Reducible), &["recipe"], baseline);
         view.x = args.x.unwrap_or(view.x);
@@ -84,7 +88,7 @@ fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
         }
         view
     };
-    let views = if asked { vec![view()] } else { Vec::new() };
+    let views = if is_view(args) { vec![view()] } else { Vec::new() };
     Ok(ReportOptions { views, recipes: args.recipe.clone(), baseline, format: args.format })
 }
 
@@ -92,7 +96,7 @@ fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
 pub fn write(dir: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
     // Shards that end at one moment write the same files; the last of them reads every row.
     let _lock = store::lock_report(dir, watch)?;
-    gather(&[dir.to_path_buf()], watch)?.write(dir, &ReportOptions::default())
+    gather(&[dir.to_path_buf()], true, watch)?.write(dir, &ReportOptions::default())
 }
 
 fn names(all: impl Iterator<Item = &'static str>) -> String {

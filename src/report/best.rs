@@ -20,12 +20,15 @@ impl Table {
             let shared = settings.map(|setting| setting.of(self, first(group))).collect();
             families.entry((self.groups[group].directory, shared)).or_default().push(group);
         }
-        let risk = own(self);
+        let risks = own(self);
+        let mut keys: Vec<Vec<CellKey>> = vec![Vec::new(); self.groups.len()];
+        self.cells.keys().for_each(|key| keys[key.group].push(*key));
         for mut family in families.into_values().filter(|family| family.len() > 1) {
             let step = |group: usize| self.groups[group].row.step_size;
             family.sort_by(|a, b| step(*a).total_cmp(&step(*b)));
             let best_of = family.iter().map(|group| step(*group)).collect();
-            let chosen = self.chosen(&family, risk);
+            let own: Vec<CellKey> = family.iter().flat_map(|group| keys[*group].iter().copied()).collect();
+            let chosen = self.chosen(&family, own, risks[family[0]]);
             if chosen.is_empty() {
                 continue;
             }
@@ -37,8 +40,7 @@ impl Table {
     }
 
     /// Every cell of a family, where seeds have a say and others are left to show.
-    fn chosen(&self, family: &[usize], risk: Risk) -> Vec<(CellKey, Cell)> {
-        let mut keys: Vec<CellKey> = self.cells.keys().copied().filter(|key| family.contains(&key.group)).collect();
+    fn chosen(&self, family: &[usize], mut keys: Vec<CellKey>, risk: Risk) -> Vec<(CellKey, Cell)> {
         keys.sort_by_key(|key| CellKey { group: 0, ..*key });
         keys.dedup_by_key(|key| CellKey { group: 0, ..*key });
         let seeds = || keys.iter().filter_map(|key| self.cell(*key)).flat_map(|cell| &cell.runs).map(|run| run.seed);
@@ -50,13 +52,15 @@ impl Table {
 
     /// The odd seeds at the step size of the lowest risk over the even seeds, the smaller one of equals: by the mean, by
     /// the median of held-out risks, whose means single seeds carry. A step size with a diverged run among the even seeds
-    /// is not eligible; where none is, the even seeds of the largest, as the runs that diverged.
+    /// is not eligible; where none is, the even seeds of the largest, as the runs that diverged. Rows before the end of a
+    /// run are of the step size that is best at its end.
     fn best(&self, family: &[usize], key: CellKey, risk: Risk) -> Cell {
         let mut chosen: Option<(f64, &Cell, f64)> = None;
         let mut tried = Cell::default();
         for &group in family {
-            let Some(cell) = self.cell(CellKey { group, ..key }) else { continue };
-            let even = half(cell, true);
+            let (own, end) = (CellKey { group, ..key }, CellKey { group, seen: key.samples, ..key });
+            let (Some(cell), Some(at_end)) = (self.cell(own), self.cell(end)) else { continue };
+            let even = half(at_end, true);
             let found = plain(&even, risk);
             let values: Vec<f64> = found.values.iter().map(|(_, value)| *value).collect();
             let center = match risk {
@@ -68,7 +72,7 @@ impl Table {
             if let Some(center) = center.filter(|c| c.is_finite()).filter(is_better).filter(|_| found.is_whole()) {
                 chosen = Some((center, cell, step));
             }
-            tried = even;
+            tried = half(cell, true);
         }
         match chosen {
             Some((_, cell, step)) => Cell { step_size: Some(step), ..half(cell, false) },

@@ -10,8 +10,8 @@ use crate::files::csv_text;
 /// A column, and the field that a point has in it.
 type Column = (&'static str, fn(&Chart, &Line, &Point) -> String);
 
-/// Columns after what tells the point's cell from others. `se` is over seeds; `held_out_se` over the held-out rows, which
-/// seeds share.
+/// Columns after what tells the point's cell from others. `se` is over seeds; `held_out_rows_se` over the held-out rows,
+/// which seeds share.
 const COLUMNS: [Column; 17] = [
     ("axis", |chart, _, _| chart.x.name.to_string()),
     ("x", |_, _, point| number(Some(point.x).filter(|x| !x.is_nan()))),
@@ -29,7 +29,7 @@ const COLUMNS: [Column; 17] = [
     ("expected", |_, _, point| number(point.expected)),
     ("expected_is", |_, _, point| expected_is(point.expected, point.is_matched).to_string()),
     ("chosen_step_size", |_, _, point| number(point.step_size)),
-    ("held_out_se", |_, _, point| number(point.held_out_se)),
+    ("held_out_rows_se", |_, _, point| number(point.held_out_se)),
 ];
 
 fn expected_is(expected: Option<f64>, is_matched: bool) -> &'static str {
@@ -69,7 +69,7 @@ const RISKS: [Risk; 7] = Risk::ALL;
 pub fn of_cells(table: &Table, keys: &[CellKey], baseline: usize) -> String {
     let mut header: Vec<String> = telling().map(|variable| variable.name.to_string()).collect();
     header.extend(SIZES.map(String::from));
-    header.extend(["runs", "diverged", "expected_is", "chosen_step_size"].map(String::from));
+    header.extend(["runs", "diverged", "expected_is", "chosen_step_size", "held_out_rows_se"].map(String::from));
     for risk in RISKS {
         let name = risk.name();
         header.extend([name.to_owned(), format!("{name}_se"), format!("{name}_n"), format!("{name}_median")]);
@@ -83,6 +83,7 @@ pub fn of_cells(table: &Table, keys: &[CellKey], baseline: usize) -> String {
         fields.extend([plain.runs.to_string(), plain.diverged.to_string()]);
         fields.push(expected_is(plain.expected, plain.is_matched).to_string());
         fields.push(number(plain.step_size));
+        fields.push(number(sample(table, *key, Risk::HeldOut, baseline).held_out_se));
         for risk in RISKS {
             let sample = sample(table, *key, risk, baseline);
             let (n, expected) = (sample.values.len(), sample.expected);

@@ -1,7 +1,5 @@
 //! Charts: lines of points with standard errors over seeds, local slopes, and what is expected of them.
 
-use std::collections::BTreeSet;
-
 use super::estimates::{Center, Estimate};
 use super::risk::{Risk, Sample};
 use super::table::{CellKey, Table};
@@ -117,29 +115,34 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// Of cells with these keys that `split` tells from those of other charts.
     pub fn new(
-        x: &'static Variable,
-        y: Risk,
-        center: Center,
+        (x, y, center): (&'static Variable, Risk, Center),
         table: &Table,
         baseline: usize,
         keys: &[CellKey],
+        split: &[&'static Variable],
         lines: Vec<Line>,
     ) -> Chart {
         let baseline = (y == Risk::Difference).then(|| table.recipes[baseline].name.clone());
-        let settings: Vec<(&'static Variable, Value)> = telling()
-            .filter_map(|variable| {
-                let values: BTreeSet<Value> = keys.iter().map(|key| variable.of(table, *key)).collect();
-                let only = values.into_iter().next().filter(|value| *value != Value::Unset);
-                let shared = keys.iter().all(|key| Some(variable.of(table, *key)) == only);
-                only.filter(|_| shared && !matches!(variable.name, "seen")).map(|value| (variable, value))
-            })
-            .collect();
+        let shared = |variable: &'static Variable| {
+            let mut values = keys.iter().map(|key| variable.of(table, *key));
+            let first = values.next().filter(|value| *value != Value::Unset)?;
+            values.all(|value| value == first).then_some((variable, first))
+        };
+        let settings = telling().filter(|variable| variable.name != "seen").filter_map(shared).collect();
         let seeds = lines.iter().flat_map(|line| &line.points).map(|point| point.seeds).max().unwrap_or(0);
-        let best_of = keys.first().map(|key| table.groups[key.group].best_of.clone()).unwrap_or_default();
-        let guide = keys.first().and_then(|key| guide(table, *key, x, y));
+        let all_alike = |of: &dyn Fn(&CellKey) -> Option<Guide>| {
+            let first = keys.first().and_then(of)?;
+            keys.iter().all(|key| of(key).as_ref() == Some(&first)).then_some(first)
+        };
+        let guide = all_alike(&|key| guide(table, *key, x, y));
+        let first = keys.first().map(|key| key.group);
+        let group = first
+            .filter(|first| keys.iter().all(|key| table.groups[key.group].best_of == table.groups[*first].best_of));
+        let best_of = group.map(|group| table.groups[group].best_of.clone()).unwrap_or_default();
         let mut chart = Chart { x, y, center, title: String::new(), settings, best_of, lines, guide, baseline, seeds };
-        chart.title = chart.titled();
+        chart.title = chart.titled(split);
         chart
     }
 
@@ -153,7 +156,7 @@ impl Chart {
 
     /// Where it has points, ascending.
     pub fn xs(&self) -> Vec<f64> {
-        let mut xs: Vec<f64> = self.points().map(|point| point.x).filter(|x| *x > 0.0).collect();
+        let mut xs: Vec<f64> = self.points().map(|point| point.x).filter(|x| *x >= 0.0).collect();
         xs.sort_by(f64::total_cmp);
         xs.dedup();
         xs
@@ -164,18 +167,20 @@ impl Chart {
         self.settings.iter().find(|(variable, _)| variable.name == name).map(|(_, value)| value)
     }
 
-    fn titled(&self) -> String {
+    fn titled(&self, split: &[&'static Variable]) -> String {
         let mut title = format!("{} against {}", capital(self.y.label()), self.x.label);
         if let Some(baseline) = &self.baseline {
             title += &format!(", over {baseline}");
         }
-        let told = |name: &&str| self.x.name != *name && !self.x.replaces.contains(name);
-        let sizes = ["recipe", "model", "samples"].into_iter().filter(told).filter_map(|name| {
-            let (variable, value) = self.settings.iter().find(|(variable, _)| variable.name == name)?;
-            Some(if variable.symbol.is_empty() { value.to_string() } else { format!("{} = {value}", variable.symbol) })
-        });
-        let sizes: Vec<String> = sizes.collect();
-        if sizes.is_empty() { title } else { format!("{title}: {}", sizes.join(", ")) }
+        // Sizes and recipe that all points share, and what tells the chart from others.
+        let is_shown = |variable: &Variable| {
+            let told = self.x.name == variable.name || self.x.replaces.contains(&variable.name);
+            let always = ["recipe", "model", "samples"].contains(&variable.name);
+            !told && (always || split.iter().any(|own| own.name == variable.name))
+        };
+        let shown = self.settings.iter().filter(|(variable, _)| is_shown(variable));
+        let shown: Vec<String> = shown.map(|(variable, value)| variable.text(value)).collect();
+        if shown.is_empty() { title } else { format!("{title}: {}", shown.join(", ")) }
     }
 }
 
@@ -185,34 +190,35 @@ fn capital(text: &str) -> String {
 }
 
 /// The slope of the reducible risk that theory gives, in M or in N_eff alone: for eigenvalues i^-a, and lambda_i E w_i^2 =
-/// i^-b, M^-(b-1) and N_eff^-(b-1)/a; b = a for a target of equal entries (Lin et al., arXiv 2406.08466, theorem 4.1).
+/// i^-b with 1 < b < a + 1, M^-(b-1) and N_eff^-(min(a, b) - 1)/a, the second with label noise; b = a for a target of equal
+/// entries (Lin et al., arXiv 2406.08466, theorems 4.1 and 4.2). `None` too where the last iterate of a constant step stays
+/// at the plateau of its noise.
 fn guide(table: &Table, key: CellKey, x: &Variable, y: Risk) -> Option<Guide> {
     let row = &table.groups[key.group].row;
     let a = row.spectrum_exponent.filter(|a| *a > 1.0 && row.spectrum == "power")?;
     // Without a sketch M is D, another problem.
-    if row.sketch_kind == "none" && x.name != "neff" {
+    let is_other = row.sketch_kind == "none" && x.name != "neff";
+    let has_plateau = row.schedule == "constant" && row.output == "last" && row.noise > 0.0;
+    let is_risk = matches!(y, Risk::Reducible | Risk::GainCorrected);
+    if is_other || has_plateau || !is_risk {
         return None;
     }
-    let source = match row.target.as_str() {
-        "gaussian" | "ones" => None,
-        "source" => Some(row.target_exponent?),
+    let b = match row.target.as_str() {
+        "gaussian" | "ones" => a,
+        "source" => row.target_exponent.filter(|b| *b > 1.0 && *b < a + 1.0)?,
         _ => return None,
     };
-    let b = source.unwrap_or(a);
-    let is_risk = matches!(y, Risk::Reducible | Risk::GainCorrected);
-    let (slope, formula) = match (x.name, source) {
-        _ if !is_risk || b <= 1.0 => return None,
-        ("model" | "m_total" | "m_gc", None) => (1.0 - b, "−(a − 1)"),
-        ("model" | "m_total" | "m_gc", Some(_)) => (1.0 - b, "−(b − 1)"),
-        ("neff", None) => ((1.0 - b) / a, "−(a − 1)/a"),
-        ("neff", Some(_)) => ((1.0 - b) / a, "−(b − 1)/a"),
+    let least = if row.noise > 0.0 { b.min(a) } else { b };
+    let (slope, formula) = match x.name {
+        "model" | "m_total" | "m_gc" => (1.0 - b, if b == a { "−(a − 1)" } else { "−(b − 1)" }),
+        "neff" => ((1.0 - least) / a, if least == a { "−(a − 1)/a" } else { "−(b − 1)/a" }),
         _ => return None,
     };
     Some(Guide { slope, formula })
 }
 
 /// The points of one line, by ascending x; cells without a run that has the risk, or diverged, are left out.
-pub fn points(samples: impl Iterator<Item = (f64, CellKey, Sample)>, center: Center) -> Vec<Point> {
+pub fn points(samples: impl Iterator<Item = (f64, CellKey, Sample)>, center: Center, risk: Risk) -> Vec<Point> {
     let mut points = Vec::new();
     let mut before: Option<(f64, Estimate)> = None;
     for (x, key, sample) in samples {
@@ -223,7 +229,7 @@ pub fn points(samples: impl Iterator<Item = (f64, CellKey, Sample)>, center: Cen
         }
         let estimate = if diverged == 0 { Estimate::new(sample.values, center) } else { None };
         let run = before.as_ref().map(|(x_before, _)| (x / x_before).ln());
-        let slope = before.as_ref().zip(estimate.as_ref()).zip(run);
+        let slope = before.as_ref().zip(estimate.as_ref()).zip(run).filter(|_| !risk.is_difference());
         let slope = slope.and_then(|(((_, from), to), run)| to.slope_from(from, run));
         points.push(Point {
             key,

@@ -31,8 +31,8 @@ pub struct Estimate {
     /// By ascending seed.
     values: Vec<(u32, f64)>,
     pub center: f64,
-    /// Its standard error; half the width of the 68 % interval of order statistics for a median. `None` with fewer than
-    /// two seeds.
+    /// Its standard error; half the width of the narrowest interval of order statistics that holds a median with 68 %, of
+    /// all values where none does. `None` with fewer than two seeds.
     pub se: Option<f64>,
     /// One seed carries more than [`HEAVY`] of the mean.
     pub is_heavy: bool,
@@ -47,7 +47,8 @@ impl Estimate {
             Center::Mean => (mean(plain.iter().copied())?, standard_error(&plain)),
             Center::Median => (median(&plain)?, median_error(&plain)),
         };
-        let is_heavy = plain.len() >= FEW && is_heavy(&plain);
+        // Shares are of what cannot be negative.
+        let is_heavy = plain.len() >= FEW && plain.iter().all(|value| *value >= 0.0) && is_heavy(&plain);
         center.is_finite().then_some(Estimate { values, center, se: se.filter(|se| se.is_finite()), is_heavy, of })
     }
 
@@ -90,17 +91,29 @@ pub fn median(values: &[f64]) -> Option<f64> {
     Some((low + high) / 2.0)
 }
 
-/// Half the distance of the order statistics n/2 -+ sqrt(n)/2: the number of values below the median is binomial, so they
-/// enclose it with 68 %.
+/// Half the distance of two order statistics, as many from either end, that enclose the median with probability 0.68 at
+/// least: the number of values below it is binomial. Of few values it is half the range.
 fn median_error(values: &[f64]) -> Option<f64> {
+    const COVERAGE: f64 = 0.68;
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let n = sorted.len() as f64;
-    let place = |at: f64| (at.max(0.0) as usize).min(sorted.len() - 1);
-    (sorted.len() > 1).then(|| {
-        let (low, high) = (place(n / 2.0 - n.sqrt() / 2.0), place((n / 2.0 + n.sqrt() / 2.0).ceil() - 1.0));
-        (sorted[high] - sorted[low]) / 2.0
-    })
+    let n = sorted.len();
+    let log_choose = |k: usize| {
+        let gamma = |k: usize| libm::lgamma(k as f64 + 1.0);
+        gamma(n) - gamma(k) - gamma(n - k)
+    };
+    let probability = |k: usize| libm::exp(log_choose(k) - n as f64 * std::f64::consts::LN_2);
+    // With k values left out at either end the median is inside unless at most k are below it, or above.
+    let mut outside = 0.0;
+    let mut left_out = 0;
+    for k in 0..n / 2 {
+        outside += 2.0 * probability(k);
+        if 1.0 - outside < COVERAGE {
+            break;
+        }
+        left_out = k;
+    }
+    (n > 1).then(|| (sorted[n - 1 - left_out] - sorted[left_out]) / 2.0)
 }
 
 /// Covariance of two centers over the seeds they share; none where they share fewer than two. `None` where either has no
@@ -128,4 +141,25 @@ fn shared(a: &[(u32, f64)], b: &[(u32, f64)]) -> Vec<(f64, f64)> {
         b.next_if(|(other, _)| other == seed).map(|(_, other)| (*value, other))
     };
     a.iter().filter_map(partner).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_of_medians_hold_them_as_often_as_they_say() {
+        // Of n numbers 0 to n - 1 half the distance says which order statistics were taken; Bin(n, 1/2) says how often
+        // these enclose the median.
+        for (n, left_out) in [(2, 0), (4, 0), (5, 1), (9, 2), (16, 5), (100, 44)] {
+            let values: Vec<f64> = (0..n).map(f64::from).collect();
+            let error = median_error(&values).unwrap();
+            assert_eq!(error, f64::from(n - 1 - 2 * left_out) / 2.0, "{n}");
+            let choose = |k: i32| (0..k).map(|i| f64::from(n - i) / f64::from(i + 1)).product::<f64>();
+            let outside = |k: i32| 2.0 * (0..=k).map(choose).sum::<f64>() / 2.0_f64.powi(n);
+            assert!(n < 5 || 1.0 - outside(left_out) >= 0.68, "{n}");
+            assert!(n < 3 || 1.0 - outside(left_out + 1) < 0.68, "{n}");
+        }
+        assert_eq!(median_error(&[1.0]), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::curves::Chart;
-use super::estimates::HEAVY;
+use super::estimates::{Center, HEAVY};
 use super::html::Page;
 use super::story::sections;
 use super::table::CellKey;
@@ -37,6 +37,7 @@ pub struct Drawing {
 impl Writer<'_> {
     /// The page with all its figures, and the table of all cells.
     pub fn page(&mut self, dir: &Path, keys: &[CellKey], baseline: usize) -> Result<()> {
+        self.remove_earlier()?;
         let report = self.report;
         let sections = sections(&report.table, keys, baseline);
         let mut drawings = Vec::new();
@@ -61,6 +62,18 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Figures of an earlier page, whose numbers may have been others. Those of views stay.
+    fn remove_earlier(&self) -> Result<()> {
+        let entries = std::fs::read_dir(&self.figures).map_err(Error::io(&self.figures))?;
+        for entry in entries {
+            let entry = entry.map_err(Error::io(&self.figures))?;
+            if entry.file_name().to_str().is_some_and(paths::is_figure) {
+                std::fs::remove_file(entry.path()).map_err(Error::io(&entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The figures of views.
     pub fn views(&mut self, views: &[View], keys: &[CellKey]) -> Result<()> {
         for view in views {
@@ -70,7 +83,8 @@ impl Writer<'_> {
                 return Err(Error::Input(what));
             }
             for (number, chart) in (1..).zip(&charts) {
-                self.chart(paths::view_name(number, chart.y.name(), chart.x.name), chart)?;
+                let series: Vec<&str> = view.series.iter().map(|variable| variable.name).collect();
+                self.chart(paths::view_name(number, chart.y.name(), chart.x.name, &series.join("-")), chart)?;
             }
         }
         Ok(())
@@ -160,7 +174,8 @@ impl Writer<'_> {
     }
 }
 
-const SPECTRA: &str = "seed 0: Sigma, and E q qᵀ of the features q of recipes by 2048 test samples";
+const SPECTRA: &str =
+    "seed 0: Sigma, and E q qᵀ of the features q of recipes; of formats by test samples, 128 for each of M";
 
 /// What stands below a chart: what its points share, how they were made, and of what.
 fn notes(chart: &Chart, source: &str) -> Vec<String> {
@@ -172,13 +187,13 @@ fn notes(chart: &Chart, source: &str) -> Vec<String> {
                 let sizes: Vec<String> = chart.best_of.iter().map(f64::to_string).collect();
                 format!("γ best of {} (chosen on even seeds, shown on odd)", sizes.join(", "))
             }
-            _ if variable.is_number() => format!("{} = {value}", variable.symbol),
-            _ => format!("{} {value}", variable.symbol),
+            _ => variable.text(value),
         })
         .collect();
     let over = match (chart.center, chart.seeds) {
         (_, 1) => "one seed".to_owned(),
-        (center, seeds) => format!("{} of up to {seeds} seeds ± one standard error", center.name()),
+        (Center::Mean, seeds) => format!("mean of up to {seeds} seeds ± one standard error"),
+        (Center::Median, seeds) => format!("median of up to {seeds} seeds ± half its 68 % interval"),
     };
     let heavy = chart.points().any(|point| point.is_heavy);
     let expected = |matched| chart.points().any(|point| point.expected.is_some() && point.is_matched == matched);

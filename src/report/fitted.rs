@@ -1,11 +1,11 @@
 //! What `fit DIR` found, as its document says it, joined to the groups of a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::table::{Sizes, Table};
+use super::table::{Group, Sizes, Table};
 use crate::fit;
 
 /// A number with its 95 % interval.
@@ -80,34 +80,31 @@ pub fn fits(document: &Value) -> Result<Vec<Fitted>, String> {
     all.iter().map(|fit| Fitted::deserialize(fit).map_err(|e| e.to_string())).collect()
 }
 
-impl Fitted {
-    /// The group of the table's last directory whose rows have its settings.
-    fn group(&self, table: &Table) -> Option<usize> {
-        let directory = table.directories.len().checked_sub(1)?;
-        let has = |(name, value): (&String, &Value)| self.settings.get(name).is_some_and(|own| is_same(own, value));
-        let is_own = |group: &super::table::Group| group.best_of.is_empty() && fit::shared(&group.row).iter().all(has);
-        table.groups.iter().position(|group| group.directory == directory && is_own(group))
-    }
-}
-
-/// Numbers may have lost their last bit on the way through a text.
-fn is_same(a: &Value, b: &Value) -> bool {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => (a - b).abs() <= 1e-12 * a.abs(),
-        _ => a == b,
-    }
+/// Settings as a text by which both are found. Numbers may have lost their last bit on the way through a document.
+fn key(settings: &Map<String, Value>, names: &[String]) -> String {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::Number(number)) => format!("{:.12e}", number.as_f64().unwrap_or(f64::NAN)),
+        value => value.map_or(String::new(), Value::to_string),
+    };
+    names.iter().map(|name| text(settings.get(name)) + "\n").collect()
 }
 
 impl Table {
     /// Gives the cells of the last directory their effective sizes; returns each fit with its group.
     pub fn fit(&mut self, fits: Vec<Fitted>) -> Vec<(usize, Fitted)> {
         let mut found = Vec::new();
+        let Some(directory) = self.directories.len().checked_sub(1) else { return found };
+        let own = |group: &&Group| group.directory == directory && group.best_of.is_empty();
+        let settings: Vec<Map<String, Value>> =
+            self.groups.iter().filter(own).map(|group| fit::shared(&group.row)).collect();
+        let names: Vec<String> = settings.first().into_iter().flat_map(|settings| settings.keys().cloned()).collect();
+        let places = (0..self.groups.len()).filter(|place| own(&&self.groups[*place]));
+        let groups: HashMap<String, usize> =
+            settings.iter().map(|settings| key(settings, &names)).zip(places).collect();
         for fitted in fits {
-            let Some(group) = fitted.group(self) else { continue };
+            let Some(group) = groups.get(&key(&fitted.settings, &names)).copied() else { continue };
             for effect in &fitted.recipes {
-                let Some(recipe) = self.recipes.iter().position(|recipe| recipe.name == effect.recipe) else {
-                    continue;
-                };
+                let Some(recipe) = self.recipe_named(directory, &effect.recipe) else { continue };
                 let sizes = Sizes { total: effect.m_total.value, gain_corrected: effect.m_gc.value };
                 self.sizes.insert((group, recipe, effect.model), sizes);
             }

@@ -23,6 +23,7 @@ mod view;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
@@ -39,6 +40,7 @@ pub use self::variables::{Value, Variable, variable, variables};
 pub use self::view::View;
 use crate::error::{Error, Result};
 use crate::files::remove_left_over;
+use crate::plan::Plan;
 use crate::store::row::Row;
 use crate::store::{MeasuredSpectrum, paths};
 
@@ -67,6 +69,8 @@ pub struct Source {
     pub features: Vec<FeatureSpectra>,
     /// What the directory lacks, and the command that makes it.
     pub missing: Vec<String>,
+    /// Of its config, where the files that it names can be read.
+    pub plan: Option<Arc<Plan>>,
 }
 
 /// What a report is made of.
@@ -100,8 +104,8 @@ impl Report {
 
     /// Takes a row; rows come in key order, as a store gives them.
     pub fn add(&mut self, row: &Row) {
-        self.table.add(row);
-        self.totals.add(row);
+        let recipe = self.table.add(row);
+        self.totals.add(row, &self.table.recipes[recipe].name);
     }
 
     /// The place of the recipe of this name.

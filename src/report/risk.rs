@@ -1,6 +1,6 @@
 //! What figures show of a cell, seed by seed.
 
-use super::estimates::mean;
+use super::estimates::{Center, Estimate, mean};
 use super::table::{Cell, CellKey, Run, Table};
 
 /// What a figure shows.
@@ -94,7 +94,9 @@ pub fn sample(table: &Table, key: CellKey, risk: Risk, baseline: usize) -> Sampl
         Risk::Residual => residual(cell),
         _ => plain(cell, risk),
     };
-    count(&mut sample, cell);
+    if risk != Risk::Difference {
+        count(&mut sample, cell);
+    }
     (sample.is_matched, sample.step_size) = (cell.is_matched, cell.step_size);
     let rows = cell.held_out_se;
     sample.held_out_se = (risk == Risk::HeldOut && rows.n > 0).then_some(rows.mean);
@@ -136,9 +138,19 @@ fn count(sample: &mut Sample, cell: &Cell) {
     (sample.runs, sample.diverged) = (cell.runs.len(), cell.diverged());
 }
 
-/// The risk that a table has of its own: the reducible one, or the held-out one of a user's data.
-pub fn own(table: &Table) -> Risk {
-    own_of(table.cells.values().flat_map(|cell| &cell.runs))
+/// The risk that each group of a table has of its own: the reducible one, or the held-out one of a user's data.
+pub fn own(table: &Table) -> Vec<Risk> {
+    let mut cells: Vec<Vec<&Cell>> = vec![Vec::new(); table.groups.len()];
+    table.cells.iter().for_each(|(key, cell)| cells[key.group].push(cell));
+    cells.iter().map(|cells| own_of(cells.iter().flat_map(|cell| &cell.runs))).collect()
+}
+
+/// Whether a cell's own risk is carried by single seeds, and held-out, so that medians stand for its means.
+pub fn is_heavy_tailed(table: &Table, key: CellKey) -> bool {
+    let held_out = |cell: &Cell| own_of(cell.runs.iter()) == Risk::HeldOut;
+    let values = |cell: &Cell| plain(cell, Risk::HeldOut).values;
+    let heavy = |cell: &Cell| Estimate::new(values(cell), Center::Mean).is_some_and(|estimate| estimate.is_heavy);
+    table.cell(key).is_some_and(|cell| held_out(cell) && heavy(cell))
 }
 
 /// Held-out only where no run has a reducible risk: the two are never mixed.
@@ -147,7 +159,7 @@ fn own_of<'a>(runs: impl Iterator<Item = &'a Run> + Clone) -> Risk {
     if !has(|run| run.reducible) && has(|run| run.held_out) { Risk::HeldOut } else { Risk::Reducible }
 }
 
-/// By seeds that both cells have.
+/// By seeds that both cells have; a pair of which one run diverged has diverged.
 fn difference(table: &Table, key: CellKey, cell: &Cell, baseline: usize) -> Sample {
     let Some(other) = table.cell(CellKey { recipe: baseline, ..key }) else { return Sample::default() };
     let risk = own_of(cell.runs.iter());
@@ -159,7 +171,8 @@ fn difference(table: &Table, key: CellKey, cell: &Cell, baseline: usize) -> Samp
     };
     let of = |(run, other): (&Run, &Run)| (run.seed, of_run(run, risk) - of_run(other, risk));
     let expected = both().map(|(run, other)| expected_of(run, risk) - expected_of(other, risk));
-    Sample { values: pairs(both().map(of)), expected: whole_mean(expected), ..Sample::default() }
+    let (runs, diverged) = (both().count(), both().filter(|(run, other)| run.diverged || other.diverged).count());
+    Sample { values: pairs(both().map(of)), expected: whole_mean(expected), runs, diverged, ..Sample::default() }
 }
 
 /// Of alpha v, alpha = mean overlap / mean norm with v^T Sigma v = excess - signal + 2 overlap: the factor of the least
@@ -181,9 +194,11 @@ fn residual(cell: &Cell) -> Sample {
     let expected = |run: &Run| run.expected + run.approximation;
     let known: Vec<&Run> =
         cell.runs.iter().filter(|run| !run.diverged && expected(run).is_finite() && !cell.is_matched).collect();
-    let Some(scale) = mean(known.iter().map(|run| expected(run))).filter(|scale| *scale > 0.0) else {
-        return Sample::default();
-    };
+    // Beyond the edge of mean-square stability the exact mean is carried by runs that no simulation meets.
+    const FAR: f64 = 3.0;
+    let simulated = mean(known.iter().map(|run| run.reducible)).unwrap_or_default();
+    let scale = mean(known.iter().map(|run| expected(run))).filter(|scale| *scale > 0.0 && *scale < FAR * simulated);
+    let Some(scale) = scale else { return Sample::default() };
     let of = |run: &&Run| (run.seed, (run.reducible - expected(run)) / scale);
     Sample { values: pairs(known.iter().map(of)), ..Sample::default() }
 }

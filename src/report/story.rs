@@ -1,9 +1,11 @@
 //! The page's figures: the views that answer what papers on precision ask, of the cells there are.
 
+use std::collections::HashSet;
+
 use super::curves::Chart;
 use super::risk::{Risk, own};
-use super::table::{CellKey, Group, Table};
-use super::variables::{settings, variable};
+use super::table::{Cell, CellKey, Group, Table};
+use super::variables::variable;
 use super::view::{View, values_of};
 
 /// Charts of a section; a sweep may have any number.
@@ -23,33 +25,21 @@ pub struct Section {
     pub left_out: usize,
 }
 
-/// All sections that have a chart, of the cells with these keys.
+/// All sections that have a chart, of the cells with these keys: of those with a reducible risk, then of held-out ones.
 pub fn sections(table: &Table, keys: &[CellKey], baseline: usize) -> Vec<Section> {
-    let story = Story::new(table, keys, baseline);
-    let sections = [
-        story.comparison(),
-        story.families(),
-        story.costs(),
-        story.training(),
-        story.settings(),
-        story.quantized_test(),
-        story.collapse(),
-        story.budgets(),
-        story.residuals(),
-    ];
-    sections.into_iter().filter(|section| !section.charts.is_empty()).collect()
+    let own = own(table);
+    let of = |risk: Risk| {
+        let keys: Vec<CellKey> = keys.iter().copied().filter(|key| own[key.group] == risk).collect();
+        Story::new(table, &keys, baseline, risk).sections()
+    };
+    [Risk::Reducible, Risk::HeldOut].into_iter().flat_map(of).collect()
 }
 
 /// The cells without those of groups of which a group has the best step sizes: it shares all else with them.
 pub fn without_choices(table: &Table, keys: &[CellKey]) -> Vec<CellKey> {
-    let all_else = |group: &Group| {
-        let mut settings = settings(&group.row);
-        // The step size is the last of them.
-        settings.pop();
-        (group.directory, settings)
-    };
-    let best: Vec<_> = table.groups.iter().filter(|group| !group.best_of.is_empty()).map(all_else).collect();
-    let is_hidden = |group: &Group| group.best_of.is_empty() && best.contains(&all_else(group));
+    let best: HashSet<_> =
+        table.groups.iter().filter(|group| !group.best_of.is_empty()).map(Group::but_step_size).collect();
+    let is_hidden = |group: &Group| group.best_of.is_empty() && best.contains(&group.but_step_size());
     let hidden: Vec<bool> = table.groups.iter().map(is_hidden).collect();
     keys.iter().copied().filter(|key| !hidden[key.group]).collect()
 }
@@ -66,11 +56,25 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    fn new<'a>(table: &'a Table, all: &'a [CellKey], baseline: usize) -> Story<'a> {
+    fn new<'a>(table: &'a Table, all: &'a [CellKey], baseline: usize, risk: Risk) -> Story<'a> {
         let keys = without_choices(table, all);
-        let risk = own(table);
         let data = if risk == Risk::HeldOut { "samples" } else { "neff" };
         Story { table, keys, all, risk, data, baseline }
+    }
+
+    fn sections(&self) -> Vec<Section> {
+        let sections = [
+            self.comparison(),
+            self.families(),
+            self.costs(),
+            self.training(),
+            self.settings(),
+            self.quantized_test(),
+            self.collapse(),
+            self.budgets(),
+            self.residuals(),
+        ];
+        sections.into_iter().filter(|section| !section.charts.is_empty()).collect()
     }
 
     fn section(&self, title: &'static str, note: &'static str, views: impl IntoIterator<Item = View>) -> Section {
@@ -170,7 +174,7 @@ impl Story<'_> {
 
     fn quantized_test(&self) -> Section {
         let both = [Risk::Excess, Risk::QuantizedTest];
-        let has = |key: &CellKey| self.table.cell(*key).is_some_and(|cell| cell.test.is_some());
+        let has = |key: &CellKey| self.table.cell(*key).is_some_and(Cell::has_quantized_test);
         if !self.keys.iter().any(has) {
             return Section::default();
         }
@@ -247,7 +251,7 @@ const SETTINGS_NOTE: &str =
 const QUANTIZED: &str = "The same runs on clean test features and on features quantized as in training.";
 const COLLAPSE: &str = "Where a recipe makes a model smaller, its points fall on those of full precision against M_total. \
     Where one factor on the weights undoes what it does, they do so against M_gc once the risk is gain corrected.";
-const BUDGETS: &str = "Risk against model size at equal compute M × N, for at least three sizes; and against the bits of the \
-    weights.";
+const BUDGETS: &str = "Risk against model size at equal compute M × N, for at least three sizes; and against M times the bits \
+    of a value, the mean over data, features, parameters, weights and gradients where the recipe says no other.";
 const RESIDUALS: &str = "Relative to the exact expectation of the same seeds, each given its own sketch and target: zero but \
     for the noise of samples and rounding.";

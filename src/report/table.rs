@@ -1,6 +1,6 @@
 //! What figures are made of: every stored row under its cell, by seed.
 //!
-//! A cell is all that shares its settings, M, N, the samples seen and the recipe. Eighty bytes a row.
+//! A cell is all that shares its settings, M, N, the samples seen and the recipe. Seventy-two bytes a row.
 
 use std::collections::HashMap;
 
@@ -124,6 +124,10 @@ impl Cell {
         }
     }
 
+    pub fn has_quantized_test(&self) -> bool {
+        self.runs.iter().any(|run| run.quantized_test.is_finite())
+    }
+
     pub fn diverged(&self) -> usize {
         self.runs.iter().filter(|run| run.diverged).count()
     }
@@ -140,6 +144,16 @@ pub struct Group {
     pub best_of: Vec<f64>,
 }
 
+impl Group {
+    /// The settings that it shares with groups of other step sizes.
+    pub fn but_step_size(&self) -> (usize, Vec<Value>) {
+        let mut settings = super::variables::settings(&self.row);
+        // The step size is the last of them.
+        settings.pop();
+        (self.directory, settings)
+    }
+}
+
 /// A recipe as figures name and order it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
@@ -151,6 +165,7 @@ pub struct Recipe {
     pub bits: Option<f64>,
     /// Whether it leaves every site unset.
     pub is_full_precision: bool,
+    pub has_phases: bool,
 }
 
 /// M_total and M_gc of a recipe at a model size.
@@ -174,6 +189,8 @@ pub struct Table {
     /// Effective model sizes by group, recipe and M, of the directories that were fitted.
     pub sizes: HashMap<(usize, usize, u32), Sizes>,
     pub(super) cells: HashMap<CellKey, Cell>,
+    /// By directory and name.
+    recipe_names: HashMap<(usize, String), usize>,
     group_places: HashMap<(usize, Vec<Value>), usize>,
     recipe_places: HashMap<(String, String), usize>,
     /// The outputs of a directory, cell and number of samples seen: as expected risks name them.
@@ -186,8 +203,8 @@ impl Table {
         self.directories.push(directory.to_owned());
     }
 
-    /// Takes a row; rows come with the seeds of each cell ascending, as a store gives them.
-    pub fn add(&mut self, row: &Row) {
+    /// Takes a row; rows come with the seeds of each cell ascending, as a store gives them. Returns the place of its recipe.
+    pub fn add(&mut self, row: &Row) -> usize {
         let directory = self.directories.len().saturating_sub(1);
         let key = match self.key(row.cell, row.seen, &row.output) {
             Some(key) => key,
@@ -200,6 +217,12 @@ impl Table {
             }
         };
         self.cells.entry(key).or_default().add(row);
+        key.recipe
+    }
+
+    /// The place of the recipe that a directory calls so.
+    pub fn recipe_named(&self, directory: usize, name: &str) -> Option<usize> {
+        self.recipe_names.get(&(directory, name.to_owned())).copied()
     }
 
     /// That of a row of the last directory.
@@ -256,6 +279,8 @@ impl Table {
             let name = if again == 0 { row.recipe.clone() } else { format!("{} ({})", row.recipe, again + 1) };
             self.recipes.push(Recipe { name, ..Recipe::of(row) });
         }
+        let directory = self.directories.len().saturating_sub(1);
+        self.recipe_names.insert((directory, row.recipe.clone()), place);
         place
     }
 
@@ -285,6 +310,11 @@ impl Recipe {
                 let words = format.split(' ').filter(|word| !word.starts_with("eps=") && *word != "law=gaussian");
                 format!("{site} {}", words.collect::<Vec<_>>().join(" "))
             })
+            .chain(row.roundings.iter().filter_map(|(site, rounding)| {
+                // To the nearest is what a format does without a word.
+                rounding.as_deref().filter(|r| *r != "nearest-even").map(|r| format!("{} {r}", site.name()))
+            }))
+            .chain(row.phases.clone())
             .collect();
         let mut eps: Vec<f64> = row.eps.iter().filter_map(|(_, eps)| *eps).collect();
         eps.sort_by(f64::total_cmp);
@@ -295,6 +325,7 @@ impl Recipe {
             eps: (eps.len() == 1).then(|| eps[0]),
             bits: row.recipe_bits,
             is_full_precision: set.is_empty() && row.phases.is_none(),
+            has_phases: row.phases.is_some(),
         }
     }
 }

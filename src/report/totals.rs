@@ -58,15 +58,15 @@ impl Totals {
         self.last_run = None;
     }
 
-    /// Takes a row; the rows of a run come together, and those before its end are left out.
-    pub fn add(&mut self, row: &Row) {
+    /// Takes a row of the recipe that the table calls so; the rows of a run come together, and those before its end are left out.
+    pub fn add(&mut self, row: &Row, recipe: &str) {
         if !row.is_final() || self.last_run.replace(row.run_id) == Some(row.run_id) {
             return;
         }
         self.runs += 1;
         self.checked += usize::from(row.is_checked());
         self.diverged += usize::from(row.diverged_at.is_some());
-        let recipe = self.count(row);
+        let recipe = self.count(row, recipe);
         let (model, samples) = (row.model, row.samples);
         let new = CellTotals { recipe: recipe as u32, model, samples, runs: 0, diverged: 0, earliest: u64::MAX };
         let cell = self.cells.entry((self.directories, row.cell)).or_insert(new);
@@ -79,11 +79,11 @@ impl Totals {
     }
 
     /// Adds to the totals of the row's recipe, and returns its place.
-    fn count(&mut self, row: &Row) -> usize {
+    fn count(&mut self, row: &Row, recipe: &str) -> usize {
         let next = self.recipes.len();
-        let place = *self.places.entry(row.recipe.clone()).or_insert(next);
+        let place = *self.places.entry(recipe.to_owned()).or_insert(next);
         if place == self.recipes.len() {
-            self.recipes.push((row.recipe.clone(), PerSite::default()));
+            self.recipes.push((recipe.to_owned(), PerSite::default()));
         }
         let Row { model, batch, samples, diverged_at, .. } = *row;
         let dim = Sampling::head_in(&row.sampling).unwrap_or(row.dim);

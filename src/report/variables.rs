@@ -106,6 +106,15 @@ impl Variable {
         !self.label.is_empty()
     }
 
+    /// A value as titles and notes say it.
+    pub fn text(&self, value: &Value) -> String {
+        match (self.symbol, self.is_number()) {
+            ("", _) => value.to_string(),
+            (symbol, true) => format!("{symbol} = {value}"),
+            (symbol, false) => format!("{symbol} {value}"),
+        }
+    }
+
     /// Of an axis whose values the user chose, one by one.
     pub fn is_chosen(&self) -> bool {
         !matches!(self.name, "neff" | "seen" | "m_total" | "m_gc" | "compute" | "model_bits" | "eps")
@@ -229,7 +238,8 @@ pub fn effective(table: &Table, key: CellKey) -> Option<f64> {
     let row = &table.groups[key.group].row;
     let seen = key.seen as f64;
     match row.schedule.as_str() {
-        "constant" => Some(seen),
+        // A run that changes its formats at a part of its N is no run of the samples seen.
+        "constant" if key.is_final() || !table.recipes[key.recipe].has_phases => Some(seen),
         _ if key.is_final() => Some(seen / libm::log2(seen / f64::from(row.batch))).filter(|n| n.is_finite()),
         _ => None,
     }

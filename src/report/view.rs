@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::curves::{Chart, Line, Point, Style, points};
-use super::estimates::{Center, Estimate};
-use super::risk::{Risk, sample};
+use super::estimates::Center;
+use super::risk::{Risk, is_heavy_tailed, sample};
 use super::table::{CellKey, Table};
 use super::variables::{Value, Variable, telling, variable};
 
@@ -58,7 +58,7 @@ impl View {
         // In the order in which groups and recipes appeared, then by what splits them.
         let mut charts: Vec<Vec<CellKey>> = charts.into_values().collect();
         charts.sort_by_key(|keys| keys.iter().map(|key| (key.group, key.recipe)).min());
-        charts.iter().map(|keys| self.chart(table, keys)).filter(|chart| chart.seeds > 0).collect()
+        charts.iter().map(|keys| self.chart(table, keys, &split)).filter(|chart| chart.seeds > 0).collect()
     }
 
     /// The cells that have a place in it: at the ends of their runs but for axes of samples seen.
@@ -68,7 +68,7 @@ impl View {
         let has_place = |key: &CellKey| match self.x.name {
             // Recipes without eps are lines across the chart.
             "eps" => true,
-            _ => self.x.of(table, *key).number().is_some_and(|x| x > 0.0),
+            _ => self.x.of(table, *key).number().is_some_and(|x| x > 0.0 || x == 0.0 && self.x.is_chosen()),
         };
         let mut shown: Vec<CellKey> =
             keys.iter().copied().filter(|key| (seen || key.is_final()) && compared(key) && has_place(key)).collect();
@@ -108,11 +108,15 @@ impl View {
         left
     }
 
-    fn chart(&self, table: &Table, keys: &[CellKey]) -> Chart {
-        let samples: Vec<_> = keys.iter().map(|key| sample(table, *key, self.y, self.baseline)).collect();
-        let heavy = |values: &Vec<(u32, f64)>| Estimate::new(values.clone(), Center::Mean).is_some_and(|e| e.is_heavy);
-        let is_heavy = self.y == Risk::HeldOut && samples.iter().any(|sample| heavy(&sample.values));
-        let center = if is_heavy { Center::Median } else { Center::Mean };
+    fn chart(&self, table: &Table, keys: &[CellKey], split: &[&'static Variable]) -> Chart {
+        // Medians where single seeds carry the means of held-out risks, and then of their differences too.
+        let of_baseline = |key: &CellKey| CellKey { recipe: self.baseline, ..*key };
+        let heavy = |key: &CellKey| match self.y {
+            Risk::HeldOut => is_heavy_tailed(table, *key),
+            Risk::Difference => is_heavy_tailed(table, *key) || is_heavy_tailed(table, of_baseline(key)),
+            _ => false,
+        };
+        let center = if keys.iter().any(heavy) { Center::Median } else { Center::Mean };
         let mut series: BTreeMap<Vec<Value>, Vec<(Value, CellKey)>> = BTreeMap::new();
         for key in keys {
             let name = self.series.iter().map(|variable| variable.of(table, *key)).collect();
@@ -125,7 +129,7 @@ impl View {
             let samples = cells
                 .iter()
                 .map(|(x, key)| (x.number().unwrap_or(f64::NAN), *key, sample(table, *key, self.y, self.baseline)));
-            let points = points(samples, center);
+            let points = points(samples, center, self.y);
             if !points.is_empty() {
                 let style = self.style(table, cells[0].1, place);
                 lines.push(Line { name: self.line_name(&name), style, points, across });
@@ -139,7 +143,7 @@ impl View {
         if self.y == Risk::HeldOut {
             lines.extend(baselines(table, keys));
         }
-        Chart::new(self.x, self.y, center, table, self.baseline, keys, lines)
+        Chart::new((self.x, self.y, center), table, self.baseline, keys, split, lines)
     }
 
     /// Recipes keep their colours from chart to chart; values of a number are steps of a ramp.
@@ -156,10 +160,7 @@ impl View {
     }
 
     fn line_name(&self, values: &[Value]) -> String {
-        let parts = self.series.iter().zip(values).map(|(variable, value)| match variable.symbol {
-            "" => value.to_string(),
-            symbol => format!("{symbol} = {value}"),
-        });
+        let parts = self.series.iter().zip(values).map(|(variable, value)| variable.text(value));
         let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
         if parts.is_empty() { "all".into() } else { parts.join(", ") }
     }
@@ -173,7 +174,7 @@ fn baselines(table: &Table, keys: &[CellKey]) -> Vec<Line> {
     if keys.iter().any(|key| table.baselines_of(key.group) != Some(own)) {
         return Vec::new();
     }
-    let names = ["mean label".to_owned(), format!("ridge on all {} covariates", own.dim)];
+    let names = ["mean label".to_owned(), format!("ridge, {} covariates, {} rows", own.dim, own.rows)];
     let line = |(place, (name, risk))| Line {
         name,
         style: Style::Own(table.recipes.len() + place),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::spectra;
 use super::stored::Stored;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::{Report, Source};
 use crate::store;
 use crate::store::fits::FoundFits;
@@ -12,14 +12,17 @@ use crate::store::predictions::{self, Found};
 use crate::streams::tell;
 use crate::watch::Watch;
 
-/// Reads the directories of sweeps.
+/// Reads the directories of sweeps; spectra only for a page, which shows them.
 ///
 /// # Errors
 /// Those of their rows, of predict.parquet and of fit.json; [`crate::Error::Incomplete`] where the watch asks to end.
-pub fn gather(dirs: &[PathBuf], watch: &Watch) -> Result<Report> {
+pub fn gather(dirs: &[PathBuf], is_page: bool, watch: &Watch) -> Result<Report> {
     let mut report = Report::default();
     for dir in dirs {
         add(&mut report, dir, watch)?;
+        if is_page {
+            add_spectra(&mut report, dir, watch)?;
+        }
     }
     report.table.choose_step_sizes();
     Ok(report)
@@ -57,10 +60,23 @@ fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
         digest,
         config_toml: stored.config_toml.clone(),
         provenance: stored.contents.manifest().map(|manifest| manifest.provenance()).unwrap_or_default(),
-        spectra: store::spectra(dir)?,
-        features: stored.plan.as_ref().map_or(Ok(Vec::new()), |plan| spectra::of_features(plan, watch))?,
         missing: missing.flatten().collect(),
+        plan: stored.plan.ok(),
+        ..Source::default()
     });
+    Ok(())
+}
+
+/// The spectra of a directory that was added; one that is not found is no reason to have no report.
+fn add_spectra(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
+    let Some(source) = report.sources.last_mut() else { return Ok(()) };
+    source.spectra = store::spectra(dir)?;
+    let Some(plan) = &source.plan else { return Ok(()) };
+    match spectra::of_features(plan, watch) {
+        Ok(found) => source.features = found,
+        Err(error @ Error::Incomplete(_)) => return Err(error),
+        Err(error) => tell(&format!("warning: {}: no spectra of features, {error}", dir.display())),
+    }
     Ok(())
 }
 

@@ -6,13 +6,16 @@ use std::path::Path;
 use faer::{Mat, Par};
 
 use super::predict::inputs;
+use crate::config::Sites;
 use crate::cpu::{self, Tile};
 use crate::error::Result;
+use crate::format::{Noise, Spec};
 use crate::plan::{Cohort, Feature, Pair, Phase, Plan, ProblemPoint, Shard};
 use crate::problem::{Covariates, sketch_norm};
 use crate::random::FIRST_TEST;
 use crate::report::FeatureSpectra;
 use crate::risk::Truth;
+use crate::site::Site;
 use crate::store::{MeasuredSpectrum, StoredBaselines, paths};
 use crate::theory::baselines::baselines;
 use crate::theory::measured::{ROWS, eigenvalues};
@@ -50,15 +53,17 @@ pub fn write(plan: &Plan, dir: &Path, shard: Shard) -> Result<()> {
     Ok(())
 }
 
-/// Largest M, samples, problem points and features of one, and products of the projections: a report is to take seconds.
-const MODEL: u32 = 256;
-const SAMPLES: u64 = 2048;
+/// Largest M, test samples for each of M, problem points and features of one, and products of the projections: a report
+/// is to take seconds. Samples of an error alone have eigenvalues of (1 -+ sqrt(M / samples))^2 times its variance.
+const MODEL: u32 = 128;
+const SAMPLES: u64 = 128;
 const POINTS: usize = 4;
 const FEATURES: usize = 8;
 const PRODUCTS: f64 = 2e10;
 
-/// The spectra of the first problem points at their largest M of at most 256: of Sigma = S H S^T, and of E q q^T = Sigma +
-/// E (q q^T - z z^T), q the features of a recipe and z those of none, by the mean over 2048 test samples.
+/// The spectra of the first problem points at their largest M of at most 128: of Sigma = S H S^T, and of E q q^T, q the
+/// features of a recipe: in closed form for laws at the features, else as Sigma + E (q q^T - z z^T), z the features of no
+/// recipe, by the mean over 128 M test samples.
 ///
 /// # Errors
 /// [`crate::Error::Incomplete`] where the watch asks to end, and where eigenvalues are not found.
@@ -67,7 +72,7 @@ pub fn of_features(plan: &Plan, watch: &Watch) -> Result<Vec<FeatureSpectra>> {
     for (problem, point) in plan.points.iter().enumerate().take(POINTS) {
         let Some(model) = point.models().into_iter().filter(|model| *model <= MODEL).max() else { continue };
         let Some(truth) = Truth::of(plan, Cohort { point: problem, seed_index: 0 }) else { continue };
-        if !point.problem.is_sketched() || products(point) > PRODUCTS {
+        if !point.problem.is_sketched() || products(point, model) > PRODUCTS {
             continue;
         }
         found.extend(spectra(plan, problem, &truth, model, watch)?);
@@ -75,9 +80,9 @@ pub fn of_features(plan: &Plan, watch: &Watch) -> Result<Vec<FeatureSpectra>> {
     Ok(found)
 }
 
-fn products(point: &ProblemPoint) -> f64 {
+fn products(point: &ProblemPoint, model: u32) -> f64 {
     let rows: f64 = (0..point.pairs.len()).map(|pair| f64::from(point.rows(pair))).sum();
-    SAMPLES as f64 * f64::from(point.coordinates) * rows
+    SAMPLES as f64 * f64::from(model) * f64::from(point.coordinates) * rows
 }
 
 fn spectra(plan: &Plan, problem: usize, truth: &Truth, model: u32, watch: &Watch) -> Result<Option<FeatureSpectra>> {
@@ -90,32 +95,58 @@ fn spectra(plan: &Plan, problem: usize, truth: &Truth, model: u32, watch: &Watch
     let sigma =
         Mat::from_fn(model as usize, model as usize, |i, j| clean.sigma[(i, j)] + if i == j { tail } else { 0.0 });
     let mut named = vec![("Sigma".to_owned(), descending(&sigma)?)];
-    let (chosen, names) = features(plan, point, model);
-    if let [first, others @ ..] = chosen.as_slice() {
-        let own = ProblemPoint { features: chosen.clone(), ..point.clone() };
-        let range = (u64::from(FIRST_TEST), u64::from(FIRST_TEST) + SAMPLES);
-        let tiles = cpu::samples(plan.config.sweep.seed, &own, 0, range, watch)?;
-        let plain = second_moments(&tiles, 0, first.model as usize);
-        for (number, name) in (1..=others.len()).zip(names) {
-            let Some((plain, read)) = plain.as_ref().zip(second_moments(&tiles, number, model as usize)) else {
-                continue;
-            };
-            named.push((name, descending(&(&sigma + (read - plain)))?));
+    let Some((clean, readers)) = features(plan, point, model) else {
+        return Ok(Some(FeatureSpectra { problem, model, named }));
+    };
+    let law = |reader: &Reader| law(&reader.sites[Site::Feature], &sigma).filter(|_| reader.feature.pair == clean.pair);
+    let drawn: Vec<Feature> = readers.iter().filter(|own| law(own).is_none()).map(|own| own.feature).collect();
+    let own = ProblemPoint { features: std::iter::once(clean).chain(drawn).collect(), ..point.clone() };
+    let first = u64::from(FIRST_TEST);
+    let range = (first, first + SAMPLES * u64::from(model));
+    let tiles =
+        if own.features.len() > 1 { cpu::samples(plan.config.sweep.seed, &own, 0, range, watch)? } else { Vec::new() };
+    let plain = second_moments(&tiles, 0, model as usize);
+    let mut number = 0;
+    for reader in &readers {
+        let moments = law(reader).or_else(|| {
+            number += 1;
+            let read = second_moments(&tiles, number, model as usize)?;
+            Some(&sigma + (read - plain.as_ref()?))
+        });
+        if let Some(moments) = moments {
+            named.push((reader.name.clone(), descending(&moments)?));
         }
     }
     Ok(Some(FeatureSpectra { problem, model, named }))
 }
 
-/// The feature that nothing rounds, then those that something does, with the first recipes that read them; none where
+/// E q q^T of a law at the features, from Sigma; `None` for a format.
+fn law(spec: &Option<Spec>, sigma: &Mat<f64>) -> Option<Mat<f64>> {
+    let Some(Spec::Noise { noise, eps, .. }) = spec else { return None };
+    let added = |i: usize, j: usize| match noise {
+        Noise::Additive if i == j => *eps,
+        Noise::Relative if i == j => eps * sigma[(i, i)],
+        Noise::Multiplicative => eps * sigma[(i, j)],
+        _ => 0.0,
+    };
+    Some(Mat::from_fn(sigma.nrows(), sigma.ncols(), |i, j| sigma[(i, j)] + added(i, j)))
+}
+
+/// A recipe, in one of its phases, with the features that it reads.
+struct Reader<'a> {
+    name: String,
+    sites: &'a Sites,
+    feature: Feature,
+}
+
+/// The feature that nothing rounds, and those that something does with the first recipes that read them; `None` where
 /// the point has no feature that nothing rounds.
-fn features(plan: &Plan, point: &ProblemPoint, model: u32) -> (Vec<Feature>, Vec<String>) {
+fn features<'a>(plan: &'a Plan, point: &ProblemPoint, model: u32) -> Option<(Feature, Vec<Reader<'a>>)> {
     let is_clean = |feature: &Feature| {
         let Pair { data, sketch, .. } = &point.pairs[feature.pair];
         ![data, sketch, &feature.factor, &feature.op].into_iter().any(|op| op.is_set())
     };
-    let Some(clean) = point.features.iter().find(|feature| feature.model == model && is_clean(feature)) else {
-        return (Vec::new(), Vec::new());
-    };
+    let clean = *point.features.iter().find(|feature| feature.model == model && is_clean(feature))?;
     // Of each feature the first recipe that reads it, and in which phase.
     let mut readers: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
     for trajectory in point.trajectories.iter().filter(|trajectory| trajectory.model == model) {
@@ -128,12 +159,12 @@ fn features(plan: &Plan, point: &ProblemPoint, model: u32) -> (Vec<Feature>, Vec
     let mut readers: Vec<_> = readers.into_iter().map(|(feature, reader)| (reader, feature)).collect();
     readers.sort_unstable();
     readers.truncate(FEATURES);
-    let name = |(recipe, phase): (usize, usize)| match phase {
-        0 => plan.config.recipes[recipe].name.clone(),
-        _ => format!("{}, phase {phase}", plan.config.recipes[recipe].name),
+    let reader = |((recipe, phase), feature): ((usize, usize), usize)| {
+        let recipe = &plan.config.recipes[recipe];
+        let name = if phase == 0 { recipe.name.clone() } else { format!("{}, phase {phase}", recipe.name) };
+        Reader { name, sites: recipe.phase(phase), feature: point.features[feature] }
     };
-    let names = readers.iter().map(|(reader, _)| name(*reader)).collect();
-    (std::iter::once(*clean).chain(readers.iter().map(|(_, feature)| point.features[*feature])).collect(), names)
+    Some((clean, readers.into_iter().map(reader).collect()))
 }
 
 /// The mean of q q^T; `None` where a value is infinite or NaN.

@@ -82,8 +82,21 @@ pub fn chart_name(number: usize, risk: &str, axis: &str) -> String {
 }
 
 /// Without their endings, the two files of a chart of a view.
-pub fn view_name(number: usize, risk: &str, axis: &str) -> String {
-    format!("view-{risk}-{axis}-{number}")
+pub fn view_name(number: usize, risk: &str, axis: &str, series: &str) -> String {
+    format!("view-{risk}-{axis}-by-{series}-{number}")
+}
+
+/// Whether a file of this name belongs to the figures of a page.
+pub fn is_figure(name: &str) -> bool {
+    let Some((stem, "svg" | "pdf" | "csv")) = name.rsplit_once('.') else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    match stem.split_once('-') {
+        Some(("z" | "features" | "spectrum", number)) => is_number(number),
+        // Of an earlier version.
+        Some(("panel", rest)) => rest.split_once('-').is_some_and(|(number, _)| is_number(number)),
+        Some((number, _)) => number.len() > 1 && is_number(number),
+        None => stem == "cells",
+    }
 }
 
 /// Without their endings, the two files of a histogram of z-scores.

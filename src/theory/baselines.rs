@@ -25,7 +25,7 @@ fn penalties(largest: f64) -> impl Iterator<Item = f64> {
     (-36..=4).map(move |k| largest * libm::exp10(f64::from(k) / 4.0))
 }
 
-/// The baselines of covariates: ridge on the first training rows, at most 16,384, or 2048 where there are more columns.
+/// The baselines of covariates: ridge on at most 16,384 training rows, evenly spaced, or 2048 where there are more columns.
 ///
 /// # Errors
 /// [`Error::Other`] where the eigenvalues are not found.
@@ -34,8 +34,10 @@ pub fn baselines(covariates: &Covariates) -> Result<Baselines> {
     let mean = all.iter().map(|row| f64::from(covariates.label(*row))).sum::<f64>() / all.len() as f64;
     let is_tall = covariates.dim() <= SIZE;
     let n = all.len().min(if is_tall { ROWS } else { SIZE });
-    let x = Mat::from_fn(n, covariates.dim(), |k, i| f64::from(covariates.row(all[k])[i]));
-    let y = Mat::from_fn(n, 1, |k, _| f64::from(covariates.label(all[k])));
+    // Evenly spaced: a file may be sorted by its labels.
+    let row = |k: usize| all[k * all.len() / n];
+    let x = Mat::from_fn(n, covariates.dim(), |k, i| f64::from(covariates.row(row(k))[i]));
+    let y = Mat::from_fn(n, 1, |k, _| f64::from(covariates.label(row(k))));
     // X = U S W^T: of the smaller of X^T X and X X^T come W or U; u = U^T y either way.
     let gram = if is_tall { x.transpose() * &x } else { &x * x.transpose() };
     let failed = |e| Error::Other(format!("the eigenvalues of the covariates were not found: {e:?}"));
@@ -47,10 +49,13 @@ pub fn baselines(covariates: &Covariates) -> Result<Baselines> {
     let kept: Vec<usize> = (0..squares.len()).filter(has).collect();
     let u = |k: usize| if is_tall { turned[(k, 0)] / squares[k].sqrt() } else { turned[(k, 0)] };
     let energy: f64 = (0..n).map(|k| y[(k, 0)] * y[(k, 0)]).sum();
+    let inside: f64 = kept.iter().map(|k| u(*k).powi(2)).sum();
+    let outside = if kept.len() < n { (energy - inside).max(0.0) } else { 0.0 };
     let score = |penalty: f64| {
-        let share = |k: &usize| squares[*k] / (squares[*k] + penalty * n as f64);
-        let left = energy - kept.iter().map(|k| u(*k).powi(2) * (1.0 - (1.0 - share(k)).powi(2))).sum::<f64>();
-        let freedom = n as f64 - kept.iter().map(share).sum::<f64>();
+        // Of what lies along a direction the penalty leaves this share; what lies along none stays whole.
+        let share = |k: &usize| penalty * n as f64 / (squares[*k] + penalty * n as f64);
+        let left = outside + kept.iter().map(|k| (u(*k) * share(k)).powi(2)).sum::<f64>();
+        let freedom = (n - kept.len()) as f64 + kept.iter().map(share).sum::<f64>();
         left / (freedom * freedom)
     };
     let tried = penalties(largest / n as f64).map(|penalty| (score(penalty), penalty));
@@ -110,6 +115,13 @@ mod tests {
         let found = baselines(&covariates(400, 40, scatter, |k| scatter(k, 1000))).unwrap();
         assert!((found.ridge / found.mean - 1.0).abs() < 0.03, "{found:?}");
         assert!(found.penalty > 10.0, "{found:?}");
+    }
+
+    #[test]
+    fn as_many_directions_as_rows_leave_no_interpolation() {
+        // 45 rows in 60 columns, labels of noise alone: without a penalty every one is met, and the held-out risk is large.
+        let found = baselines(&covariates(60, 60, scatter, |k| scatter(k, 1000))).unwrap();
+        assert!(found.penalty > 1.0 && found.ridge < 1.3 * found.mean, "{found:?}");
     }
 
     #[test]

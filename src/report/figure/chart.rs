@@ -33,7 +33,12 @@ fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32
     ys.extend(expected_within(chart, &ys, is_even));
     let guide = chart.guide.as_ref().filter(|_| !is_even).and_then(|guide| guide_line(guide, chart));
     ys.extend(guide.iter().flatten().map(|(_, y)| *y));
-    let x = if chart.x.is_chosen() { Axis::of_values(&xs) } else { Axis::of_measures(&xs) };
+    let x = match () {
+        // Zero has no logarithm.
+        () if xs.contains(&0.0) => Axis::of_differences(&xs),
+        () if chart.x.is_chosen() => Axis::of_values(&xs),
+        () => Axis::of_measures(&xs),
+    };
     let y = if is_even { Axis::of_differences(&ys) } else { Axis::of_measures(&ys) };
     let (floor, ceiling) = y.ends();
     let frame = pen::frame(&plot, top, below, x, y)?;
@@ -78,7 +83,7 @@ fn y_label(chart: &Chart) -> String {
 /// logarithmic axis: the bar then reaches its end.
 fn bar(point: &Point, is_even: bool) -> Option<(Option<f64>, f64, f64)> {
     let shows = |y: &f64| is_even || *y > 0.0;
-    let y = point.y.filter(shows).filter(|_| point.x > 0.0 || point.x.is_nan())?;
+    let y = point.y.filter(shows).filter(|_| point.x >= 0.0 || point.x.is_nan())?;
     let se = point.se.unwrap_or(0.0);
     let high = Some(y + se).filter(|high| high.is_finite()).unwrap_or(y);
     Some((Some(y - se).filter(shows), y, high))
@@ -103,8 +108,12 @@ fn expected_within(chart: &Chart, ys: &[f64], is_even: bool) -> Vec<f64> {
 /// Ends of a line of theory's slope below the points of a chart, over the last two octaves of its axis.
 fn guide_line(guide: &Guide, chart: &Chart) -> Option<[(f64, f64); 2]> {
     const BELOW: f64 = 0.85;
-    let shown =
-        || chart.points().filter(|point| point.x > 0.0).filter_map(|point| Some((point.x, point.y? - point.se?)));
+    let shown = || {
+        chart
+            .points()
+            .filter(|point| point.x > 0.0)
+            .filter_map(|point| Some((point.x, point.y? - point.se.unwrap_or(0.0))))
+    };
     let end = shown().map(|(x, _)| x).reduce(f64::max)?;
     let start = shown().map(|(x, _)| x).fold(end, f64::min).max(end / 4.0);
     let at = |x: f64| (x / end).powf(guide.slope);
@@ -128,6 +137,11 @@ impl Sheet<'_, '_> {
         self.frame.plotting_area().map_coordinate(&(x, y))
     }
 
+    /// What is expected of a point, where the axis has room for it.
+    fn shown(&self, point: &Point) -> Option<f64> {
+        point.expected.filter(|expected| (self.floor..=self.ceiling).contains(expected))
+    }
+
     /// A dashed line at one risk.
     fn across(&self, y: f64, ink: RGBColor) -> Drawn {
         let (columns, _) = self.frame.plotting_area().get_pixel_range();
@@ -138,7 +152,7 @@ impl Sheet<'_, '_> {
 
     /// What is expected: a thin line through it, dashed where laws stand for formats.
     fn expected(&self, line: &Line) -> Drawn {
-        let shown = |point: &Point| point.expected.filter(|expected| (self.floor..=self.ceiling).contains(expected));
+        let shown = |point: &Point| self.shown(point);
         for part in line.points.split(|point| shown(point).is_none()) {
             let places: Vec<_> = part.iter().filter_map(|p| Some(self.at(p.x, shown(p)?))).collect();
             match part.iter().any(|point| point.is_matched) {
@@ -157,10 +171,14 @@ impl Sheet<'_, '_> {
             let risks = line.points.iter().filter_map(|point| bar(point, self.is_even));
             return risks.take(1).try_for_each(|(_, y, _)| self.across(y, color(line.style)));
         }
-        // A point without a risk breaks the line.
-        for part in line.points.split(|p| bar(p, self.is_even).is_none()) {
-            let places: Vec<_> = part.iter().filter_map(|p| Some(self.at(p.x, p.y?))).collect();
-            if places.len() > 1 && part.iter().all(|point| point.expected.is_none()) {
+        // Where no expectation joins them points are joined; one without a risk breaks the line.
+        for pair in line.points.windows(2).filter(|pair| pair.iter().any(|point| self.shown(point).is_none())) {
+            let places: Vec<_> = pair
+                .iter()
+                .filter(|p| bar(p, self.is_even).is_some())
+                .filter_map(|p| Some(self.at(p.x, p.y?)))
+                .collect();
+            if places.len() == 2 {
                 self.root.draw(&PathElement::new(places, stroke))?;
             }
         }
@@ -206,7 +224,7 @@ fn draw_strip(root: &Canvas, chart: &Chart, frame: &Frame, above: i32) -> Drawn 
         let y = (above + STRIP * row as i32) * UNIT;
         marker(root, ((LEFT - 12) * UNIT, y), line.style, false)?;
         let mut free = i32::MIN;
-        for point in line.points.iter().filter(|point| point.diverged > 0 && point.x > 0.0) {
+        for point in line.points.iter().filter(|point| point.diverged > 0 && point.x >= 0.0) {
             let text = diverged_text(point);
             // Half the width of the text, with a margin.
             let half = (7 * text.len() as i32 + 8) / 2 * UNIT;

@@ -24,6 +24,8 @@ const TITLE_LEADING: i32 = 20;
 const NOTE_LEADING: i32 = 15;
 const TITLE_CHARS: f64 = 0.128;
 const NOTE_CHARS: f64 = 0.170;
+/// Shapes of marks.
+const MARKS: usize = 7;
 
 pub const INK: RGBColor = RGBColor(0, 0, 0);
 pub const SOFT: RGBColor = RGBColor(92, 92, 92);
@@ -189,13 +191,27 @@ pub fn dashed(area: &Canvas, points: &[(i32, i32)], color: RGBColor, dash: i32) 
     Ok(())
 }
 
-/// Seven shapes against seven colours that turn with every round: 49 lines differ.
+/// Colour and mark of a line: of 49 lines no two share both, and of 42 steps of a ramp.
+fn look(style: Style) -> (RGBColor, usize) {
+    match style {
+        Style::Own(number) => (PALETTE[number % PALETTE.len()], (number + number / PALETTE.len()) % MARKS),
+        Style::Ramp { place, of } if of <= RAMP.len() => {
+            (RAMP[place * (RAMP.len() - 1) / (of - 1).max(1)].0, place % MARKS)
+        }
+        // Neighbours share a colour and differ by their marks.
+        Style::Ramp { place, of } => {
+            let shared = of.div_ceil(RAMP.len());
+            (RAMP[place / shared].0, place % shared % MARKS)
+        }
+    }
+}
+
+/// Draws the mark of a line; a hollow one of a mean that is not to be trusted.
 pub fn marker(area: &Canvas, (x, y): (i32, i32), style: Style, hollow: bool) -> Drawn {
-    let ink = color(style);
+    let (ink, mark) = look(style);
     let look = if hollow { ink.stroke_width(3 * UNIT as u32 / 2) } else { ink.filled() };
     let r = 4 * UNIT;
-    let number = style.order();
-    let shape: &[(i32, i32)] = match (number + number / PALETTE.len()) % 7 {
+    let shape: &[(i32, i32)] = match mark {
         0 => return area.draw(&Circle::new((x, y), r, look)),
         1 => &[(-9, -9), (9, -9), (9, 9), (-9, 9), (-9, -9)],
         2 => &[(0, -13), (12, 9), (-12, 9), (0, -13)],
@@ -223,10 +239,7 @@ pub fn marker(area: &Canvas, (x, y): (i32, i32), style: Style, hollow: bool) -> 
 }
 
 pub fn color(style: Style) -> RGBColor {
-    match style {
-        Style::Own(number) => PALETTE[number % PALETTE.len()],
-        Style::Ramp { place, of } => RAMP[place * (RAMP.len() - 1) / of.saturating_sub(1).max(1) % RAMP.len()].0,
-    }
+    look(style).0
 }
 
 /// A font of so many pixels; the backend divides sizes by 1.24.
@@ -307,8 +320,17 @@ mod tests {
     }
 
     #[test]
-    fn forty_nine_lines_differ_by_colour_or_mark() {
-        let looks = (0..49).map(|number: usize| (number % PALETTE.len(), (number + number / PALETTE.len()) % 7));
-        assert_eq!(looks.collect::<std::collections::BTreeSet<_>>().len(), 49);
+    fn no_two_lines_look_alike() {
+        let differ = |styles: &mut dyn Iterator<Item = Style>| {
+            let mut looks: Vec<_> = styles.map(look).map(|(RGBColor(r, g, b), mark)| (r, g, b, mark)).collect();
+            let count = looks.len();
+            looks.sort_unstable();
+            looks.dedup();
+            looks.len() == count
+        };
+        assert!(differ(&mut (0..49).map(Style::Own)));
+        for of in 1..=42 {
+            assert!(differ(&mut (0..of).map(|place| Style::Ramp { place, of })), "{of}");
+        }
     }
 }

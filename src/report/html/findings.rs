@@ -7,15 +7,15 @@ use super::markup::{escape, minus, percent, short, table, with_error};
 use crate::report::fitted::{Effect, Fitted, Interval};
 use crate::report::risk::{Risk, own};
 use crate::report::story::without_choices;
-use crate::report::{Chart, Point, View};
+use crate::report::{CellKey, Chart, Line, Point, View};
 
 /// Groups of which something is said; a sweep may have any number.
-const GROUPS: usize = 6;
+pub const GROUPS: usize = 6;
 
 pub fn found(page: &Page) -> String {
     let mut text = String::from("<h2>What was found</h2>\n");
     let exponents: Vec<String> =
-        page.report.fits.iter().take(GROUPS).filter_map(|(_, fit)| exponents(page, fit)).collect();
+        page.report.fits.iter().take(GROUPS).filter_map(|(group, fit)| exponents(page, *group, fit)).collect();
     if !exponents.is_empty() {
         let _ = writeln!(text, "<ul>\n{}</ul>", exponents.concat());
     }
@@ -55,12 +55,11 @@ fn interval(interval: &Interval) -> String {
 }
 
 /// `<li>` of the power law of full precision.
-fn exponents(page: &Page, fit: &Fitted) -> Option<String> {
+fn exponents(page: &Page, group: usize, fit: &Fitted) -> Option<String> {
     let (name, form, parameters) = (fit.full_precision.as_ref()?, fit.form.as_ref()?, fit.parameters.as_ref()?);
     let exponents = parameters.iter().filter(|(name, _)| name.starts_with('a'));
     let exponents: Vec<String> = exponents.map(|(name, value)| format!("{name} = {}", interval(value))).collect();
     let misfit = fit.misfit.map_or(String::new(), |misfit| format!(", within {} of every cell", percent(misfit.max)));
-    let group = page.report.fits.iter().find(|(_, other)| std::ptr::eq(other, fit)).map(|(group, _)| *group)?;
     Some(format!(
         "<li>{}{}: {} with {}{misfit}.</li>\n",
         escape(name),
@@ -72,7 +71,7 @@ fn exponents(page: &Page, fit: &Fitted) -> Option<String> {
 
 /// What tells a group from the others, where there are others.
 pub fn of_group(page: &Page, group: usize) -> String {
-    let first = |group| crate::report::CellKey { group, model: 0, samples: 0, seen: 0, recipe: 0 };
+    let first = |group| CellKey { group, model: 0, samples: 0, seen: 0, recipe: 0 };
     let all = &page.report.table;
     let differs = |variable: &&crate::report::Variable| {
         (0..all.groups.len()).any(|other| variable.of(all, first(other)) != variable.of(all, first(group)))
@@ -86,58 +85,63 @@ pub fn of_group(page: &Page, group: usize) -> String {
 
 /// A table for each of the first groups: what a recipe adds at the largest sizes, and what it does to the size.
 fn costs(page: &Page) -> String {
-    let (table_of, risk) = (&page.report.table, own(&page.report.table));
-    let mut text = String::new();
-    let mut said = 0;
+    let (table_of, risks) = (&page.report.table, own(&page.report.table));
     let shown = without_choices(table_of, page.keys);
-    for group in 0..table_of.groups.len() {
-        let keys: Vec<_> = shown.iter().copied().filter(|key| key.group == group).collect();
+    let groups: Vec<&[CellKey]> = shown.chunk_by(|a, b| a.group == b.group).collect();
+    let mut text = String::new();
+    for keys in groups.iter().take(GROUPS) {
         let at_end = |risk| {
             let view = View::new("model", risk, &["recipe"], page.baseline).at_largest("samples").at_largest("model");
-            view.charts(table_of, &keys)
+            view.charts(table_of, keys)
         };
-        for chart in at_end(Risk::Difference) {
-            said += 1;
-            if said <= GROUPS {
-                text += &cost(page, &chart, &at_end(risk));
-            }
-        }
+        let own = keys.first().map(|key| at_end(risks[key.group])).unwrap_or_default();
+        text.extend(at_end(Risk::Difference).iter().map(|chart| cost(page, chart, &own)));
     }
-    if said > GROUPS {
-        let _ = writeln!(text, "<p class=\"note\">The first {GROUPS} of {said} groups of settings.</p>");
+    if groups.len() > GROUPS {
+        let _ = writeln!(text, "<p class=\"note\">The first {GROUPS} of {} groups of settings.</p>", groups.len());
     }
     text
 }
 
+/// What `fit` found of the recipe of a point, at the step size that was chosen for it.
+fn effect<'a>(page: &'a Page, point: &Point) -> Option<&'a Effect> {
+    let table = &page.report.table;
+    let own = &table.groups[point.key.group];
+    let step_size = point.step_size.unwrap_or(own.row.step_size);
+    let is_own = |group: &usize| {
+        let other = &table.groups[*group];
+        other.row.step_size == step_size && other.but_step_size() == own.but_step_size()
+    };
+    let (_, fit) = page.report.fits.iter().find(|(group, _)| is_own(group))?;
+    let is_recipe = |effect: &&Effect| table.recipe_named(own.directory, &effect.recipe) == Some(point.key.recipe);
+    fit.recipes.iter().filter(|effect| effect.model == point.key.model).find(is_recipe)
+}
+
 fn cost(page: &Page, chart: &Chart, own: &[Chart]) -> String {
     let Some(key) = chart.points().next().map(|point| point.key) else { return String::new() };
-    let (group, baseline) = (key.group, &page.report.table.recipes[page.baseline].name);
-    let of_baseline =
-        own.iter().flat_map(Chart::points).find(|p| p.key.group == group && p.key.recipe == page.baseline);
-    let base = of_baseline.and_then(|point| point.y);
-    let fit = page.report.fits.iter().find(|(fitted, _)| *fitted == group).map(|(_, fit)| fit);
-    let rows = chart.lines.iter().flat_map(|line| line.points.iter().map(move |point| (line, point)));
-    let mut rows: Vec<(f64, Vec<String>)> = rows
-        .map(|(line, point)| {
-            let effect =
-                fit.and_then(|fit| fit.recipes.iter().find(|own| own.recipe == line.name && own.model == key.model));
-            let share = point.y.zip(base).map(|(added, base)| added / base);
-            let cost = [added(point), share.map_or("–".into(), signed_percent)];
-            let name = escape(&line.name);
-            let cells = match (fit, effect) {
-                (None, _) => std::iter::once(name).chain(cost).collect(),
-                (Some(_), None) => [name, "–".into()].into_iter().chain(cost).chain(["–".into()]).collect(),
-                (Some(_), Some(effect)) => {
-                    [name, escape(&kind(effect))].into_iter().chain(cost).chain([interval(&effect.m_total)]).collect()
-                }
-            };
-            (point.y.unwrap_or(f64::INFINITY), cells)
-        })
-        .collect();
+    let baseline = &page.report.table.recipes[page.baseline].name;
+    let base =
+        own.iter().flat_map(Chart::points).find(|point| point.key.recipe == page.baseline).and_then(|point| point.y);
+    let points = chart.lines.iter().flat_map(|line| line.points.iter().map(move |point| (line, point)));
+    let points: Vec<_> = points.map(|(line, point)| (line, point, effect(page, point))).collect();
+    let is_fitted = points.iter().any(|(.., effect)| effect.is_some());
+    let row = |(line, point, effect): (&Line, &Point, Option<&Effect>)| {
+        let share = point.y.zip(base).map(|(added, base)| added / base);
+        let cost = [added(point), share.map_or("–".into(), signed_percent)];
+        let words = std::iter::once(escape(&line.name));
+        let (kind, size) =
+            effect.map_or(("–".into(), "–".into()), |own| (escape(&kind(own)), interval(&own.m_total)));
+        let cells = match is_fitted {
+            true => words.chain([kind]).chain(cost).chain([size]).collect(),
+            false => words.chain(cost).collect::<Vec<String>>(),
+        };
+        (point.y.unwrap_or(f64::INFINITY), cells)
+    };
+    let mut rows: Vec<(f64, Vec<String>)> = points.into_iter().map(row).collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (heads, words): (&[&str], usize) = match fit {
-        None => (&["recipe", "added risk", "of the risk"], 1),
-        Some(_) => (&["recipe", "what it does", "added risk", "of the risk", "effective size M_total"], 2),
+    let (heads, words): (&[&str], usize) = match is_fitted {
+        false => (&["recipe", "added risk", "of the risk"], 1),
+        true => (&["recipe", "what it does", "added risk", "of the risk", "effective size M_total"], 2),
     };
     let risk = base.map_or(String::new(), |base| format!(", whose risk is {}", short(Some(base))));
     format!(
@@ -145,7 +149,7 @@ fn cost(page: &Page, chart: &Chart, own: &[Chart]) -> String {
         escape(baseline),
         key.model,
         key.samples,
-        of_group(page, group),
+        of_group(page, key.group),
         table(heads, words, rows.into_iter().map(|(_, cells)| cells))
     )
 }

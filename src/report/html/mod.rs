@@ -12,6 +12,7 @@ use serde_json::Value;
 use self::markup::{counted, escape, table};
 use super::figure::pen::{self, PALETTE, RAMP};
 use super::files::Drawing;
+use super::table::Cell;
 use super::{CellKey, Report, Section};
 use crate::store::{MeasuredSpectrum, paths};
 
@@ -33,6 +34,10 @@ pub struct Page<'a> {
 }
 
 impl Page<'_> {
+    fn cell(&self, key: CellKey) -> Option<&Cell> {
+        self.report.table.cell(key)
+    }
+
     /// The text of the page.
     pub fn html(&self) -> String {
         let title = escape(&self.report.title());

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use super::Page;
+use super::findings::{GROUPS, of_group};
 use super::markup::{counted, escape, minus, table};
-use crate::report::View;
 use crate::report::curves::{Chart, Line, Point};
 use crate::report::files::Drawing;
 use crate::report::risk::Risk;
 use crate::report::story::Section;
+use crate::report::table::Cell;
+use crate::report::{CellKey, View};
 use crate::store::paths;
 
 /// Lines of a table of slopes: more make it wider than a page.
@@ -49,7 +51,7 @@ fn caption(chart: &Chart) -> String {
     let mut caption = format!("{}.", escape(&chart.title));
     if chart.y == Risk::HeldOut {
         caption += " Bars are over seeds: sketches and orders of the rows. All seeds are measured on the same held-out \
-            rows; the error that comes with these is the column held_out_se of the CSV.";
+            rows; the error that comes with these is the column held_out_rows_se of the CSV.";
     }
     if !chart.best_of.is_empty() {
         caption += " The step size of each point is the one of the lowest risk over the even seeds; shown are the odd ones \
@@ -104,39 +106,14 @@ fn slope(point: &Point) -> String {
     }
 }
 
-/// The excess on quantized test features at the largest sizes: sampled against exact.
+/// The excess on quantized test features at the largest sizes of the first groups: sampled against exact.
 pub fn quantized_test(page: &Page) -> String {
     let view = View::new("model", Risk::QuantizedTest, &["recipe"], page.baseline);
-    let charts = view.at_largest("samples").at_largest("model").charts(&page.report.table, page.keys);
-    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| minus(format!("{value:.5e}")));
-    let mut text = String::new();
-    for chart in &charts {
-        let rows: Vec<Vec<String>> = chart
-            .lines
-            .iter()
-            .flat_map(|line| line.points.iter().map(move |point| (line, point)))
-            .filter_map(|(line, point)| {
-                let test = page.report.table.cell(point.key)?.test.as_deref()?;
-                let is_whole = |n: usize| n == point.runs;
-                let sampled = match (point.y, point.se) {
-                    (None, _) => format!("{}/{} diverged", point.diverged, point.runs),
-                    (mean, Some(se)) => format!("{} ± {}", number(mean), minus(format!("{se:.1e}"))),
-                    (mean, None) => number(mean),
-                };
-                let exact = is_whole(test.exact.n).then_some(test.exact.mean);
-                let z = test.difference.standard_error().filter(|se| *se > 0.0 && is_whole(test.difference.n));
-                let z = z.map_or_else(|| "–".to_owned(), |se| minus(format!("{:.2}", test.difference.mean / se)));
-                Some(vec![escape(&line.name), sampled, number(exact), z])
-            })
-            .collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let Some(key) = chart.points().next().map(|point| point.key) else { continue };
-        let of = super::findings::of_group(page, key.group);
-        let _ = writeln!(text, "<h3>At M = {}, N = {}{of}</h3>", key.model, key.samples);
-        text += &table(&["recipe", "sampled", "exact", "z"], 1, rows.into_iter());
-    }
+    let view = view.at_largest("samples").at_largest("model");
+    let has_test = |keys: &&[CellKey]| keys.iter().any(|key| page.cell(*key).is_some_and(Cell::has_quantized_test));
+    let groups = page.keys.chunk_by(|a, b| a.group == b.group).filter(has_test).take(GROUPS);
+    let charts = groups.flat_map(|keys| view.charts(&page.report.table, keys));
+    let text: String = charts.map(|chart| test_table(page, &chart)).collect();
     if text.is_empty() {
         return text;
     }
@@ -145,4 +122,28 @@ pub fn quantized_test(page: &Page) -> String {
         samples, with its standard error over seeds; mean of the exact values; z is the mean of their paired differences \
         over its standard error.</p>\n{text}"
     )
+}
+
+fn test_table(page: &Page, chart: &Chart) -> String {
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| minus(format!("{value:.5e}")));
+    let row = |(line, point): (&Line, &Point)| {
+        let test = page.cell(point.key)?.test.as_deref()?;
+        let is_whole = |n: usize| n == point.runs;
+        let sampled = match (point.y, point.se) {
+            (None, _) => format!("{}/{} diverged", point.diverged, point.runs),
+            (mean, Some(se)) => format!("{} ± {}", number(mean), minus(format!("{se:.1e}"))),
+            (mean, None) => number(mean),
+        };
+        let exact = is_whole(test.exact.n).then_some(test.exact.mean);
+        let z = test.difference.standard_error().filter(|se| *se > 0.0 && is_whole(test.difference.n));
+        let z = z.map_or_else(|| "–".to_owned(), |se| minus(format!("{:.2}", test.difference.mean / se)));
+        Some(vec![escape(&line.name), sampled, number(exact), z])
+    };
+    let points = chart.lines.iter().flat_map(|line| line.points.iter().map(move |point| (line, point)));
+    let rows: Vec<Vec<String>> = points.filter_map(row).collect();
+    let Some(key) = chart.points().next().map(|point| point.key).filter(|_| !rows.is_empty()) else {
+        return String::new();
+    };
+    let heading = format!("<h3>At M = {}, N = {}{}</h3>\n", key.model, key.samples, of_group(page, key.group));
+    heading + &table(&["recipe", "sampled", "exact", "z"], 1, rows.into_iter())
 }
