@@ -44,6 +44,9 @@ pub struct Args {
     /// Show this recipe alone (repeatable).
     #[arg(long, value_name = "NAME")]
     recipe: Vec<String>,
+    /// Show cells of one value of a variable alone, as model=64 or step_size=best (repeatable).
+    #[arg(long, value_name = "VARIABLE=VALUE", value_parser = only)]
+    only: Vec<(&'static Variable, String)>,
     /// The recipe that differences are to; by default the first.
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
@@ -89,7 +92,7 @@ fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
         view
     };
     let views = if is_view(args) { vec![view()] } else { Vec::new() };
-    Ok(ReportOptions { views, recipes: args.recipe.clone(), baseline, format: args.format })
+    Ok(ReportOptions { views, recipes: args.recipe.clone(), only: args.only.clone(), baseline, format: args.format })
 }
 
 /// Writes the page of one sweep.
@@ -110,6 +113,11 @@ fn axis(name: &str) -> std::result::Result<&'static Variable, String> {
 
 fn any(name: &str) -> std::result::Result<&'static Variable, String> {
     variable(name).ok_or_else(|| names(variables().map(|variable| variable.name)))
+}
+
+fn only(text: &str) -> std::result::Result<(&'static Variable, String), String> {
+    let (name, value) = text.split_once('=').ok_or("allowed is VARIABLE=VALUE, as model=64")?;
+    Ok((any(name)?, value.to_owned()))
 }
 
 fn risk(name: &str) -> std::result::Result<Risk, String> {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::estimates::{mean, median};
-use super::risk::{Risk, own, plain};
+use super::risk::{Risk, is_heavy_tailed, own, plain};
 use super::table::{Cell, CellKey, Group, Table};
 use super::variables::{Value, group_settings};
 
@@ -50,23 +50,21 @@ impl Table {
         keys.into_iter().map(|key| (key, self.best(family, key, risk))).collect()
     }
 
-    /// The odd seeds at the step size of the lowest risk over the even seeds, the smaller one of equals: by the mean, by
-    /// the median of held-out risks, whose means single seeds carry. A step size with a diverged run among the even seeds
+    /// The odd seeds at the step size of the lowest risk over the even seeds, the smaller one of equals: by the mean, or
+    /// by the median where single seeds carry the means of held-out risks, as charts show them. A step size with a diverged run among the even seeds
     /// is not eligible; where none is, the even seeds of the largest, as the runs that diverged. Rows before the end of a
     /// run are of the step size that is best at its end.
     fn best(&self, family: &[usize], key: CellKey, risk: Risk) -> Cell {
         let mut chosen: Option<(f64, &Cell, f64)> = None;
         let mut tried = Cell::default();
+        let is_heavy = family.iter().any(|group| is_heavy_tailed(self, CellKey { group: *group, ..key }));
         for &group in family {
             let (own, end) = (CellKey { group, ..key }, CellKey { group, seen: key.samples, ..key });
             let (Some(cell), Some(at_end)) = (self.cell(own), self.cell(end)) else { continue };
             let even = half(at_end, true);
             let found = plain(&even, risk);
             let values: Vec<f64> = found.values.iter().map(|(_, value)| *value).collect();
-            let center = match risk {
-                Risk::HeldOut => median(&values),
-                _ => mean(values.iter().copied()),
-            };
+            let center = if is_heavy { median(&values) } else { mean(values.iter().copied()) };
             let step = self.groups[group].row.step_size;
             let is_better = |center: &f64| chosen.is_none_or(|(least, ..)| *center < least);
             if let Some(center) = center.filter(|c| c.is_finite()).filter(is_better).filter(|_| found.is_whole()) {

@@ -151,7 +151,7 @@ mod tests {
     fn intervals_of_medians_hold_them_as_often_as_they_say() {
         // Of n numbers 0 to n - 1 half the distance says which order statistics were taken; Bin(n, 1/2) says how often
         // these enclose the median.
-        for (n, left_out) in [(2, 0), (4, 0), (5, 1), (9, 2), (16, 5), (100, 44)] {
+        for (n, left_out) in [(2, 0), (4, 0), (5, 0), (9, 2), (16, 5), (100, 44)] {
             let values: Vec<f64> = (0..n).map(f64::from).collect();
             let error = median_error(&values).unwrap();
             assert_eq!(error, f64::from(n - 1 - 2 * left_out) / 2.0, "{n}");

@@ -90,6 +90,8 @@ pub struct ReportOptions {
     pub views: Vec<View>,
     /// Names of the recipes to show; all where there is none.
     pub recipes: Vec<String>,
+    /// Variables and the one value that cells are to have of each, as a CSV has it.
+    pub only: Vec<(&'static Variable, String)>,
     /// Place of the recipe that differences are to.
     pub baseline: usize,
     pub format: FigureFormat,
@@ -123,8 +125,18 @@ impl Report {
     /// The cells of the recipes that are to be shown.
     fn keys(&self, options: &ReportOptions) -> Result<Vec<CellKey>> {
         let wanted = options.recipes.iter().map(|name| self.recipe("--recipe", name)).collect::<Result<Vec<_>>>()?;
-        let shown = |key: &CellKey| wanted.is_empty() || wanted.contains(&key.recipe);
-        Ok(self.table.keys().into_iter().filter(shown).collect())
+        let has = |key: &CellKey| {
+            let is_only =
+                |(variable, value): &(&Variable, String)| variable.of(&self.table, *key).to_string() == *value;
+            (wanted.is_empty() || wanted.contains(&key.recipe)) && options.only.iter().all(is_only)
+        };
+        let keys: Vec<CellKey> = self.table.keys().into_iter().filter(has).collect();
+        if keys.is_empty() {
+            let only: Vec<String> =
+                options.only.iter().map(|(variable, value)| format!("--only {}={value}", variable.name)).collect();
+            return Err(Error::Input(format!("{}: no cell has all of it", only.join(" "))));
+        }
+        Ok(keys)
     }
 
     /// Writes figures, each with a `.csv` beside it, into `dir/figures`, and unless views are asked for the page

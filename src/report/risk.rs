@@ -52,7 +52,7 @@ impl Risk {
             Risk::QuantizedTest => "excess risk, quantized test features",
             Risk::HeldOut => "held-out risk",
             Risk::GainCorrected => "reducible risk, gain corrected",
-            Risk::Difference => "added risk, paired by seed",
+            Risk::Difference => "added risk (paired by seed)",
             Risk::Residual => "simulated / exact - 1",
         }
     }

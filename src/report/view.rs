@@ -47,6 +47,7 @@ impl View {
 
     /// Its charts of these cells, those without a point left out.
     pub fn charts(&self, table: &Table, keys: &[CellKey]) -> Vec<Chart> {
+        let recipes = recipes_of(keys);
         let keys = self.shown(table, keys);
         let left = self.left_to_tell(table, &keys);
         let split: Vec<&'static Variable> = self.panel.iter().copied().chain(left).collect();
@@ -58,7 +59,7 @@ impl View {
         // In the order in which groups and recipes appeared, then by what splits them.
         let mut charts: Vec<Vec<CellKey>> = charts.into_values().collect();
         charts.sort_by_key(|keys| keys.iter().map(|key| (key.group, key.recipe)).min());
-        charts.iter().map(|keys| self.chart(table, keys, &split)).filter(|chart| chart.seeds > 0).collect()
+        charts.iter().map(|keys| self.chart(table, keys, &split, &recipes)).filter(|chart| chart.seeds > 0).collect()
     }
 
     /// The cells that have a place in it: at the ends of their runs but for axes of samples seen.
@@ -108,7 +109,7 @@ impl View {
         left
     }
 
-    fn chart(&self, table: &Table, keys: &[CellKey], split: &[&'static Variable]) -> Chart {
+    fn chart(&self, table: &Table, keys: &[CellKey], split: &[&'static Variable], recipes: &[usize]) -> Chart {
         // Medians where single seeds carry the means of held-out risks, and then of their differences too.
         let of_baseline = |key: &CellKey| CellKey { recipe: self.baseline, ..*key };
         let heavy = |key: &CellKey| match self.y {
@@ -131,7 +132,7 @@ impl View {
                 .map(|(x, key)| (x.number().unwrap_or(f64::NAN), *key, sample(table, *key, self.y, self.baseline)));
             let points = points(samples, center, self.y);
             if !points.is_empty() {
-                let style = self.style(table, cells[0].1, place);
+                let style = self.style(table, cells[0].1, place, recipes);
                 lines.push(Line { name: self.line_name(&name), style, points, across });
             }
         }
@@ -146,10 +147,10 @@ impl View {
         Chart::new((self.x, self.y, center), table, self.baseline, keys, split, lines)
     }
 
-    /// Recipes keep their colours from chart to chart; values of a number are steps of a ramp.
-    fn style(&self, table: &Table, key: CellKey, place: usize) -> Style {
+    /// Recipes keep their colours from chart to chart of those shown; values of a number are steps of a ramp.
+    fn style(&self, table: &Table, key: CellKey, place: usize, recipes: &[usize]) -> Style {
         match self.series.as_slice() {
-            [one] if one.name == "recipe" => Style::Own(key.recipe),
+            [one] if one.name == "recipe" => Style::Own(recipes.binary_search(&key.recipe).unwrap_or(place)),
             [one] if one.name == "family" => {
                 let family = &table.recipes[key.recipe].family;
                 Style::Own(table.recipes.iter().position(|recipe| recipe.family == *family).unwrap_or(place))
@@ -182,6 +183,14 @@ fn baselines(table: &Table, keys: &[CellKey]) -> Vec<Line> {
         across: true,
     };
     names.into_iter().zip([own.mean, own.ridge]).enumerate().map(line).collect()
+}
+
+/// The recipes of cells, ascending.
+fn recipes_of(keys: &[CellKey]) -> Vec<usize> {
+    let mut recipes: Vec<usize> = keys.iter().map(|key| key.recipe).collect();
+    recipes.sort_unstable();
+    recipes.dedup();
+    recipes
 }
 
 /// Of cells that differ in N alone and have seen as many samples: the one at the end of its run, or of the largest N.

@@ -265,7 +265,7 @@ fn the_page_says_what_the_checks_bound() {
 fn files_are_well_formed_whatever_the_grid() {
     let header = "directory,output,dim,spectrum,spectrum_exponent,target,target_exponent,noise,sketch_kind,sampling,tail,\
         batch,step_size,schedule,model,samples,recipe,seen,axis,x,line,risk,center,value,se,seeds,runs,\
-        diverged_fraction,heavy,local_slope,local_slope_se,expected,expected_is,chosen_step_size,held_out_se";
+        diverged_fraction,heavy,local_slope,local_slope_se,expected,expected_is,chosen_step_size,held_out_rows_se";
     let odd = |risk| vec![row("r", 16, 100, 0, risk), row("r", 32, 100, 0, Some(1.0))];
     let mut without_risk = odd(Some(1.0));
     without_risk.iter_mut().for_each(|row| row.reducible = None);

@@ -99,12 +99,15 @@ fn views_are_named_and_several_directories_join() {
     let lines: Vec<&str> = printed.lines().collect();
     // At each of three M and N a figure.
     assert_eq!(lines.len(), 18);
-    assert!(lines[0].ends_with("figures/view-difference-eps-1.pdf") && lines[1].ends_with("view-difference-eps-1.csv"));
+    assert!(
+        lines[0].ends_with("figures/view-difference-eps-by-family-1.pdf")
+            && lines[1].ends_with("view-difference-eps-by-family-1.csv")
+    );
     let both = place.path().join("both").display().to_string();
     let args = ["report", &a, &b, "--x", "dim", "--series", "recipe", "--panel", "model,samples", "--out", &both];
     let printed = succeeds(&args);
     assert_eq!(printed.lines().count(), 18);
-    let csv = read(&Path::new(&both).join("figures/view-reducible-dim-1.csv"));
+    let csv = read(&Path::new(&both).join("figures/view-reducible-dim-by-recipe-1.csv"));
     // Four recipes at both D; the directory follows from D and splits nothing.
     assert_eq!((column(&csv, "x").len(), column(&csv, "x")[..2].to_vec()), (8, vec!["32".to_owned(), "64".to_owned()]));
 
@@ -115,5 +118,10 @@ fn views_are_named_and_several_directories_join() {
     refused(&["report", &a, "--baseline", "f"], 2, &["--baseline f", "allowed is one of `fp32`"]);
     refused(&["report", &a, "--recipe", "f"], 2, &["--recipe f", "`sums feature.eps=0.01`"]);
     refused(&["report", &a, "--x", "m_gc"], 2, &["--x m_gc --y reducible: no cell has both"]);
+    refused(&["report", &a, "--only", "model"], 2, &["--only", "VARIABLE=VALUE"]);
+    refused(&["report", &a, "--only", "model=7"], 2, &["--only model=7: no cell has all of it"]);
+    let printed = succeeds(&["report", &a, "--x", "model", "--only", "samples=64", "--recipe", "fp32"]);
+    let csv = read(Path::new(printed.lines().nth(1).unwrap()));
+    assert_eq!((column(&csv, "samples"), printed.lines().count()), (vec!["64".to_owned(); 3], 2));
     refused(&["report", &a, "--format", "png"], 2, &["png", "svg, pdf"]);
 }

@@ -13,7 +13,10 @@ fn a_view_is_drawn_without_the_page() {
     let options = ReportOptions { views, recipes: vec!["more".into()], ..ReportOptions::default() };
     let paths = report.write(dir.path(), &options).unwrap();
     let names: Vec<_> = paths.iter().map(|p| p.strip_prefix(dir.path()).unwrap().to_str().unwrap()).collect();
-    assert_eq!(names, ["figures/view-reducible-model-1.svg", "figures/view-reducible-model-1.csv"]);
+    assert_eq!(
+        names,
+        ["figures/view-reducible-model-by-samples-1.svg", "figures/view-reducible-model-by-samples-1.csv"]
+    );
     assert_eq!(column(&read(&paths[1]), "recipe"), ["more"; 4]);
     assert!(!dir.path().join("report.html").exists());
 }
@@ -39,7 +42,7 @@ fn a_pdf_holds_the_words_of_its_figure() {
     let path = &paths.unwrap()[0];
     let bytes = fs::read(path).unwrap();
     let has = |what: &str| bytes.windows(what.len()).any(|window| window == what.as_bytes());
-    assert!(path.ends_with("view-reducible-model-1.pdf") && bytes.starts_with(b"%PDF-"));
+    assert!(path.ends_with("view-reducible-model-by-recipe-1.pdf") && bytes.starts_with(b"%PDF-"));
     // A font that is embedded has its file in the document.
     assert!(has("/FontFile") && has("/ToUnicode"), "no font in {}", path.display());
 }

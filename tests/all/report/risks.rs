@@ -21,7 +21,7 @@ fn held_out_risk_stands_in_where_no_run_has_another() {
     );
     assert!(read(&paths[1]).contains("held-out risk") && !read(&paths[1]).contains("reducible"));
     let html = read(&paths[0]);
-    assert!(html.contains("<figcaption>Held-out risk against model size M: r, N = 2000."), "{html}");
+    assert!(html.contains("<figcaption>Held-out risk against model size M: N = 2000, r."), "{html}");
 
     // One reducible risk makes it the page's risk; the runs without have none then.
     rows[0].reducible = Some(1.0);
@@ -60,6 +60,23 @@ fn differences_are_of_the_seeds_that_both_have() {
     let view = View::new("model", Risk::Difference, &["recipe"], 1);
     let back = &view.charts(&report.table, &report.table.keys())[0].lines[0];
     assert!(back.name == "base" && (back.points[0].y.unwrap() + 0.29).abs() < 1e-12);
+}
+
+#[test]
+fn a_pair_has_diverged_where_either_run_has() {
+    let mut rows = power_law("base", &[16], &[1000], 4);
+    rows.extend(power_law("more", &[16], &[1000], 4));
+    for row in rows.iter_mut().filter(|row| row.recipe == "base" && row.seed_index == 1) {
+        (row.reducible, row.diverged_at) = (None, Some(3));
+    }
+    let point = charts_of(&rows, "model", Risk::Difference)[0].lines[0].points[0].clone();
+    assert_eq!((point.y, point.runs, point.diverged), (None, 4, 1));
+    // A difference below zero is nobody's share of a mean.
+    for row in rows.iter_mut() {
+        (row.reducible, row.diverged_at) = (Some(if row.recipe == "base" { 2.0 } else { 1.0 }), None);
+    }
+    let point = charts_of(&rows, "model", Risk::Difference)[0].lines[0].points[0].clone();
+    assert!(point.y == Some(-1.0) && !point.is_heavy && point.slope.is_none());
 }
 
 #[test]

@@ -134,10 +134,24 @@ fn what_is_expected_stands_behind_the_points() {
 
 #[test]
 fn the_guide_has_the_slope_of_theory() {
-    let rows = power_law("r", &[16, 32], &[1000, 2000], 2);
-    let slope = |x| charts_of(&rows, x, Risk::Reducible)[0].guide.as_ref().map(|guide| guide.slope);
+    let mut rows = power_law("r", &[16, 32], &[1000, 2000], 2);
+    let slope = |rows: &[Row], x| charts_of(rows, x, Risk::Reducible)[0].guide.as_ref().map(|guide| guide.slope);
+    // The last iterate of a constant step stays where its noise keeps it.
+    assert_eq!((slope(&rows, "model"), slope(&rows, "neff")), (None, None));
+    rows.iter_mut().for_each(|row| row.schedule = "geometric".into());
     // a = 1.5: M^-(a-1), N_eff^-(a-1)/a.
-    assert_eq!((slope("model"), slope("neff"), slope("samples")), (Some(-0.5), Some(-0.5 / 1.5), None));
+    assert_eq!(
+        (slope(&rows, "model"), slope(&rows, "neff"), slope(&rows, "samples")),
+        (Some(-0.5), Some(-0.5 / 1.5), None)
+    );
+    // A source of 2.25 learns faster in M; in N_eff the variance of noisy labels rules.
+    rows.iter_mut().for_each(|row| (row.target, row.target_exponent) = ("source".into(), Some(2.25)));
+    assert_eq!((slope(&rows, "model"), slope(&rows, "neff")), (Some(-1.25), Some(-0.5 / 1.5)));
+    rows.iter_mut().for_each(|row| row.noise = 0.0);
+    assert_eq!(slope(&rows, "neff"), Some(-1.25 / 1.5));
+    // Beyond a + 1 the law is another.
+    rows.iter_mut().for_each(|row| row.target_exponent = Some(2.5));
+    assert_eq!(slope(&rows, "model"), None);
     assert!(variable("neff").unwrap().is_number() && !variable("recipe").unwrap().is_number());
     assert!(variable("tensor").is_none());
 }
@@ -179,7 +193,7 @@ fn what_held_out_risks_have_to_beat_are_lines_across() {
     let charts = View::new("model", Risk::HeldOut, &["recipe"], 0).charts(&report.table, &report.table.keys());
     let across: Vec<(&str, Option<f64>)> =
         charts[0].lines.iter().filter(|line| line.across).map(|line| (line.name.as_str(), line.points[0].y)).collect();
-    assert_eq!(across, [("mean label", Some(1.0)), ("ridge on all 64 covariates", Some(0.25))]);
+    assert_eq!(across, [("mean label", Some(1.0)), ("ridge, 64 covariates, 100 rows", Some(0.25))]);
     // No other risk has them, and they are no cells of their own.
     report.table.baselines.clear();
     let charts = View::new("model", Risk::HeldOut, &["recipe"], 0).charts(&report.table, &report.table.keys());
