@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::plan::Cohort;
 use crate::store::row::Row;
 
-/// Rows of a merged part, or a cohort more: tens of megabytes.
-const PART_ROWS: u64 = 1 << 18;
+/// Rows of a merged part, and up to a cohort more: some ten megabytes.
+const PART_ROWS: u64 = 1 << 17;
 
 /// What a merge did to a directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -59,10 +59,16 @@ fn goes_on(place: &Place, merged: &BTreeMap<String, Vec<u8>>, what: &str) {
 fn a_merge_that_is_killed_loses_nothing() {
     let (place, merged) = sharded();
     for call in CALLS {
-        let calls = each_call(call, "KILL", &place.out(), || anew(&place), |what, output| {
-            assert_eq!(output.status.signal(), Some(9), "{what}");
-            goes_on(&place, &merged, what);
-        });
+        let calls = each_call(
+            call,
+            "KILL",
+            &place.out(),
+            || anew(&place),
+            |what, output| {
+                assert_eq!(output.status.signal(), Some(9), "{what}");
+                goes_on(&place, &merged, what);
+            },
+        );
         assert!(calls > 0, "no call of {call}");
     }
 }
@@ -72,14 +78,22 @@ fn a_merge_that_meets_an_error_says_so_and_loses_nothing() {
     let (place, merged) = sharded();
     for call in CALLS {
         for error in ["EIO", "ENOSPC"] {
-            each_call(call, error, &place.out(), || anew(&place), |what, output| {
-                match output.status.code() {
-                    Some(0) => assert!(!["write", "sync", "rename", "unlink", "lock"].contains(&call), "no error: {what}"),
-                    Some(1 | 2) => assert!(error_line(&stderr(output)).contains("out"), "{what}"),
-                    _ => panic!("{}: {what}", output.status),
-                }
-                goes_on(&place, &merged, what);
-            });
+            each_call(
+                call,
+                error,
+                &place.out(),
+                || anew(&place),
+                |what, output| {
+                    match output.status.code() {
+                        Some(0) => {
+                            assert!(!["write", "sync", "rename", "unlink", "lock"].contains(&call), "no error: {what}")
+                        }
+                        Some(1 | 2) => assert!(error_line(&stderr(output)).contains("out"), "{what}"),
+                        _ => panic!("{}: {what}", output.status),
+                    }
+                    goes_on(&place, &merged, what);
+                },
+            );
         }
     }
 }

@@ -143,7 +143,8 @@ fn belongs(name: &str) -> bool {
         Some(("figures", figure)) => !figure.starts_with('.') && (figure.ends_with(".svg") || figure.ends_with(".csv")),
         Some(_) => false,
         None => {
-            matches!(name, "config.toml" | "manifest.json" | "provenance.json" | "report.html") || name.starts_with("lock")
+            matches!(name, "config.toml" | "manifest.json" | "provenance.json" | "report.html")
+                || name.starts_with("lock")
         }
     }
 }
