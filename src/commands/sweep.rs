@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let RunOptions { adapter: name, memory, .. } = &args.options;
     let adapter = adapter::open_telling(name, *memory, &watch, |line| tell(&format!("warning: {line}")))
         .with_context(|| format!("--adapter {name}"))?;
-    if scheduler::shards_of_auto(&args.shard).is_some() {
+    let is_task = scheduler::shards_of_auto(&args.shard).is_some();
+    if is_task {
         store::wait_for_shard(&args.out, shard, PATIENCE, &watch)?;
     }
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
@@ -54,15 +55,21 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let out = args.out.display();
     spectra::write(&plan, &args.out, shard)
         .with_context(|| format!("the rows are in {out}, but not the spectra of the covariates"))?;
-    super::report::write(&args.out, &watch)
-        .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
+    // Of many tasks each would read the rows of all: the report is made when they are merged.
+    let see = if is_task {
+        args.out.clone()
+    } else {
+        super::report::write(&args.out, &watch)
+            .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
+        paths::report(&args.out)
+    };
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     tell(&format!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
-        paths::report(&args.out).display()
+        see.display()
     ));
     Ok(())
 }

@@ -11,7 +11,9 @@ while [ -n "$asked" ]; do
   status=$?
 done
 # What is finished is kept, and the rest continues in another turn; but not that of a job that was cancelled.
-if [ "$status" = INCOMPLETE ] && [ "$(squeue --noheader --format=%T --jobs="$SLURM_JOB_ID")" = RUNNING ]; then
-  exec scontrol requeue "$SLURM_JOB_ID"
+# SLURM_JOB_ID of one task is that of the whole array.
+task=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+if [ "$status" = INCOMPLETE ] && [ "$(squeue --noheader --format=%T --jobs="$task")" = RUNNING ]; then
+  exec scontrol requeue "$task"
 fi
 exit "$status"

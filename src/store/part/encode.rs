@@ -52,7 +52,7 @@ impl Name {
 
 /// Writes a part into the rows of `dir` and returns its path. It is begun in `dir` itself, so that who reads the folder
 /// of the rows meets whole parts alone; synced; read back and compared with the rows, `groups` of which are asked for
-/// twice; and then renamed. The rows are in ascending order of their keys, [`GROUP_ROWS`] in each group but the last;
+/// twice; and then renamed. The rows are in ascending order of their keys, 16,384 in each group but the last;
 /// `first` is the cohort that names the part. `may` is asked right before the rename.
 ///
 /// # Errors

@@ -55,7 +55,7 @@ impl Site {
     fn task(&self, id: u32) -> Child {
         let id = id.to_string();
         let job = self.0.path("job-100");
-        self.command("bash").arg(job).env("SLURM_ARRAY_TASK_ID", &id).env("SLURM_JOB_ID", "77").spawn().unwrap()
+        self.command("bash").arg(job).env("SLURM_ARRAY_TASK_ID", &id).env("SLURM_ARRAY_JOB_ID", "70").spawn().unwrap()
     }
 }
 
@@ -124,7 +124,7 @@ fn a_task_that_is_asked_to_end_asks_for_another_turn_unless_it_was_cancelled() {
         let output = task.wait_with_output().unwrap();
         assert!(stderr(&output).contains("what is done is kept"), "{}", stderr(&output));
         match requeued {
-            true => assert_eq!((output.status.code(), &*site.text("scontrol")), (Some(0), "requeue 77\n")),
+            true => assert_eq!((output.status.code(), &*site.text("scontrol")), (Some(0), "requeue 70_1\n")),
             false => assert_eq!((output.status.code(), site.0.path("scontrol").exists()), (Some(5), false)),
         }
     }
