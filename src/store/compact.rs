@@ -55,10 +55,13 @@ impl Store {
         let there = |planned: &Planned| old.iter().find(|part| *part.header() == planned.header);
         let mut kept: BTreeSet<Arc<Path>> = planned.iter().filter_map(there).map(|part| part.path().clone()).collect();
         let mut done = Compacted { parts: planned.len(), ..Compacted::default() };
-        if kept.len() < planned.len() {
-            let mut provenance = gathered.provenance().clone();
-            gathered.parts().iter().for_each(|part| provenance.keep(part));
+        let mut provenance = gathered.provenance().clone();
+        gathered.parts().iter().for_each(|part| provenance.keep(part));
+        if provenance != *self.contents.provenance() {
+            self.lock.check()?;
             provenance.write(&self.dir, &self.shard.to_string())?;
+        }
+        if kept.len() < planned.len() {
             let written = self.write_merged(&planned, |planned| there(planned).is_some(), rows)?;
             done.written = written.len();
             kept.extend(written);

@@ -14,6 +14,17 @@ use crate::place::{Place, error_line, names, stderr};
 /// What a merge does to files.
 const CALLS: [&str; 8] = ["open", "read", "write", "sync", "rename", "unlink", "list", "lock"];
 
+/// Calls with an error that they may meet.
+const ERRORS: [(&str, &str); 7] = [
+    ("open", "EMFILE"),
+    ("read", "EIO"),
+    ("write", "ENOSPC"),
+    ("sync", "EIO"),
+    ("rename", "EIO"),
+    ("unlink", "EIO"),
+    ("lock", "EIO"),
+];
+
 /// A directory of two shards, to be copied, and the files that a merge leaves of it.
 fn sharded() -> (Place, BTreeMap<String, Vec<u8>>) {
     let place = Place::new(SMALL);
@@ -76,24 +87,20 @@ fn a_merge_that_is_killed_loses_nothing() {
 #[test]
 fn a_merge_that_meets_an_error_says_so_and_loses_nothing() {
     let (place, merged) = sharded();
-    for call in CALLS {
-        for error in ["EIO", "ENOSPC"] {
-            each_call(
-                call,
-                error,
-                &place.out(),
-                || anew(&place),
-                |what, output| {
-                    match output.status.code() {
-                        Some(0) => {
-                            assert!(!["write", "sync", "rename", "unlink", "lock"].contains(&call), "no error: {what}")
-                        }
-                        Some(1 | 2) => assert!(error_line(&stderr(output)).contains("out"), "{what}"),
-                        _ => panic!("{}: {what}", output.status),
-                    }
-                    goes_on(&place, &merged, what);
-                },
-            );
-        }
+    for (call, error) in ERRORS {
+        each_call(
+            call,
+            error,
+            &place.out(),
+            || anew(&place),
+            |what, output| {
+                match output.status.code() {
+                    Some(0) => assert!(matches!(call, "open" | "read"), "no error: {what}"),
+                    Some(1 | 2) => assert!(error_line(&stderr(output)).contains("out"), "{what}"),
+                    _ => panic!("{}: {what}", output.status),
+                }
+                goes_on(&place, &merged, what);
+            },
+        );
     }
 }

@@ -89,13 +89,14 @@ fn a_device_that_is_lost_or_reports_an_error_is_opened_again_and_after_three_tim
         let (found, told) = swept(dir.path(), index, fault, &[2, 3, 6]);
         assert_eq!(found.unwrap(), whole, "{fault:?}");
         assert_eq!(told.len(), 3, "{told:?}");
-        let what = if fault == Fault::Lost { "lost" } else { "the adapter reports: " };
-        assert!(told.iter().all(|line| line.contains(what) && line.contains("opening the device again")), "{told:?}");
+        // Of a device that is gone a driver may first report that a buffer is not valid.
+        let says = |line: &str| line.contains("lost") || line.contains("the adapter reports: ");
+        assert!(told.iter().all(|line| says(line) && line.contains("opening the device again")), "{told:?}");
 
         let dir = tempfile::tempdir().unwrap();
         let (failed, told) = swept(dir.path(), index, fault, &[3, 4, 5]);
         let error = failed.unwrap_err();
-        assert!(error.exit_code() == exit::DEVICE_LOST && error.to_string().contains(what), "{error}");
+        assert!(error.exit_code() == exit::DEVICE_LOST && says(&error.to_string()), "{error}");
         assert_eq!(told.len(), 2, "{told:?}");
         let kept = roundlaw::rows(dir.path()).unwrap().collect::<Result<Vec<_>>>().unwrap();
         assert_eq!(kept.iter().map(|row| row.seed_index).collect::<Vec<_>>(), [0, 1, 2]);

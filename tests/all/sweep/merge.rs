@@ -80,6 +80,11 @@ fn any_sharding_in_any_order_and_place_leaves_the_same_files() {
     assert!(names.map(|name| files(&place.path(name))) == untouched);
     assert_eq!(sessions(&place.path("all")).as_array().unwrap().len(), 3);
 
+    // What was computed twice is dropped, but not who did.
+    merged(&place, &["whole", "a"]);
+    assert!(parts(&place.path("whole")) == whole);
+    assert_eq!(sessions(&place.path("whole")).as_array().unwrap().len(), 2);
+
     // Again it finds all done, and a sweep nothing to do.
     for dir in ["whole", "sharded", "all"] {
         let said = merged(&place, &[dir]);
