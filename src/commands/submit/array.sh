@@ -1,7 +1,9 @@
 # In the background, so that this shell hears at once when it is asked to end: Slurm warns the shell alone.
+asked= sweep=
+trap 'asked=1; [ -z "$sweep" ] || kill -TERM "$sweep" 2>/dev/null' TERM
 SWEEP &
 sweep=$!
-trap 'asked=1; kill -TERM "$sweep" 2>/dev/null' TERM
+[ -z "$asked" ] || kill -TERM "$sweep"
 wait "$sweep"
 status=$?
 # A signal ends the waiting, not the sweep.
