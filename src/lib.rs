@@ -125,6 +125,8 @@ pub mod report;
 pub mod risk;
 #[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
+pub mod scheduler;
 mod shell;
 #[doc(hidden)]
 pub mod signals;

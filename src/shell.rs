@@ -5,12 +5,21 @@ use std::path::Path;
 /// A path as a shell reads it back: quoted where it holds anything that the shell reads otherwise.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let text = if text.starts_with('-') { format!("./{text}") } else { text };
+    word(&if text.starts_with('-') { format!("./{text}") } else { text })
+}
+
+/// A word as a shell reads it back.
+pub fn word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "_-+=:,.@%/".contains(c);
     match !text.is_empty() && text.chars().all(is_plain) {
-        true => text,
+        true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', "'\\''")),
     }
+}
+
+/// Words as a line.
+pub fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(all(test, unix))]

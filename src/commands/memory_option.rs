@@ -11,3 +11,8 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         _ => Err(format!("allowed are {LEAST} to 1024 GiB")),
     }
 }
+
+/// The number of GiB that gives so many bytes.
+pub fn gib(bytes: u64) -> f64 {
+    bytes as f64 / GIB
+}

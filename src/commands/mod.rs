@@ -3,6 +3,7 @@
 
 mod format_options;
 mod memory_option;
+mod run_options;
 
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
 /// whose documentation (or `about`) is the help, and `run`, which takes them.
@@ -44,4 +45,6 @@ commands! {
     fit: Fit,
     report: Report,
     status: Status,
+    merge: Merge,
+    submit: Submit,
 }

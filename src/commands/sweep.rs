@@ -1,15 +1,16 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::memory_option;
-use crate::config::{Check, Config};
+use super::run_options::RunOptions;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Plan, Shard};
 use crate::run::{adapter, spectra, sweep, warnings};
+use crate::scheduler;
 use crate::signals;
-use crate::store::paths;
+use crate::store::{self, paths};
 use crate::streams::tell;
 use crate::threads;
 
@@ -21,28 +22,19 @@ pub struct Args {
     /// Output directory; an existing one of the same config is continued.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS.
-    #[arg(long, default_value = "auto")]
-    adapter: String,
-    /// Memory of a GPU to use, at most, in GiB; by default 4 on a discrete one, 1 on an integrated one.
-    #[arg(long, value_name = "GIB", value_parser = memory_option::bytes)]
-    memory: Option<u64>,
-    /// Cohorts redone by the reference: auto, all, off, or a number of seeds.
-    #[arg(long)]
-    check: Option<String>,
-    /// Override a config key, as sweep.seeds=8 or 'recipe."NAME".feature.eps=0.1' (repeatable).
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
-    /// Run only seed indices i modulo n.
+    #[command(flatten)]
+    options: RunOptions,
+    /// Run only seed indices i modulo n; auto/n takes i from the batch system and waits for a process that still runs it.
     #[arg(long, value_name = "I/N", default_value = "0/1")]
     shard: String,
 }
 
+/// For so long a task waits for the process that has its shard, where it is what remains of its last attempt: a process
+/// that is asked to end does so within seconds, a server learns within two minutes that a machine is gone.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let mut config = Config::load(&args.config, &args.set)?;
-    if let Some(check) = &args.check {
-        config.sweep.check = Check::parse("--check", check)?;
-    }
+    let config = args.options.config(&args.config)?;
     let shard = shard(&args.shard, config.sweep.seeds)?;
     let plan = Plan::new(config)?;
     threads::start()?;
@@ -51,29 +43,43 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for warning in warnings::warnings(&plan, &watch.share(0.0))? {
         tell(&format!("warning: {warning}"));
     }
-    let adapter = adapter::open_telling(&args.adapter, args.memory, &watch, |line| tell(&format!("warning: {line}")))
-        .with_context(|| format!("--adapter {}", args.adapter))?;
+    let RunOptions { adapter: name, memory, .. } = &args.options;
+    let adapter = adapter::open_telling(name, *memory, &watch, |line| tell(&format!("warning: {line}")))
+        .with_context(|| format!("--adapter {name}"))?;
+    let is_task = scheduler::shards_of_auto(&args.shard).is_some();
+    if is_task {
+        store::wait_for_shard(&args.out, shard, PATIENCE, &watch)?;
+    }
     let summary = sweep::sweep(&plan, &args.out, shard, adapter.as_ref(), &watch)?;
     // What failed after this is no reason to run anything again.
     let out = args.out.display();
     spectra::write(&plan, &args.out, shard)
         .with_context(|| format!("the rows are in {out}, but not the spectra of the covariates"))?;
-    super::report::write(&args.out, &watch)
-        .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
+    // Of many tasks each would read the rows of all: the report is made when they are merged.
+    let see = if is_task {
+        args.out.clone()
+    } else {
+        super::report::write(&args.out, &watch)
+            .with_context(|| format!("the rows are in {out}, but not the report: `roundlaw report {out}` writes it"))?;
+        paths::report(&args.out)
+    };
     let rate = summary.runs as f64 / summary.seconds.max(1e-9);
     tell(&format!(
         "{} runs in {:.1} s ({rate:.1} runs/s), {} checked bit for bit; see {}",
         summary.runs,
         summary.seconds,
         summary.checked,
-        paths::report(&args.out).display()
+        see.display()
     ));
     Ok(())
 }
 
 /// The part of the sweep to run; of no more parts than there are seeds, so that none is empty.
-fn shard(text: &str, seeds: u32) -> Result<Shard> {
-    let shard = Shard::parse(text).map_err(|error| Error::Input(format!("--{error}")))?;
+pub(super) fn shard(text: &str, seeds: u32) -> Result<Shard> {
+    let shard = match scheduler::shards_of_auto(text) {
+        Some(of) => scheduler::shard(of, scheduler::variable)?,
+        None => Shard::parse(text).map_err(|error| Error::Input(format!("--{error}")))?,
+    };
     match shard.of() <= seeds {
         true => Ok(shard),
         false => Err(Error::Input(format!("--shard {text}: allowed is i/n with n <= sweep.seeds = {seeds}"))),

@@ -8,6 +8,7 @@ use wgpu::{
     Device, Features, MapMode, PollType, Queue, SubmissionIndex,
 };
 
+use super::faults::Fault;
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
 use super::recorder::Recorder;
@@ -77,7 +78,7 @@ impl Context {
         Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup }
     }
 
-    /// The first error since the device was opened, if any.
+    /// The first error since the device was opened, if any. After one nothing that it gives counts: it is as good as lost.
     pub fn check(&self) -> Result<()> {
         let trouble = locked(&self.trouble);
         match (&trouble.lost, &trouble.error) {
@@ -85,7 +86,7 @@ impl Context {
                 "the device was lost ({}): the same command again resumes",
                 reason.trim()
             ))),
-            (None, Some(error)) => Err(Error::Other(format!("the adapter reports: {}", error.replace('\n', " ")))),
+            (None, Some(error)) => Err(Error::DeviceLost(format!("the adapter reports: {}", error.replace('\n', " ")))),
             (None, None) => Ok(()),
         }
     }
@@ -100,6 +101,21 @@ impl Context {
             locked(&self.recorder).discard();
         }
         forgiven
+    }
+
+    /// Lets the device meet a fault.
+    pub fn meet(&self, fault: Fault) {
+        match fault {
+            Fault::Lost => self.device.destroy(),
+            Fault::Shader => {
+                let source = wgpu::ShaderSource::Wgsl("@compute fn main( {}".into());
+                drop(self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source }));
+            }
+            Fault::Memory => {
+                let mut trouble = locked(&self.trouble);
+                (trouble.exhausted, trouble.error) = (true, Some("Out of Memory".into()));
+            }
+        }
     }
 
     /// A zeroed buffer of that many words (at least four, an element of the widest type that a kernel binds).

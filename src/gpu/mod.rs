@@ -8,6 +8,7 @@ mod counts;
 mod device;
 mod draw;
 mod facts;
+mod faults;
 mod feature;
 mod gemv;
 mod gram;
@@ -49,6 +50,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
 pub use adapters::{AdapterInfo, adapters, is_hardware};
+pub use faults::Fault;
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};

@@ -8,6 +8,7 @@ pub mod export;
 pub mod fit;
 pub mod launches;
 pub mod limits;
+pub mod merge;
 pub mod predict;
 pub mod progress;
 pub mod provenance;

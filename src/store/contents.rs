@@ -1,6 +1,7 @@
 //! What lies in an output directory, verified as far as it can be without its plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +13,7 @@ use super::manifest::{Manifest, Worked, other_version};
 use super::merge::Rows;
 use super::part::{Part, Session, Sweep, Work, damaged};
 use super::paths;
+use super::provenance::Provenance;
 use crate::error::{Error, Result};
 use crate::store::row::SCHEMA_VERSION;
 
@@ -20,6 +22,7 @@ use crate::store::row::SCHEMA_VERSION;
 pub struct Contents {
     dir: PathBuf,
     parts: Vec<Part>,
+    provenance: Provenance,
     manifest: Option<Manifest>,
 }
 
@@ -36,7 +39,22 @@ impl Contents {
         if manifest.is_none() && older {
             return Err(other_version(dir, &json!(2)));
         }
-        Ok(Contents { dir: dir.to_path_buf(), parts: open(paths, &OnceLock::new())?, manifest })
+        let parts = open(paths, &OnceLock::new())?;
+        // A merge writes it before the first of its parts has its name.
+        let provenance = Provenance::read(dir)?;
+        provenance.covers(dir, &parts)?;
+        Ok(Contents { dir: dir.to_path_buf(), parts, provenance, manifest })
+    }
+
+    /// These and the parts of other directories of the same sweep, each once.
+    pub fn with(mut self, others: &[Contents]) -> Contents {
+        for other in others {
+            let named = |part: &Part| part.path().file_name().map(OsStr::to_owned);
+            let own: BTreeSet<_> = self.parts.iter().map(named).collect();
+            self.parts.extend(other.parts.iter().filter(|part| !own.contains(&named(part))).cloned());
+            self.provenance.keep_all(&other.provenance);
+        }
+        self
     }
 
     /// Reads the manifest and what parts there are more, or fewer.
@@ -50,7 +68,8 @@ impl Contents {
         let new = open(paths.into_iter().filter(is_new).collect(), &known)?;
         self.parts.extend(new);
         self.parts.sort_by(|a, b| a.path().cmp(b.path()));
-        Ok(())
+        self.provenance = Provenance::read(&self.dir)?;
+        self.provenance.covers(&self.dir, &self.parts)
     }
 
     /// Refuses manifest, parts and `config`, where that is known, of which one is not of the sweep of the others. `differs`
@@ -112,12 +131,46 @@ impl Contents {
 
     /// The most seeds that the sweep of any part asked for.
     pub fn seeds_of_parts(&self) -> u32 {
-        self.parts.iter().map(|part| part.header().session.seeds).max().unwrap_or(0)
+        self.parts.iter().map(|part| part.header().source.seeds()).max().unwrap_or(0)
     }
 
     /// Sorted by name.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// The seed indices of which no part holds some cohort, and how many cohorts these are.
+    pub fn missing(&self) -> (BTreeSet<u32>, u64) {
+        let (stored, points) = (self.cohorts(), self.sweep().map_or(0, |sweep| sweep.plan.points.len()));
+        let all = (0..self.seeds()).flat_map(|seed| (0..points).map(move |point| (seed, point)));
+        let missing = all.filter(|cohort| !stored.contains_key(cohort));
+        missing.fold(Default::default(), |(mut seeds, cohorts), (seed, _)| {
+            seeds.insert(seed);
+            (seeds, cohorts + 1)
+        })
+    }
+
+    /// Cohorts that several parts hold.
+    pub fn duplicates(&self) -> u64 {
+        let claims = self.parts.iter().flat_map(|part| &part.header().cohorts);
+        claims.map(|claim| claim.seeds.count()).sum::<u64>() - self.cohorts().len() as u64
+    }
+
+    /// The cohorts that parts say they hold, by seed index and problem point, in the order of their runs; and whether each
+    /// was checked.
+    pub(super) fn cohorts(&self) -> BTreeMap<(u32, usize), bool> {
+        let mut cohorts = BTreeMap::new();
+        for claim in self.parts.iter().flat_map(|part| &part.header().cohorts) {
+            for seed in claim.seeds.iter() {
+                *cohorts.entry((seed, claim.point)).or_default() |= claim.checked.has(seed);
+            }
+        }
+        cohorts
+    }
+
+    /// Who computed the rows of merged parts.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
     }
 
     /// All rows, or those of one run.
@@ -132,9 +185,12 @@ impl Contents {
 
     /// The manifest of a sweep with these parts.
     pub(super) fn manifest_of(&self, sweep: Sweep, seeds: u32) -> Manifest {
+        // Those of a merge that was killed stand in both: each part counts once.
+        let mut provenance = self.provenance.clone();
+        self.parts.iter().for_each(|part| provenance.keep(part));
         let mut sessions: BTreeMap<&Session, Work> = BTreeMap::new();
-        for part in &self.parts {
-            *sessions.entry(&part.header().session).or_default() += part.header().work;
+        for (session, work) in provenance.work() {
+            *sessions.entry(session).or_default() += work;
         }
         let sessions = sessions.into_iter().map(|(session, Work { runs, checked, milliseconds })| Worked {
             session: session.clone(),

@@ -96,6 +96,31 @@ pub fn lock_shard(dir: &Path, shard: Shard, watch: &Watch) -> Result<Lock> {
     }
 }
 
+/// Waits, for so long at most, for a process that runs a shard in `dir` to end, and says for whom. Who then takes the lock
+/// is told whether it still runs.
+///
+/// # Errors
+/// [`Error::Incomplete`] where the watch asks to end meanwhile.
+pub fn wait_for_shard(dir: &Path, shard: Shard, patience: Duration, watch: &Watch) -> Result<()> {
+    let (path, begun) = (paths::shard_lock(dir, shard), Instant::now());
+    let mut is_told = false;
+    // Without its file nobody has ever run it.
+    while path.exists() && begun.elapsed() < patience {
+        let Some(holder) = held(&path)? else { return Ok(()) };
+        if !is_told {
+            let seconds = patience.as_secs();
+            tell(&format!("waiting for {}, which is held by {holder}, for {seconds} s at most", path.display()));
+            is_told = true;
+        }
+        sleep(LONGEST_PAUSE, watch);
+        if watch.is_stopped() {
+            let what = format!("stopped while {} was held by {holder}; the same command continues", path.display());
+            return Err(Error::Incomplete(what));
+        }
+    }
+    Ok(())
+}
+
 /// Waits for a lock that is held for moments only, and says who holds it where it takes longer. [`Error::Incomplete`] where
 /// the watch asks to end. Not by a call that blocks: after a signal that is handled it goes on.
 pub fn lock_briefly(path: &Path, watch: &Watch) -> Result<Lock> {

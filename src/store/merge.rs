@@ -136,10 +136,10 @@ impl Head {
     }
 }
 
-/// The heap gives its greatest first: the head of the earliest row.
+/// The heap gives its greatest first: the head of the earliest row, and of several the part that is named first.
 impl Ord for Head {
     fn cmp(&self, other: &Head) -> Ordering {
-        other.row.key().cmp(&self.row.key())
+        (other.row.key(), other.batches.path()).cmp(&(self.row.key(), self.batches.path()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod baselines;
 mod columns;
+mod compact;
 mod contents;
 mod digest;
 mod directory;
@@ -13,6 +14,7 @@ mod merge;
 pub mod part;
 pub mod paths;
 pub mod predictions;
+mod provenance;
 pub mod row;
 mod spectra;
 
@@ -23,14 +25,16 @@ use std::sync::Arc;
 
 pub use self::baselines::{StoredBaselines, baselines};
 pub use self::columns::{COLUMNS, Kind, Value, differences, risks};
+pub use self::compact::Compacted;
 pub use self::contents::Contents;
 pub use self::digest::{digest, digest_of};
 pub use self::directory::config_text;
 pub use self::directory::parts;
 use self::directory::refuse_foreign;
-pub use self::locks::Lock;
+pub use self::locks::{Lock, wait_for_shard};
 pub use self::merge::Rows;
-use self::part::{Claim, Header, Session, Sweep, Work};
+use self::part::{Claim, GROUP_ROWS, Header, Name, Session, Source, Sweep, Work};
+pub use self::provenance::Provenance;
 use self::row::Row;
 pub use self::spectra::{MeasuredSpectrum, spectra};
 use crate::error::{Error, Result};
@@ -127,8 +131,10 @@ impl Store {
         let (runs, checked) =
             runs.fold((0, 0), |(runs, checked), run| (runs + 1, checked + u64::from(run[0].is_checked())));
         let work = Work { runs, checked, milliseconds: (1000.0 * seconds) as u64 };
-        let header = Header { sweep: self.sweep.clone(), cohorts, session: session.clone(), work };
-        let written = part::write(&self.dir, self.shard, first, &header, rows, || self.lock.check());
+        let header =
+            Header { sweep: self.sweep.clone(), cohorts, source: Source::Session(session.clone().into()), work };
+        let groups = || rows.chunks(GROUP_ROWS).map(Ok);
+        let written = part::write(&self.dir, Name::Shard(self.shard), first, &header, groups, || self.lock.check());
         // Who takes a lock over removes what is half written: that it is gone is not what went wrong.
         self.lock.check()?;
         written.map(drop)

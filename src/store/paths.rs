@@ -6,6 +6,7 @@ use crate::files::is_temporary;
 use crate::plan::{Cohort, Shard};
 
 pub(super) const MANIFEST: &str = "manifest.json";
+const PROVENANCE: &str = "provenance.json";
 const CONFIG: &str = "config.toml";
 const ROWS: &str = "rows";
 const REPORT: &str = "report.html";
@@ -28,6 +29,11 @@ pub fn manifest(dir: &Path) -> PathBuf {
     dir.join(MANIFEST)
 }
 
+/// Who computed the rows of merged parts.
+pub fn provenance(dir: &Path) -> PathBuf {
+    dir.join(PROVENANCE)
+}
+
 /// The resolved config.
 pub fn config(dir: &Path) -> PathBuf {
     dir.join(CONFIG)
@@ -42,6 +48,12 @@ pub fn rows(dir: &Path) -> PathBuf {
 pub fn part_name(shard: Shard, first: Cohort, hash: u64) -> String {
     let Cohort { point, seed_index } = first;
     format!("{PART}{shard}-seed{seed_index:08}-point{point}-{hash:016x}{PARQUET}")
+}
+
+/// The name of a part that others were merged into. No shard stands in it: whichever there were, it holds the same bytes.
+pub fn merged_name(first: Cohort, hash: u64) -> String {
+    let Cohort { point, seed_index } = first;
+    format!("{PART}merged-seed{seed_index:08}-point{point}-{hash:016x}{PARQUET}")
 }
 
 /// Whether it is the name of a part, of this schema version or of another.
@@ -191,7 +203,7 @@ pub(super) fn is_report(name: &str) -> bool {
 
 /// Whether a file of this name, in a directory without a manifest, may be what a sweep of ours left there.
 pub(super) fn is_ours(name: &str) -> bool {
-    let named = [CONFIG, ROWS].contains(&name);
+    let named = [CONFIG, ROWS, PROVENANCE].contains(&name);
     let mismatch = name.starts_with("mismatch-") && name.ends_with(".json");
     named || mismatch || spectrum_number(name).is_some() || is_baselines(name) || is_lock(name) || is_temporary(name)
 }

@@ -18,6 +18,7 @@ use roundlaw::watch::Watch;
 use crate::faulty::{Faulty, Summing};
 use crate::npy_file::f32_file;
 
+mod drawn;
 mod second;
 
 const CONFIG: &str = r#"

@@ -24,10 +24,13 @@ mod judged;
 mod limits;
 #[cfg(target_os = "linux")]
 mod locks;
+mod merge;
 mod plan;
 mod readers;
 mod recheck;
 mod replay;
+#[cfg(unix)]
+mod submit;
 
 /// Every kind of quantizer, shared and own sites, in a moment.
 const TINY: &str = r#"

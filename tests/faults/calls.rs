@@ -47,7 +47,7 @@ const HARMLESS: [(&str, &str, &str); 6] = [
 /// Runs what `attempt` makes with a fault at the first such call below `dir`, at the second, and so on (at wider and wider
 /// steps, but for `full`) while there is one, and hands over what came of it: the rule with the path that the call was
 /// for, and the output. Returns how often that was.
-fn each_call(
+pub fn each_call(
     call: &str,
     action: &str,
     dir: &Path,

@@ -7,6 +7,7 @@ mod calls;
 mod damage;
 mod kills;
 mod limits;
+mod merges;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "other tests damage such files")]
 mod npy_file;

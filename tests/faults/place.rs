@@ -142,6 +142,9 @@ fn belongs(name: &str) -> bool {
         Some(("rows", part)) => part.starts_with("part-") && part.ends_with(".parquet"),
         Some(("figures", figure)) => !figure.starts_with('.') && (figure.ends_with(".svg") || figure.ends_with(".csv")),
         Some(_) => false,
-        None => matches!(name, "config.toml" | "manifest.json" | "report.html") || name.starts_with("lock"),
+        None => {
+            matches!(name, "config.toml" | "manifest.json" | "provenance.json" | "report.html")
+                || name.starts_with("lock")
+        }
     }
 }

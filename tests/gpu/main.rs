@@ -2,6 +2,7 @@
 //! VK_DRIVER_FILES and WGPU_BACKEND, or `tests/adapter on NAME cargo test --release --test gpu`).
 
 mod bench;
+mod faults;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "files of f64 are for other tests")]
 mod npy_file;

@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterInfo};
+use crate::scheduler;
 
 /// What the text may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Choice<'a> {
-    /// The first hardware GPU, else the CPU: software GPUs are slower than it.
+    /// The hardware GPU that is this process's, else the CPU: software GPUs are slower than it.
     Auto,
     Cpu,
     /// Position in the list of `devices`.
@@ -41,21 +42,32 @@ impl Choice<'_> {
 }
 
 /// The position in [`gpu::adapters`] of the GPU that `text` names; `None` is the CPU. It may be `auto`, `cpu`, an index
-/// or part of a name as `devices` lists them, or `pci:BUS`.
+/// or part of a name as `devices` lists them, or `pci:BUS`. Of several hardware GPUs `auto` is the one that Slurm gave to
+/// this process, else the first, by PCI bus ids.
 ///
-/// [`Error::NoAdapter`] when nothing or more than one GPU fits.
+/// [`Error::NoAdapter`] when nothing or more than one GPU fits, or the one that Slurm gave is not there.
 pub fn find(text: &str) -> Result<Option<usize>> {
     match Choice::of(text) {
         // No driver is loaded for nothing.
         Choice::Cpu => Ok(None),
-        choice => select(text, choice, &gpu::adapters()),
+        choice => select(text, choice, &gpu::adapters(), scheduler::variable),
     }
 }
 
-fn select(text: &str, choice: Choice, found: &[AdapterInfo]) -> Result<Option<usize>> {
-    let fitting: Vec<&AdapterInfo> = found.iter().filter(|info| choice.fits(info)).collect();
+fn select(
+    text: &str,
+    choice: Choice,
+    found: &[AdapterInfo],
+    get: impl Fn(&str) -> Option<String>,
+) -> Result<Option<usize>> {
+    let mut fitting: Vec<&AdapterInfo> = found.iter().filter(|info| choice.fits(info)).collect();
+    if choice == Choice::Auto {
+        // Drivers list them in any order; those without a bus come last.
+        fitting.sort_by_key(|info| (info.pci.is_empty(), info.pci.to_lowercase()));
+        return Ok(scheduler::gpu(fitting.len(), get)?.map(|place| fitting[place].index));
+    }
     match (choice, fitting.as_slice()) {
-        (Choice::Auto | Choice::Cpu, fitting) => Ok(fitting.first().map(|info| info.index)),
+        (Choice::Auto | Choice::Cpu, _) => Ok(None),
         (_, [one]) => Ok(Some(one.index)),
         (_, []) => Err(Error::NoAdapter(format!(
             "no adapter is called {text:?}: found are {}; \"cpu\" needs no GPU",
@@ -91,7 +103,26 @@ mod tests {
     }
 
     fn chosen(text: &str, found: &[AdapterInfo]) -> std::result::Result<Option<usize>, String> {
-        select(text, Choice::of(text), found).map_err(|error| error.to_string())
+        select(text, Choice::of(text), found, |_| None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn auto_is_the_gpu_that_slurm_gave_in_the_order_of_buses() {
+        let found = [
+            gpu(0, "llvmpipe", "cpu", ""),
+            gpu(1, "H100", "discrete", "0000:C4:00.0"),
+            gpu(2, "H100", "discrete", "0000:0a:00.0"),
+            gpu(3, "H100", "discrete", "0000:8b:00.0"),
+        ];
+        let auto = |gpus: Option<&str>| {
+            let get = |name: &str| gpus.filter(|_| name == "SLURM_JOB_GPUS").map(String::from);
+            select("auto", Choice::Auto, &found, get).map_err(|error| error.to_string())
+        };
+        for (gpus, index) in [(None, 2), (Some("0"), 2), (Some("1"), 3), (Some("2"), 1), (Some("1,2"), 3)] {
+            assert_eq!(auto(gpus), Ok(Some(index)), "{gpus:?}");
+        }
+        let error = auto(Some("3")).unwrap_err();
+        assert!(error.contains("SLURM_JOB_GPUS=3") && error.contains("pci:BUS"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a sweep does about a lost device.
+//! What a sweep does about a device that is lost, or reports an error.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,7 @@ use crate::risk::CohortStates;
 use crate::run::rows::Origin;
 use crate::watch::Watch;
 
-/// Times a lost device is opened again for one execution.
+/// Times a lost device is opened again for one execution, or while it is opened.
 const REOPENINGS: u32 = 2;
 
 /// An adapter whose device is opened again when it is lost; what it was executing is executed anew.
@@ -26,7 +26,7 @@ where
 {
     /// Opens the device for the first time. Of every loss `tell` gets a line.
     pub fn new(open: Open, tell: Tell) -> Result<Reopened<Open, Tell>> {
-        let current = Mutex::new(open()?.into());
+        let current = Mutex::new(opened(&open, &tell)?.into());
         Ok(Reopened { open, tell, current })
     }
 
@@ -43,7 +43,7 @@ where
     fn replace(&self, lost: &Arc<dyn Adapter>) -> Result<()> {
         let mut held = self.held();
         if Arc::ptr_eq(&held, lost) {
-            *held = (self.open)()?.into();
+            *held = opened(&self.open, &self.tell)?.into();
         }
         Ok(())
     }
@@ -62,6 +62,17 @@ where
         }
         execute(self.current().as_ref())
     }
+}
+
+/// Opens a device, which may be lost while it is proved.
+fn opened(open: impl Fn() -> Result<Box<dyn Adapter>>, tell: impl Fn(&str)) -> Result<Box<dyn Adapter>> {
+    for _ in 0..REOPENINGS {
+        match open() {
+            Err(Error::DeviceLost(reason)) => tell(&format!("{reason}; opening the device again")),
+            done => return done,
+        }
+    }
+    open()
 }
 
 impl<Open, Tell> Adapter for Reopened<Open, Tell>

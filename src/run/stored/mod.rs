@@ -29,7 +29,7 @@ const LOOKS: u32 = 10;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A directory that is what it says it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Stored {
     pub contents: Contents,
     pub sweep: Sweep,
@@ -86,6 +86,12 @@ impl Stored {
         };
         contents.agree(Some(&config), |was, is| edited(dir, was, is))?;
         Ok(Stored { contents, sweep, config_toml, seeds, plan })
+    }
+
+    /// The same sweep with the parts of several directories, and the plan of all of their seeds.
+    pub fn with(&self, contents: Contents, plan: Plan) -> Stored {
+        let seeds = plan.config.sweep.seeds;
+        Stored { contents, seeds, plan: Ok(Arc::new(plan)), ..self.clone() }
     }
 
     /// What is wrong where the config asks for other seeds than the rest of the directory.

@@ -19,7 +19,7 @@ use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
 use arrow_schema::{DataType, FieldRef};
 
 use super::file::PartFile;
-use super::header::{Header, Sweep};
+use super::header::{Header, Session, Source, Sweep};
 use super::{HEADER_KEY, RUN, VERSION_KEY};
 use crate::error::{Error, Result};
 use crate::hash::{fnv1a64, fnv1a64_more};
@@ -214,7 +214,7 @@ impl Batches {
 
     /// What of a row contradicts the header.
     fn compare(&self, row: &Row) -> std::result::Result<(), String> {
-        let Header { sweep, session, .. } = &*self.part.header;
+        let Header { sweep, source, .. } = &*self.part.header;
         let run = row.run_id;
         let id =
             u64::from(row.seed_index).checked_mul(sweep.plan.cells()).and_then(|first| first.checked_add(row.cell));
@@ -224,12 +224,14 @@ impl Batches {
         let claim = self.part.header.claim(row.cell, row.seed_index);
         let claim = claim.ok_or_else(|| format!("its header does not name the cohort of run {run}"))?;
         let checked = if claim.checked.has(row.seed_index) { EXACT } else { UNSAMPLED };
-        let pairs = [
-            ("checked", row.checked.as_str(), checked),
-            ("adapter", &row.adapter, &session.adapter),
-            ("driver", &row.driver, &session.driver),
-            ("fingerprint", &row.fingerprint, &session.fingerprint),
-        ];
+        let mut pairs = vec![("checked", row.checked.as_str(), checked)];
+        // The rows of a merged part alone say where each was computed.
+        if let Source::Session(session) = source {
+            let Session { adapter, driver, fingerprint, .. } = &**session;
+            pairs.push(("adapter", &row.adapter, adapter));
+            pairs.push(("driver", &row.driver, driver));
+            pairs.push(("fingerprint", &row.fingerprint, fingerprint));
+        }
         match pairs.iter().find(|(_, row, header)| row != header) {
             Some((name, row, header)) => Err(format!("{name} of run {run} is {row:?}, its header has {header:?}")),
             None if row.stream_version != sweep.stream_version => {

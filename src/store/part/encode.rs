@@ -25,32 +25,56 @@ use crate::store::paths;
 use crate::store::row::{Row, SCHEMA_VERSION};
 
 /// Rows of a row group: what reading one run decodes at most, besides the footer.
-const GROUP_ROWS: usize = 16_384;
+pub(in crate::store) const GROUP_ROWS: usize = 16_384;
 /// Rows of a page and bytes of a dictionary: what a part keeps decoded while it is merged with others.
 const PAGE_ROWS: usize = 2048;
 const DICTIONARY_BYTES: usize = 1 << 14;
 
+/// Whose part it is, as its name says.
+#[derive(Clone, Copy, Debug)]
+pub enum Name {
+    /// A shard's.
+    Shard(Shard),
+    /// A merge's.
+    Merged,
+}
+
+impl Name {
+    /// Of its temporary file.
+    fn tag(self) -> String {
+        match self {
+            Name::Shard(shard) => shard.to_string(),
+            // Who merges holds the lock of the whole sweep.
+            Name::Merged => Shard::WHOLE.to_string(),
+        }
+    }
+}
+
 /// Writes a part into the rows of `dir` and returns its path. It is begun in `dir` itself, so that who reads the folder
-/// of the rows meets whole parts alone; synced; read back and compared with the rows; and then renamed. The rows are in
-/// ascending order of their keys; `first` is the cohort that names the part. `may` is asked right before the rename.
+/// of the rows meets whole parts alone; synced; read back and compared with the rows, `groups` of which are asked for
+/// twice; and then renamed. The rows are in ascending order of their keys, 16,384 in each group but the last;
+/// `first` is the cohort that names the part. `may` is asked right before the rename.
 ///
 /// # Errors
-/// [`Error::Io`] where it can't be written, [`Error::Other`] where what is read back is not what was written, and that of
-/// `may`.
-pub fn write(
+/// [`Error::Io`] where it can't be written, [`Error::Other`] where what is read back is not what was written, and those of
+/// the rows and of `may`.
+pub fn write<R: AsRef<[Row]>, G: Iterator<Item = Result<R>>>(
     dir: &Path,
-    shard: Shard,
+    name: Name,
     first: Cohort,
     header: &Header,
-    rows: &[Row],
+    mut groups: impl FnMut() -> G,
     may: impl FnOnce() -> Result<()>,
 ) -> Result<PathBuf> {
-    let mut temporary = Temporary::begin(dir, &shard.to_string()).map_err(Error::io(dir))?;
+    let mut temporary = Temporary::begin(dir, &name.tag()).map_err(Error::io(dir))?;
     let path = temporary.path().to_path_buf();
-    let hash = encode(&path, temporary.file(), header, rows)?;
+    let hash = encode_groups(&path, temporary.file(), header, groups())?;
     temporary.file().sync_all().map_err(Error::io(&path))?;
-    read_back(&path, hash, header, rows)?;
-    let path = paths::rows(dir).join(paths::part_name(shard, first, hash));
+    read_back(&path, hash, header, groups())?;
+    let path = paths::rows(dir).join(match name {
+        Name::Shard(shard) => paths::part_name(shard, first, hash),
+        Name::Merged => paths::merged_name(first, hash),
+    });
     may()?;
     temporary.rename(&path)?;
     Ok(path)
@@ -61,17 +85,35 @@ pub fn write(
 /// # Errors
 /// [`Error::Io`] where it can't be written.
 pub fn encode(path: &Path, file: &mut File, header: &Header, rows: &[Row]) -> Result<u64> {
+    encode_groups(path, file, header, rows.chunks(GROUP_ROWS).map(Ok))
+}
+
+fn encode_groups<R: AsRef<[Row]>>(
+    path: &Path,
+    file: &mut File,
+    header: &Header,
+    groups: impl Iterator<Item = Result<R>>,
+) -> Result<u64> {
     let failed = |e: &dyn std::fmt::Display| Error::Other(format!("can't write {}: {e}", path.display()));
     let mut out = Hashed { file, hash: fnv1a64([]), failure: None };
-    match parquet(&mut out, header, rows) {
-        Ok(()) => Ok(out.hash),
-        Err(error) => Err(out.failure.map_or_else(|| failed(&error), Error::io(path))),
+    let mut unread = None;
+    let groups = groups.map_while(|rows| rows.map_err(|error| unread = Some(error)).ok());
+    let written = parquet(&mut out, header, groups);
+    match (unread, written) {
+        (Some(error), _) => Err(error),
+        (None, Ok(())) => Ok(out.hash),
+        (None, Err(error)) => Err(out.failure.map_or_else(|| failed(&error), Error::io(path))),
     }
 }
 
 /// What the encoder, memory or a file system made of the rows is noticed while they are still at hand. The bytes may
 /// come from the system's cache: what a disk loses later the hash in the name tells.
-fn read_back(path: &Path, hash: u64, header: &Header, rows: &[Row]) -> Result<()> {
+fn read_back<R: AsRef<[Row]>>(
+    path: &Path,
+    hash: u64,
+    header: &Header,
+    groups: impl Iterator<Item = Result<R>>,
+) -> Result<()> {
     let differs =
         |what: &str| Error::Other(format!("{}: {what} is read back otherwise than it was written", path.display()));
     let part = Part::verify(path, hash)?;
@@ -79,16 +121,20 @@ fn read_back(path: &Path, hash: u64, header: &Header, rows: &[Row]) -> Result<()
         return Err(differs("the header"));
     }
     let mut batches = part.rows(None, PAGE_ROWS)?;
-    let mut left = rows;
-    loop {
-        let back = batches.next_batch()?;
-        match left.split_at_checked(back.len()) {
-            Some((these, rest)) if back.iter().zip(these).all(|(back, row)| is_same(back, row)) => left = rest,
-            _ => return Err(differs("a row")),
+    let mut back = Vec::new().into_iter();
+    for rows in groups {
+        for row in rows?.as_ref() {
+            if back.as_slice().is_empty() {
+                back = batches.next_batch()?.into_iter();
+            }
+            if !back.next().is_some_and(|back| is_same(&back, row)) {
+                return Err(differs("a row"));
+            }
         }
-        if back.is_empty() {
-            return if left.is_empty() { Ok(()) } else { Err(differs("the number of rows")) };
-        }
+    }
+    match back.next().is_none() && batches.next_batch()?.is_empty() {
+        true => Ok(()),
+        false => Err(differs("the number of rows")),
     }
 }
 
@@ -120,12 +166,16 @@ impl Write for Hashed<'_> {
     }
 }
 
-fn parquet(out: &mut Hashed<'_>, header: &Header, rows: &[Row]) -> ::parquet::errors::Result<()> {
+fn parquet<R: AsRef<[Row]>>(
+    out: &mut Hashed<'_>,
+    header: &Header,
+    groups: impl Iterator<Item = R>,
+) -> ::parquet::errors::Result<()> {
     let fields: Vec<_> = COLUMNS.iter().map(|column| column.field.clone()).collect();
     let schema = Arc::new(Schema::new(fields));
     let mut writer = ArrowWriter::try_new(out, schema.clone(), Some(properties(header)?))?;
-    for rows in rows.chunks(GROUP_ROWS) {
-        let arrays = COLUMNS.iter().map(|column| array(column, rows)).collect();
+    for rows in groups {
+        let arrays = COLUMNS.iter().map(|column| array(column, rows.as_ref())).collect();
         writer.write(&RecordBatch::try_new(schema.clone(), arrays)?)?;
     }
     writer.close()?;

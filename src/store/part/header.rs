@@ -15,9 +15,40 @@ pub struct Header {
     pub sweep: Arc<Sweep>,
     /// The cohorts it holds, all of their rows, by problem point.
     pub cohorts: Vec<Claim>,
-    pub session: Session,
-    /// What the part itself took.
+    #[serde(flatten)]
+    pub source: Source,
+    /// What the part itself took; of a merged one no time.
     pub work: Work,
+}
+
+/// Who wrote a part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The process that computed its rows.
+    Session(Box<Session>),
+    /// A merge of other parts. It names no process, so that its bytes follow from the rows: who computed them stands beside
+    /// it, in [`crate::store::Provenance`].
+    Merged {
+        /// The most seeds that any of their sweeps asked for.
+        seeds: u32,
+    },
+}
+
+impl Default for Source {
+    fn default() -> Source {
+        Source::Session(Box::default())
+    }
+}
+
+impl Source {
+    /// Seeds that were asked for.
+    pub fn seeds(&self) -> u32 {
+        match self {
+            Source::Session(session) => session.seeds,
+            Source::Merged { seeds } => *seeds,
+        }
+    }
 }
 
 /// A shared sweep is written as any other.
@@ -135,7 +166,7 @@ impl Header {
         let points = &self.sweep.plan.points;
         let ascends = self.cohorts.windows(2).all(|pair| pair[0].point < pair[1].point);
         let within = self.cohorts.last().is_some_and(|claim| claim.point < points.len());
-        let seeds = |claim: &Claim| claim.seeds.last().is_some_and(|last| last < self.session.seeds);
+        let seeds = |claim: &Claim| claim.seeds.last().is_some_and(|last| last < self.source.seeds());
         let runs = |of: fn(&Claim) -> &Seeds| {
             let runs =
                 self.cohorts.iter().map(|claim| u128::from(points[claim.point].cells) * u128::from(of(claim).count()));

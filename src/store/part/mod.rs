@@ -8,9 +8,10 @@ mod seeds;
 
 pub use self::decode::{Batches, Part, damaged};
 pub(super) use self::decode::{decoded, lie_within};
-pub use self::encode::{encode, write};
+pub(super) use self::encode::GROUP_ROWS;
+pub use self::encode::{Name, encode, write};
 pub(super) use self::file::PartFile;
-pub use self::header::{Claim, Header, PointShape, Session, Shape, Sweep, Work};
+pub use self::header::{Claim, Header, PointShape, Session, Shape, Source, Sweep, Work};
 pub use self::seeds::Seeds;
 
 /// Key of the file metadata that tells our parts from other Parquet files.

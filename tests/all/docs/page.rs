@@ -8,6 +8,7 @@ pub const ROWS: &str = include_str!("../../../docs/rows.md");
 pub const BENCH: &str = include_str!("../../../docs/bench.md");
 pub const FIT: &str = include_str!("../../../docs/fit.md");
 pub const VERIFY: &str = include_str!("../../../docs/verify.md");
+pub const SLURM: &str = include_str!("../../../docs/slurm.md");
 pub const GALLERY: &str = include_str!("../../../docs/gallery.md");
 pub const FINDINGS: &str = include_str!("../../../docs/findings.md");
 pub const PAPERS: &str = include_str!("../../../configs/papers/README.md");

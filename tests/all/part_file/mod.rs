@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use roundlaw::plan::{Cohort, Shard};
-use roundlaw::store::part::{Claim, Header, Part, Session, Shape, Sweep, Work, encode};
+use roundlaw::store::part::{Claim, Header, Part, Session, Shape, Source, Sweep, Work, encode};
 use roundlaw::store::paths;
 use roundlaw::store::row::Row;
 
@@ -20,7 +20,7 @@ pub fn header(sweep: &Sweep, seeds: u32, rows: &[Row]) -> Header {
     let session = Session { adapter, driver, fingerprint, shard: "0-of-1".into(), seeds, ..Session::default() };
     let cohorts = Claim::of(rows, &sweep.plan).expect("cells of the plan");
     let work = work(sweep, &cohorts);
-    Header { sweep: sweep.clone().into(), cohorts, session, work }
+    Header { sweep: sweep.clone().into(), cohorts, source: Source::Session(session.into()), work }
 }
 
 /// What a part of these cohorts took, in no time.

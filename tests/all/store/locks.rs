@@ -70,7 +70,8 @@ fn a_part_of_a_lock_that_is_lost_gets_no_name() {
         Err(Error::Other("taken over".into()))
     };
     let first = Cohort { point: 0, seed_index: 3 };
-    let error = store::part::write(dir.path(), ALONE, first, &header, &rows, lost).unwrap_err();
+    let name = store::part::Name::Shard(ALONE);
+    let error = store::part::write(dir.path(), name, first, &header, || [Ok(&rows)].into_iter(), lost).unwrap_err();
     assert_eq!(error.to_string(), "taken over");
     assert!(files() == 1 && store::parts(dir.path()).unwrap().is_empty());
 }

@@ -14,9 +14,10 @@ use parquet::file::properties::WriterProperties;
 use roundlaw::error::Error;
 use roundlaw::site::Site;
 use roundlaw::store::Contents;
+use roundlaw::store::part::Source;
 use roundlaw::store::row::{Row, SCHEMA_VERSION, STREAM_VERSION};
 
-use super::{CELLS, full, part_file, sparse, stored};
+use super::{CELLS, full, part_file, session, sparse, stored};
 
 fn write_part(dir: &Path, rows: &[Row]) -> PathBuf {
     let sweep = part_file::sweep(CELLS, 1, STREAM_VERSION);
@@ -167,7 +168,7 @@ fn parts_are_of_one_sweep() {
     assert!(text.contains("it belongs to another sweep") && text.contains("noise = 0.2"), "{text}");
     part_file::rewrite(&foreign, |header, _| {
         header.sweep = part_file::sweep(CELLS, 1, STREAM_VERSION).into();
-        header.session.seeds = 5;
+        header.source = Source::Session(session(5).into());
     });
     agree().unwrap();
 }
