@@ -99,7 +99,9 @@ fn describe(replayed: &Replayed) -> String {
     for (j, value) in weights.iter().enumerate() {
         let word = |word: &u32| format!(" {word:08x}");
         // A sum, and of a tail that of the iterates before it.
-        let sums = (j..bits.len()).step_by(weights.len()).map(|k| word(&bits[k]) + &low_bits.get(k).map_or(String::new(), word));
+        let sums = (j..bits.len())
+            .step_by(weights.len())
+            .map(|k| word(&bits[k]) + &low_bits.get(k).map_or(String::new(), word));
         // Writing to a String cannot fail.
         let _ = write!(text, "\n  v[{j}]{} {value:e}", sums.collect::<String>());
     }

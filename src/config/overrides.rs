@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use super::item::{Item, Node};
 use super::keys::Keys;
 use super::places::Place;
-use super::recipe::FORMAT;
+use super::recipe::{FORMAT, THEN};
 use crate::error::{Error, Result};
 use crate::words::{nearest, question};
 
@@ -13,7 +13,8 @@ use crate::words::{nearest, question};
 const MAX_PARTS: usize = 8;
 
 /// Applies one `KEY=VALUE` to the tables of a config: a dotted key, whose parts may stand in quotes, and a TOML value
-/// (a bare word counts as text). `recipe."NAME"` is the recipe of that name, as it is written.
+/// (a bare word counts as text). `recipe."NAME"` is the recipe of that name, as it is written, and `then.K` its phase number
+/// K.
 pub(super) fn set(root: &mut Keys, item: &str) -> Result<()> {
     let refused = |why: &str| Error::Input(format!("--set {item}: {why}"));
     let wrong = || refused("allowed is KEY=VALUE, as --set sweep.seeds=8");
@@ -27,7 +28,14 @@ pub(super) fn set(root: &mut Keys, item: &str) -> Result<()> {
         .unwrap_or_else(|| Value::from(text.trim()));
     let last = path.pop().ok_or_else(wrong)?;
     let (mut at, parts, mut is_site) = match path.split_first_chunk() {
-        Some(([list, name], parts)) if list == "recipe" => (recipe(root, name).map_err(|e| refused(&e))?, parts, true),
+        Some(([list, name], parts)) if list == "recipe" => {
+            let own = recipe(root, name).map_err(|e| refused(&e))?;
+            let (at, parts) = match parts.split_first() {
+                Some((then, parts)) if then == THEN => phase(own, parts, &last).map_err(|e| refused(&e))?,
+                _ => (own, parts),
+            };
+            (at, parts, true)
+        }
         _ => (root, &path[..], false),
     };
     for part in parts {
@@ -64,6 +72,25 @@ fn recipe<'a>(root: &'a mut Keys, name: &str) -> std::result::Result<&'a mut Key
             let meant = question(nearest(name, &names));
             Err(format!("no recipe has the name {name:?}: there are {names:?}{meant}"))
         }
+    }
+}
+
+/// The table of the phase whose number stands first behind `then`, before `last`, and the parts behind the number; what to
+/// say where there is none.
+fn phase<'a, 'b>(
+    recipe: &'a mut Keys,
+    parts: &'b [String],
+    last: &str,
+) -> std::result::Result<(&'a mut Keys, &'b [String]), String> {
+    let allowed = "allowed is then.K.KEY";
+    let Node::List(list) = &mut recipe.entry(THEN).node else {
+        return Err(format!("there is no [[recipe.then]]: {allowed} where there is a phase K"));
+    };
+    let (count, first) = (list.len(), parts.first().map_or(last, String::as_str));
+    let number = first.parse::<usize>().ok().filter(|_| !parts.is_empty()).and_then(|number| number.checked_sub(1));
+    match number.and_then(|number| list.get_mut(number)).map(|item| &mut item.node) {
+        Some(Node::Table(keys)) => Ok((keys, &parts[1..])),
+        _ => Err(format!("then.{first} is no key of a phase: {allowed}, K from 1 to {count}, as then.1.from=0.5")),
     }
 }
 

@@ -52,8 +52,10 @@ impl Start {
     }
 
     fn of(item: &Item) -> Result<Start> {
-        let allowed =
-            || item.bad("a fraction of N between 0 and 1, as 0.5, or an integer from 1 on, a number of samples");
+        let allowed = || {
+            let samples = format!("an integer from 1 to {MAX_SAMPLES}, a number of samples");
+            item.bad(&format!("a fraction of N between 0 and 1, as 0.5, or {samples}"))
+        };
         match item.value() {
             Value::Integer(_) => item.integer(1, MAX_SAMPLES).map(Start::Samples).map_err(|_| allowed()),
             Value::Float(fraction) if fraction > 0.0 && fraction < 1.0 => Ok(Start::Fraction(fraction)),
@@ -91,11 +93,15 @@ impl Recipe {
         self.phase(self.then.len())
     }
 
+    /// Whether a site is not as it was before phase number `number`; in phase 0 whatever it is.
+    pub fn is_new(&self, number: usize, site: Site) -> bool {
+        number.checked_sub(1).is_none_or(|before| self.phase(before)[site] != self.phase(number)[site])
+    }
+
     /// What phase number `number`, from 1, changes: `None` where it unsets a site.
     pub fn changes(&self, number: usize) -> impl Iterator<Item = (Site, Option<&Spec>)> {
-        let (before, own) = (self.phase(number - 1), self.phase(number));
-        let of = move |site| (before[site] != own[site]).then(|| (site, own[site].as_ref()));
-        Site::ALL.into_iter().filter_map(of)
+        let own = self.phase(number);
+        Site::ALL.into_iter().filter(move |site| self.is_new(number, *site)).map(|site| (site, own[site].as_ref()))
     }
 
     /// The text of the column `phases`: what `then` of a config would be, without defaults. `None` of a single phase.
@@ -170,6 +176,8 @@ pub(super) fn name(recipe: &str, number: usize) -> String {
 /// Refuses phases that some run would not come to, and such as do not follow one another.
 pub(super) fn fit(recipes: &[Recipe], train: &Train, places: &Places) -> Result<()> {
     let runs = || train.samples.iter().flat_map(|&samples| train.batches.iter().map(move |&batch| (samples, batch)));
+    // Behind it every run has one more update.
+    let most = runs().map(|(samples, batch)| samples.saturating_sub(batch.into())).min().unwrap_or(0);
     for recipe in recipes.iter().filter(|recipe| !recipe.then.is_empty()) {
         for (samples, batch) in runs() {
             let mut before = 0;
@@ -182,13 +190,14 @@ pub(super) fn fit(recipes: &[Recipe], train: &Train, places: &Places) -> Result<
                     Error::Input(format!("{key} = {from}: {of_run} it begins behind sample {start}: {allowed}"))
                 };
                 if start >= samples {
-                    return Err(refused("allowed is what begins before the end of every run"));
+                    let up_to = match phase.from {
+                        Start::Samples(_) if most > before => format!(", up to {most}"),
+                        _ => String::new(),
+                    };
+                    return Err(refused(&format!("allowed is what begins before the end of every run{up_to}")));
                 }
                 if start <= before {
-                    let least = match number {
-                        1 => "the first update".into(),
-                        _ => format!("the phase before it, which begins behind sample {before}"),
-                    };
+                    let least = format!("the phase before it, which begins behind sample {before}");
                     return Err(refused(&format!("allowed is what begins behind {least}")));
                 }
                 before = start;

@@ -15,7 +15,8 @@ use crate::site::Site;
 
 /// The key of a format, whose name alone may stand for the table of a site.
 pub(super) const FORMAT: &str = "format";
-const THEN: &str = "then";
+/// The key of its phases.
+pub(super) const THEN: &str = "then";
 
 pub(super) fn recipes(root: &mut Keys, places: &mut Places) -> Result<Vec<Recipe>> {
     let item = root.required("recipe", "at least one [[recipe]] with a name")?;

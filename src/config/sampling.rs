@@ -59,22 +59,24 @@ pub(super) fn fits(point: &Problem, places: &Places) -> Result<()> {
 /// Refuses recipes that round what such samples do not have.
 pub(super) fn allows(problems: &[Problem], recipes: &[Recipe], places: &Places) -> Result<()> {
     for problem in problems.iter().filter(|problem| problem.draws_features()) {
-        for (recipe, sites) in recipes.iter().flat_map(|recipe| recipe.phases().map(move |sites| (recipe, sites))) {
+        let phases = recipes
+            .iter()
+            .flat_map(|recipe| recipe.phases().enumerate().map(move |(number, sites)| (recipe.called(number), sites)));
+        for (called, sites) in phases {
             let (reason, more) = match (sites[Site::Sketch], sites[Site::Data], problem.tail) {
-                (Some(_), ..) => ("draws features of the clean sketch, which recipe {name} rounds at sketch", ""),
+                (Some(_), ..) => ("draws features of the clean sketch, which {called} rounds at sketch", ""),
                 (None, None, _) => continue,
                 (None, Some(Spec::Noise { noise: Noise::Multiplicative, .. }), Tail::Open) => continue,
-                (None, Some(Spec::Noise { noise: Noise::Multiplicative, .. }), Tail::Closed) => (
-                    "draws features with the closed tail in them, and at data recipe {name} has a factor of x alone",
-                    "",
-                ),
+                (None, Some(Spec::Noise { noise: Noise::Multiplicative, .. }), Tail::Closed) => {
+                    ("draws features with the closed tail in them, and at data {called} has a factor of x alone", "")
+                }
                 (None, Some(Spec::Format(_)), _) if problem.literal() > 0 => continue,
                 (None, Some(_), _) if problem.literal() > 0 => {
-                    ("has no coordinates for the noise of recipe {name} at data behind the first ones", ", formats")
+                    ("has no coordinates for the noise of {called} at data behind the first ones", ", formats")
                 }
-                (None, Some(_), _) => ("draws no coordinates of x, which recipe {name} rounds at data", ", a head"),
+                (None, Some(_), _) => ("draws no coordinates of x, which {called} rounds at data", ", a head"),
             };
-            let reason = reason.replace("{name}", &format!("{:?}", recipe.name));
+            let reason = reason.replace("{called}", &called);
             let more = if more.is_empty() { String::new() } else { format!("{more} and multiplicative noise there") };
             return Err(refused(problem, places, &reason, &more));
         }

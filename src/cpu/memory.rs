@@ -174,7 +174,8 @@ impl Cause {
             Cause::Dim => format!("vectors of problem.dim = {dim}"),
             Cause::Sketch => format!("sketches of problem.dim = {dim} and train.model = {model}"),
             Cause::Features => {
-                format!("features of train.model = {model}, for {} recipes,", plan.config.recipes.len())
+                let features = own.features.len();
+                format!("{features} features a sample, up to train.model = {model}, by the recipes and their phases,")
             }
             Cause::Rows => format!("{} rows a cohort, by train.checkpoints and the lists of train,", rows(plan, own)),
             Cause::Measured => {

@@ -71,7 +71,7 @@ fn places(group: &Group, recipe: usize) -> Vec<Place> {
         point: Point {
             model: libm::log(group.models[model].into()),
             samples: libm::log(group.effective(group.samples[samples])),
-            bits: group.recipes[recipe].bits.unwrap_or_default(),
+            bits: group.cell(recipe, model, samples).bits.unwrap_or_default(),
             exponent: float.0,
             mantissa: float.1,
             risk: 0.0,
@@ -167,7 +167,7 @@ fn neighbours(group: &Group, places: &[Place]) -> Vec<(&'static str, [usize; 2])
 
 /// Forms that other papers give to the risk in low precision, where there are recipes enough that they speak of.
 pub fn rivals(group: &Group) -> Vec<Rival> {
-    let has_bits = |recipe: usize| group.recipes[recipe].bits.is_some();
+    let has_bits = |recipe: usize| group.of_recipe(recipe).iter().any(|cell| cell.bits.is_some());
     let has_float = |recipe: usize| group.recipes[recipe].float.is_some();
     [rival(group, &KUMAR, &has_bits), rival(group, &SUN, &has_float)].into_iter().flatten().collect()
 }

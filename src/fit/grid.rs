@@ -68,9 +68,8 @@ impl Grid<'_> {
             cells.chain(known).for_each(|column| column.push(f64::NAN));
         }
         let seed = group.seeds.len() - 1;
-        let (recipes, models, samples) = (&mut group.recipes, group.models.len(), group.samples.len());
-        let (recipe, model) = (place / (models * samples), place / samples % models);
-        recipes[recipe].bits = row.recipe_bits;
+        let model = place / group.samples.len() % group.models.len();
+        group.cells[place].bits = row.recipe_bits;
         let put = |column: &mut [f64], value: Option<f64>| value.into_iter().for_each(|value| column[seed] = value);
         put(&mut group.cells[place].excess, row.excess);
         put(&mut group.cells[place].overlap, row.overlap);
@@ -138,7 +137,7 @@ fn recipes(config: &Config, problem: &Problem) -> Vec<Recipe> {
         let floats = Site::ALL.into_iter().filter_map(|site| spec_at(&recipe.sites, problem, site)).map(float);
         // Phases have no one format.
         let float = if recipe.then.is_empty() { one(floats) } else { None };
-        Recipe { name: recipe.name.clone(), bits: None, float }
+        Recipe { name: recipe.name.clone(), float }
     };
     config.recipes.iter().map(recipe).collect()
 }

@@ -20,8 +20,6 @@ pub fn is_heavy(values: &[f64]) -> bool {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe {
     pub name: String,
-    /// The column `recipe_bits`.
-    pub bits: Option<f64>,
     /// Bits of exponent and of mantissa, where the recipe has floating formats of one layout alone.
     pub float: Option<(f64, f64)>,
 }
@@ -29,6 +27,8 @@ pub struct Recipe {
 /// One cell by seed; NaN where a run diverged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cell {
+    /// The column `recipe_bits`.
+    pub bits: Option<f64>,
     /// Relative to the best weights of the clean features.
     pub excess: Vec<f64>,
     /// b^T v.
@@ -74,6 +74,12 @@ impl Group {
     /// The cell of a recipe at places among the M and the N.
     pub fn cell(&self, recipe: usize, model: usize, samples: usize) -> &Cell {
         &self.cells[(recipe * self.models.len() + model) * self.samples.len() + samples]
+    }
+
+    /// Its cells by M and N.
+    pub fn of_recipe(&self, recipe: usize) -> &[Cell] {
+        let count = self.models.len() * self.samples.len();
+        &self.cells[recipe * count..(recipe + 1) * count]
     }
 
     /// The closed form of a recipe at a place among the M.

@@ -117,7 +117,9 @@ pub fn cost(plan: &Plan) -> Cost {
         cost.draws += point.samples as f64 * f64::from(point.coordinates);
         cost.draws +=
             point.sketches.iter().map(|draw| f64::from(draw.rows) * f64::from(point.problem.dim)).sum::<f64>();
-        cost.projections += point.samples as f64 * products(point, [1, 1, 1]);
+        let projected = projected(point, point.samples, Some(&point.spans()));
+        let products = |(p, samples): (usize, f64)| samples * products_of(point, p, [1, 1, 1]);
+        cost.projections += projected.into_iter().enumerate().map(products).sum::<f64>();
         let steps = |trajectory: &Trajectory| trajectory.samples as f64 * f64::from(trajectory.model);
         cost.steps += point.trajectories.iter().map(steps).sum::<f64>();
     }
@@ -141,10 +143,10 @@ pub fn cohort_cost(plan: &Plan, point: usize) -> CohortCost {
     // Where samples were drawn from the sums of all coordinates, these are there already.
     let has_grams = draws_features(own) && own.problem.literal() == 0;
     CohortCost {
-        execution: 1e-9 * execution(own, &FAST),
+        execution: 1e-9 * execution(own, Some(&own.spans()), &FAST),
         evaluation: 1e-9 * (evaluation(plan, own, &FAST) + if has_grams { 0.0 } else { grams(own, &FAST) }),
-        // Its risks are computed once more.
-        reference: 1e-9 * (execution(own, &SCALAR) + evaluation(plan, own, &SCALAR) + grams(own, &SCALAR)),
+        // It makes every feature of every sample, and its risks are computed once more.
+        reference: 1e-9 * (execution(own, None, &SCALAR) + evaluation(plan, own, &SCALAR) + grams(own, &SCALAR)),
     }
 }
 
@@ -152,11 +154,11 @@ fn draws_features(point: &ProblemPoint) -> bool {
     point.problem.draws_features()
 }
 
-fn execution(point: &ProblemPoint, rates: &Rates) -> f64 {
+fn execution(point: &ProblemPoint, spans: Option<&[Range<u64>]>, rates: &Rates) -> f64 {
     let laws = if draws_features(point) { grams(point, rates) } else { 0.0 };
     let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + laws + sketches(point, rates);
     let train: f64 = point.trajectories.iter().map(|trajectory| training(trajectory, rates)).sum();
-    cohort + samples(point, point.samples, Some(&point.spans()), rates) + train
+    cohort + samples(point, point.samples, spans, rates) + train
 }
 
 /// Sketches as each pair has them, or what stands for them.
@@ -171,31 +173,36 @@ fn sketches(point: &ProblemPoint, rates: &Rates) -> f64 {
 fn samples(point: &ProblemPoint, count: u64, spans: Option<&[Range<u64>]>, rates: &Rates) -> f64 {
     let dim = padded(point.coordinates, rates.padding[0]);
     let drawn = if point.problem.covariates().is_some() { rates.read } else { rates.draw };
-    let length = |f: usize| spans.map_or(count, |spans| spans[f].end.saturating_sub(spans[f].start)) as f64;
     let feature = |(f, feature): (usize, &Feature)| {
         let model = padded(feature.model, rates.padding[0]);
         let tail = if feature.tail != 0.0 { rates.word + rates.law } else { 0.0 };
-        length(f) * (rates.vector + model * (rates.feature + tail) + rounded(&feature.op, feature.model, rates))
+        length(f, count, spans)
+            * (rates.vector + model * (rates.feature + tail) + rounded(&feature.op, feature.model, rates))
     };
-    // Pairs are read by features of several sizes.
-    let mut longest = vec![0.0f64; point.pairs.len()];
-    for (f, feature) in point.features.iter().enumerate() {
-        longest[feature.pair] = longest[feature.pair].max(length(f));
-    }
     let pair = |(p, length): (usize, f64)| {
         let data = rates.read + through(&point.pairs[p].data, rates);
         length * (dim * data + rates.product * products_of(point, p, rates.padding))
     };
     let features: f64 = point.features.iter().enumerate().map(feature).sum();
-    count as f64 * dim * drawn + longest.into_iter().enumerate().map(pair).sum::<f64>() + features
+    let pairs: f64 = projected(point, count, spans).into_iter().enumerate().map(pair).sum();
+    count as f64 * dim * drawn + pairs + features
 }
 
-/// Multiply-adds of the projection of one sample.
-fn products(point: &ProblemPoint, padding: [u32; 3]) -> f64 {
-    (0..point.pairs.len()).map(|p| products_of(point, p, padding)).sum()
+/// So many samples as a feature, those of its span where there is one.
+fn length(feature: usize, count: u64, spans: Option<&[Range<u64>]>) -> f64 {
+    spans.map_or(count, |spans| spans[feature].end.saturating_sub(spans[feature].start)) as f64
 }
 
-/// The same of a pair.
+/// Samples that each pair projects: it is read by features of several sizes.
+fn projected(point: &ProblemPoint, count: u64, spans: Option<&[Range<u64>]>) -> Vec<f64> {
+    let mut longest = vec![0.0f64; point.pairs.len()];
+    for (f, feature) in point.features.iter().enumerate() {
+        longest[feature.pair] = longest[feature.pair].max(length(f, count, spans));
+    }
+    longest
+}
+
+/// Multiply-adds of the projection of one sample of a pair.
 fn products_of(point: &ProblemPoint, p: usize, padding: [u32; 3]) -> f64 {
     let rows = padded(point.rows(p), padding[2]) * point.pairs[p].splitting.products.len() as f64;
     if point.problem.is_sketched() { rows * padded(point.coordinates, padding[0]) } else { 0.0 }

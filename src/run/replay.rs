@@ -79,10 +79,11 @@ pub fn replay(plan: &Plan, run_id: u64) -> Result<Vec<Replayed>> {
     let risk = CohortRisk::watched(plan, place.cohort, &watch)?;
     let mut rows = rows::rows(plan, place.cohort, &risk, &states, true, &origin, &watch)?;
     rows.retain(|row| row.run_id == run_id);
-    let replayed = rows.into_iter().filter_map(|row| {
-        let output = *plan.config.train.outputs.iter().find(|output| output.name() == row.output)?;
-        let source = Source::of(&states, trajectory, row.seen, output)?;
-        Some(Replayed { weights: source.weights(), bits: source.bits(), low_bits: source.low_bits(), row })
+    let replayed = rows.into_iter().map(|row| {
+        let output = plan.config.train.outputs.iter().find(|output| output.name() == row.output);
+        let output = *output.expect("rows are of the plan's outputs");
+        let source = Source::of(&states, trajectory, row.seen, output);
+        Replayed { weights: source.weights(), bits: source.bits(), low_bits: source.low_bits(), row }
     });
     Ok(replayed.collect())
 }

@@ -1,10 +1,11 @@
 //! From the raw state of a trajectory to the rows of its runs. One routine for every adapter and for replay.
 
-use crate::config::Output;
+use crate::config::{Output, Recipe, Sites};
 use crate::error::Result;
 use crate::format::Spec;
 use crate::hash::fnv1a64;
-use crate::plan::{Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at, tail_start};
+use crate::plan::{Cell, Cohort, Plan, Prefix, Snapshot, Trajectory, spec_at, tail_start};
+use crate::problem::Problem;
 use crate::risk::{CohortRisk, Risks};
 use crate::site::{Counts, PerSite, Site};
 use crate::store::row::{EXACT, Row, STREAM_VERSION, UNSAMPLED};
@@ -46,7 +47,7 @@ pub fn rows(
         for &Prefix { cell, samples } in &trajectory.cells {
             for (seen, output) in plan.places(trajectory, samples) {
                 watch.ask()?;
-                let Some(source) = Source::of(states, trajectory, seen, output) else { continue };
+                let source = Source::of(states, trajectory, seen, output);
                 let mut row = settings(plan, cohort, cell, origin);
                 fill(&mut row, &source, trajectory, risk)?;
                 row.checked = if checked { EXACT } else { UNSAMPLED }.into();
@@ -66,10 +67,6 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
     let spec = |site: Site| spec_at(&recipe.sites, problem, site);
     let is_counted =
         |site: Site| recipe.phases().any(|sites| matches!(spec_at(sites, problem, site), Some(Spec::Format(_))));
-    // Phases differ in theirs.
-    let mean_bits =
-        |bits: &PerSite<Option<f64>>| recipe.then.is_empty().then(|| mean(BITS_OF.map(|site| bits[site])))?;
-    let bits = PerSite::from_fn(|site| spec(site).map_or(Some(UNROUNDED_BITS), Spec::bits));
     Row {
         run_id: plan.run_id(cohort.seed_index, id),
         cell: id,
@@ -89,12 +86,12 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
         step_size: cell.step_size,
         schedule: config.train.schedule.name().into(),
         recipe: recipe.name.clone(),
-        recipe_bits: recipe.bits.or_else(|| mean_bits(&bits)),
+        recipe_bits: recipe.bits.or_else(|| mean_bits(recipe, problem, cell)),
         phases: recipe.phases_text(),
         formats: PerSite::from_fn(|site| spec(site).map(Spec::canonical)),
         roundings: PerSite::from_fn(|site| spec(site).and_then(Spec::rounding)),
         eps: PerSite::from_fn(|site| spec(site).and_then(Spec::eps)),
-        bits,
+        bits: PerSite::from_fn(|site| bits_at(&recipe.sites, problem, site)),
         counts: PerSite::from_fn(|site| is_counted(site).then(Counts::default)),
         stream_version: STREAM_VERSION,
         adapter: origin.adapter.clone(),
@@ -104,9 +101,20 @@ pub(super) fn settings(plan: &Plan, cohort: Cohort, id: u64, origin: &Origin) ->
     }
 }
 
-/// `None` where one of them is unknown.
-fn mean<const N: usize>(values: [Option<f64>; N]) -> Option<f64> {
-    values.into_iter().sum::<Option<f64>>().map(|sum| sum / N as f64)
+/// Bits of a value at a site; `None` of a law.
+fn bits_at(sites: &Sites, problem: &Problem, site: Site) -> Option<f64> {
+    spec_at(sites, problem, site).map_or(Some(UNROUNDED_BITS), Spec::bits)
+}
+
+/// Over the sites that are a recipe's and over the samples of a run; `None` where some phase has a law there.
+fn mean_bits(recipe: &Recipe, problem: &Problem, cell: &Cell) -> Option<f64> {
+    let starts: Vec<u64> = recipe.then.iter().map(|phase| phase.from.sample(cell.samples, cell.batch)).collect();
+    let ends = starts.iter().copied().chain([cell.samples]);
+    let of_phase = |(sites, (start, end)): (&Sites, (u64, u64))| {
+        let sum: f64 = BITS_OF.into_iter().map(|site| bits_at(sites, problem, site)).sum::<Option<f64>>()?;
+        Some((end - start) as f64 / cell.samples as f64 * (sum / BITS_OF.len() as f64))
+    };
+    recipe.phases().zip([0].into_iter().chain(starts.iter().copied()).zip(ends)).map(of_phase).sum()
 }
 
 fn fill(row: &mut Row, source: &Source, trajectory: &Trajectory, risk: &CohortRisk) -> Result<()> {
@@ -155,14 +163,17 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// From the states of a trajectory, ascending; `None` where they lack one.
-    pub fn of(states: &'a [Snapshot], trajectory: &Trajectory, seen: u64, output: Output) -> Option<Source<'a>> {
-        let find = |seen| states.binary_search_by_key(&seen, |state| state.seen).ok().map(|at| &states[at]);
+    /// From the states of a trajectory, ascending: a plan keeps those that its rows are made of.
+    pub fn of(states: &'a [Snapshot], trajectory: &Trajectory, seen: u64, output: Output) -> Source<'a> {
+        let find = |seen| {
+            let at = states.binary_search_by_key(&seen, |state| state.seen);
+            &states[at.expect("a trajectory keeps the states of its rows")]
+        };
         let before = match (output, tail_start(trajectory.batch, seen)) {
-            (Output::Tail, start) if start > 0 => Some(find(start)?),
+            (Output::Tail, start) if start > 0 => Some(find(start)),
             _ => None,
         };
-        Some(Source { state: find(seen)?, before, output, batch: trajectory.batch })
+        Source { state: find(seen), before, output, batch: trajectory.batch }
     }
 
     /// f32 bits: of v, or of the sum of the iterates; behind it the sum of those before a tail, where there are any.

@@ -72,11 +72,20 @@ pub struct Laws {
     pub scales: Scales,
 }
 
+/// Why there are no laws.
+pub(super) const FILE: &str = "covariates from a file";
+pub(super) const NOT_GAUSSIAN: &str = "relative noise at feature on data that are not Gaussian";
+
+/// The same of a format at a site.
+pub(super) fn no_law(site: Site) -> String {
+    format!("a number format at {}", site.name())
+}
+
 impl Laws {
     /// The laws of a phase; where its expected risk has no exact recursion, why.
     pub fn of(sites: &Sites, problem: &Problem) -> Result<Laws, String> {
         if problem.covariates().is_some() {
-            return Err("covariates from a file".into());
+            return Err(FILE.into());
         }
         let mut laws = Laws::default();
         for site in Site::ALL {
@@ -86,12 +95,12 @@ impl Laws {
                 Spec::Noise { noise, eps, law, shared } => {
                     laws.sites[site] = Some(SiteLaw { noise, eps, law, shared });
                 }
-                Spec::Format(_) => return Err(format!("a number format at {}", site.name())),
+                Spec::Format(_) => return Err(no_law(site)),
             }
         }
         match laws.is_exact() {
             true => Ok(laws),
-            false => Err("relative noise at feature on data that are not Gaussian".into()),
+            false => Err(NOT_GAUSSIAN.into()),
         }
     }
 

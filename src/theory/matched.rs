@@ -2,7 +2,7 @@
 //! of them, of the same variance. That is the picture of a format as noise, with measured numbers; rounding to nearest,
 //! saturation and blocks are not it, and how far a simulation is from it is what the picture leaves out.
 
-use super::laws::{Laws, SiteLaw};
+use super::laws::{FILE, Laws, NOT_GAUSSIAN, SiteLaw, no_law};
 use crate::config::Sites;
 use crate::format::{Law, Layout, Noise, Quantizer, Spec};
 use crate::plan::spec_at;
@@ -90,11 +90,11 @@ fn law(quantizer: &Quantizer, site: Site, is_sketched: bool) -> SiteLaw {
 }
 
 impl Laws {
-    /// The laws of a phase with formats, before anything is measured: their eps are 0. `None` where there is no law to
-    /// take for one: a format of stored weights reads its own error again, and covariates of a file have no recursion.
-    pub fn of_formats(sites: &Sites, problem: &Problem) -> Option<Laws> {
+    /// The laws of a phase with formats, before anything is measured: their eps are 0. Where there is no law to take for
+    /// one, why: a format of stored weights reads its own error again, and covariates of a file have no recursion.
+    pub fn of_formats(sites: &Sites, problem: &Problem) -> Result<Laws, String> {
         if problem.covariates().is_some() {
-            return None;
+            return Err(FILE.into());
         }
         let mut laws = Laws::default();
         for site in Site::ALL {
@@ -104,7 +104,7 @@ impl Laws {
                 Spec::Noise { noise, eps, law, shared } => {
                     laws.sites[site] = Some(SiteLaw { noise: *noise, eps: *eps, law: *law, shared: *shared });
                 }
-                Spec::Format(_) if site == Site::Weight => return None,
+                Spec::Format(_) if site == Site::Weight => return Err(no_law(site)),
                 Spec::Format(quantizer) => laws.sites[site] = Some(law(quantizer, site, problem.is_sketched())),
             }
         }
@@ -112,7 +112,7 @@ impl Laws {
         if let (false, true, Some(law)) = (laws.is_exact(), is_format, &mut laws.sites[Site::Feature]) {
             law.noise = Noise::Additive;
         }
-        laws.is_exact().then_some(laws)
+        if laws.is_exact() { Ok(laws) } else { Err(NOT_GAUSSIAN.into()) }
     }
 
     /// The same with what was measured where formats are. With gains G along the activations, g of the gradient and l of

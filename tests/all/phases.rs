@@ -1,7 +1,7 @@
 //! Formats that change while a run trains, and the mean over the later half of it.
 
 use roundlaw::config::{Config, Output, Start};
-use roundlaw::plan::{Cohort, Phase, Plan, tail_start};
+use roundlaw::plan::{Cohort, Phase, Plan, cost, tail_start};
 use roundlaw::run::rows::Source;
 use roundlaw::site::Site;
 use roundlaw::watch::Watch;
@@ -89,7 +89,8 @@ fn a_phase_that_changes_nothing_leaves_no_trace_but_its_text() {
     assert_eq!(two[0].phases.as_deref(), Some("[{ from = 0.3 }, { from = 0.5 }]"));
     for (one, two) in one.iter().zip(two) {
         let own = Row { run_id: two.run_id, cell: two.cell, recipe: "two".into(), ..(*one).clone() };
-        let (phases, recipe_bits) = (two.phases.clone(), None);
+        let (phases, recipe_bits) = (two.phases.clone(), two.recipe_bits);
+        assert!((recipe_bits.unwrap() - one.recipe_bits.unwrap()).abs() < 1e-12, "shares come to 1");
         assert_eq!(*two, Row { phases, recipe_bits, ..own });
     }
 }
@@ -132,17 +133,22 @@ fn runs_share_a_trajectory_where_their_phases_begin_alike() {
 /// Of trajectories with a row after every update: the mean of their v_t, in f64, over the later half.
 #[test]
 fn a_tail_is_the_mean_over_the_later_half_of_its_run() {
-    for (samples, batch, schedule) in
-        [("[1, 2, 3, 7, 600]", 1, "constant"), ("[1000]", 2, "geometric"), ("[4, 12, 1200]", 4, "constant")]
-    {
+    // Runs of one update have no second phase.
+    for (samples, batch, schedule, then) in [
+        ("[1, 2, 3, 7, 31, 600]", 1, "constant", "#"),
+        ("[1000]", 2, "geometric", "then = [{ from = 0.4, weight = \"fp32\" }]"),
+        ("[4, 12, 1200]", 4, "constant", "#"),
+        ("[62]", 2, "geometric", "then = [{ from = 0.4, weight = \"fp32\" }]"),
+        ("[64, 128, 256]", 1, "constant", "then = [{ from = 33, weight = \"fp32\" }]"),
+    ] {
         let text = format!(
             "{PROBLEM}[train]\nmodel = 9\nsamples = {samples}\nbatch = {batch}\nschedule = \"{schedule}\"\nstep_size = 0.2\n\
              output = [\"tail\", \"last\"]\ncheckpoints = [{batch}]\n[sweep]\nseeds = 1\ncheck = \"all\"\n\
              [[recipe]]\nname = \"a\"\nweight = {{ format = \"e4m3\", rounding = \"stochastic\" }}\n\
-             then = [{{ from = 0.4, weight = \"fp32\" }}]\n"
+             {then}\n"
         );
-        // The phases of runs of one update would not begin.
-        let plan = plan(&if samples == "[1000]" { text } else { text.replace("then", "#") });
+        let plan = plan(&text);
+        assert_eq!(plan.points[0].trajectories.len(), 1, "all N are prefixes of one trajectory");
         let cohort = Cohort { point: 0, seed_index: 0 };
         let states = reference::cohort(&plan, cohort, None, &Watch::default()).unwrap();
         let mut dense = plan.clone();
@@ -158,15 +164,15 @@ fn a_tail_is_the_mean_over_the_later_half_of_its_run() {
             for prefix in &t.cells {
                 let (updates, start) = (prefix.samples / u64::from(batch), prefix.samples / u64::from(batch) / 2);
                 assert_eq!(tail_start(batch, prefix.samples), start * u64::from(batch));
-                let source = Source::of(&own, t, prefix.samples, Output::Tail).unwrap();
+                let source = Source::of(&own, t, prefix.samples, Output::Tail);
                 for (j, found) in source.weights().iter().enumerate() {
                     // v_0 = 0, and v_t is the state after update t - 1.
-                    let later = (start.max(1)..updates).map(|t| f64::from(f32::from_bits(of_run[t as usize - 1][j])));
-                    let mean = later.sum::<f64>() / (updates - start) as f64;
-                    assert!(
-                        (found - mean).abs() <= 1e-6 * mean.abs().max(0.01),
-                        "{prefix:?}, {j}: {found}, not {mean}"
-                    );
+                    let v = |t: u64| if t > 0 { f64::from(f32::from_bits(of_run[t as usize - 1][j])) } else { 0.0 };
+                    let mean = (start..updates).map(v).sum::<f64>() / (updates - start) as f64;
+                    // Each iterate is added in f32 to a sum of at most 256.
+                    let largest = (0..updates).map(|t| v(t).abs()).fold(0.0, f64::max);
+                    let bound = updates.min(256) as f64 * largest * 2f64.powi(-24) + 1e-12;
+                    assert!((found - mean).abs() <= bound, "{prefix:?}, {j}: {found}, not {mean}");
                 }
                 let seen: Vec<u64> = all
                     .iter()
@@ -177,6 +183,59 @@ fn a_tail_is_the_mean_over_the_later_half_of_its_run() {
             }
         }
     }
+}
+
+/// A row left out would look like a run that was never planned.
+#[test]
+#[should_panic = "a trajectory keeps the states of its rows"]
+fn a_state_that_a_tail_lacks_is_no_row_left_out() {
+    let plan =
+        plan(&format!("{PROBLEM}[train]\nmodel = 4\nsamples = 62\noutput = \"tail\"\n[[recipe]]\nname = \"a\"\n"));
+    let mut states = reference::cohort(&plan, Cohort { point: 0, seed_index: 0 }, None, &Watch::default()).unwrap();
+    assert_eq!(states.iter().map(|state| state.seen).collect::<Vec<_>>(), [31, 62]);
+    states.remove(0);
+    Source::of(&states, &plan.points[0].trajectories[0], 62, Output::Tail);
+}
+
+/// By the shares of a run's own N.
+#[test]
+fn the_bits_of_phases_are_their_mean_over_the_samples() {
+    let plan = plan(&format!(
+        "{PROBLEM}[train]\nmodel = 8\nsamples = [64, 256]\nbatch = 8\nschedule = \"constant\"\n[sweep]\nseeds = 1\n\
+         [[recipe]]\nname = \"formats\"\ndata = \"e4m3\"\nthen = [{{ from = 33, weight = \"mxfp4\" }}]\n\
+         [[recipe]]\nname = \"law\"\nthen = [{{ from = 0.5, data = {{ noise = \"additive\", eps = 0.1 }} }}, \
+         {{ from = 0.75, data = \"bf16\" }}]\n\
+         [[recipe]]\nname = \"own\"\nbits = 7\nthen = [{{ from = 0.5, data = \"bf16\" }}]\n\
+         [[recipe]]\nname = \"label\"\nthen = [{{ from = 0.5, label = {{ noise = \"additive\", eps = 0.1 }} }}]\n"
+    ));
+    let rows = rows(&plan);
+    let bits = |recipe: &str| of(&rows, recipe).iter().map(|row| (row.samples, row.recipe_bits)).collect::<Vec<_>>();
+    // The phase waits for the batch that begins behind sample 40.
+    let (before, behind) = ((8.0 + 4.0 * 32.0) / 5.0, (8.0 + 4.25 + 3.0 * 32.0) / 5.0);
+    for (samples, found) in bits("formats") {
+        let n = samples as f64;
+        let expected = (40.0 * before + (n - 40.0) * behind) / n;
+        assert!((found.unwrap() - expected).abs() < 1e-12, "N = {samples}: {found:?}, not {expected}");
+    }
+    assert_eq!(bits("law"), [(64, None), (256, None)]);
+    assert_eq!(bits("own"), [(64, Some(7.0)), (256, Some(7.0))]);
+    assert_eq!(bits("label"), [(64, Some(32.0)), (256, Some(32.0))], "a label does not count");
+}
+
+/// The fast code projects the samples of a phase alone, the reference all.
+#[test]
+fn phases_cost_projections_where_they_are_read() {
+    let cost = |recipes: &str| cost(&plan(&format!("{PROBLEM}[train]\nmodel = 8\nsamples = 4096\n{recipes}")));
+    let phases = |from: &str| {
+        let then = format!("then = [{{ from = {from}, data = \"e4m3\" }}]");
+        cost(&format!("[[recipe]]\nname = \"a\"\n{then}\n"))
+    };
+    let (half, early, late) = (phases("0.5"), phases("0.25"), phases("0.75"));
+    let both = cost("[[recipe]]\nname = \"a\"\n[[recipe]]\nname = \"b\"\ndata = \"e4m3\"\n");
+    assert_eq!(2.0 * half.projections, both.projections);
+    assert!(early.seconds_per_seed > late.seconds_per_seed, "e4m3 takes longer than nothing");
+    let (early, late) = (early.reference_seconds_per_seed, late.reference_seconds_per_seed);
+    assert!((early / late - 1.0).abs() < 1e-9, "{early} and {late}");
 }
 
 /// What a row tells of its phases is what a config may say.

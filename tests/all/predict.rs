@@ -367,7 +367,7 @@ fn stored_weights_in_a_format_have_full_precision_alone_and_what_formats_destroy
     let of = |recipe: u64| predicted.means().filter(move |(place, _)| place.cell % 5 == recipe);
     for ((place, found), (_, full)) in of(4).zip(of(0)) {
         assert_eq!((place.status.name(), found.risks.is_none()), ("none", true));
-        assert_eq!(place.status.reason(), Some("a number format at label"));
+        assert_eq!(place.status.reason(), Some("a number format at weight"), "at label a law stands for it");
         assert_eq!(found.full_precision.unwrap().mean, full.risks.unwrap().excess.mean, "the same problem and steps");
     }
     for (place, found) in of(3) {

@@ -46,7 +46,7 @@ fn scores(case: &Case, dropped: bool) -> (f64, f64) {
         .map(|seed_index| {
             let cohort = Cohort { point: 0, seed_index };
             let raw = cpu::execute(&plan, &[cohort], &Watch::default()).unwrap().remove(0);
-            let weights = Source::of(&raw, trajectory, case.samples, output).unwrap().weights();
+            let weights = Source::of(&raw, trajectory, case.samples, output).weights();
             let risk = CohortRisk::new(&plan, cohort).unwrap();
             let simulated = risk.risk(&weights).unwrap().unwrap().excess;
             let truth = Truth::of(&plan, cohort).unwrap();

@@ -52,7 +52,7 @@ impl<'a> Second<'a> {
             let trajectory = &point.trajectories[states[0].trajectory];
             let places: BTreeSet<(u64, Output)> =
                 trajectory.cells.iter().flat_map(|prefix| plan.places(trajectory, prefix.samples)).collect();
-            let sources = places.into_iter().filter_map(|(seen, output)| Source::of(states, trajectory, seen, output));
+            let sources = places.into_iter().map(|(seen, output)| Source::of(states, trajectory, seen, output));
             weights.extend(sources.filter(|source| source.state.diverged_at.is_none()).map(|source| Weights {
                 trajectory: source.state.trajectory,
                 seen: source.state.seen,

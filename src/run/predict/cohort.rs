@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use faer::Mat;
 use rayon::prelude::*;
 
+use super::cost::tail_updates;
 use super::measured::Trial;
 use super::{Job, Kind};
 use crate::config::{Output, Schedule};
@@ -209,7 +210,10 @@ fn run<R: Phases>(
     let Job { trajectory, work, .. } = *job;
     let batch = u64::from(trajectory.batch);
     let (updates, mut due) = (trajectory.samples / batch, trajectory.rows.iter().peekable());
-    let look = ((updates as f64 * LOOK / work.max(LOOK)) as u64).max(1);
+    // Updates of every recursion that is followed.
+    let all = updates + tail_updates(trajectory, outputs);
+    let look = ((all as f64 * LOOK / work.max(LOOK)) as u64).max(1);
+    let mut since = 0;
     let mut recursion = recursion.tested(laws[laws.len() - 1]);
     let mut later = trajectory.phases.iter().zip(laws).skip(1).peekable();
     // By the samples at which they end; cells, and with them the starts of their tails, ascend.
@@ -229,6 +233,7 @@ fn run<R: Phases>(
         }
         recursion.update(gamma);
         tails.iter_mut().for_each(|(_, tail)| tail.update(gamma));
+        since += 1 + tails.len() as u64;
         let seen = (update + 1) * batch;
         if due.next_if(|due| **due == seen).is_some() {
             let ended = tails.iter().position(|(end, _)| *end == seen).map(|at| tails.swap_remove(at).1);
@@ -239,10 +244,10 @@ fn run<R: Phases>(
             };
             points.push(outputs.iter().map(of).collect());
         }
-        if (update + 1) % look == 0 {
-            watch.step(look as f64 / updates as f64 * work)?;
+        if since >= look {
+            watch.step(std::mem::take(&mut since) as f64 / all as f64 * work)?;
         }
     }
-    watch.step((updates % look) as f64 / updates as f64 * work)?;
+    watch.step(since as f64 / all as f64 * work)?;
     Ok(points)
 }

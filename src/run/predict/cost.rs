@@ -3,7 +3,7 @@
 use super::measured::SAMPLES as TRIED;
 use super::{Job, Kind};
 use crate::config::Output;
-use crate::plan::{Plan, ProblemPoint, Trajectory};
+use crate::plan::{Plan, Prefix, ProblemPoint, Trajectory, tail_start};
 use crate::theory::laws::{Laws, Method};
 
 /// Core-seconds of an update on M numbers: by itself, and by number; of the average besides.
@@ -34,22 +34,29 @@ pub fn seconds(
     let updates = (trajectory.samples / u64::from(trajectory.batch)) as f64;
     let outputs = &plan.config.train.outputs;
     let averaged = outputs.contains(&Output::Average);
-    let diagonal = UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 });
-    // The later half of a run is followed once more for its tail.
-    let tails = |of_update: f64| if outputs.contains(&Output::Tail) { 1.5 * of_update } else { of_update };
-    let update = match method {
+    let of_tails = tail_updates(trajectory, outputs) as f64;
+    let diagonal = |averaged: bool| UPDATE + m * (ELEMENT + if averaged { AVERAGED } else { 0.0 });
+    let diagonal = updates * diagonal(averaged) + of_tails * diagonal(true);
+    let own = match method {
         Method::Diagonal => diagonal,
         Method::Dense => {
             let rows =
                 if laws.iter().any(|laws| laws.needs(false).rows) { m * d * (ENTRY + 2.0 * m * MULTIPLY) } else { 0.0 };
-            DENSE + m * m * (ENTRY + MULTIPLY * PRODUCTS * m) + rows
+            (updates + of_tails) * (DENSE + m * m * (ENTRY + MULTIPLY * PRODUCTS * m) + rows)
         }
     };
     let of_model = point.trajectories.iter().filter(|own| own.model == trajectory.model).count() as f64;
     // Full precision goes with it, and the samples that measure formats.
     let tried = f64::from(TRIED) * d * (DRAW + m * MULTIPLY);
-    let besides = if kind == Kind::Matched { updates * tails(diagonal) + tried } else { 0.0 };
-    besides + updates * tails(update) + shared_seconds(point, trajectory.model) / of_model
+    let besides = if kind == Kind::Matched { diagonal + tried } else { 0.0 };
+    besides + own + shared_seconds(point, trajectory.model) / of_model
+}
+
+/// Updates of a trajectory that are followed once more for tails: of each of its cells the later half.
+pub fn tail_updates(trajectory: &Trajectory, outputs: &[Output]) -> u64 {
+    let batch = trajectory.batch;
+    let of_cell = |prefix: &Prefix| (prefix.samples - tail_start(batch, prefix.samples)) / u64::from(batch);
+    if outputs.contains(&Output::Tail) { trajectory.cells.iter().map(of_cell).sum() } else { 0 }
 }
 
 /// Core-seconds of what all trajectories of one seed index share at a model size: its part in the sketch, and the

@@ -19,7 +19,7 @@ pub use self::cohort::{inputs, named};
 pub use self::cost::shared_seconds;
 pub use self::document::RISKS;
 pub use self::rows::{Found, FoundMeans, Mean, Means, Place, Risks};
-use crate::config::Recipe;
+use crate::config::{Recipe, Sites};
 use crate::error::Result;
 use crate::plan::{Cohort, Plan, Trajectory};
 use crate::problem::Problem;
@@ -101,20 +101,21 @@ impl Kind {
     /// What there is of a recipe, with the laws of its phases, and what its cells' numbers are then; no more than a status
     /// where there is nothing.
     fn of(recipe: &Recipe, problem: &Problem) -> (Option<(Kind, Vec<Laws>)>, Status) {
-        let exact = |(number, sites)| {
-            let of_phase = if number > 0 { format!("phase {number}: ") } else { String::new() };
-            Laws::of(sites, problem).map_err(|reason| of_phase + &reason)
+        let all = |of: fn(&Sites, &Problem) -> std::result::Result<Laws, String>| {
+            let of_phase = |(number, sites)| {
+                let named = |reason| if number > 0 { format!("phase {number}: {reason}") } else { reason };
+                of(sites, problem).map_err(|reason| Cow::from(named(reason)))
+            };
+            recipe.phases().enumerate().map(of_phase).collect::<std::result::Result<Vec<_>, Cow<_>>>()
         };
-        let reason = match recipe.phases().enumerate().map(exact).collect::<std::result::Result<_, _>>() {
+        let inexact = match all(Laws::of) {
             Ok(laws) => return (Some((Kind::Exact, laws)), Status::Exact),
-            Err(reason) => Cow::from(reason),
+            Err(reason) => reason,
         };
-        if problem.covariates().is_some() {
-            return (None, Status::None(reason));
-        }
-        match recipe.phases().map(|sites| Laws::of_formats(sites, problem)).collect() {
-            Some(laws) => (Some((Kind::Matched, laws)), Status::Matched(reason)),
-            None => (Some((Kind::FullPrecision, vec![Laws::default()])), Status::None(reason)),
+        match all(Laws::of_formats) {
+            Ok(laws) => (Some((Kind::Matched, laws)), Status::Matched(inexact)),
+            Err(reason) if problem.covariates().is_some() => (None, Status::None(reason)),
+            Err(reason) => (Some((Kind::FullPrecision, vec![Laws::default()])), Status::None(reason)),
         }
     }
 }

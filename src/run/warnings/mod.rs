@@ -4,10 +4,10 @@ mod pilot;
 mod work;
 
 use self::work::{DRAW, FUNCTION};
-use crate::config::{Recipe, Sites};
+use crate::config::Recipe;
 use crate::error::Result;
 use crate::format::{Range, Spec};
-use crate::plan::{Plan, ProblemPoint, SketchDraw, spec_at};
+use crate::plan::{Plan, ProblemPoint, SketchDraw};
 use crate::problem::leading_eigenvalues;
 use crate::problem::{Sampling, Sketch};
 use crate::risk::CohortRisk;
@@ -110,9 +110,14 @@ impl<'a> Features<'a> {
     }
 }
 
-/// Every recipe with the formats of each of its phases.
-fn phases(plan: &Plan) -> impl Iterator<Item = (&Recipe, &Sites)> {
-    plan.config.recipes.iter().flat_map(|recipe| recipe.phases().map(move |sites| (recipe, sites)))
+/// What every recipe does at these sites, once for each phase that changes it, with how messages call that phase.
+fn specs<'a>(plan: &'a Plan, sites: &'a [Site]) -> impl Iterator<Item = (String, Site, &'a Spec)> {
+    plan.config.recipes.iter().flat_map(move |recipe| {
+        recipe.phases().enumerate().flat_map(move |(number, own)| {
+            let new = sites.iter().filter(move |site| recipe.is_new(number, **site));
+            new.filter_map(move |&site| Some((recipe.called(number), site, own[site].as_ref()?)))
+        })
+    })
 }
 
 /// Formats that round the first coordinates alone.
@@ -133,17 +138,14 @@ fn head_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
 fn grid_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let Grids { data, sketch } = point.problem.grids();
     let mut warnings = Vec::new();
-    for (recipe, sites) in phases(plan) {
-        for (site, bits) in [(Site::Data, data), (Site::Sketch, sketch)] {
-            if let Some(range) = spec_at(sites, &point.problem, site).and_then(Spec::range)
-                && finer(&range, bits)
-            {
-                warnings.push(format!(
-                    "recipe {:?}: the format at {} is finer than the {bits}-bit grid of the draws and changes little",
-                    recipe.name,
-                    site.name()
-                ));
-            }
+    for (called, site, spec) in specs(plan, &[Site::Data, Site::Sketch]) {
+        let bits = if site == Site::Data { data } else { sketch };
+        let is_there = site == Site::Data || point.problem.is_sketched();
+        if spec.range().is_some_and(|range| is_there && finer(&range, bits)) {
+            warnings.push(format!(
+                "{called}: the format at {} is finer than the {bits}-bit grid of the draws and changes little",
+                site.name()
+            ));
         }
     }
     warnings
@@ -156,8 +158,7 @@ fn finer(range: &Range, bits: u32) -> bool {
 
 fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (recipe, sites) in phases(plan) {
-        let Some(spec) = &sites[Site::Feature] else { continue };
+    for (called, _, spec) in specs(plan, &[Site::Feature]) {
         let Some(range) = spec.range() else { continue };
         // What is rounded up or down at random is not lost below it.
         if spec.is_unbiased() {
@@ -166,9 +167,8 @@ fn small_features(plan: &Plan, point: &ProblemPoint, features: &Features) -> Vec
         let share = features.share_below(range.min_normal);
         if share > 0.1 {
             warnings.push(format!(
-                "recipe {:?}: {:.0} % of the features at M = {} fall below the format's smallest normal value {:e}; \
+                "{called}: {:.0} % of the features at M = {} fall below the format's smallest normal value {:e}; \
                  hint: feature.{}",
-                recipe.name,
                 100.0 * share,
                 point.model,
                 range.min_normal,
@@ -211,14 +211,9 @@ fn step_warnings(plan: &Plan, features: &Features) -> Vec<String> {
 }
 
 /// Recipes whose fixed range at the weight or parameter site must hold the optimum v*.
-fn limited(plan: &Plan) -> Vec<(&str, Site, Range)> {
-    phases(plan)
-        .flat_map(|(recipe, sites)| [Site::Parameter, Site::Weight].map(|site| (recipe, sites, site)))
-        .filter_map(|(recipe, sites, site)| {
-            let range = sites[site].as_ref().and_then(Spec::range)?;
-            Some((recipe.name.as_str(), site, range))
-        })
-        .collect()
+fn limited(plan: &Plan) -> Vec<(String, Site, Range)> {
+    let specs = specs(plan, &[Site::Parameter, Site::Weight]);
+    specs.filter_map(|(called, site, spec)| Some((called, site, spec.range()?))).collect()
 }
 
 /// Multiply-adds of the optimum; `None` where nothing asks for it, or it costs more than a warning is worth.
@@ -238,10 +233,10 @@ fn weight_warnings(plan: &Plan, point: &ProblemPoint, watch: &Watch) -> Result<V
     for model in [smallest, point.model] {
         let Ok(Some(optimum)) = risk.optimum(model as usize) else { continue };
         let largest = optimum.iter().fold(0.0f64, |max, v| max.max(v.abs()));
-        for (name, site, range) in limited(plan) {
+        for (called, site, range) in limited(plan) {
             if largest > range.max {
                 warnings.push(format!(
-                    "recipe {name:?}: the largest value of the format at {}, {}, saturates the optimum v* at M = {model} \
+                    "{called}: the largest value of the format at {}, {}, saturates the optimum v* at M = {model} \
                      (largest entry {largest:.2}); hint: a larger {}",
                     site.name(),
                     range.max,

@@ -40,7 +40,7 @@ fn phases(point: &ProblemPoint) -> impl Iterator<Item = (&Trajectory, &Phase)> {
 
 /// What formats clip or overflow, over all problem points.
 #[derive(Default)]
-pub struct Clipped<'a>(BTreeMap<(&'a str, Site, String), Most>);
+pub struct Clipped(BTreeMap<(String, Site, String), Most>);
 
 /// The most of any run, and whose runs they are where that depends on M.
 #[derive(Default)]
@@ -49,26 +49,27 @@ struct Most {
     models: BTreeSet<u32>,
 }
 
-impl<'a> Clipped<'a> {
-    fn add(&mut self, recipe: &'a str, site: Site, model: Option<u32>, (percent, what): (f64, String)) {
-        let most = self.0.entry((recipe, site, what)).or_default();
+impl Clipped {
+    /// Of the phase that messages call `called`.
+    fn add(&mut self, called: String, site: Site, model: Option<u32>, (percent, what): (f64, String)) {
+        let most = self.0.entry((called, site, what)).or_default();
         most.percent = most.percent.max(percent);
         most.models.extend(model);
     }
 
-    /// A line for each recipe, site, and what becomes of the values.
+    /// A line for each phase, site, and what becomes of the values.
     pub fn warnings(self) -> impl Iterator<Item = String> {
-        self.0.into_iter().map(|((recipe, site, what), Most { percent, models })| {
+        self.0.into_iter().map(|((called, site, what), Most { percent, models })| {
             let models: Vec<String> = models.iter().map(u32::to_string).collect();
             let place = if models.is_empty() { String::new() } else { format!(" (M = {})", models.join(", ")) };
-            format!("recipe {recipe:?}: up to {percent:.1} % of the values at {}{place} {what}", site.name())
+            format!("{called}: up to {percent:.1} % of the values at {}{place} {what}", site.name())
         })
     }
 }
 
 /// Recipes that clip or overflow much of what a site sees: each of their phases is trained on the first samples, with one
 /// batch and step size for all.
-pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watch: &Watch) -> Result<()> {
+pub fn try_out(plan: &Plan, index: usize, clipped: &mut Clipped, watch: &Watch) -> Result<()> {
     let point = &plan.points[index];
     if work(point).is_none() {
         return Ok(());
@@ -102,13 +103,13 @@ pub fn try_out<'a>(plan: &'a Plan, index: usize, clipped: &mut Clipped<'a>, watc
             samples: trajectory.samples,
         }
         .until(row.diverged_at);
-        for site in Site::ALL {
+        for site in Site::ALL.into_iter().filter(|site| recipe.is_new(number, *site)) {
             let (counts, values) = (row.counts[site], site.values(&size));
             let shared = site.is_scalar() || matches!(site, Site::Data | Site::Sketch);
             let model = (!shared).then_some(trajectory.model);
             let found =
                 spec_at(recipe.phase(number), &point.problem, site).and_then(|spec| much(spec, site, &counts, values));
-            found.into_iter().for_each(|found| clipped.add(&recipe.name, site, model, found));
+            found.into_iter().for_each(|found| clipped.add(recipe.called(number), site, model, found));
         }
     }
     Ok(())

@@ -32,7 +32,7 @@ fn lognormal(deviation: f64, normal: f64) -> f64 {
 
 /// A group of one row a cell, without seeds.
 pub fn empty(models: &[u32], samples: &[u64], recipes: &[&str]) -> Group {
-    let recipe = |name: &&str| Recipe { name: (*name).to_owned(), bits: None, float: None };
+    let recipe = |name: &&str| Recipe { name: (*name).to_owned(), float: None };
     Group {
         problem: 0,
         batch: 1,

@@ -8,6 +8,93 @@ use roundlaw::{SweepOptions, open_adapter, sweep};
 
 use super::plan;
 
+/// Excess of the mean of v_s .. v_{t-1} of single samples on these coordinates, w* = 1 in each: with e = v - w*,
+/// E e_i e_j = 0, and E e_i(s) e_i(t) = (1 - gamma lambda_i)^(t - s) E e_i(s)^2. `noise` is the variance of a label before
+/// each update.
+fn mean_excess(lambda: &[f64], gamma: f64, noise: &[f64], start: usize) -> f64 {
+    let mut square = vec![1.0; lambda.len()];
+    let mut squares = Vec::new();
+    for noise in noise {
+        squares.push(square.clone());
+        let all: f64 = lambda.iter().zip(&square).map(|(l, a)| l * a).sum();
+        for (l, a) in lambda.iter().zip(&mut square) {
+            *a += -2.0 * gamma * l * *a + gamma * gamma * (2.0 * l * l * *a + l * all + l * noise);
+        }
+    }
+    let count = (noise.len() - start) as f64;
+    let of = |(i, l): (usize, &f64)| {
+        let pair = |s: usize, t: usize| (1.0 - gamma * l).powi(s.abs_diff(t) as i32) * squares[s.min(t)][i];
+        let sum: f64 =
+            (start..noise.len()).flat_map(|s| (start..noise.len()).map(move |t| (s, t))).map(|(s, t)| pair(s, t)).sum();
+        l * sum / (count * count)
+    };
+    lambda.iter().enumerate().map(of).sum()
+}
+
+/// Runs of T = 31 begin their tail behind update 15, and a phase begins amid some of the tails.
+#[test]
+fn tails_of_odd_runs_have_the_expected_excess() {
+    let plan = plan(
+        "[problem]\ndim = 3\nspectrum = { kind = \"power\", exponent = 1.0 }\ntarget = { kind = \"ones\" }\nnoise = 0.5\n\
+         sketch = { kind = \"none\" }\n[train]\nsamples = [31, 62, 64]\nschedule = \"constant\"\nstep_size = 0.125\n\
+         output = \"tail\"\n[sweep]\nseeds = 1\n[[recipe]]\nname = \"a\"\n\
+         then = [{ from = 20, label = { noise = \"additive\", eps = 0.75 } }]\n",
+    );
+    assert_eq!(plan.points[0].trajectories.len(), 1);
+    let predicted = predict(&plan, &PredictOptions { prior: false, budget: f64::INFINITY }, &Watch::default()).unwrap();
+    let mut cells = 0;
+    for (_, place, found) in predicted.by_seed() {
+        let samples = plan.cells()[place.cell as usize].samples as usize;
+        let noise: Vec<f64> = (0..samples).map(|t| if t < 20 { 0.25 } else { 1.0 }).collect();
+        let of = |start| mean_excess(&[1.0, 1.0 / 2.0, 1.0 / 3.0], 0.125, &noise, start);
+        let (found, expected) = (found.risks.unwrap().excess, of(samples / 2));
+        assert!((found / expected - 1.0).abs() < 1e-6, "N = {samples}: {found}, not {expected}");
+        assert!((found / of(samples / 2 + 1) - 1.0).abs() > 1e-3);
+        cells += 1;
+    }
+    assert_eq!(cells, 3);
+}
+
+/// Each N of one trajectory has a tail of its own to follow.
+#[test]
+fn tails_take_their_part_of_a_budget() {
+    let seconds = |output: &str| {
+        let plan = plan(&format!(
+            "[problem]\ndim = 64\nspectrum = {{ kind = \"power\", exponent = 1.0 }}\nsketch = {{ kind = \"none\" }}\n[train]\n\
+             samples = [600000001, 800000000, 1000000000]\nschedule = \"constant\"\noutput = {output}\n[sweep]\n\
+             seeds = 1000\n[[recipe]]\nname = \"a\"\n"
+        ));
+        let predicted = predict(&plan, &PredictOptions { prior: false, budget: 0.0 }, &Watch::default()).unwrap();
+        let (_, status) = predicted.inexact().next().unwrap();
+        let reason = status.reason().unwrap();
+        let seconds = reason.split("about ").nth(1).and_then(|text| text.split(' ').next()).unwrap();
+        seconds.parse::<f64>().unwrap()
+    };
+    let (last, average) = (seconds("\"last\""), seconds("\"average\""));
+    // Halves of 0.6, 0.8 and 1 times the longest.
+    for (found, expected) in
+        [(seconds("\"tail\""), last + 1.2 * average), (seconds("[\"tail\", \"average\"]"), 2.2 * average)]
+    {
+        assert!((found / expected - 1.0).abs() < 1e-2, "{found} seconds, not {expected}");
+    }
+}
+
+/// The first phase has a law to stand for it.
+#[test]
+fn a_reason_is_that_of_the_phase_without_a_law() {
+    let plan = plan(
+        "[problem]\ndim = 24\nspectrum = { kind = \"power\", exponent = 1.5 }\n[train]\nmodel = 4\nsamples = 64\n[sweep]\n\
+         seeds = 2\n[[recipe]]\nname = \"weight\"\ndata = \"e4m3\"\nthen = [{ from = 0.5, weight = \"e4m3\" }]\n\
+         [[recipe]]\nname = \"label\"\nthen = [{ from = 0.5, label = \"e4m3\" }]\n",
+    );
+    let predicted = predict(&plan, &PredictOptions { prior: false, budget: f64::INFINITY }, &Watch::default()).unwrap();
+    let found: Vec<_> = predicted.inexact().map(|(_, status)| (status.name(), status.reason().unwrap())).collect();
+    assert_eq!(
+        found,
+        [("none", "phase 1: a number format at weight"), ("matched", "phase 1: a number format at label")]
+    );
+}
+
 /// Laws that come, change and go, in directions that are alike and others; formats whose errors are those of laws, with
 /// gains of their own from phase to phase; a sketch that is read otherwise in all of them.
 const RECIPES: &str = r#"

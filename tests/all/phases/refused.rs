@@ -24,7 +24,8 @@ fn what_no_run_has_is_refused() {
         (one, "then = [{ from = 0.0 }]", &["phase 1.from = 0.0", "a fraction of N between 0 and 1, as 0.5"]),
         (one, "then = [{ from = -0.5 }]", &["phase 1.from = -0.5", "between 0 and 1"]),
         (one, "then = [{ from = nan }]", &["phase 1.from = nan", "between 0 and 1"]),
-        (one, "then = [{ from = 0 }]", &["phase 1.from = 0", "an integer from 1 on, a number of samples"]),
+        (one, "then = [{ from = 0 }]", &["phase 1.from = 0", "an integer from 1 to 2147483647, a number of samples"]),
+        (one, "then = [{ from = 2147483648 }]", &["phase 1.from = 2147483648", "an integer from 1 to 2147483647"]),
         (one, "then = [{ from = \"half\" }]", &["phase 1.from = \"half\"", "allowed is a fraction"]),
         (one, "then = [{ feature = \"bf16\" }]", &["phase 1.from is missing", "a fraction of N, as 0.5"]),
         (one, "then = [{ from = 64 }]", &["phase 1.from = 64", "train.samples = 64", "before the end of every run"]),
@@ -35,9 +36,10 @@ fn what_no_run_has_is_refused() {
                 "line 10: recipe \"a\", phase 1.from = 100",
                 "train.samples = 64",
                 "behind sample 100",
-                "end of every run",
+                "end of every run, up to 63",
             ],
         ),
+        ("samples = 64\nbatch = [1, 16]", "then = [{ from = 49 }]", &["train.batch = 16", "every run, up to 48"]),
         (
             "samples = [256, 64]\nbatch = [1, 64]",
             "then = [{ from = 0.5 }]",
@@ -108,6 +110,38 @@ fn phases_are_few() {
     assert!(message.starts_with("--set recipe \"a\", phase 2.from = 50: with train.samples = 100"), "{message}");
 }
 
+#[test]
+fn an_override_finds_a_phase_by_its_number() {
+    let text = "[problem]\ndim = 8\nspectrum = { kind = \"power\", exponent = 1.0 }\n[train]\nmodel = 4\nsamples = 64\n\
+        [[recipe]]\nname = \"a\"\n[[recipe.then]]\nfrom = 0.25\nweight = \"e4m3\"\n[[recipe.then]]\nfrom = 0.5\n\
+        data = \"bf16\"\n[[recipe]]\nname = \"b\"\n";
+    let of = |set: &str| Config::parse(text, &[set.into()]);
+    for (set, phases) in [
+        ("then.1.from=0.125", "[{ from = 0.125, weight = \"e4m3\" }, { from = 0.5, data = \"bf16\" }]"),
+        ("then.1.weight=bf16", "[{ from = 0.25, weight = \"bf16\" }, { from = 0.5, data = \"bf16\" }]"),
+        (
+            "then.2.data.rounding=stochastic",
+            "[{ from = 0.25, weight = \"e4m3\" }, { from = 0.5, data = { format = \"bf16\", rounding = \"stochastic\" } }]",
+        ),
+    ] {
+        let config = of(&format!("recipe.'a'.{set}")).unwrap();
+        assert_eq!(config.recipes()[0].phases_text().as_deref(), Some(phases), "{set}");
+    }
+    for (set, said) in [
+        ("recipe.\"a\".then.from=0.25", "then.from is no key of a phase: allowed is then.K.KEY, K from 1 to 2"),
+        ("recipe.a.then.weight.format=bf16", "then.weight is no key of a phase: allowed is then.K.KEY, K from 1 to 2"),
+        ("recipe.a.then.0.from=0.25", "then.0 is no key of a phase"),
+        ("recipe.a.then.3.from=0.25", "then.3 is no key of a phase"),
+        ("recipe.a.then.1=0.25", "then.1 is no key of a phase"),
+        ("recipe.b.then.1.from=0.25", "there is no [[recipe.then]]: allowed is then.K.KEY"),
+        ("recipe.a.then.1.from=2.5", "--set recipe \"a\", phase 1.from = 2.5: allowed is a fraction"),
+        ("recipe.a.then.2.wieght=bf16", "--set recipe \"a\", phase 2.wieght is no known key"),
+    ] {
+        let message = of(set).unwrap_err().to_string();
+        assert!(message.contains(said) && message.starts_with("--set ") && message.lines().count() == 1, "{message}");
+    }
+}
+
 /// Where features are drawn no phase may round what they are drawn without.
 #[test]
 fn drawn_features_have_no_data_to_round_in_any_phase() {
@@ -115,7 +149,8 @@ fn drawn_features_have_no_data_to_round_in_any_phase() {
         model = 4\nsamples = 64\n[[recipe]]\nname = \"a\"\nthen = [{ from = 0.5, data = \"e4m3\" }]\n";
     let message = Config::parse(text, &[]).unwrap_err().to_string();
     assert!(
-        message.contains("problem.sampling = \"feature\" draws no coordinates of x, which recipe \"a\" rounds"),
+        message
+            .contains("problem.sampling = \"feature\" draws no coordinates of x, which recipe \"a\", phase 1 rounds"),
         "{message}"
     );
 }

@@ -82,6 +82,28 @@ fn warnings(text: &str, args: &[&str]) -> Vec<String> {
     list.iter().map(|line| line.as_str().unwrap().to_string()).collect()
 }
 
+/// A phase is warned of what it changes, and so named.
+#[test]
+fn warnings_name_the_phase() {
+    let small = "{ format = \"int8\", step = 0.0009765625 }";
+    let of = |recipe: &str, part: &str| {
+        let found = warnings(&with(recipe), &[]);
+        found.into_iter().filter(|line| line.contains(part)).collect::<Vec<_>>()
+    };
+    for (site, change, part) in [
+        ("weight", small, "the largest value of the format at weight"),
+        ("feature", "{ format = \"e4m3\", scale = 64.0 }", "of the features at M = 4 fall below"),
+        ("data", "{ format = \"int8\", step = 7.62939453125e-6 }", "of the values at data"),
+    ] {
+        let (first, then) = (format!("{site} = {change}\n"), "then = [{ from = 0.5, label = \"bf16\" }]");
+        let own = of(&format!("{first}{then}"), part);
+        assert!(!own.is_empty() && own.iter().all(|line| line.starts_with("recipe \"suspect\": ")), "{own:?}");
+        let later = of(&format!("then = [{{ from = 0.5, {site} = {change} }}]"), part);
+        let named = |line: &String| line.starts_with("recipe \"suspect\", phase 1: ");
+        assert!(!later.is_empty() && later.iter().all(named), "{later:?}");
+    }
+}
+
 #[test]
 fn each_warning_has_its_config_and_the_plain_one_none() {
     assert_eq!(warnings(&with(""), &[]), [""; 0]);
