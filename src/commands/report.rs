@@ -44,7 +44,7 @@ pub struct Args {
     /// Show this recipe alone (repeatable).
     #[arg(long, value_name = "NAME")]
     recipe: Vec<String>,
-    /// Show cells of one value of a variable alone, as model=64 or step_size=best (repeatable).
+    /// Show cells of one value of a variable alone, as model=64, or step_size=best where there are several (repeatable).
     #[arg(long, value_name = "VARIABLE=VALUE", value_parser = only)]
     only: Vec<(&'static Variable, String)>,
     /// The recipe that differences are to; by default the first.
@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         (None, [dir]) => dir,
         _ => return Err(Error::Input("--out DIR is required for several directories".into()).into()),
     };
+    twice(&args.dirs)?;
     // Signals are not handled: they end it at once, and the report can be written again.
     let watch = Watch::default();
     let _lock = store::lock_report(out, &watch)?;
@@ -71,6 +72,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         print(&one_line(&path.display().to_string()))?;
     }
     Ok(())
+}
+
+/// # Errors
+/// [`Error::Input`] for a directory that is named twice: its runs would count twice.
+fn twice(dirs: &[PathBuf]) -> Result<()> {
+    let whole: Vec<PathBuf> = dirs.iter().map(|dir| dir.canonicalize().unwrap_or_else(|_| dir.clone())).collect();
+    match (1..whole.len()).find(|place| whole[..*place].contains(&whole[*place])) {
+        Some(place) => Err(Error::Input(format!("{}: named twice", dirs[place].display()))),
+        None => Ok(()),
+    }
 }
 
 /// Whether it is asked for figures of a view, not for the page.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::curves::Chart;
 use super::estimates::{Center, HEAVY};
 use super::html::Page;
+use super::risk::Risk;
 use super::story::sections;
 use super::table::CellKey;
 use super::variables::Variable;
@@ -36,7 +37,7 @@ pub struct Drawing {
 
 impl Writer<'_> {
     /// The page with all its figures, and the table of all cells.
-    pub fn page(&mut self, dir: &Path, keys: &[CellKey], baseline: usize) -> Result<()> {
+    pub fn page(&mut self, dir: &Path, keys: &[CellKey], part: Option<String>, baseline: usize) -> Result<()> {
         self.remove_earlier()?;
         let report = self.report;
         let sections = sections(&report.table, keys, baseline);
@@ -56,7 +57,7 @@ impl Writer<'_> {
         replace(&cells, csv::of_cells(&report.table, keys, baseline).as_bytes())?;
         self.written.push(cells);
         let page = paths::report(dir);
-        let text = Page { report, keys, baseline, sections: &sections, drawings, histograms, spectra, features };
+        let text = Page { report, keys, part, baseline, sections: &sections, drawings, histograms, spectra, features };
         replace(&page, text.html().as_bytes())?;
         self.written.insert(0, page);
         Ok(())
@@ -79,7 +80,14 @@ impl Writer<'_> {
         for view in views {
             let charts = view.charts(&self.report.table, keys);
             if charts.is_empty() {
-                let what = format!("--x {} --y {}: no cell has both", view.x.name, view.y.name());
+                let why = match view.y {
+                    Risk::Difference if self.report.table.recipes.len() < 2 => "there is no recipe but the baseline",
+                    Risk::Residual => "no cell has both; `roundlaw predict DIR` computes exact expectations",
+                    Risk::QuantizedTest => "no cell has both; train.quantized_test = true asks for it in a sweep",
+                    Risk::HeldOut => "no cell has both; covariates from a file have held-out rows",
+                    _ => "no cell has both",
+                };
+                let what = format!("--x {} --y {}: {why}", view.x.name, view.y.name());
                 return Err(Error::Input(what));
             }
             for (number, chart) in (1..).zip(&charts) {

@@ -38,6 +38,7 @@ pub use self::table::{CellKey, Sizes, Table};
 use self::totals::Totals;
 pub use self::variables::{Value, Variable, variable, variables};
 pub use self::view::View;
+use self::view::values_of;
 use crate::error::{Error, Result};
 use crate::files::remove_left_over;
 use crate::plan::Plan;
@@ -97,6 +98,16 @@ pub struct ReportOptions {
     pub format: FigureFormat,
 }
 
+impl ReportOptions {
+    /// The options that leave out cells.
+    fn part(&self) -> Option<String> {
+        let recipes = self.recipes.iter().map(|name| format!("--recipe {name}"));
+        let only = self.only.iter().map(|(variable, value)| format!("--only {}={value}", variable.name));
+        let part: Vec<String> = recipes.chain(only).collect();
+        (!part.is_empty()).then(|| part.join(" "))
+    }
+}
+
 impl Report {
     /// Opens the rows of another sweep; those that [`Report::add`] takes from now on are of it.
     pub fn open(&mut self, directory: &str) {
@@ -132,9 +143,16 @@ impl Report {
         };
         let keys: Vec<CellKey> = self.table.keys().into_iter().filter(has).collect();
         if keys.is_empty() {
-            let only: Vec<String> =
-                options.only.iter().map(|(variable, value)| format!("--only {}={value}", variable.name)).collect();
-            return Err(Error::Input(format!("{}: no cell has all of it", only.join(" "))));
+            let part = options.part().unwrap_or_default();
+            let all = self.table.keys();
+            let values = options.only.iter().map(|(variable, _)| {
+                let values: Vec<String> = values_of(&self.table, &all, variable).iter().map(Value::to_string).collect();
+                format!("{} has {}", variable.name, values.join(", "))
+            });
+            return Err(Error::Input(format!(
+                "{part}: no cell has all of it; {}",
+                values.collect::<Vec<_>>().join("; ")
+            )));
         }
         Ok(keys)
     }
@@ -161,7 +179,7 @@ impl Report {
         }
         let mut writer = Writer { report: self, figures, format: options.format, written: Vec::new() };
         if options.views.is_empty() {
-            writer.page(dir, &keys, options.baseline)?;
+            writer.page(dir, &keys, options.part(), options.baseline)?;
         } else {
             writer.views(&options.views, &keys)?;
         }

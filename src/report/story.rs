@@ -114,7 +114,7 @@ impl Story<'_> {
             views.push(self.view(self.data, "recipe").at_largest("model"));
         }
         if views.is_empty() {
-            views.push(self.view("model", "recipe"));
+            views.push(self.view(if self.count("dim") > 1 { "dim" } else { "model" }, "recipe"));
         }
         self.section("Risk against model size and data", COMPARISON, views)
     }

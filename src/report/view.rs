@@ -8,7 +8,7 @@ use super::curves::{Chart, Line, Point, Style, points};
 use super::estimates::Center;
 use super::risk::{Risk, is_heavy_tailed, sample};
 use super::table::{CellKey, Table};
-use super::variables::{Value, Variable, telling, variable};
+use super::variables::{Value, Variable, group_settings, telling, variable};
 
 /// What to draw.
 #[derive(Clone, Debug)]
@@ -87,21 +87,32 @@ impl View {
         shown
     }
 
-    /// What tells cells apart that would lie on one another, beside x, series and panel.
+    /// What tells cells of one line apart, beside x, series and panel. A setting that goes with x, one value with one, as M
+    /// with D where there is no sketch, splits nothing; nor do directories whose cells do not lie on one another.
     fn left_to_tell(&self, table: &Table, keys: &[CellKey]) -> Vec<&'static Variable> {
         let shown: Vec<&'static Variable> = [self.x].into_iter().chain(self.series.iter().copied()).collect();
         let told = |name: &str| shown.iter().any(|variable| variable.name == name || variable.replaces.contains(&name));
-        let mut by: Vec<&'static Variable> = shown.iter().chain(&self.panel).copied().collect();
+        let is_setting = group_settings().any(|setting| setting == self.x);
+        let mut by: Vec<&'static Variable> = self.series.iter().chain(&self.panel).copied().collect();
         let mut left = Vec::new();
-        for candidate in telling().filter(|candidate| !told(candidate.name) && !self.panel.contains(candidate)) {
-            // Where recipes are shown by family, one of no eps differs from all by its family.
-            let mut met: BTreeMap<Vec<Value>, Value> = BTreeMap::new();
-            let differs = keys.iter().any(|key| {
-                let place = by.iter().map(|variable| variable.of(table, *key)).collect();
-                let own = candidate.of(table, *key);
-                *met.entry(place).or_insert_with(|| own.clone()) != own
-            });
-            if differs {
+        // Cells before the end of their runs have a place on axes of samples seen alone.
+        let is_open = |candidate: &&Variable| candidate.name != "seen" && !told(candidate.name);
+        for candidate in telling().filter(is_open).filter(|candidate| !self.panel.contains(candidate)) {
+            let mut lines: BTreeMap<Vec<Value>, BTreeSet<(Value, Value)>> = BTreeMap::new();
+            for key in keys {
+                let line = by.iter().map(|variable| variable.of(table, *key)).collect();
+                lines.entry(line).or_default().insert((candidate.of(table, *key), self.x.of(table, *key)));
+            }
+            let differs = |pairs: &BTreeSet<(Value, Value)>| {
+                let values = pairs.iter().map(|(value, _)| value).collect::<BTreeSet<_>>().len();
+                let xs = pairs.iter().map(|(_, x)| x).collect::<BTreeSet<_>>().len();
+                match candidate.name {
+                    "directory" => pairs.len() > xs,
+                    _ if is_setting => values > 1 && (pairs.len() > xs || pairs.len() > values),
+                    _ => values > 1,
+                }
+            };
+            if lines.values().any(differs) {
                 by.push(candidate);
                 left.push(candidate);
             }

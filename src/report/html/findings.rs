@@ -14,6 +14,9 @@ pub const GROUPS: usize = 6;
 
 pub fn found(page: &Page) -> String {
     let mut text = String::from("<h2>What was found</h2>\n");
+    if let Some(part) = &page.part {
+        let _ = writeln!(text, "<p class=\"warning\">Not all cells are shown: {} alone.</p>", escape(part));
+    }
     let exponents: Vec<String> =
         page.report.fits.iter().take(GROUPS).filter_map(|(group, fit)| exponents(page, *group, fit)).collect();
     if !exponents.is_empty() {
@@ -90,12 +93,14 @@ fn costs(page: &Page) -> String {
     let groups: Vec<&[CellKey]> = shown.chunk_by(|a, b| a.group == b.group).collect();
     let mut text = String::new();
     for keys in groups.iter().take(GROUPS) {
-        let at_end = |risk| {
-            let view = View::new("model", risk, &["recipe"], page.baseline).at_largest("samples").at_largest("model");
-            view.charts(table_of, keys)
-        };
-        let own = keys.first().map(|key| at_end(risks[key.group])).unwrap_or_default();
-        text.extend(at_end(Risk::Difference).iter().map(|chart| cost(page, chart, &own)));
+        let costs = View::new("model", Risk::Difference, &["recipe"], page.baseline);
+        let costs = costs.at_largest("samples").at_largest("model").charts(table_of, keys);
+        // The baseline's risk too where it is not shown.
+        let Some(group) = keys.first().map(|key| key.group) else { continue };
+        let all: Vec<CellKey> = table_of.keys().into_iter().filter(|key| key.group == group).collect();
+        let view = View::new("model", risks[group], &["recipe"], page.baseline);
+        let own = view.at_largest("samples").at_largest("model").charts(table_of, &all);
+        text.extend(costs.iter().map(|chart| cost(page, chart, &own)));
     }
     if groups.len() > GROUPS {
         let _ = writeln!(text, "<p class=\"note\">The first {GROUPS} of {} groups of settings.</p>", groups.len());

@@ -23,6 +23,8 @@ pub struct Page<'a> {
     pub report: &'a Report,
     /// The cells that are shown.
     pub keys: &'a [CellKey],
+    /// What was asked for, where these are not all.
+    pub part: Option<String>,
     /// Place of the recipe that differences are to.
     pub baseline: usize,
     /// Each section with the drawings of its charts.

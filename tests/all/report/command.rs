@@ -112,6 +112,7 @@ fn views_are_named_and_several_directories_join() {
     assert_eq!((column(&csv, "x").len(), column(&csv, "x")[..2].to_vec()), (8, vec!["32".to_owned(), "64".to_owned()]));
 
     refused(&["report", &a, &b], 2, &["--out DIR is required for several directories"]);
+    refused(&["report", &a, &a, "--out", &both], 2, &["named twice"]);
     refused(&["report", &a, "--x", "tau"], 2, &["--x", "tau", "allowed is one of dim,"]);
     refused(&["report", &a, "--y", "loss"], 2, &["--y", "loss", "allowed is one of reducible,"]);
     refused(&["report", &a, "--series", "x"], 2, &["--series", "allowed is one of directory,"]);
@@ -119,7 +120,7 @@ fn views_are_named_and_several_directories_join() {
     refused(&["report", &a, "--recipe", "f"], 2, &["--recipe f", "`sums feature.eps=0.01`"]);
     refused(&["report", &a, "--x", "m_gc"], 2, &["--x m_gc --y reducible: no cell has both"]);
     refused(&["report", &a, "--only", "model"], 2, &["--only", "VARIABLE=VALUE"]);
-    refused(&["report", &a, "--only", "model=7"], 2, &["--only model=7: no cell has all of it"]);
+    refused(&["report", &a, "--only", "model=7"], 2, &["--only model=7: no cell has all of it; model has 4, 8, 16"]);
     let printed = succeeds(&["report", &a, "--x", "model", "--only", "samples=64", "--recipe", "fp32"]);
     let csv = read(Path::new(printed.lines().nth(1).unwrap()));
     assert_eq!((column(&csv, "samples"), printed.lines().count()), (vec!["64".to_owned(); 3], 2));

@@ -30,6 +30,9 @@ fn what_is_not_there_is_named() {
     assert_eq!(of(&options), "--recipe s: no such recipe; allowed is one of `r`");
     let views = vec![View::new("bits", Risk::Reducible, &["recipe"], 0)];
     assert_eq!(of(&ReportOptions { views, ..ReportOptions::default() }), "--x bits --y reducible: no cell has both");
+    let views = vec![View::new("model", Risk::Difference, &["recipe"], 0)];
+    let one = "--x model --y difference: there is no recipe but the baseline";
+    assert_eq!(of(&ReportOptions { views, ..ReportOptions::default() }), one);
 }
 
 #[test]

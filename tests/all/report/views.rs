@@ -157,6 +157,36 @@ fn the_guide_has_the_slope_of_theory() {
 }
 
 #[test]
+fn no_line_joins_cells_of_different_settings() {
+    // B = 1 and 4 have different N_eff at every N, so no two cells have one x.
+    let mut rows = power_law("r", &[16, 32], &[64, 256, 1024], 2);
+    let mut other = rows.clone();
+    other.iter_mut().for_each(|row| (row.batch, row.cell, row.run_id) = (4, row.cell + 1, row.run_id + 500));
+    rows.extend(other);
+    rows.iter_mut().for_each(|row| row.schedule = "geometric".into());
+    for chart in charts_of(&rows, "neff", Risk::Reducible) {
+        assert!(
+            chart.points().count() == 3 && ["B = 1", "B = 4"].iter().any(|batch| chart.title.contains(batch)),
+            "{chart:?}"
+        );
+    }
+    assert_eq!(charts_of(&rows, "neff", Risk::Reducible).len(), 4);
+    // At each M and B one line over N.
+    let charts = charts_of(&rows, "samples", Risk::Reducible);
+    assert_eq!(charts.iter().map(|chart| chart.points().count()).collect::<Vec<_>>(), [3; 4]);
+    // Without a sketch M goes with D: one line against D.
+    let mut rows = Vec::new();
+    for dim in [50_u32, 100, 200] {
+        for mut row in power_law("r", &[dim], &[1000], 2) {
+            (row.dim, row.sketch_kind) = (dim, "none".into());
+            rows.push(row);
+        }
+    }
+    let charts = charts_of(&rows, "dim", Risk::Reducible);
+    assert_eq!((charts.len(), charts[0].points().count()), (1, 3));
+}
+
+#[test]
 fn two_directories_of_equal_settings_stay_apart() {
     let rows = power_law("r", &[16, 32], &[1000], 2);
     let mut report = Report::default();
