@@ -31,8 +31,8 @@ impl Shard {
     /// # Errors
     /// [`Error::Input`] for anything else.
     pub fn parse(text: &str) -> Result<Shard> {
-        let (index, of) =
-            numbers(text, "/").ok_or_else(|| Error::Input(format!("shard {text}: allowed is i/n with i < n, or auto/n")))?;
+        let (index, of) = numbers(text, "/")
+            .ok_or_else(|| Error::Input(format!("shard {text}: allowed is i/n with i < n, or auto/n")))?;
         Shard::new(index, of)
     }
 
