@@ -189,10 +189,11 @@ fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// The slope of the reducible risk that theory gives, in M or in N_eff alone: for eigenvalues i^-a, and lambda_i E w_i^2 =
-/// i^-b with 1 < b < a + 1, M^-(b-1) and N_eff^-(min(a, b) - 1)/a, the second with label noise; b = a for a target of equal
-/// entries (Lin et al., arXiv 2406.08466, theorems 4.1 and 4.2). `None` too where the last iterate of a constant step stays
-/// at the plateau of its noise.
+/// The slope of the reducible risk in M or in N_eff alone, for eigenvalues i^-a: M^-(a-1) and N_eff^-(a-1)/a (abstract of
+/// Lin et al., arXiv 2406.08466). With lambda_i E w_i^2 = i^-b the same sums give, up to constants, M^-(b-1) for the i
+/// beyond M, N_eff^-(b-1)/a for those beyond N_eff^(1/a), which training has not reached, and N_eff^-(a-1)/a for label
+/// noise in those it has; b = a for a target of equal entries. Drawn for 1 < b < a + 1, and not where the last iterate of
+/// a constant step stays at the plateau of its noise.
 fn guide(table: &Table, key: CellKey, x: &Variable, y: Risk) -> Option<Guide> {
     let row = &table.groups[key.group].row;
     let a = row.spectrum_exponent.filter(|a| *a > 1.0 && row.spectrum == "power")?;

@@ -26,6 +26,7 @@ mod phases;
 mod plans;
 mod predict;
 mod problems;
+mod program;
 mod quantize;
 mod quantized_test;
 mod recursion;

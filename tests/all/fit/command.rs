@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
 use roundlaw::fit::Type;
 use serde_json::Value;
 
 use crate::docs::page::{FIT, ROWS, code, table};
+use crate::program::{command, succeeds};
 
 const CONFIG: &str = r#"
 [problem]
@@ -36,17 +36,6 @@ feature = "e2m1"
 seeds = 40
 check = "off"
 "#;
-
-fn command(args: &[&str]) -> Output {
-    assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw")).args(args).output().unwrap()
-}
-
-#[track_caller]
-fn succeeds(args: &[&str]) -> Output {
-    let output = command(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output
-}
 
 /// A directory of a sweep in `place`.
 fn swept(place: &Path, set: &[&str]) -> String {

@@ -1,8 +1,7 @@
 //! The command, with what `predict` and `fit` leave in the directory, and what it refuses.
 
-use std::process::Output;
-
 use super::*;
+use crate::program::{command, succeeds};
 
 const CONFIG: &str = r#"
 [problem]
@@ -27,15 +26,10 @@ seeds = 8
 check = "off"
 "#;
 
-fn command(args: &[&str]) -> Output {
-    assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw")).args(args).output().unwrap()
-}
-
+/// What it prints.
 #[track_caller]
-fn succeeds(args: &[&str]) -> String {
-    let output = command(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+fn printed(args: &[&str]) -> String {
+    String::from_utf8(succeeds(args).stdout).unwrap()
 }
 
 #[track_caller]
@@ -95,8 +89,8 @@ fn expectations_and_fits_join_the_page_when_they_are_of_its_rows() {
 fn views_are_named_and_several_directories_join() {
     let place = tempfile::tempdir().unwrap();
     let (a, b) = (swept(place.path(), "a", &[]), swept(place.path(), "b", &["problem.dim=64"]));
-    let printed = succeeds(&["report", &a, "--x", "eps", "--y", "difference", "--format", "pdf"]);
-    let lines: Vec<&str> = printed.lines().collect();
+    let text = printed(&["report", &a, "--x", "eps", "--y", "difference", "--format", "pdf"]);
+    let lines: Vec<&str> = text.lines().collect();
     // At each of three M and N a figure.
     assert_eq!(lines.len(), 18);
     assert!(
@@ -105,8 +99,8 @@ fn views_are_named_and_several_directories_join() {
     );
     let both = place.path().join("both").display().to_string();
     let args = ["report", &a, &b, "--x", "dim", "--series", "recipe", "--panel", "model,samples", "--out", &both];
-    let printed = succeeds(&args);
-    assert_eq!(printed.lines().count(), 18);
+    let text = printed(&args);
+    assert_eq!(text.lines().count(), 18);
     let csv = read(&Path::new(&both).join("figures/view-reducible-dim-by-recipe-1.csv"));
     // Four recipes at both D; the directory follows from D and splits nothing.
     assert_eq!((column(&csv, "x").len(), column(&csv, "x")[..2].to_vec()), (8, vec!["32".to_owned(), "64".to_owned()]));
@@ -121,8 +115,8 @@ fn views_are_named_and_several_directories_join() {
     refused(&["report", &a, "--x", "m_gc"], 2, &["--x m_gc --y reducible: no cell has both"]);
     refused(&["report", &a, "--only", "model"], 2, &["--only", "VARIABLE=VALUE"]);
     refused(&["report", &a, "--only", "model=7"], 2, &["--only model=7: no cell has all of it; model has 4, 8, 16"]);
-    let printed = succeeds(&["report", &a, "--x", "model", "--only", "samples=64", "--recipe", "fp32"]);
-    let csv = read(Path::new(printed.lines().nth(1).unwrap()));
-    assert_eq!((column(&csv, "samples"), printed.lines().count()), (vec!["64".to_owned(); 3], 2));
+    let text = printed(&["report", &a, "--x", "model", "--only", "samples=64", "--recipe", "fp32"]);
+    let csv = read(Path::new(text.lines().nth(1).unwrap()));
+    assert_eq!((column(&csv, "samples"), text.lines().count()), (vec!["64".to_owned(); 3], 2));
     refused(&["report", &a, "--format", "png"], 2, &["png", "svg, pdf"]);
 }
