@@ -61,16 +61,15 @@ pub fn of_chart(table: &Table, chart: &Chart) -> String {
 }
 
 /// Numbers of a cell beside those that tell it from others.
-const SIZES: [&str; 5] = ["neff", "eps", "bits", "m_total", "m_gc"];
-/// The risks of a cell; each has a mean, a standard error and its seeds.
-const RISKS: [Risk; 7] = Risk::ALL;
+const SIZES: [&str; 6] = ["neff", "eps", "bits", "m_total", "m_gc", "neff_collapsed"];
 
-/// Every cell: what tells it from others, then its runs, and mean, standard error, seeds and expected mean of each risk.
+/// Every cell: what tells it from others, then its runs, and mean, standard error, seeds, median and
+/// expected mean of each risk.
 pub fn of_cells(table: &Table, keys: &[CellKey], baseline: usize) -> String {
     let mut header: Vec<String> = telling().map(|variable| variable.name.to_string()).collect();
     header.extend(SIZES.map(String::from));
     header.extend(["runs", "diverged", "expected_is", "chosen_step_size", "held_out_rows_se"].map(String::from));
-    for risk in RISKS {
+    for risk in Risk::ALL {
         let name = risk.name();
         header.extend([name.to_owned(), format!("{name}_se"), format!("{name}_n"), format!("{name}_median")]);
         header.push(format!("{name}_expected"));
@@ -84,7 +83,7 @@ pub fn of_cells(table: &Table, keys: &[CellKey], baseline: usize) -> String {
         fields.push(expected_is(plain.expected, plain.is_matched).to_string());
         fields.push(number(plain.step_size));
         fields.push(number(sample(table, *key, Risk::HeldOut, baseline).held_out_se));
-        for risk in RISKS {
+        for risk in Risk::ALL {
             let sample = sample(table, *key, risk, baseline);
             let (n, expected) = (sample.values.len(), sample.expected);
             let median = Estimate::new(sample.values.clone(), Center::Median).map(|estimate| estimate.center);

@@ -2,6 +2,7 @@
 
 use super::estimates::{Center, Estimate};
 use super::risk::{Risk, Sample};
+use super::scaling::{Guide, guide};
 use super::table::{CellKey, Table};
 use super::variables::{Value, Variable, telling};
 
@@ -60,11 +61,16 @@ impl Point {
     }
 }
 
+/// Colours and marks that differ.
+pub const SHAPES: usize = 7;
+
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Colour and mark of this number.
     Own(usize),
+    /// Colour of this number, mark of that one.
+    Pair { color: usize, mark: usize },
     /// A step of a ramp.
     Ramp { place: usize, of: usize },
 }
@@ -73,6 +79,7 @@ impl Style {
     pub fn order(self) -> usize {
         match self {
             Style::Own(place) | Style::Ramp { place, .. } => place,
+            Style::Pair { color, mark } => color * SHAPES + mark,
         }
     }
 }
@@ -85,14 +92,6 @@ pub struct Line {
     pub points: Vec<Point>,
     /// Its points have no x: they are lines across the chart.
     pub across: bool,
-}
-
-/// A slope to compare with.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Guide {
-    pub slope: f64,
-    /// As `−(a − 1)`.
-    pub formula: &'static str,
 }
 
 /// Lines along one axis.
@@ -130,7 +129,10 @@ impl Chart {
             let first = values.next().filter(|value| *value != Value::Unset)?;
             values.all(|value| value == first).then_some((variable, first))
         };
-        let settings = telling().filter(|variable| variable.name != "seen").filter_map(shared).collect();
+        // What splits charts may be none of these, as a law without its eps.
+        let more = split.iter().copied().filter(|variable| !telling().any(|own| own == *variable));
+        let all = telling().filter(|variable| variable.name != "seen").chain(more);
+        let settings = all.filter_map(shared).collect();
         let seeds = lines.iter().flat_map(|line| &line.points).map(|point| point.seeds).max().unwrap_or(0);
         let all_alike = |of: &dyn Fn(&CellKey) -> Option<Guide>| {
             let first = keys.first().and_then(of)?;
@@ -187,35 +189,6 @@ impl Chart {
 fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
-}
-
-/// The slope of the reducible risk in M or in N_eff alone, for eigenvalues i^-a: M^-(a-1) and N_eff^-(a-1)/a (abstract of
-/// Lin et al., arXiv 2406.08466). With lambda_i E w_i^2 = i^-b the same sums give, up to constants, M^-(b-1) for the i
-/// beyond M, N_eff^-(b-1)/a for those beyond N_eff^(1/a), which training has not reached, and N_eff^-(a-1)/a for label
-/// noise in those it has; b = a for a target of equal entries. Drawn for 1 < b < a + 1, and not where the last iterate of
-/// a constant step stays at the plateau of its noise.
-fn guide(table: &Table, key: CellKey, x: &Variable, y: Risk) -> Option<Guide> {
-    let row = &table.groups[key.group].row;
-    let a = row.spectrum_exponent.filter(|a| *a > 1.0 && row.spectrum == "power")?;
-    // Without a sketch M is D, another problem.
-    let is_other = row.sketch_kind == "none" && x.name != "neff";
-    let has_plateau = row.schedule == "constant" && row.output == "last" && row.noise > 0.0;
-    let is_risk = matches!(y, Risk::Reducible | Risk::GainCorrected);
-    if is_other || has_plateau || !is_risk {
-        return None;
-    }
-    let b = match row.target.as_str() {
-        "gaussian" | "ones" => a,
-        "source" => row.target_exponent.filter(|b| *b > 1.0 && *b < a + 1.0)?,
-        _ => return None,
-    };
-    let least = if row.noise > 0.0 { b.min(a) } else { b };
-    let (slope, formula) = match x.name {
-        "model" | "m_total" | "m_gc" => (1.0 - b, if b == a { "−(a − 1)" } else { "−(b − 1)" }),
-        "neff" => ((1.0 - least) / a, if least == a { "−(a − 1)/a" } else { "−(b − 1)/a" }),
-        _ => return None,
-    };
-    Some(Guide { slope, formula })
 }
 
 /// The points of one line, by ascending x; cells without a run that has the risk, or diverged, are left out.

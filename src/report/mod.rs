@@ -14,6 +14,7 @@ mod files;
 mod fitted;
 mod html;
 mod risk;
+mod scaling;
 mod spectrum;
 mod story;
 mod table;
@@ -27,11 +28,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-pub use self::curves::{Chart, Guide, Line, Point, Style};
+pub use self::curves::{Chart, Line, Point, Style};
 pub use self::estimates::{Center, HEAVY};
 use self::files::{TAG, Writer};
 pub use self::fitted::{Fitted, fits};
 pub use self::risk::Risk;
+pub use self::scaling::Guide;
 pub use self::spectrum::FeatureSpectra;
 pub use self::story::{Section, sections};
 pub use self::table::{CellKey, Sizes, Table};

@@ -1,6 +1,7 @@
 //! What figures show of a cell, seed by seed.
 
 use super::estimates::{Center, Estimate, mean};
+use super::scaling::collapse;
 use super::table::{Cell, CellKey, Run, Table};
 
 /// What a figure shows.
@@ -14,6 +15,8 @@ pub enum Risk {
     HeldOut,
     /// The reducible risk of the weights times the one factor that is best for the cell.
     GainCorrected,
+    /// The reducible risk times M_total^(b-1), which against N_eff / M_total^a is one curve for all sizes in theory.
+    Collapsed,
     /// Of the reducible risk, or the held-out one, to that of the baseline at the same seeds.
     Difference,
     /// Of the reducible risk to the exact one of the same seeds, relative to the exact mean.
@@ -21,12 +24,13 @@ pub enum Risk {
 }
 
 impl Risk {
-    pub const ALL: [Risk; 7] = [
+    pub const ALL: [Risk; 8] = [
         Risk::Reducible,
         Risk::Excess,
         Risk::QuantizedTest,
         Risk::HeldOut,
         Risk::GainCorrected,
+        Risk::Collapsed,
         Risk::Difference,
         Risk::Residual,
     ];
@@ -39,6 +43,7 @@ impl Risk {
             Risk::QuantizedTest => "quantized_test",
             Risk::HeldOut => "held_out",
             Risk::GainCorrected => "gain_corrected",
+            Risk::Collapsed => "collapsed",
             Risk::Difference => "difference",
             Risk::Residual => "residual",
         }
@@ -52,6 +57,7 @@ impl Risk {
             Risk::QuantizedTest => "excess risk, quantized test features",
             Risk::HeldOut => "held-out risk",
             Risk::GainCorrected => "reducible risk, gain corrected",
+            Risk::Collapsed => "reducible risk × M_total^(b − 1)",
             Risk::Difference => "added risk (paired by seed)",
             Risk::Residual => "simulated / exact - 1",
         }
@@ -92,6 +98,7 @@ pub fn sample(table: &Table, key: CellKey, risk: Risk, baseline: usize) -> Sampl
         Risk::Difference => difference(table, key, cell, baseline),
         Risk::GainCorrected => gain_corrected(cell),
         Risk::Residual => residual(cell),
+        Risk::Collapsed => collapsed(table, key, cell),
         _ => plain(cell, risk),
     };
     if risk != Risk::Difference {
@@ -188,6 +195,14 @@ fn gain_corrected(cell: &Cell) -> Sample {
         (run.seed, run.approximation + excess)
     };
     Sample { values: pairs(known.iter().map(of)), ..Sample::default() }
+}
+
+fn collapsed(table: &Table, key: CellKey, cell: &Cell) -> Sample {
+    let Some((_, factor)) = collapse(table, key) else { return Sample::default() };
+    let mut sample = plain(cell, Risk::Reducible);
+    sample.values.iter_mut().for_each(|(_, value)| *value *= factor);
+    sample.expected = sample.expected.map(|expected| expected * factor);
+    sample
 }
 
 fn residual(cell: &Cell) -> Sample {

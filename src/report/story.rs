@@ -12,6 +12,8 @@ use super::view::{View, values_of};
 const MOST: usize = 36;
 /// Recipes that have charts of their own.
 const RECIPES: usize = 8;
+/// Lines of one chart that all look different.
+const LINES: usize = 42;
 /// Points that a line of equal compute needs.
 const LEAST: usize = 3;
 
@@ -186,18 +188,29 @@ impl Story<'_> {
     }
 
     fn collapse(&self) -> Section {
-        if self.table.sizes.is_empty() || !self.varies("model") {
+        if !self.varies("model") {
             return Section::default();
         }
         // Fits are of each step size by itself.
-        let fitted = |key: &CellKey| self.table.sizes.keys().any(|(group, ..)| *group == key.group);
-        let keys: Vec<CellKey> = self.all.iter().copied().filter(fitted).collect();
-        let of = |(x, risk)| {
-            let view = View::new(x, risk, &["recipe"], self.baseline).at_largest("samples");
-            view.charts(self.table, &keys)
+        let sizes = &self.table.sizes;
+        let fitted = |key: &CellKey| sizes.keys().any(|(group, ..)| *group == key.group);
+        let keys: Vec<CellKey> = match sizes.is_empty() {
+            true => self.keys.clone(),
+            false => self.all.iter().copied().filter(fitted).collect(),
         };
-        let charts = [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)].into_iter().flat_map(of).collect();
-        Section { title: "Against effective model sizes", note: COLLAPSE, charts, left_out: 0 }.cut()
+        let keys: Vec<CellKey> = keys.into_iter().filter(|key| key.recipe < RECIPES).collect();
+        let mut views = Vec::new();
+        if self.varies("samples") && !keys.is_empty() {
+            let all = View::new("neff_collapsed", Risk::Collapsed, &["recipe", "model"], self.baseline);
+            let is_crowded = self.count("model") * RECIPES.min(self.table.recipes.len()) > LINES;
+            views.push(if is_crowded { all.split_by("recipe") } else { all });
+        }
+        if !sizes.is_empty() {
+            let sizes = [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)];
+            views.extend(sizes.map(|(x, risk)| View::new(x, risk, &["recipe"], self.baseline).at_largest("samples")));
+        }
+        let charts = views.iter().flat_map(|view| view.charts(self.table, &keys)).collect();
+        Section { title: "Collapse with effective sizes", note: COLLAPSE, charts, left_out: 0 }.cut()
     }
 
     /// Lines of equal compute, and against the bits of a model.
@@ -243,14 +256,16 @@ impl Section {
 
 const COMPARISON: &str = "";
 const FAMILIES: &str = "One chart for each recipe and axis, one line for each value of the other size.";
-const COSTS: &str = "Means of differences to the baseline at the same seeds, which share sketch, target and samples. On an \
-    even axis where a difference is not above zero.";
+const COSTS: &str = "Means of differences to the baseline at the same seeds, which share sketch, target and samples. Where one is \
+    not above zero the axis has both signs: even about zero, by decades beyond the errors.";
 const TRAINING: &str = "Rows before the end of a run, at the largest model size and number of samples.";
 const SETTINGS_NOTE: &str =
     "At the largest model size and number of samples. Recipes without the setting are dashed lines.";
 const QUANTIZED: &str = "The same runs on clean test features and on features quantized as in training.";
-const COLLAPSE: &str = "Where a recipe makes a model smaller, its points fall on those of full precision against M_total. \
-    Where one factor on the weights undoes what it does, they do so against M_gc once the risk is gain corrected.";
+const COLLAPSE: &str = "For a power spectrum theory gives risk × M^(b − 1) as one curve of N_eff / M^a for every M and N, \
+    and with M_total in place of M for every recipe. Where a recipe makes a model smaller, its points fall on those of full \
+    precision against M_total. Where one factor on the weights undoes what it does, they do so against M_gc once the risk \
+    is gain corrected.";
 const BUDGETS: &str = "Risk against model size at equal compute M × N, for at least three sizes; and against M times the bits \
     of a value, the mean over data, features, parameters, weights and gradients where the recipe says no other.";
 const RESIDUALS: &str = "Relative to the exact expectation of the same seeds, each given its own sketch and target: zero but \

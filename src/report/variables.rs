@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+use super::scaling::collapse;
 use super::table::{CellKey, Table};
 use crate::store::row::Row;
 
@@ -117,7 +118,7 @@ impl Variable {
 
     /// Of an axis whose values the user chose, one by one.
     pub fn is_chosen(&self) -> bool {
-        !matches!(self.name, "neff" | "seen" | "m_total" | "m_gc" | "compute" | "model_bits" | "eps")
+        !matches!(self.name, "neff" | "seen" | "m_total" | "m_gc" | "compute" | "model_bits" | "eps" | "neff_collapsed")
     }
 }
 
@@ -184,7 +185,7 @@ static SIZES: [Variable; 4] = [
 ];
 
 /// What follows from these, or stands for them.
-static DERIVED: [Variable; 8] = [
+static DERIVED: [Variable; 9] = [
     number("neff", "N_eff", "effective samples N_eff", &["samples", "seen"], |table, key| effective(table, key).into()),
     number("compute", "M N", "compute M × N", &["samples"], |_, key| {
         Value::Number(f64::from(key.model) * key.samples as f64)
@@ -197,6 +198,9 @@ static DERIVED: [Variable; 8] = [
     text("family", "", |table, key| Value::text(&table.recipes[key.recipe].family)),
     number("m_total", "M_total", "effective size M_total", &["model"], |table, key| size(table, key, false)),
     number("m_gc", "M_gc", "gain-corrected size M_gc", &["model"], |table, key| size(table, key, true)),
+    number("neff_collapsed", "N_eff / M_total^a", "N_eff / M_total^a", &["samples", "seen"], |table, key| {
+        collapse(table, key).map(|(data, _)| data).into()
+    }),
 ];
 
 /// All variables.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::curves::{Chart, Line, Point, Style, points};
+use super::curves::{Chart, Line, Point, SHAPES, Style, points};
 use super::estimates::Center;
 use super::risk::{Risk, is_heavy_tailed, sample};
 use super::table::{CellKey, Table};
@@ -87,17 +87,22 @@ impl View {
         shown
     }
 
-    /// What tells cells of one line apart, beside x, series and panel. A setting that goes with x, one value with one, as M
-    /// with D where there is no sketch, splits nothing; nor do directories whose cells do not lie on one another.
+    /// What tells cells of one line apart, beside x, series and panel. What x or series stand for splits where a line has
+    /// two values of it at one x. A setting that goes with x, one value with one, as M with D where there is no sketch,
+    /// splits nothing; nor do directories whose cells do not lie on one another.
     fn left_to_tell(&self, table: &Table, keys: &[CellKey]) -> Vec<&'static Variable> {
-        let shown: Vec<&'static Variable> = [self.x].into_iter().chain(self.series.iter().copied()).collect();
-        let told = |name: &str| shown.iter().any(|variable| variable.name == name || variable.replaces.contains(&name));
-        let is_setting = group_settings().any(|setting| setting == self.x);
         let mut by: Vec<&'static Variable> = self.series.iter().chain(&self.panel).copied().collect();
-        let mut left = Vec::new();
+        let shown: Vec<&'static Variable> = [self.x].into_iter().chain(self.series.iter().copied()).collect();
+        let told = |name: &str| shown.iter().any(|variable| variable.replaces.contains(&name));
+        let is_setting = group_settings().any(|setting| setting == self.x);
+        // Laws that differ in their eps alone stay together.
+        let family = variable("family").filter(|_| told("recipe"));
         // Cells before the end of their runs have a place on axes of samples seen alone.
-        let is_open = |candidate: &&Variable| candidate.name != "seen" && !told(candidate.name);
-        for candidate in telling().filter(is_open).filter(|candidate| !self.panel.contains(candidate)) {
+        let is_open = |candidate: &&Variable| {
+            candidate.name != "seen" && !shown.contains(candidate) && !self.panel.contains(candidate)
+        };
+        let mut left = Vec::new();
+        for candidate in family.into_iter().chain(telling()).filter(is_open) {
             let mut lines: BTreeMap<Vec<Value>, BTreeSet<(Value, Value)>> = BTreeMap::new();
             for key in keys {
                 let line = by.iter().map(|variable| variable.of(table, *key)).collect();
@@ -107,7 +112,7 @@ impl View {
                 let values = pairs.iter().map(|(value, _)| value).collect::<BTreeSet<_>>().len();
                 let xs = pairs.iter().map(|(_, x)| x).collect::<BTreeSet<_>>().len();
                 match candidate.name {
-                    "directory" => pairs.len() > xs,
+                    name if name == "directory" || told(name) => pairs.len() > xs,
                     _ if is_setting => values > 1 && (pairs.len() > xs || pairs.len() > values),
                     _ => values > 1,
                 }
@@ -134,6 +139,7 @@ impl View {
             let name = self.series.iter().map(|variable| variable.of(table, *key)).collect();
             series.entry(name).or_default().push((self.x.of(table, *key), *key));
         }
+        let second = self.series.get(1).map_or_else(BTreeSet::new, |second| values_of(table, keys, second));
         let mut lines: Vec<Line> = Vec::new();
         for (place, (name, mut cells)) in series.into_iter().enumerate() {
             cells.sort();
@@ -143,7 +149,9 @@ impl View {
                 .map(|(x, key)| (x.number().unwrap_or(f64::NAN), *key, sample(table, *key, self.y, self.baseline)));
             let points = points(samples, center, self.y);
             if !points.is_empty() {
-                let style = self.style(table, cells[0].1, place, recipes);
+                let mark = name.get(1).filter(|_| second.len() <= SHAPES);
+                let mark = mark.and_then(|value| second.iter().position(|own| own == value));
+                let style = self.style(table, cells[0].1, (place, mark), recipes);
                 lines.push(Line { name: self.line_name(&name), style, points, across });
             }
         }
@@ -159,9 +167,13 @@ impl View {
     }
 
     /// Recipes keep their colours from chart to chart of those shown; values of a number are steps of a ramp.
-    fn style(&self, table: &Table, key: CellKey, place: usize, recipes: &[usize]) -> Style {
+    fn style(&self, table: &Table, key: CellKey, (place, mark): (usize, Option<usize>), recipes: &[usize]) -> Style {
+        let color = recipes.binary_search(&key.recipe).unwrap_or(place);
         match self.series.as_slice() {
-            [one] if one.name == "recipe" => Style::Own(recipes.binary_search(&key.recipe).unwrap_or(place)),
+            [one] if one.name == "recipe" => Style::Own(color),
+            [one, _] if one.name == "recipe" && recipes.len() <= SHAPES => {
+                mark.map_or(Style::Own(place), |mark| Style::Pair { color, mark })
+            }
             [one] if one.name == "family" => {
                 let family = &table.recipes[key.recipe].family;
                 Style::Own(table.recipes.iter().position(|recipe| recipe.family == *family).unwrap_or(place))

@@ -133,6 +133,12 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
+/// The texts of an SVG figure.
+fn texts(svg: &str) -> Vec<String> {
+    let texts = svg.split("<text").skip(1).filter_map(|t| t.split_once('>')?.1.split_once("</text>"));
+    texts.map(|(text, _)| text.trim().to_string()).collect()
+}
+
 /// Every tag of an XML text closes in order, and no bare `<` or `&` stands in its text.
 fn assert_balanced(svg: &str) {
     let mut open: Vec<&str> = Vec::new();

@@ -1,19 +1,47 @@
-//! An axis, logarithmic or even, whose ticks fall on values a reader can use.
+//! An axis, logarithmic, even or both, whose ticks fall on values a reader can use.
 
+use std::f64::consts::LN_10;
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
+/// How far apart values are on an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Even,
+    Decades,
+    /// asinh(v / 2u) / ln 10: decades of either sign beyond the unit u, even within it.
+    Symmetric(f64),
+}
+
+impl Scale {
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Scale::Even => value,
+            Scale::Decades => value.log10(),
+            Scale::Symmetric(unit) => (value / (2.0 * unit)).asinh() / LN_10,
+        }
+    }
+
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Scale::Even => place,
+            Scale::Decades => 10_f64.powf(place),
+            Scale::Symmetric(unit) => 2.0 * unit * (place * LN_10).sinh(),
+        }
+    }
+}
+
 /// Axis with chosen ticks.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// Ends; decimal logarithms of a logarithmic one.
+    /// Ends, as places of the scale.
     low: f64,
     high: f64,
     ticks: Vec<(f64, String)>,
     /// Between ticks, without names.
     minor: Vec<f64>,
-    is_even: bool,
+    scale: Scale,
 }
 
 impl Axis {
@@ -37,7 +65,7 @@ impl Axis {
             ticks.push((value, label));
         }
         let left_out = values.iter().copied().filter(|value| ticks.iter().all(|(tick, _)| tick != value)).collect();
-        Self { low, high, ticks, minor: left_out, is_even: false }
+        Self { low, high, ticks, minor: left_out, scale: Scale::Decades }
     }
 
     /// Axis for measured values: decades, 1-2-5 steps within few decades, even steps within one.
@@ -50,17 +78,31 @@ impl Axis {
         };
         let minor = if high - low >= 1.0 { digits(low, high, &ticks) } else { halves(&ticks) };
         let inside = |value: &f64| (low..=high).contains(&value.log10());
-        Self { low, high, minor: minor.into_iter().filter(inside).collect(), ticks, is_even: false }
+        Self { low, high, minor: minor.into_iter().filter(inside).collect(), ticks, scale: Scale::Decades }
     }
 
-    /// Even axis for values of either sign, with zero on it.
-    pub fn of_differences(values: &[f64]) -> Self {
+    /// Axis for values of either sign, with zero on it: even, or where they reach from `unit`, the least of what is told
+    /// from zero, over more than a decade and a half, symmetric with decades on both sides.
+    pub fn of_differences(values: &[f64], unit: f64) -> Self {
+        const EVEN: f64 = 30.0;
+        const DECADES: f64 = 1e6;
         let finite = || values.iter().copied().filter(|v| v.is_finite()).chain([0.0]);
-        let (low, high) = finite().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let largest = finite().fold(0.0, |most: f64, v| most.max(v.abs()));
+        let unit = unit.max(largest / DECADES);
+        let scale = if largest > EVEN * unit { Scale::Symmetric(unit) } else { Scale::Even };
+        let places = || finite().map(|v| scale.place(v));
+        let (low, high) = places().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(v), h.max(v)));
         let margin = (0.06 * (high - low)).max(f64::MIN_POSITIVE);
         let (low, high) = if low < high { (low - margin, high + margin) } else { (-1.0, 1.0) };
-        let ticks = even_ticks(low, high);
-        Self { low, high, minor: halves(&ticks), ticks, is_even: true }
+        let (ticks, minor) = match scale {
+            Scale::Symmetric(unit) => symmetric_ticks(scale.value(low), scale.value(high), unit),
+            _ => {
+                let ticks = even_ticks(low, high);
+                let minor = halves(&ticks);
+                (ticks, minor)
+            }
+        };
+        Self { low, high, ticks, minor, scale }
     }
 
     /// Where the axis has a mark without a name.
@@ -70,7 +112,7 @@ impl Axis {
 
     /// Ends, as values.
     pub fn ends(&self) -> (f64, f64) {
-        if self.is_even { (self.low, self.high) } else { (10_f64.powf(self.low), 10_f64.powf(self.high)) }
+        (self.scale.value(self.low), self.scale.value(self.high))
     }
 }
 
@@ -102,6 +144,26 @@ fn decade_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
         .filter(|e| e.rem_euclid(stride) == 0)
         .map(|e| (10_f64.powi(e), format!("10{}", superscript(e))))
         .collect()
+}
+
+/// Zero, and decades on both sides: about six have names, on each side the outermost; the others are marks.
+fn symmetric_ticks(from: f64, to: f64, unit: f64) -> (Vec<(f64, String)>, Vec<f64>) {
+    let first = unit.log10().ceil() as i32;
+    let decades = |end: f64| (first..=end.log10().floor() as i32).rev().collect::<Vec<_>>();
+    let sides = [("-", -1.0, -from), ("", 1.0, to)].map(|(sign, one, end)| (sign, one, decades(end.max(unit))));
+    let stride = sides.iter().map(|(.., decades)| decades.len()).sum::<usize>().div_ceil(6).max(1);
+    let (mut ticks, mut minor) = (vec![(0.0, "0".to_owned())], Vec::new());
+    for (sign, one, decades) in sides {
+        for (place, exponent) in decades.into_iter().enumerate() {
+            let value = decimal(one, exponent);
+            match place % stride {
+                0 => ticks.push((value, format!("{sign}10{}", superscript(exponent)))),
+                _ => minor.push(value),
+            }
+        }
+    }
+    ticks.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    (ticks, minor)
 }
 
 fn step_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
@@ -176,8 +238,7 @@ impl Ranged for Axis {
     type ValueType = f64;
 
     fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let value = if self.is_even { *value } else { value.log10() };
-        let place = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        let place = ((self.scale.place(*value) - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         limit.0 + (place * f64::from(limit.1 - limit.0)).round() as i32
     }
 

@@ -8,7 +8,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::Axis;
 use super::legend::Legend;
 use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, Frame, INK, LEFT, PLOT, SOFT, UNIT, Words, color, font, marker};
-use crate::report::curves::{Chart, Guide, Line, Point};
+use crate::report::curves::{Chart, Line, Point};
+use crate::report::scaling::Guide;
 
 /// Height of a line of the strip that counts diverged runs.
 const STRIP: i32 = 20;
@@ -28,22 +29,25 @@ pub fn svg(chart: &Chart, notes: &[String]) -> io::Result<String> {
 fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32, i32, i32)) -> Drawn {
     let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
     let xs = chart.xs();
-    let is_even = is_even(chart);
-    let mut ys: Vec<f64> = chart.points().flat_map(|point| reach(point, is_even)).collect();
-    ys.extend(expected_within(chart, &ys, is_even));
-    let guide = chart.guide.as_ref().filter(|_| !is_even).and_then(|guide| guide_line(guide, chart));
+    let is_signed = is_signed(chart);
+    let mut ys: Vec<f64> = chart.points().flat_map(|point| reach(point, is_signed)).collect();
+    ys.extend(expected_within(chart, &ys, is_signed));
+    let guide = chart.guide.as_ref().filter(|_| !is_signed).and_then(|guide| guide_line(guide, chart));
     ys.extend(guide.iter().flatten().map(|(_, y)| *y));
     let x = match () {
         // Zero has no logarithm.
-        () if xs.contains(&0.0) => Axis::of_differences(&xs),
+        () if xs.contains(&0.0) => Axis::of_differences(&xs, least(xs.iter().copied())),
         () if chart.x.is_chosen() => Axis::of_values(&xs),
         () => Axis::of_measures(&xs),
     };
-    let y = if is_even { Axis::of_differences(&ys) } else { Axis::of_measures(&ys) };
+    let y = match is_signed {
+        true => Axis::of_differences(&ys, least(chart.points().map(told_from_zero))),
+        false => Axis::of_measures(&ys),
+    };
     let (floor, ceiling) = y.ends();
     let frame = pen::frame(&plot, top, below, x, y)?;
-    let canvas = Sheet { root, frame: &frame, is_even, floor, ceiling };
-    if is_even {
+    let canvas = Sheet { root, frame: &frame, is_signed, floor, ceiling };
+    if is_signed {
         canvas.across(0.0, SOFT)?;
     }
     if let Some((guide, ends)) = chart.guide.as_ref().zip(guide) {
@@ -67,9 +71,19 @@ fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32
     legend.draw(&beside, &chart.lines, top)
 }
 
-/// Whether the risk axis is even: where a difference is drawn that is not above zero.
-fn is_even(chart: &Chart) -> bool {
+/// Whether the risk axis has both signs: where a difference is drawn that is not above zero.
+fn is_signed(chart: &Chart) -> bool {
     chart.y.is_difference() && chart.points().filter_map(|point| point.y).any(|y| y <= 0.0)
+}
+
+/// The largest value of either sign that the point's error bar reaches.
+fn told_from_zero(point: &Point) -> f64 {
+    reach(point, true).fold(0.0, |most, y| most.max(y.abs()))
+}
+
+/// The least value above zero.
+fn least(values: impl Iterator<Item = f64>) -> f64 {
+    values.filter(|value| *value > 0.0).fold(f64::MAX, f64::min)
 }
 
 fn y_label(chart: &Chart) -> String {
@@ -81,8 +95,8 @@ fn y_label(chart: &Chart) -> String {
 
 /// Ends of a point's error bar around it, where the axis can show them. The lower end is `None` at or below zero of a
 /// logarithmic axis: the bar then reaches its end.
-fn bar(point: &Point, is_even: bool) -> Option<(Option<f64>, f64, f64)> {
-    let shows = |y: &f64| is_even || *y > 0.0;
+fn bar(point: &Point, is_signed: bool) -> Option<(Option<f64>, f64, f64)> {
+    let shows = |y: &f64| is_signed || *y > 0.0;
     let y = point.y.filter(shows).filter(|_| point.x >= 0.0 || point.x.is_nan())?;
     let se = point.se.unwrap_or(0.0);
     let high = Some(y + se).filter(|high| high.is_finite()).unwrap_or(y);
@@ -90,15 +104,15 @@ fn bar(point: &Point, is_even: bool) -> Option<(Option<f64>, f64, f64)> {
 }
 
 /// The values that an axis has to reach.
-fn reach(point: &Point, is_even: bool) -> impl Iterator<Item = f64> {
-    bar(point, is_even).into_iter().flat_map(|(low, y, high)| [low.unwrap_or(y), y, high])
+fn reach(point: &Point, is_signed: bool) -> impl Iterator<Item = f64> {
+    bar(point, is_signed).into_iter().flat_map(|(low, y, high)| [low.unwrap_or(y), y, high])
 }
 
 /// What is expected, where it is near the points: the mean of a run that is not stable in mean square is beyond any axis.
-fn expected_within(chart: &Chart, ys: &[f64], is_even: bool) -> Vec<f64> {
+fn expected_within(chart: &Chart, ys: &[f64], is_signed: bool) -> Vec<f64> {
     const FAR: f64 = 3.0;
     let (low, high) = ys.iter().fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(*y), high.max(*y)));
-    let is_near = |expected: &f64| match is_even {
+    let is_near = |expected: &f64| match is_signed {
         true => (low - (high - low)..=high + (high - low)).contains(expected),
         false => (low / FAR..=high * FAR).contains(expected),
     };
@@ -126,7 +140,7 @@ fn guide_line(guide: &Guide, chart: &Chart) -> Option<[(f64, f64); 2]> {
 struct Sheet<'a, 'b> {
     root: &'a Canvas<'b>,
     frame: &'a Frame<'b>,
-    is_even: bool,
+    is_signed: bool,
     /// The ends of the risk axis.
     floor: f64,
     ceiling: f64,
@@ -168,14 +182,14 @@ impl Sheet<'_, '_> {
     fn line(&self, line: &Line) -> Drawn {
         let stroke = color(line.style).stroke_width(3 * UNIT as u32 / 2);
         if line.across {
-            let risks = line.points.iter().filter_map(|point| bar(point, self.is_even));
+            let risks = line.points.iter().filter_map(|point| bar(point, self.is_signed));
             return risks.take(1).try_for_each(|(_, y, _)| self.across(y, color(line.style)));
         }
         // Where no expectation joins them points are joined; one without a risk breaks the line.
         for pair in line.points.windows(2).filter(|pair| pair.iter().any(|point| self.shown(point).is_none())) {
             let places: Vec<_> = pair
                 .iter()
-                .filter(|p| bar(p, self.is_even).is_some())
+                .filter(|p| bar(p, self.is_signed).is_some())
                 .filter_map(|p| Some(self.at(p.x, p.y?)))
                 .collect();
             if places.len() == 2 {
@@ -186,7 +200,7 @@ impl Sheet<'_, '_> {
     }
 
     fn point(&self, line: &Line, point: &Point, stroke: ShapeStyle) -> Drawn {
-        let Some((low, y, high)) = bar(point, self.is_even) else { return Ok(()) };
+        let Some((low, y, high)) = bar(point, self.is_signed) else { return Ok(()) };
         let (x, row) = self.at(point.x, y);
         if point.se.is_some() {
             let cap = 4 * UNIT;

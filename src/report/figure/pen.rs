@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
-use crate::report::curves::Style;
+use crate::report::curves::{SHAPES, Style};
 
 /// Drawing units per pixel: the backend rounds to whole units.
 pub const UNIT: i32 = 4;
@@ -24,8 +24,6 @@ const TITLE_LEADING: i32 = 20;
 const NOTE_LEADING: i32 = 15;
 const TITLE_CHARS: f64 = 0.128;
 const NOTE_CHARS: f64 = 0.170;
-/// Shapes of marks.
-const MARKS: usize = 7;
 
 pub const INK: RGBColor = RGBColor(0, 0, 0);
 pub const SOFT: RGBColor = RGBColor(92, 92, 92);
@@ -33,7 +31,7 @@ pub const PAPER: RGBColor = RGBColor(255, 255, 255);
 pub const GRID: RGBColor = RGBColor(224, 224, 224);
 /// Each has a contrast of 3 at least to a white page and to the dark one, and differs from the others for readers without
 /// one of the three cones, or by its mark.
-pub const PALETTE: [RGBColor; 7] = [
+pub const PALETTE: [RGBColor; SHAPES] = [
     RGBColor(0x17, 0x67, 0xb0),
     RGBColor(0xe0, 0x70, 0x0a),
     RGBColor(0x10, 0x8a, 0x62),
@@ -194,14 +192,15 @@ pub fn dashed(area: &Canvas, points: &[(i32, i32)], color: RGBColor, dash: i32) 
 /// Colour and mark of a line: of 49 lines no two share both, and of 42 steps of a ramp.
 fn look(style: Style) -> (RGBColor, usize) {
     match style {
-        Style::Own(number) => (PALETTE[number % PALETTE.len()], (number + number / PALETTE.len()) % MARKS),
+        Style::Own(number) => (PALETTE[number % SHAPES], (number + number / SHAPES) % SHAPES),
+        Style::Pair { color, mark } => (PALETTE[color % SHAPES], mark % SHAPES),
         Style::Ramp { place, of } if of <= RAMP.len() => {
-            (RAMP[place * (RAMP.len() - 1) / (of - 1).max(1)].0, place % MARKS)
+            (RAMP[place * (RAMP.len() - 1) / (of - 1).max(1)].0, place % SHAPES)
         }
         // Neighbours share a colour and differ by their marks.
         Style::Ramp { place, of } => {
             let shared = of.div_ceil(RAMP.len());
-            (RAMP[place / shared].0, place % shared % MARKS)
+            (RAMP[place / shared].0, place % shared % SHAPES)
         }
     }
 }
@@ -329,6 +328,7 @@ mod tests {
             looks.len() == count
         };
         assert!(differ(&mut (0..49).map(Style::Own)));
+        assert!(differ(&mut (0..49).map(|k| Style::Pair { color: k / SHAPES, mark: k % SHAPES })));
         for of in 1..=42 {
             assert!(differ(&mut (0..of).map(|place| Style::Ramp { place, of })), "{of}");
         }

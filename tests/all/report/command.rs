@@ -66,7 +66,7 @@ fn expectations_and_fits_join_the_page_when_they_are_of_its_rows() {
     assert!(!html.contains("There is no") && html.contains("thin line: exact expectation"));
     assert!(html.contains("dashes: expectation of laws like the formats"));
     for heading in
-        ["Simulation against exact expectation", "Against effective model sizes", "z-scores", "Spectra of the features"]
+        ["Simulation against exact expectation", "Collapse with effective sizes", "z-scores", "Spectra of the features"]
     {
         assert!(html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }

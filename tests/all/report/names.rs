@@ -2,12 +2,6 @@
 
 use super::*;
 
-/// The texts of an SVG figure.
-fn texts(svg: &str) -> Vec<String> {
-    let texts = svg.split("<text").skip(1).filter_map(|t| t.split_once('>')?.1.split_once("</text>"));
-    texts.map(|(text, _)| text.trim().to_string()).collect()
-}
-
 #[test]
 fn long_names_wrap_and_stay_apart() {
     let shared = "mxfp4 features and gradients, int8 weights with step 1/32, stochastic rounding of ";

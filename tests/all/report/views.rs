@@ -229,3 +229,67 @@ fn what_held_out_risks_have_to_beat_are_lines_across() {
     let charts = View::new("model", Risk::HeldOut, &["recipe"], 0).charts(&report.table, &report.table.keys());
     assert!(charts[0].lines.iter().all(|line| !line.across));
 }
+
+#[test]
+fn what_theory_makes_one_curve_is_one() {
+    // u^-1/3 at u = N / M^1.5, over M^0.5: a constant step's average, N_eff = N.
+    let mut rows = power_law("fp32", &[16, 64, 256], &[1000, 4000, 16_000], 2);
+    for row in &mut rows {
+        let model = f64::from(row.model);
+        let risk = (row.samples as f64 / model.powf(1.5)).powf(-1.0 / 3.0) / model.sqrt();
+        row.output = "average".into();
+        row.reducible = Some(risk);
+    }
+    let view = View::new("neff_collapsed", Risk::Collapsed, &["recipe", "model"], 0);
+    let charts = |rows: &[Row]| {
+        let report = report_of(rows);
+        view.charts(&report.table, &report.table.keys())
+    };
+    let found = charts(&rows);
+    assert_eq!((found.len(), found[0].lines.len(), found[0].points().count()), (1, 3, 9));
+    for point in found[0].points() {
+        assert!((point.y.unwrap() * point.x.powf(1.0 / 3.0) - 1.0).abs() < 1e-12, "{point:?}");
+    }
+    // Labels with noise learn at their own rate: no curve, but where b = a.
+    rows.iter_mut().for_each(|row| (row.target, row.target_exponent) = ("source".into(), Some(2.0)));
+    assert!(charts(&rows).is_empty());
+    rows.iter_mut().for_each(|row| row.noise = 0.0);
+    // M^(b-1) = M, where it was M^0.5.
+    let of_256 = |charts: &[Chart]| charts[0].lines[2].points[0].y.unwrap();
+    assert!((of_256(&charts(&rows)) / of_256(&found) - 16.0).abs() < 1e-9);
+    // A recipe has a place where a fit gives its size.
+    rows.iter_mut().for_each(|row| row.formats[Site::Feature] = Some("e4m3".into()));
+    assert!(charts(&rows).is_empty());
+}
+
+#[test]
+fn laws_that_share_an_eps_are_not_joined_against_it() {
+    let report = report_of(&laws());
+    let charts = View::new("eps", Risk::Reducible, &["model"], 0).charts(&report.table, &report.table.keys());
+    let found: Vec<(bool, usize)> =
+        charts.iter().map(|chart| (chart.title.contains("feature"), chart.points().count())).collect();
+    assert_eq!(found, [(false, 1), (true, 3), (true, 3)]);
+}
+
+#[test]
+fn differences_of_both_signs_keep_their_decades() {
+    // What it adds falls from 1e-1 to 1e-4 in N, and below that it helps.
+    let mut rows = power_law("fp32", &[16], &[1000, 2000, 4000, 8000, 16_000], 2);
+    let mut other = rows.clone();
+    for row in &mut other {
+        let added = [1e-1, 1e-2, 1e-3, 1e-4, -1e-4][(row.samples / 1000).ilog2() as usize];
+        row.recipe = "r".into();
+        row.formats[Site::Feature] = Some("e4m3".into());
+        row.reducible = row.reducible.map(|risk| risk + added);
+        (row.cell, row.run_id) = (row.cell + 100, row.run_id + 1000);
+    }
+    rows.extend(other);
+    let dir = tempfile::tempdir().unwrap();
+    let views = vec![View::new("samples", Risk::Difference, &["recipe"], 0)];
+    let options = ReportOptions { views, ..ReportOptions::default() };
+    let svg = read(&report_of(&rows).write(dir.path(), &options).unwrap()[0]);
+    let texts = texts(&svg);
+    for tick in ["0", "10⁻¹", "10⁻³", "−10⁻⁴"] {
+        assert!(texts.iter().any(|text| text == tick), "{tick} in {texts:?}");
+    }
+}
