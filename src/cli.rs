@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use crate::commands::Command;
 use crate::error::{Error, Result};
@@ -53,10 +53,11 @@ impl Cli {
     ///
     /// What it cannot mean is an [`Error::Input`] of one line.
     pub fn read() -> Result<Option<Cli>> {
-        let refused = match Cli::try_parse() {
-            Ok(cli) => return Ok(Some(cli)),
-            Err(refused) => refused,
-        };
+        let refused =
+            match with_numbers(Cli::command()).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+                Ok(cli) => return Ok(Some(cli)),
+                Err(refused) => refused,
+            };
         match refused.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => written(refused.print()).map(|()| None),
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -69,12 +70,19 @@ impl Cli {
     }
 }
 
+/// A negative number is a value that an option refuses with its range, not an option of that name.
+fn with_numbers(command: clap::Command) -> clap::Command {
+    command.allow_negative_numbers(true).mut_subcommands(with_numbers)
+}
+
 /// The parser's message of several paragraphs as one line: what is wrong, its tip, and the help of that command.
 fn one_line(message: &str) -> String {
     let paragraphs = message.trim_start_matches("error: ").split("\n\n");
     let telling =
         paragraphs.take_while(|text| !text.starts_with("Usage: ") && !text.starts_with("For more information"));
+    // No value of an option begins with two dashes.
     let lines = telling.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let lines = lines.filter(|line| !line.starts_with("tip: to pass '--"));
     let asked = std::env::args_os().nth(1).filter(|word| Cli::command().find_subcommand(word).is_some());
     let command = asked.map(|word| format!(" {}", word.display())).unwrap_or_default();
     format!("{}; see `roundlaw{command} --help`", lines.collect::<Vec<_>>().join("; "))

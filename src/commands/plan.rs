@@ -75,28 +75,51 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return Ok(fits?);
     }
     print(&format!(
-        "cells {}, runs {}, cohorts {cohorts} of {} blocks, {trajectories} trajectories\n\
+        "cells {}, runs {}, cohorts {cohorts} of {}, {trajectories} trajectories\n\
          checked by the reference: {checked} of {seeds} seeds\n\
          memory {:.1} MiB ({:.1} MiB per cohort, {threads} at once)\n\
          work {:.3e} draws, {:.3e} projection products, {:.3e} training element-steps\n\
-         time about {:.1} s: {:.1} s on {place}, {:.1} s of risks and rows and {:.1} s of the check on {threads} cores",
+         time about {}: {} on {place}, {} of risks and rows and {} of the check on {threads} cores",
         plan.cells.len(),
         plan.runs(),
-        blocks / cohorts.max(1),
+        of_each(blocks, cohorts),
         bytes as f64 / 1048576.0,
         cohort_bytes as f64 / 1048576.0,
         cost.draws * seeds as f64,
         cost.projections * seeds as f64,
         cost.steps * seeds as f64,
-        estimate.total,
-        estimate.execution,
-        estimate.evaluation,
-        estimate.check,
+        time(estimate.total),
+        time(estimate.execution),
+        time(estimate.evaluation),
+        time(estimate.check),
     ))?;
     for warning in warnings {
         print(&format!("warning: {warning}"))?;
     }
     Ok(fits?)
+}
+
+/// Blocks of a cohort, on average.
+fn of_each(blocks: u64, cohorts: u64) -> String {
+    match blocks / cohorts.max(1) {
+        1 => "1 block".into(),
+        several => format!("{several} blocks"),
+    }
+}
+
+/// In the unit that a user would say it in.
+fn time(seconds: f64) -> String {
+    const HOUR: f64 = 3600.0;
+    const DAY: f64 = 24.0 * HOUR;
+    const YEAR: f64 = 365.25 * DAY;
+    match seconds {
+        s if s < 0.05 => "less than 0.1 s".into(),
+        s if s < 120.0 => format!("{s:.1} s"),
+        s if s < 2.0 * HOUR => format!("{:.0} min", s / 60.0),
+        s if s < 3.0 * DAY => format!("{:.1} h", s / HOUR),
+        s if s < 2.0 * YEAR => format!("{:.0} days", s / DAY),
+        s => format!("{:.3e} years", s / YEAR),
+    }
 }
 
 /// A GPU is opened as for a sweep: proved, and asked for its own time; with its name.

@@ -43,8 +43,11 @@ impl Default for Node {
 pub fn parse(name: &str, text: &str) -> Result<Keys> {
     let lines = Lines { name: name.into(), ends: text.match_indices('\n').map(|(at, _)| at).collect() };
     let wrong = |e: toml::de::Error| {
+        const MOST: usize = 60;
         let start = e.span().map_or(0, |span| span.start);
-        Error::Input(format!("{}{}", lines.place(start), e.message()))
+        let line = text.get(..start).and_then(|before| text.lines().nth(before.matches('\n').count()));
+        let line: String = line.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(MOST).collect();
+        Error::Input(format!("{}{}: `{line}`", lines.place(start), e.message()))
     };
     let places = DeTable::parse(text).map_err(wrong)?;
     let values: Table = text.parse().map_err(wrong)?;

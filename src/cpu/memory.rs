@@ -122,12 +122,22 @@ fn of_cohort(plan: &Plan, point: &ProblemPoint) -> Vec<(Cause, u64)> {
     let components: u64 = point.pairs.iter().map(|pair| pair.splitting.x.len() as u64).sum();
     let tile = (1 + components) * 4 * u64::from(point.coordinates) * tile_samples(point.coordinates) as u64;
     vec![
-        (Cause::Dim, 16 * d + tile),
+        (Cause::Dim, 16 * d + of_labels(point) + tile),
         (Cause::Sketch, of_sketch(plan, point)),
         (Cause::Features, state + (of_features + pairs * m * 4) * point.block),
         (Cause::Rows, of_rows(plan, point)),
         (Cause::Measured, of_measured.saturating_mul(measured)),
     ]
+}
+
+/// What stands for w* where features are drawn: of every draw and of every label three components, and one in f64.
+fn of_labels(point: &ProblemPoint) -> u64 {
+    if !point.problem.draws_features() {
+        return 0;
+    }
+    let literal = u64::from(point.problem.literal());
+    let lengths = point.sketches.iter().map(|draw| draw.rows).chain(point.labels.iter().copied());
+    lengths.map(|length| 20 * (literal + u64::from(length)).next_multiple_of(128)).sum()
 }
 
 /// G, or what stands for it, as packed components of every pair, each once more while it is cut, and the clean one; Gram
@@ -142,7 +152,14 @@ fn of_sketch(plan: &Plan, point: &ProblemPoint) -> u64 {
     let kept = if plan.config.train.quantized_test.is_some() { point.pairs.len() as u64 } else { 0 };
     let gram: u64 = point.sketches.iter().map(|draw| 8 * u64::from(draw.rows).pow(2)).sum();
     let of_pairs = m.saturating_mul(point.coordinates.into()).saturating_mul(4 * components);
-    m.saturating_mul(d).saturating_mul(4 * (1 + kept)).saturating_add(of_pairs).saturating_add(gram)
+    // What stands for the sketch where features are drawn is kept beside the packed components.
+    let factor = |rows: u32| 4 * u64::from(rows) * u64::from(point.coordinates);
+    let factors: u64 = match point.problem.draws_features() {
+        true => point.sketches.iter().map(|draw| factor(draw.rows)).sum(),
+        false => 0,
+    };
+    let clean = m.saturating_mul(d).saturating_mul(4 * (1 + kept));
+    clean.saturating_add(of_pairs).saturating_add(factors).saturating_add(gram)
 }
 
 /// Refuses a plan that needs more memory than is left, naming both, the key that it grows with, and what would fit.

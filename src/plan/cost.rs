@@ -185,7 +185,11 @@ fn samples(point: &ProblemPoint, count: u64, spans: Option<&[Range<u64>]>, rates
     };
     let features: f64 = point.features.iter().enumerate().map(feature).sum();
     let pairs: f64 = projected(point, count, spans).into_iter().enumerate().map(pair).sum();
-    count as f64 * dim * drawn + pairs + features
+    // Where features are drawn each model size has a label of its own; the draw of a coordinate includes one.
+    let own = if draws_features(point) { &point.labels[..point.labels.len().saturating_sub(1)] } else { &[] };
+    let length = |model: &u32| padded(point.problem.literal() + model, rates.padding[0]);
+    let labels: f64 = own.iter().map(length).sum::<f64>() * rates.read;
+    count as f64 * (dim * drawn + labels) + pairs + features
 }
 
 /// So many samples as a feature, those of its span where there is one.

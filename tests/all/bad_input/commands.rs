@@ -244,3 +244,21 @@ fn products_have_shapes_and_cases_have_names() {
         ],
     );
 }
+
+#[test]
+fn numbers_below_zero_are_values_of_the_options_before_them() {
+    let place = place();
+    fs::write(place.path("c.toml"), PLAIN).unwrap();
+    usage(
+        &place,
+        &[
+            ("sweep c.toml --memory -1", &["'-1' for '--memory"]),
+            ("bench --seconds -1.5", &["'-1.5' for '--seconds", "above 0"]),
+            ("predict c.toml --budget -5", &["'-5' for '--budget", "above 0"]),
+            ("submit slurm c.toml --shards -3", &["'-3' for '--shards"]),
+        ],
+    );
+    // What begins with two dashes is no value, and no message says how to make it one.
+    let output = place.run_with(&["sweep", "c.toml", "--seeds", "3"], "");
+    assert!(stderr(&output).contains("'--seeds' found") && !stderr(&output).contains("as a value"), "{output:?}");
+}

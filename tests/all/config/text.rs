@@ -17,7 +17,9 @@ fn syntax_errors_name_the_line() {
     }
     let broken = QUICKSTART.replace("batch = [1]", "batch = 1]");
     let line = 1 + broken[..broken.find("batch = 1]").unwrap()].matches('\n').count();
-    names(&message(&broken, &[]), &[&format!("line {line}:")]);
+    names(&message(&broken, &[]), &[&format!("line {line}:"), "`batch = 1]`"]);
+    let long = format!("[problem]\ndim = {}\u{7}\n", "x".repeat(200));
+    names(&message(&long, &[]), &[&format!(": `dim = {}`", "x".repeat(54))]);
 }
 
 /// Values in several lines, an inline table, a table of its own for the sweep.
