@@ -68,8 +68,7 @@ fn rounded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     if op.rounding == DITHER && (found.flags & SATURATED) == 0u {
         return without_dither(op, found.sign, found.code, scale, word);
     }
-    // Two's complement has one zero.
-    let sign = select(found.sign, 0u, has(op, OWN_SIGN) || (found.code == 0u && has(op, INTEGER)));
+    let sign = select(found.sign, 0u, has(op, OWN_SIGN) || (found.code == 0u && has(op, ONE_ZERO)));
     let value = decoded(found.code, op, scale);
     let is_lost = (value & MAGNITUDE) >= INFINITY;
     // A scale can take a value beyond f32: to 2^128, since it came from f32.

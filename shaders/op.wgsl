@@ -20,6 +20,7 @@ const FLUSHES: u32 = 4u;
 const ZERO_MEAN: u32 = 8u;
 const INTEGER: u32 = 16u;
 const ABRUPT: u32 = 32u;
+const ONE_ZERO: u32 = 128u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;
@@ -31,6 +32,7 @@ const DITHER: u32 = 6u;
 
 const NAN_CODE: u32 = 1u;
 const IEEE: u32 = 2u;
+const FNUZ: u32 = 3u;
 
 struct QuantOp {
     kind: u32, // one of CLASS_...

@@ -32,7 +32,7 @@ fn limit(op: QuantOp, sign: u32) -> u32 {
 // A code with its sign.
 fn signed_code(op: QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1u << (op.width - 1u);
-    if sign == 0u || has(op, OWN_SIGN) {
+    if sign == 0u || has(op, OWN_SIGN) || (code == 0u && has(op, ONE_ZERO)) {
         return code;
     }
     return select(top | code, (0u - code) & (top | (top - 1u)), has(op, INTEGER));
@@ -68,13 +68,15 @@ fn overflowed(op: QuantOp, sign: u32) -> Coded {
     return beyond(op, sign);
 }
 
-// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
+// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set; where zero has no sign, in place of -0.
 fn not_a_number(op: QuantOp, sign: u32) -> Rounded {
     var code = NO_CODE;
     if op.specials == IEEE && op.mantissa > 0 {
         code = signed_code(op, sign, op.max_code + 1u + (1u << u32(op.mantissa - 1)));
     } else if op.specials == NAN_CODE {
         code = signed_code(op, sign, op.max_code + 1u);
+    } else if op.specials == FNUZ {
+        code = 1u << (op.width - 1u);
     }
     return Rounded(sign | QUIET, code, NAN);
 }

@@ -33,6 +33,7 @@ pub fn description(format: &'static Format) -> Map<String, Value> {
             Specials::None => vec![],
             Specials::Nan => vec![float.max_code() + 1],
             Specials::Ieee => vec![float.max_code() + 2, (1 << (float.exponent + float.mantissa)) - 1],
+            Specials::Fnuz => vec![1 << (float.exponent + float.mantissa)],
         };
         add("nan", codes(!nans.is_empty(), &nans));
     }

@@ -99,8 +99,7 @@ fn rounded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     if op.rounding == direction::DITHER && flags & SATURATED == 0 {
         return grid::without_dither(op, sign, code, scale, word);
     }
-    // Two's complement has one zero.
-    let sign = if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::INTEGER) { 0 } else { sign };
+    let sign = if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::ONE_ZERO) { 0 } else { sign };
     let value = decoded(code, op, scale);
     // A scale can take a value beyond f32: to 2^128, since it came from f32.
     if value & MAGNITUDE >= INFINITY && op.shares() && op.has(policy::SATFINITE) {

@@ -7,6 +7,7 @@ use crate::format::{NO_CODE, QuantOp, Specials, policy};
 
 const IEEE: u32 = Specials::Ieee as u32;
 const NAN_CODE: u32 = Specials::Nan as u32;
+const FNUZ: u32 = Specials::Fnuz as u32;
 
 /// Subnormals and, in blocks, NaN and infinities, as the policy reads them.
 #[inline(always)]
@@ -37,7 +38,7 @@ pub(super) fn limit(op: &QuantOp, sign: u32) -> u32 {
 pub(super) fn signed(op: &QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1 << (op.width - 1);
     match (sign != 0, op.has(policy::INTEGER)) {
-        (true, _) if op.has(policy::OWN_SIGN) => code,
+        (true, _) if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::ONE_ZERO) => code,
         (false, _) => code,
         (true, false) => top | code,
         (true, true) => code.wrapping_neg() & (top | (top - 1)),
@@ -79,12 +80,13 @@ pub(super) fn overflowed(op: &QuantOp, sign: u32) -> Coded {
     if stops { saturated(op, sign) } else { beyond(op, sign) }
 }
 
-/// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set.
+/// A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set; where zero has no sign, in place of -0.
 #[inline(always)]
 pub(super) fn not_a_number(op: &QuantOp, sign: u32) -> Rounded {
     let code = match op.specials {
         IEEE if op.mantissa > 0 => signed(op, sign, op.max_code + 1 + (1 << (op.mantissa - 1))),
         NAN_CODE => signed(op, sign, op.max_code + 1),
+        FNUZ => 1 << (op.width - 1),
         _ => NO_CODE,
     };
     Rounded { bits: sign | QUIET, code, flags: NAN }

@@ -42,10 +42,12 @@ pub mod policy {
     pub const FLUSHES: u32 = 4;
     /// Half a unit joins the random bits.
     pub const ZERO_MEAN: u32 = 8;
-    /// Codes are two's complement: there is one zero.
+    /// Codes are two's complement.
     pub const INTEGER: u32 = 16;
     /// Below the smallest normal number lies nothing but zero.
     pub const ABRUPT: u32 = 32;
     /// A code says by itself which sign its number has.
     pub const OWN_SIGN: u32 = 64;
+    /// Zero has no sign.
+    pub const ONE_ZERO: u32 = 128;
 }

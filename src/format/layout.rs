@@ -95,7 +95,7 @@ pub struct Float {
     pub gradual: bool,
 }
 
-/// What the largest codes stand for.
+/// What the largest codes stand for, and that of -0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[repr(u32)]
@@ -106,6 +106,8 @@ pub enum Specials {
     Nan = 1,
     /// The codes of the largest E are an infinity and NaNs (IEEE 754).
     Ieee = 2,
+    /// Every code is a number but that of -0, which is NaN: there is one zero.
+    Fnuz = 3,
 }
 
 impl Specials {
@@ -118,7 +120,7 @@ impl Float {
     /// Code of the largest number.
     pub const fn max_code(&self) -> u32 {
         let reserved = match self.specials {
-            Specials::None => 0,
+            Specials::None | Specials::Fnuz => 0,
             Specials::Nan => 1,
             Specials::Ieee => 1 << self.mantissa,
         };

@@ -65,6 +65,10 @@ const fn float(exponent: u32, mantissa: u32, specials: Specials) -> Float {
 
 const E4M3: Float = float(4, 3, Specials::Nan);
 const E5M2: Float = float(5, 2, Specials::Ieee);
+/// A bias of one more lets the largest code reach as far as an infinity would.
+const E4M3FNUZ: Float = Float { bias: 8, ..float(4, 3, Specials::Fnuz) };
+const E5M2FNUZ: Float = Float { bias: 16, ..float(5, 2, Specials::Fnuz) };
+const E4M3B11FNUZ: Float = Float { bias: 11, ..float(4, 3, Specials::Fnuz) };
 const E3M2: Float = float(3, 2, Specials::None);
 const E2M3: Float = float(2, 3, Specials::None);
 const E2M1: Float = float(2, 1, Specials::None);
@@ -116,6 +120,9 @@ pub const FORMATS: &[Format] = &[
     ieee("f16", Layout::Float(float(5, 10, Specials::Ieee)), "IEEE 754-2019, binary16"),
     saturating("e5m2", Layout::Float(E5M2), "OCP 8-bit Floating Point Specification 1.0, E5M2"),
     saturating("e4m3", Layout::Float(E4M3), "OCP 8-bit Floating Point Specification 1.0, E4M3"),
+    saturating("e5m2fnuz", Layout::Float(E5M2FNUZ), "Noune et al., arXiv 2206.02915, 1.5.2 with a bias of 16"),
+    saturating("e4m3fnuz", Layout::Float(E4M3FNUZ), "Noune et al., arXiv 2206.02915, 1.4.3 with a bias of 8"),
+    saturating("e4m3b11fnuz", Layout::Float(E4M3B11FNUZ), "ml_dtypes, float8_e4m3b11fnuz"),
     saturating("e3m2", Layout::Float(E3M2), "OCP Microscaling Formats Specification 1.0, FP6 E3M2"),
     saturating("e2m3", Layout::Float(E2M3), "OCP Microscaling Formats Specification 1.0, FP6 E2M3"),
     saturating("e2m1", Layout::Float(E2M1), "OCP Microscaling Formats Specification 1.0, FP4 E2M1"),

@@ -1,8 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
 use super::{
-    BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Subnormals,
-    class, policy,
+    BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Specials,
+    Subnormals, class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
@@ -230,6 +230,8 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
 
 fn minifloat(op: QuantOp, float: &Float, scale: i32) -> QuantOp {
     let max_code = float.max_code();
+    let underflow = if float.gradual { 0 } else { policy::ABRUPT };
+    let zeros = if float.specials == Specials::Fnuz { policy::ONE_ZERO } else { 0 };
     QuantOp {
         kind: class::SCALAR,
         mantissa: float.mantissa as i32,
@@ -238,7 +240,7 @@ fn minifloat(op: QuantOp, float: &Float, scale: i32) -> QuantOp {
         max_code,
         min_code: max_code,
         specials: float.specials as u32,
-        policy: op.policy | if float.gradual { 0 } else { policy::ABRUPT },
+        policy: op.policy | underflow | zeros,
         significand: float.mantissa + 1,
         ..op
     }
@@ -253,7 +255,7 @@ fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
         max_bits: (libm::ldexp(max_code.into(), unit) as f32).to_bits(),
         max_code,
         min_code: max_code + u32::from(full),
-        policy: op.policy | policy::INTEGER,
+        policy: op.policy | policy::INTEGER | policy::ONE_ZERO,
         significand: bits - 1,
         ..op
     }

@@ -40,7 +40,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         read: |q, value| set(q, value.as_str().and_then(format).map(Quantizer::new)),
         limits: |q| match q.layout {
             Layout::Float(float) if float.max_code() == 0 => {
-                Some((false, "with specials = \"none\" alone: it has no number but 0".into()))
+                Some((false, "with specials = \"none\" or \"fnuz\" alone: it has no number but 0".into()))
             }
             _ => Some((true, names())),
         },

@@ -60,12 +60,13 @@ fn constants() -> Vec<(String, Literal)> {
     all.extend(named![bits::QUIET, bits::LARGEST, bits::SMALLEST_NORMAL, bits::SMALLEST_POWER, NO_CODE, WHOLE, CHUNK]);
     all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
-    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN]);
+    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
         ("NAN_CODE", Specials::Nan as u32),
         ("IEEE", Specials::Ieee as u32),
+        ("FNUZ", Specials::Fnuz as u32),
         ("LAW_TWO_POINT", Law::TwoPoint as u32),
         ("PURPOSE_COVARIATE", Purpose::Covariate as u32),
         ("PURPOSE_LABEL_NOISE", Purpose::LabelNoise as u32),

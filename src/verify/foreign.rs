@@ -134,12 +134,14 @@ fn is_nan_code(op: &QuantOp, code: u32) -> bool {
         && match op.specials {
             NAN => magnitude > op.max_code,
             IEEE => magnitude > op.max_code + 1,
+            FNUZ => code == 1 << (op.width - 1),
             _ => false,
         }
 }
 
 const NAN: u32 = Specials::Nan as u32;
 const IEEE: u32 = Specials::Ieee as u32;
+const FNUZ: u32 = Specials::Fnuz as u32;
 
 /// What other codecs are known to do otherwise.
 struct Habit {
@@ -226,10 +228,16 @@ fn of_floats(base: &Quantizer, float: Float) -> Vec<Habit> {
         ("wrong maximum: every code counts as a number", Specials::None),
         ("wrong maximum: only the largest code is NaN", Specials::Nan),
         ("wrong maximum: the top exponent counts as infinity and NaN", Specials::Ieee),
+        ("wrong NaN: it takes the code of -0 (fnuz)", Specials::Fnuz),
     ] {
         if specials != float.specials && (Float { specials, ..float }).max_code() > 0 {
             habits.push(with(name, Float { specials, ..float }));
         }
+    }
+    // The formats of that name have a bias of one more, so that their numbers reach as far.
+    let fnuz = Float { specials: Specials::Fnuz, bias: float.bias + 1, ..float };
+    if float.specials != Specials::Fnuz && fnuz.bias <= float.biases().1 {
+        habits.push(with("the fnuz format of these widths, whose bias is one more", fnuz));
     }
     for (name, bias) in
         [("another exponent bias: one more", float.bias + 1), ("another exponent bias: one less", float.bias - 1)]
@@ -242,8 +250,12 @@ fn of_floats(base: &Quantizer, float: Float) -> Vec<Habit> {
     let smallest_normal = 1 << float.mantissa;
     habits.push(Habit::new("flushes subnormal results to zero", move |bits| {
         let code = quantize(&op, bits, 0, 0).code;
-        if code & (sign - 1) < smallest_normal { code & sign } else { code }
+        let zero = if op.has(policy::ONE_ZERO) { 0 } else { code & sign };
+        if code & (sign - 1) < smallest_normal && !is_nan_code(&op, code) { zero } else { code }
     }));
+    if op.has(policy::ONE_ZERO) {
+        return habits;
+    }
     habits.push(Habit::new("loses the sign of zero", move |bits| {
         let code = quantize(&op, bits, 0, 0).code;
         if code == sign { 0 } else { code }

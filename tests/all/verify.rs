@@ -104,6 +104,10 @@ fn the_habits_of_other_codecs_are_named() {
             of(Quantizer { layout: Layout::Float(Float { specials: Specials::None, ..float }), ..base }),
             "wrong maximum: every code counts as a number",
         ),
+        (
+            of(Quantizer { overflow: Overflow::Ieee, ..Quantizer::new(format("e4m3fnuz").unwrap()) }),
+            "the fnuz format of these widths, whose bias is one more",
+        ),
         (flushed, "flushes subnormal results to zero"),
         (nan(0), "NaN becomes 0"),
     ] {
@@ -126,6 +130,7 @@ const ENCODE: &str = include_str!("../oracles/encode.csv");
 fn ml_dtypes_differs_in_what_is_known_of_it() {
     for (name, cause) in [
         ("e4m3", "infinity or NaN beyond the largest value"),
+        ("e4m3fnuz", "infinity or NaN beyond the largest value"),
         ("e5m2", "infinity or NaN beyond the largest value"),
         ("e2m1", "NaN becomes a zero of the other sign"),
         ("e3m2", "NaN becomes a zero of the other sign"),

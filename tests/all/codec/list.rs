@@ -18,7 +18,7 @@ pub fn magnitudes(quantizer: &Quantizer) -> (Vec<(f64, u32)>, f64) {
                 for m in 0..1u32 << m_bits {
                     let last = e == (1 << e_bits) - 1;
                     let special = match float.specials {
-                        Specials::None => false,
+                        Specials::None | Specials::Fnuz => false,
                         Specials::Nan => last && m == (1 << m_bits) - 1,
                         Specials::Ieee => last,
                     };

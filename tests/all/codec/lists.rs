@@ -78,11 +78,14 @@ pub fn assert_as_listed(quantizer: &Quantizer, list: &(Vec<(f64, u32)>, f64), x:
             _ => assert!(value(found).is_nan(), "{}", place()),
         }
         assert_eq!(found.code == NO_CODE, special == Specials::None, "{}", place());
+        assert!(special != Specials::Fnuz || found.code == 1 << (quantizer.layout.width() - 1), "{}", place());
         return;
     }
     let (magnitude, code) = list.0[index];
     let integer = matches!(quantizer.layout, Layout::Integer { .. });
-    let signed = if negative && !(integer && code == 0) { -magnitude } else { magnitude };
+    let one_zero = integer || matches!(quantizer.layout, Layout::Float(Float { specials: Specials::Fnuz, .. }));
+    let negative = negative && !(one_zero && code == 0);
+    let signed = if negative { -magnitude } else { magnitude };
     assert_eq!(
         value(found).to_bits(),
         (signed as f32).to_bits(),

@@ -156,8 +156,8 @@ fn a_float_has_special_codes_and_subnormals_or_not() {
     values_refused(
         "weight",
         &[
-            (&with("specials = \"inf\""), &["weight.specials = \"inf\"", "none, nan, ieee"]),
-            (&with("specials = false"), &["weight.specials = false", "none, nan, ieee"]),
+            (&with("specials = \"inf\""), &["weight.specials = \"inf\"", "none, nan, ieee, fnuz"]),
+            (&with("specials = false"), &["weight.specials = false", "none, nan, ieee, fnuz"]),
             (&with("gradual_underflow = 1"), &["weight.gradual_underflow = 1", "true, false"]),
             (&with("base_factor = 2"), &["weight.base_factor", &FLOAT_KEYS]),
             (&with("range = \"full\""), &["weight.range", &FLOAT_KEYS]),

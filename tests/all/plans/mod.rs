@@ -137,7 +137,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
         13 => format!(
             "format = \"{}\", specials = \"{}\", gradual_underflow = {}, nan = \"{}\", scale = {}",
             c.pick(&["e3m4", "e4m2", "e5m0", "e2m5"]),
-            c.pick(&["none", "nan", "ieee"]),
+            c.pick(&["none", "nan", "ieee", "fnuz"]),
             c.pick(&["true", "false"]),
             c.pick(&["propagate", "satfinite"]),
             c.pick(&["1.0", "0.0078125"])
