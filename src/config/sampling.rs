@@ -72,13 +72,19 @@ pub(super) fn allows(problems: &[Problem], recipes: &[Recipe], places: &Places) 
                 }
                 (None, Some(Spec::Format(_)), _) if problem.literal() > 0 => continue,
                 (None, Some(_), _) if problem.literal() > 0 => {
-                    ("has no coordinates for the noise of {called} at data behind the first ones", ", formats")
+                    let reason = "has no coordinates for the noise of {called} at data behind the first ones";
+                    (reason, ", formats and multiplicative noise there")
                 }
-                (None, Some(_), _) => ("draws no coordinates of x, which {called} rounds at data", ", a head"),
+                (None, Some(Spec::Format(_)), _) => (
+                    "draws no coordinates of x, which {called} rounds at data",
+                    ", a head and multiplicative noise there",
+                ),
+                (None, Some(Spec::Noise { .. }), _) => {
+                    let reason = "draws no coordinates of x, which have the noise of {called} at data one by one";
+                    (reason, " and multiplicative noise there")
+                }
             };
-            let reason = reason.replace("{called}", &called);
-            let more = if more.is_empty() { String::new() } else { format!("{more} and multiplicative noise there") };
-            return Err(refused(problem, places, &reason, &more));
+            return Err(refused(problem, places, &reason.replace("{called}", &called), more));
         }
     }
     Ok(())

@@ -62,15 +62,23 @@ pub fn component(rest: &mut f32, significand: u32) -> f32 {
 /// Sum of 32 lanes by halving.
 #[inline(always)]
 pub fn tree(lanes: [f32; LANES]) -> f32 {
-    // By way of memory: the compiler chooses vectors from the end of the tree upwards, so that lanes which came from
-    // registers would be summed in pairs from the first product on.
-    let mut lanes = black_box(lanes);
-    let mut half = LANES / 2;
-    while half > 0 {
-        for l in 0..half {
-            lanes[l] += lanes[l + half];
-        }
-        half /= 2;
+    let lanes: [f32; 16] = halved(lanes);
+    let lanes: [f32; 8] = halved(lanes);
+    let lanes: [f32; 4] = halved(lanes);
+    let lanes: [f32; 2] = halved(lanes);
+    lanes[0] + lanes[1]
+}
+
+/// Sums of the lanes of both halves.
+///
+/// By way of memory: the compiler chooses vectors from the end of a tree upwards, so that lanes which came from registers
+/// would be summed in pairs from the first product on.
+#[inline(always)]
+fn halved<const N: usize, const HALF: usize>(lanes: [f32; N]) -> [f32; HALF] {
+    let lanes = black_box(lanes);
+    let mut sums = [0.0; HALF];
+    for l in 0..HALF {
+        sums[l] = lanes[l] + lanes[l + HALF];
     }
-    lanes[0]
+    sums
 }

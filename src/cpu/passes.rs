@@ -6,7 +6,7 @@ use super::codec::apply_samples;
 use super::draw::quantize_row;
 use super::lanes::{LANES, flush48, tree};
 use super::train::Sample;
-use crate::codec::MAGNITUDE;
+use crate::codec::{DIVERGED, MAGNITUDE};
 use crate::format::QuantOp;
 use crate::site::Counts;
 
@@ -61,37 +61,56 @@ pub fn step(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32) {
     }
 }
 
-/// [`step`] as it is stored where no format rounds it, and the largest magnitude.
+/// [`step`] as it is stored where no format rounds it, and whether it diverges.
 #[inline(always)]
-pub fn advance(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32) -> u32 {
-    let mut largest = 0;
-    for ((next, v), z) in next.iter_mut().zip(v).zip(z) {
-        *next = flush48(v + c * flush48(z * r));
-        largest = largest.max(next.to_bits() & MAGNITUDE);
+pub fn advance(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32) -> bool {
+    let mut largest = [0; LANES];
+    let rows = next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
+    for ((next, v), z) in rows.zip(z.as_chunks::<LANES>().0) {
+        for l in 0..LANES {
+            next[l] = flush48(v[l] + c * flush48(z[l] * r));
+            largest[l] = largest[l].max(next[l].to_bits() & MAGNITUDE);
+        }
     }
-    largest
+    any_diverges(&largest)
 }
 
 /// [`advance`] with the product of the features `ahead` and the result, in the same pass.
 #[inline(always)]
-pub fn advance_ahead(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32, ahead: &[f32]) -> (u32, f32) {
+pub fn advance_ahead(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32, ahead: &[f32]) -> (bool, f32) {
     let (mut sums, mut largest) = ([0.0; LANES], [0; LANES]);
     let rows = next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
     for (((next, v), z), ahead) in rows.zip(z.as_chunks::<LANES>().0).zip(ahead.as_chunks::<LANES>().0) {
+        // Kept in registers: read back from memory each product would wait for the store.
+        let mut new = [0.0; LANES];
         for l in 0..LANES {
-            next[l] = flush48(v[l] + c * flush48(z[l] * r));
+            new[l] = flush48(v[l] + c * flush48(z[l] * r));
         }
         for l in 0..LANES {
-            largest[l] = largest[l].max(next[l].to_bits() & MAGNITUDE);
-            sums[l] += ahead[l] * next[l];
+            largest[l] = largest[l].max(new[l].to_bits() & MAGNITUDE);
+            sums[l] += ahead[l] * new[l];
         }
+        *next = new;
     }
-    (largest.iter().fold(0, |most, lane| most.max(*lane)), tree(sums))
+    (any_diverges(&largest), tree(sums))
 }
 
+/// Whether one of the values is too large to go on with, or no number.
 #[inline(always)]
-pub fn largest_of(values: &[f32]) -> u32 {
-    values.iter().fold(0, |largest, v| largest.max(v.to_bits() & MAGNITUDE))
+pub fn diverges(values: &[f32]) -> bool {
+    let mut largest = [0; LANES];
+    for row in values.as_chunks::<LANES>().0 {
+        for l in 0..LANES {
+            largest[l] = largest[l].max(row[l].to_bits() & MAGNITUDE);
+        }
+    }
+    any_diverges(&largest)
+}
+
+/// Of magnitudes: compared lane by lane, as a mask, where the largest of all would be a chain of shuffles.
+#[inline(always)]
+fn any_diverges(largest: &[u32; LANES]) -> bool {
+    largest.iter().fold(false, |any, lane| any | (*lane >= DIVERGED))
 }
 
 /// <z, v> in 32 lanes.

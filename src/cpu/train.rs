@@ -5,8 +5,7 @@ use multiversion::multiversion;
 use super::codec::{apply_samples, apply_slices};
 use super::draw::quantize_row;
 use super::lanes::{LANES, SLICE, flush48, tree};
-use super::passes::{add_products, advance, advance_ahead, dot, fold, largest_of, round_features, step, sum};
-use crate::codec::DIVERGED;
+use super::passes::{add_products, advance, advance_ahead, diverges, dot, fold, round_features, step, sum};
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
 use crate::plan::{TrainOps, Trajectory};
@@ -200,10 +199,10 @@ fn one(
 
     let (c, z) = (trajectory.step.at(t), &gradient_z[..used]);
     let (v, new) = (&run.v[..used], &mut run.next[..used]);
-    let (largest, product) = match (weight.kind, parameter.kind, next) {
+    let (diverged, product) = match (weight.kind, parameter.kind, next) {
         (class::NONE, class::NONE, Some(next)) => {
-            let (largest, product) = advance_ahead(v, new, z, residual[0], c, &next[..used]);
-            (largest, Some(product))
+            let (diverged, product) = advance_ahead(v, new, z, residual[0], c, &next[..used]);
+            (diverged, Some(product))
         }
         (class::NONE, ..) => (advance(v, new, z, residual[0], c), None),
         _ => {
@@ -211,10 +210,10 @@ fn one(
             let mut counts = Counts::default();
             quantize_row(weight, &mut run.next, model, key, t, &mut counts);
             nans += count(run, Site::Weight, counts);
-            (largest_of(&run.next[..used]), None)
+            (diverges(&run.next[..used]), None)
         }
     };
-    if !finish(run, largest, nans, used) {
+    if !finish(run, diverged || nans > 0, used) {
         return;
     }
     run.ahead = match (product, next) {
@@ -272,7 +271,8 @@ fn many(
     let mut counts = Counts::default();
     quantize_row(weight, &mut run.next, model, key, t, &mut counts);
     nans += count(run, Site::Weight, counts);
-    finish(run, largest_of(&run.next[..used]), nans, used);
+    let diverged = diverges(&run.next[..used]);
+    finish(run, diverged || nans > 0, used);
 }
 
 /// <z, Qp(v)> of update t.
@@ -334,8 +334,8 @@ fn residuals(
 
 /// Applies the update that was found, unless the run has diverged.
 #[inline(always)]
-fn finish(run: &mut Run, largest: u32, nans: u64, used: usize) -> bool {
-    if largest >= DIVERGED || nans > 0 {
+fn finish(run: &mut Run, diverged: bool, used: usize) -> bool {
+    if diverged {
         run.diverged_at = Some(run.update);
         return false;
     }

@@ -109,6 +109,8 @@ pub struct Chart {
     pub guide: Option<Guide>,
     /// The recipe that differences are to.
     pub baseline: Option<String>,
+    /// Risks of the chart that stands beside it: both have one axis.
+    pub beside: Vec<f64>,
     /// The largest number of seeds of a point.
     pub seeds: usize,
 }
@@ -143,7 +145,9 @@ impl Chart {
         let group = first
             .filter(|first| keys.iter().all(|key| table.groups[key.group].best_of == table.groups[*first].best_of));
         let best_of = group.map(|group| table.groups[group].best_of.clone()).unwrap_or_default();
-        let mut chart = Chart { x, y, center, title: String::new(), settings, best_of, lines, guide, baseline, seeds };
+        let title = String::new();
+        let beside = Vec::new();
+        let mut chart = Chart { x, y, center, title, settings, best_of, lines, guide, baseline, beside, seeds };
         chart.title = chart.titled(split);
         chart
     }

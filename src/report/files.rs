@@ -84,6 +84,9 @@ impl Writer<'_> {
                     Risk::Difference if self.report.table.recipes.len() < 2 => "there is no recipe but the baseline",
                     Risk::Residual => "no cell has both; `roundlaw predict DIR` computes exact expectations",
                     Risk::QuantizedTest => "no cell has both; train.quantized_test = true asks for it in a sweep",
+                    _ if matches!(view.x.name, "m_total" | "m_gc") => {
+                        "no cell has both; `roundlaw fit DIR` finds effective sizes"
+                    }
                     Risk::HeldOut => "no cell has both; covariates from a file have held-out rows",
                     _ => "no cell has both",
                 };
@@ -115,13 +118,25 @@ impl Writer<'_> {
                 (Some(before), None) => format!("> {}", edges[before].unwrap_or_default()),
                 (None, None) => "all".into(),
             });
-            let bars: Vec<(String, usize)> = names.zip(scores.histogram.iter().map(|bin| bin.cells)).collect();
+            // Of |z| of a standard normal variable.
+            let below = |edge: Option<f64>| edge.map_or(1.0, |edge| libm::erf(edge / std::f64::consts::SQRT_2));
+            let share =
+                |place: usize| below(edges[place]) - place.checked_sub(1).map_or(0.0, |before| below(edges[before]));
+            let bars: Vec<figure::bars::Bar> = (0..)
+                .zip(names)
+                .zip(&scores.histogram)
+                .map(|((place, name), bin)| figure::bars::Bar {
+                    name,
+                    count: bin.cells,
+                    expected: share(place) * scores.cells as f64,
+                })
+                .collect();
             let title = format!("z-scores of {} cells against the exact expectation", scores.cells);
             let name = paths::histogram_name(number);
-            let svg =
-                figure::bars::svg(&title, &[self.report.source()], "z", &bars).map_err(Error::io(&self.figures))?;
-            let lines = bars.iter().map(|(name, count)| vec![name.clone(), count.to_string()]);
-            let header = ["z", "cells"].map(String::from).to_vec();
+            let svg = figure::bars::svg(&title, &[NORMAL.to_owned(), self.report.source()], "|z|", &bars)
+                .map_err(Error::io(&self.figures))?;
+            let lines = bars.iter().map(|bar| vec![bar.name.clone(), bar.count.to_string(), bar.expected.to_string()]);
+            let header = ["z", "cells", "expected"].map(String::from).to_vec();
             drawings.push(self.keep(name, svg, &csv_text(std::iter::once(header).chain(lines)))?);
         }
         Ok(drawings)
@@ -182,6 +197,7 @@ impl Writer<'_> {
     }
 }
 
+const NORMAL: &str = "dashes: of as many standard normal z";
 const SPECTRA: &str =
     "seed 0: Sigma, and E q qᵀ of the features q of recipes; of formats by test samples, 128 for each of M";
 

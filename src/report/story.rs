@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::curves::Chart;
+use super::curves::{Chart, Style};
 use super::risk::{Risk, own};
 use super::table::{Cell, CellKey, Group, Table};
 use super::variables::variable;
@@ -10,8 +10,6 @@ use super::view::{View, values_of};
 
 /// Charts of a section; a sweep may have any number.
 const MOST: usize = 36;
-/// Recipes that have charts of their own.
-const RECIPES: usize = 8;
 /// Lines of one chart that all look different.
 const LINES: usize = 42;
 /// Points that a line of equal compute needs.
@@ -80,7 +78,8 @@ impl Story<'_> {
     }
 
     fn section(&self, title: &'static str, note: &'static str, views: impl IntoIterator<Item = View>) -> Section {
-        let charts = views.into_iter().flat_map(|view| view.charts(self.table, &self.keys)).collect();
+        let charts =
+            views.into_iter().flat_map(|view| view.charts(self.table, &self.keys)).filter(is_a_curve).collect();
         Section { title, note, charts, left_out: 0 }.cut()
     }
 
@@ -115,22 +114,22 @@ impl Story<'_> {
         if self.varies("seen") {
             views.push(self.view(self.data, "recipe").at_largest("model"));
         }
-        if views.is_empty() {
-            views.push(self.view(if self.count("dim") > 1 { "dim" } else { "model" }, "recipe"));
+        let mut section = self.section("Risk against model size and data", COMPARISON, views);
+        if section.charts.is_empty() {
+            // A page shows what there is, a single cell too.
+            let view = self.view(if self.count("dim") > 1 { "dim" } else { "model" }, "recipe");
+            section = Section { charts: view.charts(self.table, &self.keys), ..section }.cut();
         }
-        self.section("Risk against model size and data", COMPARISON, views)
+        section
     }
 
     fn families(&self) -> Section {
         if !self.varies("model") || !self.varies("samples") {
             return Section::default();
         }
-        let shown: Vec<CellKey> = self.keys.iter().copied().filter(|key| key.recipe < RECIPES).collect();
         let views =
             [self.view("model", "samples").split_by("recipe"), self.view(self.data, "model").split_by("recipe")];
-        let charts = views.iter().flat_map(|view| view.charts(self.table, &shown)).collect();
-        let left_out = 2 * self.table.recipes.len().saturating_sub(RECIPES);
-        Section { title: "Every model size and every number of samples", note: FAMILIES, charts, left_out }.cut()
+        self.section("Every model size and every number of samples", FAMILIES, views)
     }
 
     fn costs(&self) -> Section {
@@ -165,26 +164,35 @@ impl Story<'_> {
             if numbers < 2 {
                 continue;
             }
-            let series = if name == "eps" { "family" } else { "recipe" };
+            let series = if matches!(name, "eps" | "bits") { "family" } else { "recipe" };
             for risk in [self.risk, Risk::Difference] {
                 let view = View::new(name, risk, &[series], self.baseline);
-                charts.extend(view.at_largest("samples").at_largest("model").charts(self.table, keys));
+                let own = view.at_largest("samples").at_largest("model").charts(self.table, keys);
+                charts.extend(own.into_iter().filter(is_a_curve));
             }
         }
         Section { title: "Against settings", note: SETTINGS_NOTE, charts, left_out: 0 }.cut()
     }
 
     fn quantized_test(&self) -> Section {
-        let both = [Risk::Excess, Risk::QuantizedTest];
         let has = |key: &CellKey| self.table.cell(*key).is_some_and(Cell::has_quantized_test);
         if !self.keys.iter().any(has) {
             return Section::default();
         }
-        let of = |x, largest| both.map(|risk| View::new(x, risk, &["recipe"], self.baseline).at_largest(largest));
-        let models = if self.varies("model") { Vec::from(of("model", "samples")) } else { Vec::new() };
-        let data = if self.varies("seen") { Vec::from(of(self.data, "model")) } else { Vec::new() };
-        let dims = if self.count("dim") > 1 { Vec::from(of("dim", "samples")) } else { Vec::new() };
-        self.section("Clean and quantized test features", QUANTIZED, models.into_iter().chain(data).chain(dims))
+        let mut axes = Vec::new();
+        axes.extend(self.varies("model").then_some(("model", "samples")));
+        axes.extend(self.varies("seen").then_some((self.data, "model")));
+        axes.extend((self.count("dim") > 1).then_some(("dim", "samples")));
+        let of = |(x, largest): (&'static str, &'static str), risk| {
+            View::new(x, risk, &["recipe"], self.baseline).at_largest(largest).charts(self.table, &self.keys)
+        };
+        let mut charts = Vec::new();
+        for axis in axes {
+            for (clean, test) in of(axis, Risk::Excess).into_iter().zip(of(axis, Risk::QuantizedTest)) {
+                charts.extend(beside(clean, test).into_iter().filter(is_a_curve));
+            }
+        }
+        Section { title: "Clean and quantized test features", note: QUANTIZED, charts, left_out: 0 }.cut()
     }
 
     fn collapse(&self) -> Section {
@@ -198,28 +206,41 @@ impl Story<'_> {
             true => self.keys.clone(),
             false => self.all.iter().copied().filter(fitted).collect(),
         };
-        let keys: Vec<CellKey> = keys.into_iter().filter(|key| key.recipe < RECIPES).collect();
+        let mut charts = if self.varies("samples") { self.collapsed(&keys) } else { Vec::new() };
         let mut views = Vec::new();
-        if self.varies("samples") && !keys.is_empty() {
-            let all = View::new("neff_collapsed", Risk::Collapsed, &["recipe", "model"], self.baseline);
-            let is_crowded = self.count("model") * RECIPES.min(self.table.recipes.len()) > LINES;
-            views.push(if is_crowded { all.split_by("recipe") } else { all });
-        }
         if !sizes.is_empty() {
             let sizes = [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)];
             views.extend(sizes.map(|(x, risk)| View::new(x, risk, &["recipe"], self.baseline).at_largest("samples")));
         }
-        let charts = views.iter().flat_map(|view| view.charts(self.table, &keys)).collect();
+        charts.extend(views.iter().flat_map(|view| view.charts(self.table, &keys)));
         Section { title: "Collapse with effective sizes", note: COLLAPSE, charts, left_out: 0 }.cut()
+    }
+
+    /// Every M and N on one curve: all recipes in one chart, or where these are too many lines, each with full precision.
+    fn collapsed(&self, keys: &[CellKey]) -> Vec<Chart> {
+        let view = View::new("neff_collapsed", Risk::Collapsed, &["recipe", "model"], self.baseline);
+        let recipes = &self.table.recipes;
+        if self.count("model") * recipes.len() <= LINES {
+            return view.charts(self.table, keys);
+        }
+        let pair = |recipe: usize| {
+            let of_pair = |key: &&CellKey| key.recipe == recipe || recipes[key.recipe].is_full_precision;
+            view.charts(self.table, &keys.iter().filter(of_pair).copied().collect::<Vec<_>>())
+        };
+        let charts = (0..recipes.len()).filter(|recipe| !recipes[*recipe].is_full_precision).flat_map(pair);
+        // Of a recipe without a size full precision alone is left.
+        let has_both = |chart: &Chart| chart.shared("recipe").is_none();
+        charts.filter(has_both).collect()
     }
 
     /// Lines of equal compute, and against the bits of a model.
     fn budgets(&self) -> Section {
         let mut charts = Vec::new();
         if self.count("model") >= LEAST && self.count("samples") >= LEAST {
-            let recipes = self.keys.iter().copied().filter(|key| key.recipe < RECIPES).collect::<Vec<_>>();
-            for mut chart in self.view("model", "compute").split_by("recipe").charts(self.table, &recipes) {
+            for mut chart in self.view("model", "compute").split_by("recipe").charts(self.table, &self.keys) {
                 chart.lines.retain(|line| line.points.len() >= LEAST);
+                let of = chart.lines.len();
+                chart.lines.iter_mut().enumerate().for_each(|(place, line)| line.style = Style::Ramp { place, of });
                 // The slope of theory is that of more data too.
                 chart.guide = None;
                 chart.title += ", equal compute";
@@ -244,6 +265,18 @@ impl Story<'_> {
         }
         self.section("Simulation against exact expectation", RESIDUALS, views)
     }
+}
+
+/// Whether it has points at two places or more.
+fn is_a_curve(chart: &Chart) -> bool {
+    chart.xs().len() > 1
+}
+
+/// Two charts whose risk axes reach as far.
+fn beside(mut one: Chart, mut other: Chart) -> [Chart; 2] {
+    let risks = |chart: &Chart| chart.points().filter_map(|point| point.y).collect();
+    (one.beside, other.beside) = (risks(&other), risks(&one));
+    [one, other]
 }
 
 impl Section {

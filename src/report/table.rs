@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::variables::Value;
+use crate::site::Site;
 use crate::store::StoredBaselines;
 use crate::store::predictions::ExpectedRisks;
 use crate::store::row::Row;
@@ -158,7 +159,8 @@ impl Group {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub name: String,
-    /// Its sites without their eps, which recipes of one law have in common; its name where it has no eps.
+    /// Its sites without their eps, which recipes of one law have in common; where it has no eps its name, without the
+    /// formats and widths that a list gave it.
     pub family: String,
     /// The one eps of its laws; `None` where there is none, or more than one.
     pub eps: Option<f64>,
@@ -321,11 +323,20 @@ impl Recipe {
         eps.dedup();
         Recipe {
             name: row.recipe.clone(),
-            family: if eps.len() == 1 { sites.join(", ") } else { row.recipe.clone() },
+            family: if eps.len() == 1 { sites.join(", ") } else { without_formats(&row.recipe) },
             eps: (eps.len() == 1).then(|| eps[0]),
             bits: row.recipe_bits,
             is_full_precision: set.is_empty() && row.phases.is_none(),
             has_phases: row.phases.is_some(),
         }
     }
+}
+
+/// A name without the words of the form ` SITE.format=VALUE` that lists add to it.
+fn without_formats(name: &str) -> String {
+    let is_added = |word: &&str| {
+        let site = word.split_once(".format=").map(|(site, _)| site);
+        site.is_some_and(|site| Site::ALL.iter().any(|own| own.name() == site))
+    };
+    name.split(' ').filter(|word| !is_added(word)).collect::<Vec<_>>().join(" ")
 }

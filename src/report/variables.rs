@@ -193,7 +193,7 @@ static DERIVED: [Variable; 9] = [
     number("model_bits", "bits", "bits of the model, M × bits", &["model"], |table, key| {
         table.recipes[key.recipe].bits.map(|bits| bits * f64::from(key.model)).into()
     }),
-    number("bits", "bits", "bits of a value", &[], |table, key| table.recipes[key.recipe].bits.into()),
+    number("bits", "bits", "bits of a value", &["recipe"], |table, key| table.recipes[key.recipe].bits.into()),
     number("eps", "eps", "noise variance eps", &["recipe"], |table, key| table.recipes[key.recipe].eps.into()),
     text("family", "", |table, key| Value::text(&table.recipes[key.recipe].family)),
     number("m_total", "M_total", "effective size M_total", &["model"], |table, key| size(table, key, false)),

@@ -6,8 +6,10 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
-use super::legend::Legend;
-use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, Frame, INK, LEFT, PLOT, SOFT, UNIT, Words, color, font, marker};
+use super::legend::{Legend, is_numbered};
+use super::pen::{
+    self, ABOVE, BELOW, Canvas, Drawn, Frame, INK, LEFT, PLOT, SOFT, UNIT, WIDTH, Words, color, font, marker,
+};
 use crate::report::curves::{Chart, Line, Point};
 use crate::report::scaling::Guide;
 
@@ -17,23 +19,26 @@ const STRIP: i32 = 20;
 /// Draws the chart; the notes stand below it.
 pub fn svg(chart: &Chart, notes: &[String]) -> io::Result<String> {
     let legend = Legend::new(&chart.lines);
-    let strip = STRIP * chart.lines.iter().filter(|line| has_diverged(line)).count() as i32;
-    let frame = PLOT.1.max(legend.height());
-    let width = LEFT + PLOT.0 + legend.width();
-    let words = Words::new(&chart.title, notes, width);
+    // A line of words, then one for each line that has some.
+    let strip = match chart.lines.iter().filter(|line| has_diverged(line)).count() as i32 {
+        0 => 0,
+        lines => STRIP * (lines + 1),
+    };
+    let words = Words::new(&chart.title, notes, WIDTH);
     let top = words.above() + ABOVE + strip;
-    let size = (width, top + frame + BELOW + words.below());
+    let size = (WIDTH, top + PLOT.1 + BELOW + legend.height() + words.below());
     pen::svg(size, &words, |root| draw(root, chart, &legend, (words.above(), top, words.below())))
 }
 
 fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32, i32, i32)) -> Drawn {
-    let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
+    let (plot, _) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
     let xs = chart.xs();
     let is_signed = is_signed(chart);
     let mut ys: Vec<f64> = chart.points().flat_map(|point| reach(point, is_signed)).collect();
     ys.extend(expected_within(chart, &ys, is_signed));
     let guide = chart.guide.as_ref().filter(|_| !is_signed).and_then(|guide| guide_line(guide, chart));
     ys.extend(guide.iter().flatten().map(|(_, y)| *y));
+    ys.extend(&chart.beside);
     let x = match () {
         // Zero has no logarithm.
         () if xs.contains(&0.0) => Axis::of_differences(&xs, least(xs.iter().copied())),
@@ -45,7 +50,7 @@ fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32
         false => Axis::of_measures(&ys),
     };
     let (floor, ceiling) = y.ends();
-    let frame = pen::frame(&plot, top, below, x, y)?;
+    let frame = pen::frame(&plot, top, legend.height() + below, x, y)?;
     let canvas = Sheet { root, frame: &frame, is_signed, floor, ceiling };
     if is_signed {
         canvas.across(0.0, SOFT)?;
@@ -59,16 +64,17 @@ fn draw(root: &Canvas, chart: &Chart, legend: &Legend, (words, top, below): (i32
     for line in &chart.lines {
         canvas.line(line)?;
     }
+    canvas.numbers(&chart.lines)?;
     pen::axis_names(root, &frame, chart.x.label, &y_label(chart))?;
-    draw_strip(root, chart, &frame, words + ABOVE)?;
+    draw_strip(root, chart, &frame, words + ABOVE + STRIP)?;
     if ys.is_empty() {
         pen::nothing(root, &frame, "no point without a diverged run")?;
     }
     if top > words + ABOVE {
-        let small = font(12).into_text_style(&beside).pos(Pos::new(HPos::Left, VPos::Center));
-        beside.draw_text("runs diverged", &small, (14 * UNIT, (words + ABOVE) * UNIT))?;
+        let small = font(12).into_text_style(root).pos(Pos::new(HPos::Left, VPos::Center));
+        root.draw_text("runs diverged", &small, (14 * UNIT, (words + ABOVE) * UNIT))?;
     }
-    legend.draw(&beside, &chart.lines, top)
+    legend.draw(root, &chart.lines, top + PLOT.1 + BELOW)
 }
 
 /// Whether the risk axis has both signs: where a difference is drawn that is not above zero.
@@ -213,6 +219,30 @@ impl Sheet<'_, '_> {
             }
         }
         marker(self.root, (x, row), line.style, point.is_heavy)
+    }
+
+    /// The numbers of lines at their last points, as far apart as they are high.
+    fn numbers(&self, lines: &[Line]) -> Drawn {
+        const HEIGHT: i32 = 11;
+        if !is_numbered(lines) {
+            return Ok(());
+        }
+        let end = |(number, line): (usize, &Line)| {
+            let shown = |point: &&Point| !line.across && bar(point, self.is_signed).is_some();
+            let last = line.points.iter().rev().find(shown)?;
+            let (x, y) = self.at(last.x, last.y?);
+            Some((y, x, number))
+        };
+        let mut ends: Vec<(i32, i32, usize)> = (1..).zip(lines).filter_map(end).collect();
+        ends.sort_unstable();
+        let style = font(10).into_text_style(self.root).pos(Pos::new(HPos::Left, VPos::Center));
+        let mut free = i32::MIN;
+        for (y, x, number) in ends {
+            let y = y.max(free);
+            free = y + HEIGHT * UNIT;
+            self.root.draw_text(&number.to_string(), &style, (x + 8 * UNIT, y))?;
+        }
+        Ok(())
     }
 
     /// A line of theory's slope, with its name.

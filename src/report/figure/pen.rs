@@ -17,6 +17,8 @@ pub const UNIT: i32 = 4;
 pub const PLOT: (i32, i32) = (460, 330);
 pub const LEFT: i32 = 84;
 pub const BELOW: i32 = 56;
+/// Of a whole figure: a telephone shows it without cutting it.
+pub const WIDTH: i32 = LEFT + PLOT.0 + 24;
 /// Between the title and the frame.
 pub const ABOVE: i32 = 14;
 /// Pixels from line to line of titles and of notes, and characters of a pixel of width.

@@ -6,7 +6,7 @@ use plotters::prelude::*;
 
 use super::axis::Axis;
 use super::legend::Legend;
-use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, Words};
+use super::pen::{self, ABOVE, BELOW, Canvas, Drawn, LEFT, PLOT, UNIT, WIDTH, Words};
 use crate::report::curves::{Line, Style};
 
 /// Most points of a drawn line: more fall on one another.
@@ -34,14 +34,14 @@ pub fn svg(title: &str, notes: &[String], spectra: &[Named], fitted: Option<[(f6
         .map(|(place, own)| Line { name: own.name.into(), style: Style::Own(place), points: Vec::new(), across: false })
         .collect();
     let legend = Legend::new(&lines);
-    let width = LEFT + PLOT.0 + if spectra.len() > 1 { legend.width() } else { 24 };
-    let words = Words::new(title, notes, width);
+    let names = if spectra.len() > 1 { legend.height() } else { 0 };
+    let words = Words::new(title, notes, WIDTH);
     let top = words.above() + ABOVE;
-    let size = (width, top + PLOT.1.max(legend.height()) + BELOW + words.below());
+    let size = (WIDTH, top + PLOT.1 + BELOW + names + words.below());
     pen::svg(size, &words, |root| {
-        let (plot, beside) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
-        draw(&plot, spectra, fitted, (top, words.below()))?;
-        if spectra.len() > 1 { legend.draw(&beside, &lines, top) } else { Ok(()) }
+        let (plot, _) = root.split_horizontally((LEFT + PLOT.0) * UNIT);
+        draw(&plot, spectra, fitted, (top, names + words.below()))?;
+        if spectra.len() > 1 { legend.draw(root, &lines, top + PLOT.1 + BELOW) } else { Ok(()) }
     })
 }
 
