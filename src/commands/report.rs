@@ -96,7 +96,7 @@ fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
         view.x = args.x.unwrap_or(view.x);
         view.panel.clone_from(&args.panel);
         match args.series.as_slice() {
-            [] if view.x.name == "eps" => view.series = variable("family").into_iter().collect(),
+            [] if matches!(view.x.name, "eps" | "bits") => view.series = variable("family").into_iter().collect(),
             [] => {}
             series => view.series = series.to_vec(),
         }
