@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::fit::{DataFactor, Description, EDGES, Estimate, Fit, Group, Interval, Scores, Size, Type};
+use crate::fit::{DataFactor, Description, EDGES, Estimate, Fit, Group, Interval, LeftOut, Scores, Size, Type};
 
 /// The settings of a group, then what its rows come to.
 pub fn text(group: &Group, fit: &Fit, object: &Value) -> String {
@@ -49,10 +49,10 @@ fn percent(value: f64) -> String {
 }
 
 fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
-    let Some(baseline) = group.baseline else { return vec!["no recipe leaves every site unset".into()] };
-    let name = &group.recipes[baseline].name;
-    let Some(description) = &fit.description else {
-        return vec![format!("{name}: too few M, N or seeds for a power law")];
+    let name = group.baseline.map_or("full precision", |baseline| &group.recipes[baseline].name);
+    let description = match &fit.description {
+        Ok(description) => description,
+        Err(reason) => return vec![format!("{name}: no power law, {reason}")],
     };
     let parameters: Vec<String> =
         description.parameters.iter().map(|(name, value)| format!("{name} = {}", interval(value))).collect();
@@ -68,6 +68,13 @@ fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
             percent(description.misfit_rms)
         ),
     ];
+    let LeftOut { diverged, heavy } = description.left_out;
+    if description.diverged + diverged + heavy > 0 {
+        let (seeds, all) = (description.diverged, group.seeds.len());
+        lines.push(format!(
+            "  left out: {seeds} of {all} seeds diverged; of {diverged} cells too many did, of {heavy} one seed carries too much"
+        ));
+    }
     for axis in ["model", "samples"] {
         let own = description.local.iter().filter(|local| local.axis == axis);
         let all: Vec<String> =
@@ -85,6 +92,15 @@ fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
 fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
     if fit.sizes.is_empty() {
         return Vec::new();
+    }
+    // What all recipes lack alike is said once; how much they add at the largest N is known without it.
+    if let Err(reason) = group.readable() {
+        let added = fit.sizes.iter().filter(|size| size.added.value.is_some());
+        let line =
+            |size: &Size| format!("{:>5} {:>25}  {}", size.model, interval(&size.added), group.recipes[size.recipe].name);
+        let head = added.clone().next().map(|_| format!("{:>5} {:>25}  recipe", "M", "added"));
+        let none = format!("no effective sizes: {reason}");
+        return [none].into_iter().chain(head).chain(added.map(line)).collect();
     }
     let line = |cells: [String; 10]| {
         let widths = [5, 8, 25, 9, 9, 23, 7, 23, 23];
@@ -133,7 +149,8 @@ fn data(group: &Group, fit: &Fit) -> Vec<String> {
         let text = match fit.k_n(recipe) {
             Some(DataFactor { value: Some(value), .. }) => format!("{} {at}", number(Some(value))),
             Some(DataFactor { low, high, .. }) => {
-                format!("depends on M and N: {} to {} {at}", number(Some(low)), number(Some(high)))
+                let end = |end: f64| if end.is_finite() { number(Some(end)) } else { "beyond the N that were run".into() };
+                format!("depends on M and N: {} to {} {at}", end(low), end(high))
             }
             None if own().any(|size| size.kind == Type::Size) => {
                 "not comparable: own optimum is a smaller model".into()
@@ -143,7 +160,8 @@ fn data(group: &Group, fit: &Fit) -> Vec<String> {
         let from = own().next().map_or("", Size::floor_from);
         format!("{}: floors from {from}; k_N {text}", group.recipes[recipe].name)
     };
-    (0..group.recipes.len()).filter(|recipe| Some(*recipe) != group.baseline).map(line).collect()
+    let others = (0..group.recipes.len()).filter(|recipe| Some(*recipe) != group.baseline);
+    others.filter(|_| group.readable().is_ok()).map(line).collect()
 }
 
 fn scores(scores: &Scores) -> String {
