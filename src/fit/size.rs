@@ -164,7 +164,8 @@ impl Size {
         }
         self.floor = Some(estimate.floor.value);
         let size = |of: fn(&Estimate) -> Effective| {
-            let (low, high) = (resampled.iter().map(move |own| of(own).low), resampled.iter().map(move |own| of(own).high));
+            let (low, high) =
+                (resampled.iter().map(move |own| of(own).low), resampled.iter().map(move |own| of(own).high));
             Interval::between(of(&estimate).value, low, high)
         };
         self.m_total = size(|estimate| estimate.m_total);
@@ -214,8 +215,9 @@ impl Size {
         let estimate = self.estimate.ok_or("nothing was estimated")?;
         let below = |end: Option<f64>, bound: f64| end.is_some_and(|end| end < bound);
         let has_none = below(floor.low, NO_FLOOR[0] + f64::EPSILON) && below(floor.high, NO_FLOOR[1]);
-        // A size within noise of the largest one is told: the floor is none.
-        let outside = sizes.outside(estimate.approximation + estimate.floor.value).filter(|_| !has_none);
+        // What is nearly 0 is on either side of it by chance.
+        let is_near = has_none && floor.low.is_some_and(|low| low > -NO_FLOOR[1]);
+        let outside = sizes.outside(estimate.approximation + estimate.floor.value).filter(|_| !is_near);
         if let Some(outside) = outside {
             let bound = |end: Outside| Some(sizes.end(end).into()).filter(|_| outside == end);
             self.m_total = Interval { value: None, low: bound(Outside::Above), high: bound(Outside::Below) };

@@ -68,12 +68,10 @@ mod tests {
         {
             assert!((sizes.at(risk) - size).abs() < 1e-12 * size, "{risk}: {}", sizes.at(risk));
         }
-        assert_eq!([0.6, 0.5, 0.0625, 0.06].map(|risk| sizes.outside(risk)), [
-            Some(Outside::Below),
-            None,
-            None,
-            Some(Outside::Above)
-        ]);
+        assert_eq!(
+            [0.6, 0.5, 0.0625, 0.06].map(|risk| sizes.outside(risk)),
+            [Some(Outside::Below), None, None, Some(Outside::Above)]
+        );
         assert_eq!([Outside::Below, Outside::Above].map(|end| sizes.end(end)), [8, 32]);
         assert!(
             Sizes::new(&models, &[0.5, 0.5, 0.5]).at(0.5).is_nan() && Sizes::new(&models[..1], &[0.5]).at(0.5).is_nan()

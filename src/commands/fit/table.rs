@@ -7,10 +7,19 @@ use crate::fit::{DataFactor, Description, EDGES, Estimate, Fit, Group, Interval,
 /// The settings of a group, then what its rows come to.
 pub fn text(group: &Group, fit: &Fit, object: &Value) -> String {
     let mut lines = vec![settings(object)];
-    lines.extend(full_precision(group, fit));
-    lines.extend(sizes(group, fit));
-    lines.extend(dropped(group, fit));
-    lines.extend(data(group, fit));
+    match group.readable() {
+        Ok(baseline) => {
+            lines.extend(full_precision(&group.recipes[baseline].name, group, fit));
+            lines.extend(sizes(group, fit));
+            lines.extend(dropped(group, fit));
+            lines.extend(data(group, fit));
+        }
+        // What all recipes lack alike is said once.
+        Err(reason) => {
+            lines.push(format!("neither a power law nor effective sizes: {reason}"));
+            lines.extend(added(group, fit));
+        }
+    }
     lines.extend(fit.scores.iter().map(scores));
     lines.iter().map(|line| format!("{line}\n")).chain(["\n".to_owned()]).collect()
 }
@@ -48,8 +57,7 @@ fn percent(value: f64) -> String {
     format!("{:.1} %", 100.0 * value)
 }
 
-fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
-    let name = group.baseline.map_or("full precision", |baseline| &group.recipes[baseline].name);
+fn full_precision(name: &str, group: &Group, fit: &Fit) -> Vec<String> {
     let description = match &fit.description {
         Ok(description) => description,
         Err(reason) => return vec![format!("{name}: no power law, {reason}")],
@@ -89,18 +97,17 @@ fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
     lines
 }
 
+/// What recipes add at the largest N, which is known without a size.
+fn added(group: &Group, fit: &Fit) -> Vec<String> {
+    let own = fit.sizes.iter().filter(|size| size.added.value.is_some());
+    let line = |model: &str, added: &str, recipe: &str| format!("{model:>5} {added:>25}  {recipe}");
+    let of = |size: &Size| line(&size.model.to_string(), &interval(&size.added), &group.recipes[size.recipe].name);
+    own.clone().take(1).map(|_| line("M", "added", "recipe")).chain(own.clone().map(of)).collect()
+}
+
 fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
     if fit.sizes.is_empty() {
         return Vec::new();
-    }
-    // What all recipes lack alike is said once; how much they add at the largest N is known without it.
-    if let Err(reason) = group.readable() {
-        let added = fit.sizes.iter().filter(|size| size.added.value.is_some());
-        let line =
-            |size: &Size| format!("{:>5} {:>25}  {}", size.model, interval(&size.added), group.recipes[size.recipe].name);
-        let head = added.clone().next().map(|_| format!("{:>5} {:>25}  recipe", "M", "added"));
-        let none = format!("no effective sizes: {reason}");
-        return [none].into_iter().chain(head).chain(added.map(line)).collect();
     }
     let line = |cells: [String; 10]| {
         let widths = [5, 8, 25, 9, 9, 23, 7, 23, 23];
@@ -149,7 +156,8 @@ fn data(group: &Group, fit: &Fit) -> Vec<String> {
         let text = match fit.k_n(recipe) {
             Some(DataFactor { value: Some(value), .. }) => format!("{} {at}", number(Some(value))),
             Some(DataFactor { low, high, .. }) => {
-                let end = |end: f64| if end.is_finite() { number(Some(end)) } else { "beyond the N that were run".into() };
+                let end =
+                    |end: f64| if end.is_finite() { number(Some(end)) } else { "beyond the N that were run".into() };
                 format!("depends on M and N: {} to {} {at}", end(low), end(high))
             }
             None if own().any(|size| size.kind == Type::Size) => {
@@ -160,8 +168,7 @@ fn data(group: &Group, fit: &Fit) -> Vec<String> {
         let from = own().next().map_or("", Size::floor_from);
         format!("{}: floors from {from}; k_N {text}", group.recipes[recipe].name)
     };
-    let others = (0..group.recipes.len()).filter(|recipe| Some(*recipe) != group.baseline);
-    others.filter(|_| group.readable().is_ok()).map(line).collect()
+    (0..group.recipes.len()).filter(|recipe| Some(*recipe) != group.baseline).map(line).collect()
 }
 
 fn scores(scores: &Scores) -> String {

@@ -229,6 +229,23 @@ fn expectations_are_those_that_their_hash_says() {
     assert!(by_hash > 100, "{by_hash}");
 }
 
+/// Two N have neither an exponent nor a floor, but what recipes add at the larger one is known.
+#[test]
+fn what_all_recipes_lack_is_said_once() {
+    let place = tempfile::tempdir().unwrap();
+    let out = swept(place.path(), &["sweep.seeds=24", "train.samples=[64, 1024]", "train.output=last"]);
+    let (fits, _) = documents(&[&out]);
+    let reason = "fewer than 3 N: give train.samples at least 3 values";
+    assert_eq!((&fits[0]["reason"], &fits[0]["form"]), (&reason.into(), &Value::Null));
+    let recipes = fits[0]["recipes"].as_array().unwrap();
+    assert!(recipes.iter().all(|own| own["reason"] == reason && own["m_total"]["value"].is_null()));
+    let with: Vec<&Value> = recipes.iter().filter(|own| own["added"]["value"].is_f64()).collect();
+    assert!(with.len() > 6, "{recipes:?}");
+    let table = String::from_utf8(succeeds(&["fit", &out]).stdout).unwrap();
+    assert_eq!(table.matches(reason).count(), 1, "{table}");
+    assert_eq!(table.lines().count(), 4 + with.len(), "{table}");
+}
+
 #[test]
 fn a_budget_leaves_floors_to_the_rows() {
     let place = tempfile::tempdir().unwrap();

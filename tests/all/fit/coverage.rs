@@ -74,22 +74,6 @@ fn intervals_of_gain_corrected_sizes_cover_with_16_and_100_seeds() {
 }
 
 #[test]
-fn tmp_types() {
-    for (name, exact) in [("a15", &*A15), ("a20", &*A20)] {
-        for recipe in [FINE, COARSE, FACTOR, GRADIENT] {
-            for m in 1..5 {
-                let all = sizes(exact, 16, 60, &[(recipe, m)]);
-                let mut counts = std::collections::BTreeMap::new();
-                for own in &all {
-                    *counts.entry(format!("{:.40}", own[0].kind.reason().unwrap_or(own[0].kind.name()))).or_insert(0) += 1;
-                }
-                println!("{name} recipe {recipe} M {}: {counts:?}", exact.models[m]);
-            }
-        }
-    }
-}
-
-#[test]
 fn types_are_those_of_the_laws() {
     for (exact, additive, m) in [(&*A15, COARSE, 4), (&*A20, FINE, 3), (&*A20, FINE, 4)] {
         let all = sizes(exact, 16, 60, &[(additive, m), (FACTOR, m), (GRADIENT, m)]);

@@ -78,11 +78,11 @@ pub static SMALL: LazyLock<Exact> =
 
 impl Exact {
     fn new(plan: &Plan) -> Exact {
-        let (point, sketches) = (&plan.points[0], plan.config().seeds());
-        let all: Vec<Exact> = (0..sketches).into_par_iter().map(|seed| Exact::of_sketch(plan, point, seed)).collect();
+        let point = &plan.points[0];
+        let all: Vec<Exact> =
+            (0..plan.config().seeds()).into_par_iter().map(|seed| Exact::of_sketch(plan, point, seed)).collect();
         // Where a sketch is too large for the step there is no mean.
         let all: Vec<Exact> = all.into_iter().filter(Exact::is_stable).collect();
-        println!("{} of {sketches} sketches train stably", all.len());
         let mut mean = all[0].clone();
         let over = |of: &dyn Fn(&Exact) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         let state = |of: &dyn Fn(&Exact) -> State| State {

@@ -2,10 +2,10 @@
 
 use roundlaw::Watch;
 use roundlaw::config::{Output, Schedule};
-use roundlaw::fit::{Fit, Group, Size, Type, fit};
+use roundlaw::fit::{DataFactor, Fit, Group, Size, Type, fit};
 
 use super::exact::{A15, COARSE, FACTOR};
-use super::synthetic::{data_set, means};
+use super::synthetic::{data_set, empty, means};
 use crate::docs::page::{FIT, code, table};
 
 fn fitted(group: &Group) -> Fit {
@@ -129,6 +129,52 @@ fn a_size_below_all_that_were_measured() {
     let found = size(&fit, COARSE, 8);
     refused(found, "below M = 8, the smallest");
     assert_eq!(found.m_total.high, Some(8.0));
+}
+
+/// Where the recipe learns more from N to N than full precision does, its floor is read below 0.
+#[test]
+fn a_size_above_all_that_were_measured() {
+    let mut group = means(&A15);
+    for (samples, x) in [0.5, 0.3, 0.16].into_iter().enumerate() {
+        for (recipe, excess) in [(0, x), (COARSE, 1.5 * x - 0.07)] {
+            let cell = place(&group, recipe, 4, samples);
+            group.cells[cell].excess = vec![excess; 4];
+        }
+    }
+    let fit = fitted(&group);
+    let found = size(&fit, COARSE, 128);
+    refused(found, "above M = 128, the largest");
+    assert_eq!((found.m_total.low, found.m_total.high), (Some(128.0), None));
+}
+
+/// Full precision whose excess is 4 / N_eff, and a recipe of which this is made at each N.
+fn data(recipe: impl Fn(usize, f64) -> f64) -> Option<DataFactor> {
+    let samples = [1024, 4096, 16384, 65536, 262_144];
+    let mut group = empty(&[8, 16, 32], &samples, &["fp32", "recipe"]);
+    group.seeds = vec![0, 1, 2, 3];
+    let columns = group.approximation.iter_mut().chain(&mut group.signal).zip([0.5, 0.3, 0.2, 1.0, 1.0, 1.0]);
+    columns.for_each(|(column, value)| *column = vec![value; 4]);
+    let excess = samples.map(|n| 4.0 / group.effective(n));
+    for (place, cell) in group.cells.iter_mut().enumerate() {
+        let (is_full, n) = (place < 15, place % 5);
+        cell.excess = vec![if is_full { excess[n] } else { recipe(n, excess[n]) }; 4];
+        cell.overlap = vec![1.0; 4];
+    }
+    size(&fitted(&group), 1, 32).k_n
+}
+
+/// k_N where some N can't be read: a range, not the number that the others agree on.
+#[test]
+fn a_factor_on_the_data_that_not_every_n_shows() {
+    // At the smallest N full precision has no N that is as bad: it says nothing, and contradicts nothing.
+    let one = data(|_, x| 1.2 * x).unwrap();
+    assert!(one.value.is_some_and(|value| (value * 1.2 - 1.0).abs() < 1e-3), "{one:?}");
+    // The next one is worse than full precision is anywhere.
+    let range = data(|n, x| if n == 1 { 12.0 * x } else { 1.2 * x }).unwrap();
+    assert!(range.value.is_none() && range.low == 0.0 && range.high < 1.0, "{range:?}");
+    // With the lowest reading of the floor the smallest N is worse, with its value it is not.
+    let range = data(|n, x| if n == 2 { 1.1 * x } else { x }).unwrap();
+    assert!(range.value.is_none() && range.low == 0.0 && range.high >= 1.0, "{range:?}");
 }
 
 #[test]

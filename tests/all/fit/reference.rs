@@ -72,8 +72,7 @@ fn what_larger_models_win_is_that_of_the_study() {
     let exact = &*A15;
     let fit = fitted(exact);
     // Of F2, and of F.
-    let rows =
-        [(FINE, 0.9798, 0.9779), (COARSE, 0.7724, 0.7736), (FACTOR, 0.9992, 1.0), (GRADIENT, 0.9983, 1.0)];
+    let rows = [(FINE, 0.9798, 0.9779), (COARSE, 0.7724, 0.7736), (FACTOR, 0.9992, 1.0), (GRADIENT, 0.9983, 1.0)];
     let approximation = [exact.approximation[2], exact.approximation[4]];
     for (recipe, read, expected) in rows {
         let of = |model: u32| size(&fit, recipe, model).estimate.unwrap();
@@ -114,7 +113,6 @@ fn the_closed_form_of_a_factor_is_gain_alone() {
 fn noise_of_the_gradient_takes_its_share_of_the_data() {
     let fit = fitted(&SMALL);
     let k_n = size(&fit, GRADIENT, 8).k_n.unwrap();
-    println!("{k_n:?}");
     near(k_n.value.unwrap(), 0.7695);
     near(0.7695, 1.0 / 1.3);
     let exact = &*SMALL;
