@@ -189,11 +189,9 @@ fn expectations_of_other_rows_are_not_used() {
 }
 
 /// The expectations that a file is read to hold, with their hash.
-fn read(dir: &Path, digest: &str) -> roundlaw::Result<(Vec<(u64, u32, u64, String, Option<f64>)>, Source)> {
+fn read(dir: &Path, digest: &str) -> roundlaw::Result<(Vec<Option<f64>>, Source)> {
     let mut rows = Vec::new();
-    let found = predictions::read(dir, digest, |row| {
-        rows.push((row.cell, row.seed_index, row.seen, row.output.to_owned(), row.excess));
-    })?;
+    let found = predictions::read(dir, digest, |row| rows.push(row.excess))?;
     match found {
         Found::Read(source) => Ok((rows, source)),
         other => panic!("{other:?}"),
