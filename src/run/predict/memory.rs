@@ -14,6 +14,9 @@ use crate::theory::regression::Needs;
 
 /// Bytes of the program itself.
 const BASE: u64 = 32 << 20;
+/// Bytes that cohorts may take whatever their number, and most of them at once.
+const LITTLE: u64 = 32 << 20;
+const MANY: u64 = 1024;
 /// Bytes of a list beside what lies in it, with what the allocator takes.
 const LIST: u64 = 48;
 /// Bytes of a cohort that waits.
@@ -68,14 +71,24 @@ pub fn fits(plan: &Plan, jobs: &[Vec<Job>], prior: bool, threads: u64) -> Result
     )))
 }
 
+/// Cohorts at once: one a thread, and more while they take little.
+pub fn wave(plan: &Plan, jobs: &[Vec<Job>], prior: bool, threads: u64) -> usize {
+    let cohorts = plan.points.iter().zip(jobs).map(|(point, jobs)| cohort(plan, point, jobs, prior));
+    at_once(cohorts.max().unwrap_or(0), threads) as usize
+}
+
+fn at_once(cohort: u64, threads: u64) -> u64 {
+    (LITTLE / cohort.max(1)).clamp(threads, MANY.max(threads))
+}
+
 fn need(plan: &Plan, jobs: &[Vec<Job>], prior: bool, threads: u64) -> Need {
     let seeds = u64::from(plan.config.sweep.seeds);
-    let at_once = threads.min(seeds.saturating_mul(plan.points.len() as u64)).max(1);
     let of_seed =
         jobs.iter().flatten().map(|job| curve(plan, job)).fold(COHORT * jobs.len() as u64, u64::saturating_add);
     let curves = of_seed.saturating_mul(seeds);
     let largest = |of: &dyn Fn(usize) -> u64| (0..jobs.len()).map(|p| (of(p), p)).max().unwrap_or_default();
     let (cohort, of_cohort) = largest(&|p| cohort(plan, &plan.points[p], &jobs[p], prior));
+    let at_once = at_once(cohort, threads).min(seeds.saturating_mul(plan.points.len() as u64));
     let of_point = |p: usize| {
         let own = jobs[p].iter().map(|job| of_job(plan, &plan.points[p], job, prior));
         own.max().unwrap_or(0)

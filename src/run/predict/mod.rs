@@ -183,6 +183,7 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
     let runs = jobs.iter().map(|jobs| cells(jobs)).sum::<u64>() * u64::from(seeds);
     let work: f64 = jobs.iter().flatten().map(|job| job.work).sum::<f64>() * f64::from(seeds);
     let own = watch.branch().share(1.0 / work.max(f64::MIN_POSITIVE));
+    let wave = memory::wave(plan, jobs, prior, rayon::current_num_threads() as u64);
     let fixed: Vec<Fixed> = plan.points.iter().map(Fixed::new).collect();
     let mut progress = Progress::new("expected curves", runs, cohorts.len(), watch);
     let (sender, finished) = channel();
@@ -196,9 +197,7 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
             };
             // A thread that waits for the jobs of its cohort takes up other work: without waves that may be one cohort after
             // another, each with a sketch of its own.
-            for wave in cohorts.chunks(rayon::current_num_threads()) {
-                wave.par_iter().for_each_with(sender.clone(), one);
-            }
+            cohorts.chunks(wave).for_each(|wave| wave.par_iter().for_each_with(sender.clone(), one));
         };
         Builder::new().spawn_scoped(scope, all).map_err(|error| threads::refused(&error))?;
         let mut curves: Curves = jobs.iter().map(|_| vec![Vec::new(); seeds as usize]).collect();
