@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use crate::config::Config;
-use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::run::predict::{Found, FoundMeans, Mean, Means, Place, PredictOptions, Predicted, RISKS, Status, predict};
@@ -61,7 +60,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Some(stored) => stored.plan()?.clone(),
         None => Plan::new(Config::load(&args.source, &args.set)?)?,
     };
-    memory::fits(&plan, rayon::current_num_threads() as u64)?;
     let watch = signals::watched()?;
     let options = PredictOptions { prior: args.prior, budget: args.budget };
     let predicted = predict(&plan, &options, &watch)?;

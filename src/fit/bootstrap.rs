@@ -68,29 +68,26 @@ pub fn pick(resample: u32, i: usize, n: usize) -> u32 {
     ((u64::from(word) * n as u64) >> 32) as u32
 }
 
-/// How often each resample drew each seed.
-#[derive(Clone, Debug)]
+/// Resamples of seeds. Whoever asks draws them again: kept, they would take a byte for every seed of each.
+#[derive(Clone, Copy, Debug)]
 pub struct Resamples {
-    /// [`LANES`] resamples each, by seed.
-    blocks: Vec<Vec<[u8; LANES]>>,
-    count: usize,
+    seeds: usize,
+    count: u32,
 }
 
 impl Resamples {
     /// `count` resamples of so many seeds.
     pub fn new(seeds: usize, count: u32) -> Resamples {
-        let block = |first: u32| {
-            let mut drawn = vec![[0; LANES]; seeds];
-            for (lane, resample) in (first..count).take(LANES).enumerate() {
-                for i in 0..seeds {
-                    let times: &mut u8 = &mut drawn[pick(resample, i, seeds) as usize][lane];
-                    *times = times.saturating_add(1);
-                }
-            }
-            drawn
-        };
-        let firsts: Vec<u32> = (0..count).step_by(LANES).collect();
-        Resamples { blocks: firsts.into_par_iter().map(block).collect(), count: count as usize }
+        Resamples { seeds, count }
+    }
+
+    /// How often the resamples from number `first` on drew each seed.
+    fn drawn(&self, first: u32) -> Vec<Lanes> {
+        let mut drawn = vec![[0.0; LANES]; self.seeds];
+        for (lane, resample) in (first..self.count).take(LANES).enumerate() {
+            (0..self.seeds).for_each(|i| drawn[pick(resample, i, self.seeds) as usize][lane] += 1.0);
+        }
+        drawn
     }
 }
 
@@ -131,23 +128,23 @@ impl<'a> Paired<'a> {
         watch: &Watch,
         of: impl Fn(&[f64]) -> T + Sync,
     ) -> Result<Vec<T>> {
-        let of_block = |(number, block): (usize, &Vec<[u8; LANES]>)| {
+        let of_block = |first: u32| {
             watch.ask()?;
-            let means = self.means_of(block);
-            let count = LANES.min(resamples.count - number * LANES);
+            let means = self.means_of(resamples.drawn(first));
+            let count = LANES.min((resamples.count - first) as usize);
             let lane = |lane: usize| of(&means.iter().map(|means| means[lane]).collect::<Vec<f64>>());
             Ok((0..count).map(lane).collect::<Vec<T>>())
         };
-        let all: Result<Vec<Vec<T>>> = resamples.blocks.par_iter().enumerate().map(of_block).collect();
+        let firsts: Vec<u32> = (0..resamples.count).step_by(LANES).collect();
+        let all: Result<Vec<Vec<T>>> = firsts.into_par_iter().map(of_block).collect();
         Ok(all?.into_iter().flatten().collect())
     }
 
     /// The mean of each column in each resample of a block.
-    fn means_of(&self, block: &[[u8; LANES]]) -> Vec<Lanes> {
-        let own = |drawn: &[u8; LANES]| drawn.map(f64::from);
-        let weights: Vec<Lanes> = match &self.kept {
-            None => block.iter().map(own).collect(),
-            Some(kept) => kept.iter().map(|place| own(&block[*place])).collect(),
+    fn means_of(&self, drawn: Vec<Lanes>) -> Vec<Lanes> {
+        let weights = match &self.kept {
+            None => drawn,
+            Some(kept) => kept.iter().map(|place| drawn[*place]).collect(),
         };
         let mut total = [0.0; LANES];
         weights.iter().for_each(|weight| total.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w));
@@ -188,10 +185,10 @@ mod tests {
     #[test]
     fn a_resample_draws_as_many_seeds_as_there_are_and_means_are_of_those_kept() {
         let resamples = Resamples::new(20, 50);
-        for block in &resamples.blocks {
+        for (first, lanes) in [(0, LANES), (16, LANES), (48, 2)] {
+            let drawn = resamples.drawn(first);
             for lane in 0..LANES {
-                let drawn: u32 = block.iter().map(|times| u32::from(times[lane])).sum();
-                assert!(drawn == 20 || drawn == 0);
+                assert_eq!(drawn.iter().map(|times| times[lane]).sum::<f64>(), if lane < lanes { 20.0 } else { 0.0 });
             }
         }
         let column: Vec<f64> = (0..20).map(f64::from).collect();

@@ -19,7 +19,7 @@ const ONE: f64 = 1.25;
 pub struct DataFactor {
     /// Where all are one number.
     pub value: Option<f64>,
-    /// Over N, and over what the floor lies between.
+    /// Over N, and over what the floor lies between: 0 and infinity where the N that were run do not reach to the end.
     pub low: f64,
     pub high: f64,
 }
@@ -45,7 +45,7 @@ pub fn factor(
     estimate: &Estimate,
     kind: &Type,
 ) -> Option<DataFactor> {
-    let is_same = estimate.m_total / f64::from(group.models[model]) > SAME_SIZE || *kind == Type::Gain;
+    let is_same = estimate.m_total.value / f64::from(group.models[model]) > SAME_SIZE || *kind == Type::Gain;
     if *kind == Type::Size || !is_same || estimate.x_over_a > TRAINED {
         return None;
     }
@@ -57,27 +57,67 @@ pub fn factor(
     };
     let effective: Vec<f64> = group.samples.iter().map(|n| libm::log(group.effective(*n))).collect();
     let full: Vec<f64> = (0..effective.len()).map(|n| mean(baseline, n)).collect();
-    let last = *full.last()?;
-    let (mut factors, mut ends) = (Vec::new(), Vec::new());
-    for n in (0..effective.len()).filter(|n| full[*n] >= ABOVE * last) {
+    let last = full.len().checked_sub(1)?;
+    let (mut factors, mut ends, mut beyond) = (Vec::new(), Vec::new(), Vec::new());
+    for n in (0..last).filter(|n| full[*n] >= ABOVE * full[last]) {
         let rounded = mean(recipe, n);
-        let at = |floor: f64| Some(libm::exp(data_at(&effective, &full, rounded - floor)? - effective[n]));
-        if let (Some(factor), Some(low), Some(high)) =
-            (at(estimate.floor.value), at(estimate.floor.low), at(estimate.floor.high))
-        {
-            factors.push(factor);
-            ends.extend([low, high]);
+        let at = |floor: f64| data_at(&effective, &full, rounded - floor) - effective[n];
+        let [value, low, high] = [estimate.floor.value, estimate.floor.low, estimate.floor.high].map(at);
+        if value.is_finite() {
+            factors.push(libm::exp(value));
+            // What is not known at all may be anything.
+            let end = |end: f64, unknown: f64| if end.is_nan() { unknown } else { libm::exp(end) };
+            ends.extend([end(low, 0.0), end(high, f64::INFINITY)]);
+        } else if !value.is_nan() {
+            let reach = effective[if value < 0.0 { 0 } else { last }] - effective[n];
+            beyond.push((libm::exp(value), libm::exp(reach)));
         }
     }
+    let known = DataFactor::new(&factors, &ends)?;
+    // N at which it lies beyond all that were run say nothing, but where the others have it within.
+    let contradicts = |(end, reach): &(f64, f64)| if *end == 0.0 { *reach < known.low } else { *reach > known.high };
+    ends.extend(beyond.iter().filter(|beyond| contradicts(beyond)).map(|(end, _)| *end));
     DataFactor::new(&factors, &ends)
 }
 
-/// ln N at which full precision has this excess, log-log linear between the N that were run; `None` outside of them.
-fn data_at(effective: &[f64], full: &[f64], excess: f64) -> Option<f64> {
+/// ln N at which full precision has this excess, log-log linear between the N that were run; minus and plus infinity where
+/// it is above that of the smallest, and below that of the largest; NaN where one of the two is not known.
+fn data_at(effective: &[f64], full: &[f64], excess: f64) -> f64 {
     let between = |pair: &[f64]| excess <= pair[0] && excess >= pair[1];
-    let place = full.windows(2).position(between)?;
+    let Some(place) = full.windows(2).position(between) else {
+        return match (full.first(), full.last()) {
+            (Some(first), _) if excess > *first => f64::NEG_INFINITY,
+            (_, Some(last)) if excess < *last => f64::INFINITY,
+            _ => f64::NAN,
+        };
+    };
     let [from, to] = [full[place], full[place + 1]];
     let share = libm::log(excess / from) / libm::log(to / from);
     let [m, n] = [effective[place], effective[place + 1]];
-    Some(m + share * (n - m)).filter(|found| found.is_finite())
+    m + share * (n - m)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excess_is_read_between_the_n_that_were_run() {
+        let (effective, full) = ([0.0, 1.0, 2.0].map(|n| n * libm::log(4.0)), [0.4, 0.1, 0.0125]);
+        let at = |excess: f64| libm::exp(data_at(&effective, &full, excess));
+        for (excess, n) in [(0.4, 1.0), (0.2, 2.0), (0.1, 4.0), (0.0125, 16.0), (0.5, 0.0), (0.01, f64::INFINITY)] {
+            assert!(at(excess) == n || (at(excess) - n).abs() < 1e-12, "{excess}: {}", at(excess));
+        }
+        assert!(data_at(&effective, &[f64::NAN, 0.1, 0.0125], 0.2).is_nan() && at(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn factors_are_one_number_where_all_ends_are_close() {
+        let factor = |ends: &[f64]| DataFactor::new(&[0.8, 0.9], ends).unwrap();
+        assert!(factor(&[0.78, 0.95]).value.is_some_and(|value| (value - 0.72_f64.sqrt()).abs() < 1e-12));
+        assert_eq!(factor(&[0.7, 0.9]), DataFactor { value: None, low: 0.7, high: 0.9 });
+        assert_eq!(factor(&[0.0, 0.9]), DataFactor { value: None, low: 0.0, high: 0.9 });
+        assert_eq!(factor(&[0.8, f64::INFINITY]).value, None);
+        assert_eq!(DataFactor::new(&[], &[]), None);
+    }
 }

@@ -1,10 +1,12 @@
 //! The power law that describes full precision, with what it misses, and rival forms of all recipes.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::form::{Fitted, Form, KUMAR, PLAIN, Point, SUN, held_out, rms};
-use super::group::{DIVERGED, FEW, Group, LEAST};
+use super::group::{DIVERGED, FEW, Group, LEAST, is_heavy};
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -35,6 +37,16 @@ pub struct Description {
     pub local: Vec<LocalExponent>,
     /// Seeds that are left out: a run of theirs diverged.
     pub diverged: usize,
+    pub left_out: LeftOut,
+}
+
+/// Cells that no power law is fitted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Too many of their seeds diverged.
+    pub diverged: usize,
+    /// One seed carries too much of their excess.
+    pub heavy: usize,
 }
 
 /// A form of the risk of several recipes.
@@ -48,78 +60,93 @@ pub struct Rival {
     pub held_out_plain: Option<f64>,
 }
 
-/// A cell in a fit: places of its M and N, and what it is at.
+/// A cell in a fit: its recipe, places of its M and N, and what it is at.
 struct Place {
+    recipe: usize,
     model: usize,
     samples: usize,
     point: Point,
 }
 
-/// The cells of a recipe that a fit may use, without those in which too many runs diverged.
-fn places(group: &Group, recipe: usize) -> Vec<Place> {
-    let all = (0..group.models.len()).flat_map(|model| (0..group.samples.len()).map(move |samples| (model, samples)));
-    let is_whole = |(model, samples): &(usize, usize)| {
-        let excess = &group.cell(recipe, *model, *samples).excess;
-        let diverged = excess.iter().filter(|excess| !excess.is_finite()).count();
-        // N of a single update counts for nothing.
-        diverged as f64 <= DIVERGED * excess.len() as f64 && group.effective(group.samples[*samples]).is_finite()
-    };
+/// The cells of a recipe that a fit may use, and how many it may not.
+fn places(group: &Group, recipe: usize) -> (Vec<Place>, LeftOut) {
+    let (mut places, mut left_out) = (Vec::new(), LeftOut::default());
     let float = group.recipes[recipe].float.unwrap_or_default();
-    let place = |(model, samples): (usize, usize)| Place {
-        model,
-        samples,
-        point: Point {
+    let all = (0..group.models.len()).flat_map(|model| (0..group.samples.len()).map(move |samples| (model, samples)));
+    // N of a single update counts for nothing.
+    for (model, samples) in all.filter(|(_, samples)| group.effective(group.samples[*samples]).is_finite()) {
+        let cell = group.cell(recipe, model, samples);
+        let ended: Vec<f64> = cell.excess.iter().copied().filter(|excess| excess.is_finite()).collect();
+        if (cell.excess.len() - ended.len()) as f64 > DIVERGED * cell.excess.len() as f64 {
+            left_out.diverged += 1;
+            continue;
+        }
+        if is_heavy(&ended) {
+            left_out.heavy += 1;
+            continue;
+        }
+        let point = Point {
             model: libm::log(group.models[model].into()),
             samples: libm::log(group.effective(group.samples[samples])),
-            bits: group.cell(recipe, model, samples).bits.unwrap_or_default(),
+            bits: cell.bits.unwrap_or_default(),
             exponent: float.0,
             mantissa: float.1,
             risk: 0.0,
-        },
-    };
-    all.filter(is_whole).map(place).collect()
+        };
+        places.push(Place { recipe, model, samples, point });
+    }
+    (places, left_out)
 }
 
-/// Excess at places by seed, with the approximations before it.
-fn paired<'a>(group: &'a Group, recipe: usize, places: &[Place]) -> Paired<'a> {
-    let excess = || places.iter().map(|place| group.cell(recipe, place.model, place.samples).excess.as_slice());
-    let mut keep = group.known();
-    excess().for_each(|excess| keep.iter_mut().zip(excess).for_each(|(keep, excess)| *keep &= excess.is_finite()));
-    Paired::new(group.approximation.iter().map(Vec::as_slice).chain(excess()), &keep)
+/// A and the excess at places, one after the other, of the seeds that have all of them.
+fn paired<'a>(group: &'a Group, places: &[Place]) -> Paired<'a> {
+    let of = |place: &Place| {
+        let excess = &group.cell(place.recipe, place.model, place.samples).excess;
+        [group.approximation[place.model].as_slice(), excess.as_slice()]
+    };
+    let columns = || places.iter().flat_map(of);
+    let mut keep = vec![true; group.seeds.len()];
+    columns().for_each(|column| keep.iter_mut().zip(column).for_each(|(keep, value)| *keep &= value.is_finite()));
+    Paired::new(columns(), &keep)
 }
 
 /// The places with the risks that means come to.
-fn points(places: &[Place], models: usize, means: &[f64]) -> Vec<Point> {
-    let (approximation, excess) = means.split_at(models);
-    let risk = |place: &Place, excess: &f64| Point { risk: approximation[place.model] + excess, ..place.point };
-    places.iter().zip(excess).map(|(place, excess)| risk(place, excess)).collect()
+fn points(places: &[Place], means: &[f64]) -> Vec<Point> {
+    let risks = means.as_chunks::<2>().0.iter().map(|[approximation, excess]| approximation + excess);
+    places.iter().zip(risks).map(|(place, risk)| Point { risk, ..place.point }).collect()
 }
 
-/// `None` where there is no full precision, or too few M, N or seeds.
+/// The description of full precision, by its own rows alone; else why there is none.
 ///
 /// # Errors
 /// [`crate::Error::Incomplete`] where the watch asks to end.
-pub fn describe(group: &Group, resamples: &Resamples, watch: &Watch) -> Result<Option<Description>> {
-    let Some(baseline) = group.baseline else { return Ok(None) };
-    let places = places(group, baseline);
-    let distinct = |of: fn(&Place) -> usize| {
-        let mut all: Vec<usize> = places.iter().map(of).collect();
-        all.sort_unstable();
-        all.dedup();
-        all.len()
+pub fn describe(
+    group: &Group,
+    resamples: &Resamples,
+    watch: &Watch,
+) -> Result<std::result::Result<Description, String>> {
+    let baseline = match group.readable() {
+        Ok(baseline) => baseline,
+        Err(reason) => return Ok(Err(reason)),
     };
-    let paired = paired(group, baseline, &places);
+    let (places, left_out) = places(group, baseline);
+    let distinct = |of: fn(&Place) -> usize| places.iter().map(of).collect::<BTreeSet<usize>>().len();
+    let paired = paired(group, &places);
     if paired.seeds() < FEW || distinct(|place| place.model) < LEAST || distinct(|place| place.samples) < LEAST {
-        return Ok(None);
+        let LeftOut { diverged, heavy } = left_out;
+        return Ok(Err(format!(
+            "too few cells are left: of {} in full precision {diverged} diverged, {heavy} have a seed that carries them",
+            group.of_recipe(baseline).len()
+        )));
     }
-    let own = points(&places, group.models.len(), &paired.means());
+    let own = points(&places, &paired.means());
     let fitted = PLAIN.fit(&own);
     let pairs = neighbours(group, &places);
     let local = |points: &[Point]| -> Vec<f64> {
         pairs.iter().map(|(axis, [from, to])| slope(axis, &points[*from], &points[*to])).collect()
     };
     let resampled = paired.resampled(resamples, watch, |means| {
-        let points = points(&places, group.models.len(), means);
+        let points = points(&places, means);
         (values(&PLAIN.fit_near(&points, &fitted)), local(&points))
     })?;
     let interval = |k: usize, value: f64| Interval::new(value, resampled.iter().map(move |(values, _)| values[k]));
@@ -135,7 +162,7 @@ pub fn describe(group: &Group, resamples: &Resamples, watch: &Watch) -> Result<O
         LocalExponent { axis, from: at(&places[*from]), to: at(&places[*to]), exponent }
     });
     let errors = || own.iter().map(|point| PLAIN.error(&fitted, point));
-    Ok(Some(Description {
+    Ok(Ok(Description {
         parameters: parameters.collect(),
         cells: own.len(),
         misfit: errors().fold(0.0, |largest, error| largest.max(error.abs())),
@@ -143,6 +170,7 @@ pub fn describe(group: &Group, resamples: &Resamples, watch: &Watch) -> Result<O
         held_out: held_out(&PLAIN, &own),
         local: local.collect(),
         diverged: group.seeds.len() - paired.seeds(),
+        left_out,
     }))
 }
 
@@ -177,12 +205,13 @@ fn rival(group: &Group, form: &Form, speaks_of: &dyn Fn(usize) -> bool) -> Optio
     if recipes.len() < RECIPES || group.baseline.is_none_or(|baseline| !speaks_of(baseline)) {
         return None;
     }
-    let of = |recipe: &usize| {
-        let places = places(group, *recipe);
-        let paired = paired(group, *recipe, &places);
-        if paired.seeds() == 0 { Vec::new() } else { points(&places, group.models.len(), &paired.means()) }
-    };
-    let points: Vec<Point> = recipes.iter().flat_map(of).collect();
+    // Of the same seeds: a recipe that lost some is not compared with others that have them.
+    let places: Vec<Place> = recipes.iter().flat_map(|recipe| places(group, *recipe).0).collect();
+    let paired = paired(group, &places);
+    if paired.seeds() == 0 {
+        return None;
+    }
+    let points = points(&places, &paired.means());
     let held_out_plain = held_out(&PLAIN, &points)?;
     let fitted = form.fit(&points);
     let names = form.coefficients.iter().copied().chain(form.exponents.iter().map(|(name, _)| *name));

@@ -18,7 +18,7 @@ impl Fit {
     /// One object: the settings that the group's rows share, those of `row`, then what they come to.
     pub fn object(&self, group: &Group, row: &Row) -> Map<String, Value> {
         let mut object = shared(row);
-        let description = self.description.as_ref();
+        let description = self.description.as_ref().ok();
         let of = |of: fn(&Description) -> Value| description.map_or(Value::Null, of);
         let range = |first: u64, last: u64| json!([first, last]);
         let [models, samples] = [&group.models.iter().map(|m| u64::from(*m)).collect::<Vec<_>>(), &group.samples]
@@ -28,11 +28,13 @@ impl Fit {
         let pairs = [
             ("seeds", group.seeds.len().into()),
             ("full_precision", full.into()),
+            ("reason", self.description.as_ref().err().map(String::as_str).into()),
             ("form", of(|_| Description::form().into())),
             ("parameters", of(parameters)),
             ("range", json!({ "model": models, "samples": samples })),
             ("cells", of(|description| description.cells.into())),
             ("diverged", of(|description| description.diverged.into())),
+            ("left_out", of(|own| json!({ "diverged": own.left_out.diverged, "heavy": own.left_out.heavy }))),
             ("misfit", of(|description| json!({ "max": description.misfit, "rms": description.misfit_rms }))),
             ("held_out_error", of(|description| description.held_out.into())),
             ("local_exponents", of(Description::local_json)),

@@ -1,9 +1,9 @@
 //! What the means over seeds say of one recipe at one model size.
 
-use super::floor::{Floor, two_point};
+use super::floor::Floor;
 use super::sizes::Sizes;
 
-/// Ratio by which the systematic interval of M_total is wider than the readings of the floor are apart; found on exact
+/// Ratio by which the systematic interval of a size is wider than the readings of its floor are apart; found on exact
 /// curves, whose true sizes are known.
 const MARGIN: f64 = 1.005;
 
@@ -17,16 +17,16 @@ pub struct Means<'a> {
     /// Excess in full precision and of the recipe at the three largest N, the largest first.
     pub full: [f64; 3],
     pub rounded: [f64; 3],
-    /// b^T v at the two largest N.
-    pub full_overlap: [f64; 2],
-    pub rounded_overlap: [f64; 2],
+    /// b^T v there.
+    pub full_overlap: [f64; 3],
+    pub rounded_overlap: [f64; 3],
     /// Excess and overlap as N grows, where they have a closed form.
     pub limit: Option<[f64; 2]>,
 }
 
 impl Means<'_> {
     /// Columns beside those of the approximation, without a closed form.
-    pub const COLUMNS: usize = 11;
+    pub const COLUMNS: usize = 13;
 
     /// Of the means of `models` columns of the approximation, and then of the other fields in their order.
     pub fn of(means: &[f64], models: usize) -> Means<'_> {
@@ -36,8 +36,8 @@ impl Means<'_> {
             signal: rest[0],
             full: [rest[1], rest[2], rest[3]],
             rounded: [rest[4], rest[5], rest[6]],
-            full_overlap: [rest[7], rest[8]],
-            rounded_overlap: [rest[9], rest[10]],
+            full_overlap: [rest[7], rest[8], rest[9]],
+            rounded_overlap: [rest[10], rest[11], rest[12]],
             limit: rest.get(Means::COLUMNS..).and_then(|limit| limit.try_into().ok()),
         }
     }
@@ -54,18 +54,36 @@ pub struct Estimate {
     /// The recipe's excess at the largest N above that of full precision.
     pub added: f64,
     pub floor: Floor,
-    /// Ainv(A + F), and its systematic interval.
-    pub m_total: f64,
-    pub m_low: f64,
-    pub m_high: f64,
+    /// Ainv(A + F).
+    pub m_total: Effective,
     /// Ainv(A + y), y the excess at the largest N: M_total is not below it.
     pub m_least: f64,
     /// Best factor on the recipe's weights over that in full precision, at the largest N.
     pub gain: f64,
     /// The share g of the floor that such a factor undoes.
     pub share: f64,
-    /// Ainv(A + F_gc), F_gc the floor that no factor undoes.
-    pub m_gc: f64,
+    /// Ainv(A + F_gc), F_gc the floor that no factor undoes: that of the gain-corrected excess.
+    pub m_gc: Effective,
+}
+
+/// A floor as a model size, with its systematic interval; of a floor in closed form there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effective {
+    pub value: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Effective {
+    /// Of a floor above `approximation`.
+    fn new(sizes: &Sizes, approximation: f64, floor: &Floor) -> Effective {
+        let value = sizes.at(approximation + floor.value);
+        if floor.is_exact() {
+            return Effective { value, low: value, high: value };
+        }
+        let ratio = (sizes.at(approximation + floor.low) / sizes.at(approximation + floor.high)).sqrt() * MARGIN;
+        Effective { value, low: value / ratio, high: value * ratio }
+    }
 }
 
 /// The best factor on weights of this excess and overlap, o / v^T Sigma v.
@@ -83,24 +101,21 @@ impl Estimate {
     pub fn new(means: &Means, models: &[u32], model: usize) -> Estimate {
         let Means { approximation, signal, full, rounded, full_overlap, rounded_overlap, limit } = *means;
         let (sizes, a) = (Sizes::new(models, approximation), approximation[model]);
-        let floor = limit.map_or_else(|| Floor::new(full, rounded), |[excess, _]| Floor::exact(excess));
-        let m_total = sizes.at(a + floor.value);
-        let [m_low, m_high] = match limit {
-            Some(_) => [m_total, m_total],
-            None => {
-                let ratio = (sizes.at(a + floor.low) / sizes.at(a + floor.high)).sqrt() * MARGIN;
-                [m_total / ratio, m_total * ratio]
-            }
-        };
         let of_full = gain(signal, full[0], full_overlap[0]);
         let of_rounded = gain(signal, rounded[0], rounded_overlap[0]);
-        // As N grows the best factor of full precision is 1.
-        let (lost, floor_gc) = match limit {
-            Some([excess, overlap]) => (1.0 - 1.0 / gain(signal, excess, overlap), corrected(signal, excess, overlap)),
+        let (floor, lost, corrected_floor) = match limit {
+            // As N grows the best factor of full precision is 1.
+            Some([excess, overlap]) => (
+                Floor::exact(excess),
+                1.0 - 1.0 / gain(signal, excess, overlap),
+                Floor::exact(corrected(signal, excess, overlap)),
+            ),
             None => {
-                let both =
-                    |excess: [f64; 3], overlap: [f64; 2]| [0, 1].map(|n| corrected(signal, excess[n], overlap[n]));
-                (1.0 - of_full / of_rounded, two_point(both(full, full_overlap), both(rounded, rounded_overlap)))
+                let all = |excess: [f64; 3], overlap: [f64; 3]| {
+                    std::array::from_fn(|n| corrected(signal, excess[n], overlap[n]))
+                };
+                let corrected_floor = Floor::new(all(full, full_overlap), all(rounded, rounded_overlap));
+                (Floor::new(full, rounded), 1.0 - of_full / of_rounded, corrected_floor)
             }
         };
         Estimate {
@@ -109,13 +124,11 @@ impl Estimate {
             x_over_a: full[0] / a,
             added: rounded[0] - full[0],
             floor,
-            m_total,
-            m_low,
-            m_high,
+            m_total: Effective::new(&sizes, a, &floor),
             m_least: sizes.at(a + rounded[0]),
             gain: of_rounded / of_full,
             share: lost * lost * signal / floor.value,
-            m_gc: sizes.at(a + floor_gc),
+            m_gc: Effective::new(&sizes, a, &corrected_floor),
         }
     }
 }

@@ -24,10 +24,15 @@ impl Floor {
     pub fn exact(value: f64) -> Floor {
         Floor { value, low: value, high: value }
     }
+
+    /// Whether it lies between nothing but itself, as one that is read never does: y is above y - x.
+    pub fn is_exact(&self) -> bool {
+        self.low == self.high
+    }
 }
 
 /// F with (y_n - F) / (y_{n-1} - F) = x_n / x_{n-1}, of the excess at the two largest N, the larger first.
-pub fn two_point(x: [f64; 2], y: [f64; 2]) -> f64 {
+fn two_point(x: [f64; 2], y: [f64; 2]) -> f64 {
     y[0] - x[0] * (y[1] - y[0]) / (x[1] - x[0])
 }
 

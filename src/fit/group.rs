@@ -101,6 +101,29 @@ impl Group {
         self.schedule == Schedule::Constant && self.output == Output::Last
     }
 
+    /// The recipe in full precision of a group whose rows can be fitted; else why not, and what would cure it.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn readable(&self) -> Result<usize, String> {
+        let baseline = self.baseline.ok_or("there is no full precision: add a recipe that leaves every site unset")?;
+        if !self.approximation.iter().flatten().any(|of| of.is_finite()) {
+            return Err("its rows have no exact risk: nobody knows the truth of covariates from a file".into());
+        }
+        for (name, key, count) in [("M", "model", self.models.len()), ("N", "samples", self.samples.len())] {
+            if count < LEAST {
+                return Err(format!("fewer than {LEAST} {name}: give train.{key} at least {LEAST} values"));
+            }
+        }
+        if self.has_plateau() {
+            return Err("the last iterate of a constant step stays at a plateau: use train.output = average".into());
+        }
+        match self.seeds.len() < FEW {
+            true => Err(format!("fewer than {FEW} seeds: raise sweep.seeds, the same sweep goes on")),
+            false => Ok(baseline),
+        }
+    }
+
     /// Seeds of which A is known at every M.
     pub fn known(&self) -> Vec<bool> {
         (0..self.seeds.len()).map(|seed| self.approximation.iter().all(|of| of[seed].is_finite())).collect()

@@ -25,9 +25,9 @@ use rayon::prelude::*;
 
 pub use self::bootstrap::{Interval, Resamples, pick};
 pub use self::data::DataFactor;
-pub use self::description::{Description, LocalExponent, Rival, describe};
+pub use self::description::{Description, LeftOut, LocalExponent, Rival, describe};
 pub use self::document::shared;
-pub use self::estimate::{Estimate, Means};
+pub use self::estimate::{Effective, Estimate, Means};
 pub use self::floor::Floor;
 pub use self::group::{Cell, FEW, Group, HEAVY, Limit, Recipe, is_heavy};
 pub use self::size::{Size, Type};
@@ -38,7 +38,8 @@ use crate::watch::Watch;
 /// What the rows of one group come to.
 #[derive(Clone, Debug)]
 pub struct Fit {
-    pub description: Option<Description>,
+    /// Of full precision; else why there is none.
+    pub description: std::result::Result<Description, String>,
     pub rivals: Vec<Rival>,
     /// Of every recipe but full precision, by recipe and M.
     pub sizes: Vec<Size>,

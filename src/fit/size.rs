@@ -2,9 +2,9 @@
 
 use super::bootstrap::{Interval, Paired, Resamples};
 use super::data::{self, DataFactor};
-use super::estimate::{Estimate, Means};
-use super::group::{Cell, DIVERGED, FEW, Group, HEAVY, LEAST};
-use super::sizes::Sizes;
+use super::estimate::{Effective, Estimate, Means};
+use super::group::{Cell, DIVERGED, Group, HEAVY};
+use super::sizes::{Outside, Sizes};
 use crate::error::Result;
 use crate::watch::Watch;
 
@@ -127,9 +127,12 @@ impl Size {
         resamples: &Resamples,
         watch: &Watch,
     ) -> Result<std::result::Result<Type, String>> {
-        let baseline = match readable(group) {
+        let baseline = match group.readable() {
             Ok(baseline) => baseline,
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => {
+                self.added = self.added_alone(group, model, resamples, watch)?;
+                return Ok(Err(reason));
+            }
         };
         let cells = |recipe: usize| -> [&Cell; READ] {
             std::array::from_fn(|k| group.cell(recipe, model, group.samples.len() - 1 - k))
@@ -141,7 +144,7 @@ impl Size {
             Err(reason) => return Ok(Err(reason)),
         };
         let known = group.approximation.iter().map(Vec::as_slice).chain([group.signal[model].as_slice()]);
-        let overlaps = full[..2].iter().chain(&rounded[..2]).map(|cell| cell.overlap.as_slice());
+        let overlaps = full.iter().chain(&rounded).map(|cell| cell.overlap.as_slice());
         let limit = group.limit(self.recipe, model).into_iter().flat_map(|limit| [&*limit.excess, &*limit.overlap]);
         let paired = Paired::new(known.chain(both.iter().copied()).chain(overlaps).chain(limit), &keep);
         let of = |means: &[f64]| Estimate::new(&Means::of(means, group.models.len()), &group.models, model);
@@ -160,28 +163,36 @@ impl Size {
             return Ok(Err(format!("full precision is not trained at this M: x/A is above {UNTRAINED}")));
         }
         self.floor = Some(estimate.floor.value);
-        let [low, high] = [|estimate: &Estimate| estimate.m_low, |estimate: &Estimate| estimate.m_high]
-            .map(|of| resampled.iter().map(of));
-        self.m_total = Interval::between(estimate.m_total, low, high);
+        let size = |of: fn(&Estimate) -> Effective| {
+            let (low, high) =
+                (resampled.iter().map(move |own| of(own).low), resampled.iter().map(move |own| of(own).high));
+            Interval::between(of(&estimate).value, low, high)
+        };
+        self.m_total = size(|estimate| estimate.m_total);
         self.share = interval(|estimate| estimate.share);
-        self.m_gc = interval(|estimate| estimate.m_gc);
+        self.m_gc = size(|estimate| estimate.m_gc);
         let sizes = Sizes::new(&group.models, approximation);
-        let floors = [
-            interval(|estimate| estimate.floor.value / estimate.approximation),
-            interval(|estimate| estimate.floor.low / estimate.approximation),
-        ];
-        let kind = self.judged(&sizes, floors, group.models[0]);
+        let kind = self.judged(&sizes, interval(|estimate| estimate.floor.value / estimate.approximation));
         if let Ok(kind) = &kind {
             self.k_n = data::factor(group, baseline, self.recipe, model, &keep, &estimate, kind);
         }
         Ok(kind)
     }
 
+    /// The excess at the largest N above that of full precision, where nothing else can be read.
+    fn added_alone(&mut self, group: &Group, model: usize, resamples: &Resamples, watch: &Watch) -> Result<Interval> {
+        let last = |recipe: usize| group.cell(recipe, model, group.samples.len() - 1).excess.as_slice();
+        let Some(both) = group.baseline.map(|baseline| [last(self.recipe), last(baseline)]) else {
+            return Ok(Interval::default());
+        };
+        let Ok(keep) = self.kept(group, &both) else { return Ok(Interval::default()) };
+        let (paired, of) = (Paired::new(both.into_iter(), &keep), |means: &[f64]| means[0] - means[1]);
+        let resampled = paired.resampled(resamples, watch, of)?;
+        Ok(Interval::new(of(&paired.means()), resampled.into_iter()))
+    }
+
     /// The seeds that count in all of these cells; why there are too few where there are.
     fn kept(&mut self, group: &Group, cells: &[&[f64]]) -> std::result::Result<Vec<bool>, String> {
-        if group.seeds.len() < FEW {
-            return Err(format!("fewer than {FEW} seeds"));
-        }
         let mut keep = group.known();
         // Of a seed whose runs diverged at some M, all of them, A is not known there.
         let unknown = keep.iter().filter(|keep| !**keep).count() as f64 / keep.len() as f64;
@@ -199,16 +210,22 @@ impl Size {
         Ok(keep)
     }
 
-    /// The type that intervals come to; `floors` are those of F/A, and of its lowest reading.
-    fn judged(&mut self, sizes: &Sizes, floors: [Interval; 2], smallest: u32) -> std::result::Result<Type, String> {
-        let [floor, lowest] = floors;
+    /// The type that intervals come to; `floor` is that of F/A.
+    fn judged(&mut self, sizes: &Sizes, floor: Interval) -> std::result::Result<Type, String> {
         let estimate = self.estimate.ok_or("nothing was estimated")?;
         let below = |end: Option<f64>, bound: f64| end.is_some_and(|end| end < bound);
         let has_none = below(floor.low, NO_FLOOR[0] + f64::EPSILON) && below(floor.high, NO_FLOOR[1]);
-        if !has_none && sizes.is_below_all(estimate.approximation + estimate.floor.value) {
-            self.m_total = Interval { value: None, low: None, high: Some(smallest.into()) };
+        // What is nearly 0 is on either side of it by chance.
+        let is_near = has_none && floor.low.is_some_and(|low| low > -NO_FLOOR[1]);
+        let outside = sizes.outside(estimate.approximation + estimate.floor.value).filter(|_| !is_near);
+        if let Some(outside) = outside {
+            let bound = |end: Outside| Some(sizes.end(end).into()).filter(|_| outside == end);
+            self.m_total = Interval { value: None, low: bound(Outside::Above), high: bound(Outside::Below) };
             self.m_gc = Interval::default();
-            return Err(format!("M_total is below M = {smallest}, the smallest"));
+            return Err(match outside {
+                Outside::Below => format!("M_total is below M = {}, the smallest", sizes.end(outside)),
+                Outside::Above => format!("M_total is above M = {}, the largest", sizes.end(outside)),
+            });
         }
         let ratio = self.m_total.low.zip(self.m_total.high).map(|(low, high)| high / low);
         match ratio {
@@ -216,7 +233,6 @@ impl Size {
             Some(ratio) => return Err(format!("the ends of the interval of M_total have the ratio {ratio:.1}")),
             None => return Err("M_total has no interval".into()),
         }
-        let may_have_none = lowest.low.is_none_or(|low| low <= NO_FLOOR[0]);
         match (has_none, self.share.low, self.share.high) {
             (true, ..) => {
                 // A share of nothing.
@@ -224,28 +240,9 @@ impl Size {
                 Ok(Type::NoFloor)
             }
             (_, Some(low), _) if low > GAIN => Ok(Type::Gain),
-            // The share of a floor that is not there is small too.
-            (_, _, Some(high)) if high < NO_GAIN && may_have_none => Err("there may be no floor".into()),
             (_, _, Some(high)) if high < NO_GAIN => Ok(Type::Size),
             _ => Ok(Type::Between),
         }
-    }
-}
-
-/// The recipe in full precision of a group whose rows can have sizes; else why not.
-fn readable(group: &Group) -> std::result::Result<usize, String> {
-    let baseline = group.baseline.ok_or("no recipe leaves every site unset: there is no full precision")?;
-    if !group.known().contains(&true) {
-        return Err("its rows have no exact risk".into());
-    }
-    for (name, count) in [("M", group.models.len()), ("N", group.samples.len())] {
-        if count < LEAST {
-            return Err(format!("fewer than {LEAST} {name}"));
-        }
-    }
-    match group.has_plateau() {
-        true => Err("the last iterate of a constant step stays at a plateau: use output average".into()),
-        false => Ok(baseline),
     }
 }
 

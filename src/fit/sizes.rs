@@ -1,5 +1,13 @@
 //! Risk as a model size: A(M), and its inverse.
 
+/// The side of the measured sizes on which one lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// Smaller than the smallest: the risk is larger.
+    Below,
+    Above,
+}
+
 /// Risks as model sizes, by means of A at the sizes that were measured.
 #[derive(Clone, Debug)]
 pub struct Sizes<'a> {
@@ -27,9 +35,22 @@ impl<'a> Sizes<'a> {
         if slope < 0.0 { f64::from(*m) * libm::exp(slope * libm::log(risk / from)) } else { f64::NAN }
     }
 
-    /// Whether a risk is above that of the smallest size: no measured size is as bad.
-    pub fn is_below_all(&self, risk: f64) -> bool {
-        self.approximation.first().is_none_or(|largest| risk > *largest)
+    /// Where a risk lies that no measured size has, nor two of them have between them.
+    pub fn outside(&self, risk: f64) -> Option<Outside> {
+        match (self.approximation.first(), self.approximation.last()) {
+            (Some(largest), _) if risk > *largest => Some(Outside::Below),
+            (_, Some(smallest)) if risk < *smallest => Some(Outside::Above),
+            _ => None,
+        }
+    }
+
+    /// The measured size next to those outside; 0 of none.
+    pub fn end(&self, outside: Outside) -> u32 {
+        let end = match outside {
+            Outside::Below => self.models.first(),
+            Outside::Above => self.models.last(),
+        };
+        end.copied().unwrap_or_default()
     }
 }
 
@@ -47,7 +68,11 @@ mod tests {
         {
             assert!((sizes.at(risk) - size).abs() < 1e-12 * size, "{risk}: {}", sizes.at(risk));
         }
-        assert!(sizes.is_below_all(0.6) && !sizes.is_below_all(0.5));
+        assert_eq!(
+            [0.6, 0.5, 0.0625, 0.06].map(|risk| sizes.outside(risk)),
+            [Some(Outside::Below), None, None, Some(Outside::Above)]
+        );
+        assert_eq!([Outside::Below, Outside::Above].map(|end| sizes.end(end)), [8, 32]);
         assert!(
             Sizes::new(&models, &[0.5, 0.5, 0.5]).at(0.5).is_nan() && Sizes::new(&models[..1], &[0.5]).at(0.5).is_nan()
         );

@@ -82,7 +82,7 @@ fn add_spectra(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {
 
 fn lacks_predictions(dir: &str, found: Found) -> Option<String> {
     let what = match found {
-        Found::Read => return None,
+        Found::Read(_) => return None,
         Found::Nothing => "There is no predict.parquet",
         Found::Others => "predict.parquet is of other rows",
         Found::Prior => "predict.parquet has means over targets, not of each seed's own",

@@ -5,27 +5,31 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::parquet::arrow::ArrowWriter;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use ::parquet::arrow::{ArrowWriter, ProjectionMask};
 use ::parquet::basic::Compression;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::reader::Length as _;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
-use arrow_array::{Array as _, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::part::{PartFile, decoded, lie_within};
 use super::paths;
 use crate::error::{Error, Result};
 use crate::files::{remove_left_over, write_whole};
+use crate::hash::{fnv1a64, fnv1a64_more};
 
 /// Names the writer.
 const TAG: &str = "predict";
 /// Key of the metadata that says of which rows these are the expectations.
 const KEY: &str = "roundlaw";
+/// Key of the hash of all that the file holds.
+const HASH_KEY: &str = "roundlaw_hash";
 /// The status of expectations, and of those of laws in place of formats.
 pub const EXACT: &str = "exact";
 pub const MATCHED: &str = "matched";
@@ -49,7 +53,7 @@ pub struct PredictedRow {
 }
 
 /// What lies in a directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// No file.
     Nothing,
@@ -57,7 +61,16 @@ pub enum Found {
     Others,
     /// Means over the law of w*, not of each seed's own.
     Prior,
-    Read,
+    Read(Source),
+}
+
+/// The expectations that were read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Source {
+    /// Of all that the file holds, 16 hex digits.
+    pub hash: String,
+    /// Seconds that `predict` was told to take at most: cells beyond it have no expectation.
+    pub budget: Option<f64>,
 }
 
 /// Whose expectations they are, and what they are.
@@ -77,7 +90,7 @@ pub struct ExpectedRisks<'a> {
 /// Hands over the expected risks of each row of a directory, where they are of the rows with this digest.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for a file that is damaged, [`Error::Io`] for one that can't be read.
+/// [`Error::Corrupt`] for a file that is damaged, or holds something else than its hash says, [`Error::Io`] for one that can't be read.
 pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedRisks)) -> Result<Found> {
     let path = &paths::predictions(dir);
     let file = match PartFile::open(path) {
@@ -89,21 +102,66 @@ pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedRisks)) -> Re
         return Err(damaged(path, "it has columns that lie outside of its bytes"));
     }
     let pairs = builder.metadata().file_metadata().key_value_metadata();
-    let of = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == KEY)?.value.as_deref());
-    let of: Value = of.and_then(|of| serde_json::from_str(of).ok()).ok_or_else(|| damaged(path, "it has no header"))?;
+    let text = |key: &str| pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key)?.value.clone());
+    let text = |key: &str| text(key).ok_or_else(|| damaged(path, "it has no header"));
+    let (header, hash) = (text(KEY)?, text(HASH_KEY)?);
+    let of: Value = serde_json::from_str(&header).map_err(|e| damaged(path, &format!("its header: {e}")))?;
     match (of["digest"] == digest, of["prior"].as_bool()) {
         (false, _) => return Ok(Found::Others),
         (true, Some(false)) => {}
         (true, _) => return Ok(Found::Prior),
     }
-    let names = ["cell", "seed_index", "seen", "output", "excess", "quantized_test", "status"];
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-    let builder = builder.with_projection(mask).with_batch_size(GROUP_ROWS);
-    let mut reader = decoded(path, &file, damaged, || builder.build())?;
+    let mut reader = decoded(path, &file, damaged, || builder.with_batch_size(GROUP_ROWS).build())?;
+    let mut hashes = Hashes::default();
     while let Some(batch) = decoded(path, &file, damaged, || reader.next().transpose())? {
+        hashes.take(&batch);
         hand_over(&batch, &mut each).ok_or_else(|| damaged(path, "its columns are not those of expected risks"))?;
     }
-    Ok(Found::Read)
+    match hashes.of_all(&header) {
+        found if found == hash => Ok(Found::Read(Source { hash, budget: of["budget"].as_f64() })),
+        found => Err(damaged(path, &format!("its contents have the hash {found}, it says {hash}"))),
+    }
+}
+
+/// FNV-1a 64 of the values of each column, however they come in batches.
+#[derive(Default)]
+struct Hashes(Vec<u64>);
+
+impl Hashes {
+    fn take(&mut self, batch: &RecordBatch) {
+        self.0.resize(batch.num_columns(), fnv1a64([]));
+        self.0.iter_mut().zip(batch.columns()).for_each(|(hash, column)| *hash = more(*hash, column));
+    }
+
+    /// With what the file says of itself, 16 hex digits.
+    fn of_all(&self, header: &str) -> String {
+        let columns = self.0.iter().flat_map(|hash| hash.to_le_bytes());
+        format!("{:016x}", fnv1a64_more(fnv1a64(header.bytes()), columns))
+    }
+}
+
+/// A hash once the values of an array have followed, each led by whether it is there; a text by its length.
+fn more(hash: u64, array: &dyn Array) -> u64 {
+    fn each<const N: usize>(hash: u64, values: impl Iterator<Item = Option<[u8; N]>>) -> u64 {
+        values.fold(hash, |hash, value| match value {
+            Some(bytes) => fnv1a64_more(fnv1a64_more(hash, [1]), bytes),
+            None => fnv1a64_more(hash, [0]),
+        })
+    }
+    if let Some(values) = array.as_primitive_opt::<Float64Type>() {
+        return each(hash, values.iter().map(|value| value.map(|value| value.to_bits().to_le_bytes())));
+    }
+    if let Some(values) = array.as_primitive_opt::<UInt64Type>() {
+        return each(hash, values.iter().map(|value| value.map(u64::to_le_bytes)));
+    }
+    if let Some(values) = array.as_primitive_opt::<UInt32Type>() {
+        return each(hash, values.iter().map(|value| value.map(u32::to_le_bytes)));
+    }
+    // A column of any other type is none of ours.
+    array.as_string_opt::<i32>().into_iter().flatten().fold(hash, |hash, text| {
+        let length = each(hash, [text.map(|text| (text.len() as u64).to_le_bytes())].into_iter());
+        fnv1a64_more(length, text.unwrap_or_default().bytes())
+    })
 }
 
 /// `None` where a column is missing or of another type.
@@ -156,18 +214,21 @@ fn encode(file: &mut File, of: &Value, rows: impl Iterator<Item = PredictedRow>)
     fields.extend(risks.map(|name| field(name, DataType::Float64, true)));
     fields.push(field("full_precision", DataType::Float64, true));
     fields.extend([field("status", DataType::Utf8, false), field("reason", DataType::Utf8, true)]);
-    let schema = Arc::new(Schema::new(fields));
+    let (schema, header) = (Arc::new(Schema::new(fields)), of.to_string());
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_key_value_metadata(Some(vec![KeyValue::new(KEY.to_owned(), of.to_string())]))
+        .set_key_value_metadata(Some(vec![KeyValue::new(KEY.to_owned(), header.clone())]))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .build();
     let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties))?;
-    let mut rows = rows.peekable();
+    let (mut rows, mut hashes) = (rows.peekable(), Hashes::default());
     while rows.peek().is_some() {
         let group: Vec<PredictedRow> = rows.by_ref().take(GROUP_ROWS).collect();
-        writer.write(&RecordBatch::try_new(schema.clone(), arrays(&group))?)?;
+        let batch = RecordBatch::try_new(schema.clone(), arrays(&group))?;
+        hashes.take(&batch);
+        writer.write(&batch)?;
     }
+    writer.append_key_value_metadata(KeyValue::new(HASH_KEY.to_owned(), hashes.of_all(&header)));
     writer.close()?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A sketched regression problem in the eigenbasis of its features.
 
-use super::regression::{Inputs, Regression, Signal, eigen};
+use super::regression::{Eigen, Inputs, Regression, Signal, eigen};
 use crate::error::Result;
 
 /// All that a recursion on M numbers depends on, and what judges every other one.
@@ -23,16 +23,20 @@ pub struct Basis {
 impl Basis {
     /// O(M^3). [`crate::Error::Input`] for moments that are not finite.
     pub fn new(regression: &Regression, inputs: &Inputs) -> Result<Basis> {
-        let (values, vectors) = eigen(&regression.sigma)?;
+        Ok(Basis::along(&eigen(&regression.sigma)?, regression, inputs))
+    }
+
+    /// The same where the eigenbasis of the regression's Sigma is known.
+    pub fn along((values, vectors): &Eigen, regression: &Regression, inputs: &Inputs) -> Basis {
         let m = values.len();
         let signal: Vec<f64> = match &regression.signal {
             Signal::Fixed(b) => (0..m).map(|i| (vectors.col(i).transpose() * b.col(0)).powi(2)).collect(),
             Signal::Prior(bb) => {
-                let turned = bb * &vectors;
+                let turned = bb * vectors;
                 (0..m).map(|i| (vectors.col(i).transpose() * turned.col(i)).max(0.0)).collect()
             }
         };
-        Ok(Basis::of(values, signal, inputs, inputs.tail / m as f64, true))
+        Basis::of(values.clone(), signal, inputs, inputs.tail / m as f64, true)
     }
 
     /// Without a sketch: S = I, M = D.

@@ -123,20 +123,6 @@ impl Regression {
         }
     }
 
-    /// Sigma^-1 b of one target, with this variance of a closed tail in each feature; directions that Sigma does not see
-    /// stay 0. [`Error::Input`] for moments that are not finite.
-    pub fn optimum(&self, b: &Mat<f64>, tail: f64) -> Result<Vec<f64>> {
-        let (values, vectors) = eigen(&self.sigma)?;
-        let largest = values.iter().copied().fold(0.0, f64::max) + tail;
-        let dust = largest * f64::EPSILON * values.len() as f64;
-        let along = |(i, s): (usize, &f64)| {
-            let seen = s + tail > dust;
-            if seen { vectors.col(i).transpose() * b.col(0) / (s + tail) } else { 0.0 }
-        };
-        let turned: Vec<f64> = values.iter().enumerate().map(along).collect();
-        Ok((0..values.len()).map(|j| (0..values.len()).map(|i| vectors[(j, i)] * turned[i]).sum()).collect())
-    }
-
     /// M.
     pub fn model(&self) -> usize {
         self.sigma.nrows()
@@ -186,11 +172,27 @@ fn gram<T: Copy + Into<f64>>(
     Ok(Mat::from_fn(m, m, |i, j| gram[(i.max(j), i.min(j))]))
 }
 
+/// Sigma^-1 b of one target in the eigenbasis of S H S^T, with this variance of a closed tail in each feature; directions
+/// that Sigma does not see stay 0.
+pub fn optimum((values, vectors): &Eigen, b: &Mat<f64>, tail: f64) -> Vec<f64> {
+    let largest = values.iter().copied().fold(0.0, f64::max) + tail;
+    let dust = largest * f64::EPSILON * values.len() as f64;
+    let along = |(i, s): (usize, &f64)| {
+        let seen = s + tail > dust;
+        if seen { vectors.col(i).transpose() * b.col(0) / (s + tail) } else { 0.0 }
+    };
+    let turned: Vec<f64> = values.iter().enumerate().map(along).collect();
+    (0..values.len()).map(|j| (0..values.len()).map(|i| vectors[(j, i)] * turned[i]).sum()).collect()
+}
+
 /// Eigenvalues, ascending, and eigenvectors in columns.
+pub type Eigen = (Vec<f64>, Mat<f64>);
+
+/// Those of a symmetric matrix.
 ///
 /// # Errors
 /// [`Error::Input`] for a matrix that is not finite, [`Error::Other`] where they are not found.
-pub fn eigen(matrix: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>)> {
+pub fn eigen(matrix: &Mat<f64>) -> Result<Eigen> {
     let finite = matrix.col_iter().all(|column| column.iter().all(|value| value.is_finite()));
     if !finite {
         return Err(Error::Input("the moments of the problem are beyond f64: allowed are finite ones".into()));

@@ -295,6 +295,16 @@ fn a_budget_leaves_the_cheapest_cells_and_names_the_others() {
     assert!(cheapest.len() < 40 && cheapest.iter().all(|cell| [0, 1].contains(&(cell % 5))), "{cheapest:?}");
 }
 
+/// Of matched formats too, which have full precision followed beside them.
+#[test]
+fn all_work_is_told_once() {
+    let recipes = "recipe=[{name=\"fp32\"}, {name=\"format\", feature=\"e4m3\"}]";
+    let plan = Plan::new(Config::parse(CONFIG, &[recipes.into(), "sweep.seeds=3".into()]).unwrap()).unwrap();
+    let watch = Watch::default();
+    predict(&plan, &ALL, &watch).unwrap();
+    assert!((watch.done() - 1.0).abs() < 1e-9, "{}", watch.done());
+}
+
 #[test]
 fn a_directory_gets_a_file_with_the_digest_of_its_rows() {
     let place = tempfile::tempdir().unwrap();

@@ -85,6 +85,11 @@ fn write(stored: &Stored, found: &Fits, args: &Args, objects: &[Value], watch: &
         "stream_version": stored.sweep.stream_version,
         "seeds": stored.contents.seeds(),
         "resamples": args.resamples,
+        "budget": args.budget,
+        "predictions": match &found.expected {
+            Found::Read(source) => json!(source),
+            _ => Value::Null,
+        },
         "fits": objects,
     });
     let _lock = store::lock_report(dir, watch)?;
@@ -96,7 +101,7 @@ fn caution(stored: &Stored, found: &Fits) {
     stored.unfinished(found.runs).iter().for_each(|line| tell(&format!("warning: {line}")));
     let dir = stored.contents.dir().display();
     let none = match found.expected {
-        Found::Read => None,
+        Found::Read(_) => None,
         Found::Nothing => Some("no z-scores, there is no predict.parquet"),
         Found::Others => Some("no z-scores, predict.parquet is of other rows"),
         Found::Prior => Some("no z-scores, predict.parquet has means over targets"),

@@ -2,15 +2,24 @@
 
 use serde_json::Value;
 
-use crate::fit::{DataFactor, Description, EDGES, Estimate, Fit, Group, Interval, Scores, Size, Type};
+use crate::fit::{DataFactor, Description, EDGES, Estimate, Fit, Group, Interval, LeftOut, Scores, Size, Type};
 
 /// The settings of a group, then what its rows come to.
 pub fn text(group: &Group, fit: &Fit, object: &Value) -> String {
     let mut lines = vec![settings(object)];
-    lines.extend(full_precision(group, fit));
-    lines.extend(sizes(group, fit));
-    lines.extend(dropped(group, fit));
-    lines.extend(data(group, fit));
+    match group.readable() {
+        Ok(baseline) => {
+            lines.extend(full_precision(&group.recipes[baseline].name, group, fit));
+            lines.extend(sizes(group, fit));
+            lines.extend(dropped(group, fit));
+            lines.extend(data(group, fit));
+        }
+        // What all recipes lack alike is said once.
+        Err(reason) => {
+            lines.push(format!("neither a power law nor effective sizes: {reason}"));
+            lines.extend(added(group, fit));
+        }
+    }
     lines.extend(fit.scores.iter().map(scores));
     lines.iter().map(|line| format!("{line}\n")).chain(["\n".to_owned()]).collect()
 }
@@ -48,11 +57,10 @@ fn percent(value: f64) -> String {
     format!("{:.1} %", 100.0 * value)
 }
 
-fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
-    let Some(baseline) = group.baseline else { return vec!["no recipe leaves every site unset".into()] };
-    let name = &group.recipes[baseline].name;
-    let Some(description) = &fit.description else {
-        return vec![format!("{name}: too few M, N or seeds for a power law")];
+fn full_precision(name: &str, group: &Group, fit: &Fit) -> Vec<String> {
+    let description = match &fit.description {
+        Ok(description) => description,
+        Err(reason) => return vec![format!("{name}: no power law, {reason}")],
     };
     let parameters: Vec<String> =
         description.parameters.iter().map(|(name, value)| format!("{name} = {}", interval(value))).collect();
@@ -68,6 +76,13 @@ fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
             percent(description.misfit_rms)
         ),
     ];
+    let LeftOut { diverged, heavy } = description.left_out;
+    if description.diverged + diverged + heavy > 0 {
+        let (seeds, all) = (description.diverged, group.seeds.len());
+        lines.push(format!(
+            "  left out: {seeds} of {all} seeds diverged; of {diverged} cells too many did, of {heavy} one seed carries too much"
+        ));
+    }
     for axis in ["model", "samples"] {
         let own = description.local.iter().filter(|local| local.axis == axis);
         let all: Vec<String> =
@@ -80,6 +95,14 @@ fn full_precision(group: &Group, fit: &Fit) -> Vec<String> {
         lines.push(format!("  {} of {} recipes: left out {own}, without precision {plain}", rival.form, rival.recipes));
     }
     lines
+}
+
+/// What recipes add at the largest N, which is known without a size.
+fn added(group: &Group, fit: &Fit) -> Vec<String> {
+    let own = fit.sizes.iter().filter(|size| size.added.value.is_some());
+    let line = |model: &str, added: &str, recipe: &str| format!("{model:>5} {added:>25}  {recipe}");
+    let of = |size: &Size| line(&size.model.to_string(), &interval(&size.added), &group.recipes[size.recipe].name);
+    own.clone().take(1).map(|_| line("M", "added", "recipe")).chain(own.clone().map(of)).collect()
 }
 
 fn sizes(group: &Group, fit: &Fit) -> Vec<String> {
@@ -133,7 +156,9 @@ fn data(group: &Group, fit: &Fit) -> Vec<String> {
         let text = match fit.k_n(recipe) {
             Some(DataFactor { value: Some(value), .. }) => format!("{} {at}", number(Some(value))),
             Some(DataFactor { low, high, .. }) => {
-                format!("depends on M and N: {} to {} {at}", number(Some(low)), number(Some(high)))
+                let end =
+                    |end: f64| if end.is_finite() { number(Some(end)) } else { "beyond the N that were run".into() };
+                format!("depends on M and N: {} to {} {at}", end(low), end(high))
             }
             None if own().any(|size| size.kind == Type::Size) => {
                 "not comparable: own optimum is a smaller model".into()

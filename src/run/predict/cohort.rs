@@ -1,6 +1,8 @@
 //! The expected curves of one cohort: its own sketch and target, every trajectory.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use faer::Mat;
 use rayon::prelude::*;
@@ -12,7 +14,7 @@ use crate::config::{Output, Schedule};
 use crate::cpu::quantized_sketch;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, ProblemPoint, SketchDraw, tail_start};
-use crate::problem::{self, sketch_norm};
+use crate::problem::{self, Sketch, sketch_norm};
 use crate::random::Stream;
 use crate::risk::Truth;
 use crate::theory::basis::Basis;
@@ -20,7 +22,7 @@ use crate::theory::dense::{self, Matrices};
 use crate::theory::laws::{Laws, Method};
 use crate::theory::matched::FormatLaw;
 use crate::theory::recursion::{Expected, Phases, Recursion};
-use crate::theory::regression::{Inputs, Needs, Regression, Target, signal};
+use crate::theory::regression::{Eigen, Inputs, Needs, Regression, Target, eigen, optimum, signal};
 use crate::theory::schedule;
 use crate::theory::stability::settled;
 use crate::watch::Watch;
@@ -46,7 +48,14 @@ pub struct Curve {
 
 /// Follows the jobs of a cohort; by trajectory of the point. A job whose rounded sketch has an entry that is infinite or
 /// NaN has no curve, nor one of whose formats leaves no numbers.
-pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Watch) -> Result<Vec<Option<Curve>>> {
+pub fn follow(
+    plan: &Plan,
+    cohort: Cohort,
+    jobs: &[Job],
+    fixed: &Fixed,
+    prior: bool,
+    watch: &Watch,
+) -> Result<Vec<Option<Curve>>> {
     let point = &plan.points[cohort.point];
     let mut curves = vec![None; point.trajectories.len()];
     if jobs.is_empty() {
@@ -106,9 +115,10 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
         let models: BTreeSet<u32> = own.iter().map(|job| job.trajectory.model).collect();
         for model in models {
             let clean = sketched.clean.leading(model as usize);
-            let basis = Basis::new(&clean, &inputs).map_err(|error| named(error, cohort.point, model))?;
+            let found = fixed.of(model, &clean).map_err(|error| named(error, cohort.point, model))?;
+            let basis = Basis::along(&found, &clean, &inputs);
             let optimum = match own.iter().any(|job| job.kind == Kind::Matched) {
-                true => clean.optimum(&sketched.signal(model as usize), basis.tail)?,
+                true => optimum(&found, &sketched.signal(model as usize), basis.tail),
                 false => Vec::new(),
             };
             let has_numbers = |job: &Job| sketched.read.get(&pair(point, job)).is_none_or(|read| read.numbers >= model);
@@ -124,6 +134,29 @@ pub fn follow(plan: &Plan, cohort: Cohort, jobs: &[Job], prior: bool, watch: &Wa
     }
     done.into_iter().for_each(|(number, curve)| curves[number] = Some(curve));
     Ok(curves)
+}
+
+/// Eigenbases that all seed indices of a problem point share, by model size: those of a sketch from a file.
+#[derive(Default)]
+pub struct Fixed(BTreeMap<u32, OnceLock<Eigen>>);
+
+impl Fixed {
+    pub fn new(point: &ProblemPoint) -> Fixed {
+        let is_fixed = matches!(point.problem.sketch, Sketch::File(_));
+        let models = if is_fixed { point.models() } else { Vec::new() };
+        Fixed(models.into_iter().map(|model| (model, OnceLock::new())).collect())
+    }
+
+    /// That of a model size, where it is shared the first one that was found.
+    fn of(&self, model: u32, regression: &Regression) -> Result<Cow<'_, Eigen>> {
+        let Some(shared) = self.0.get(&model) else { return Ok(Cow::Owned(eigen(&regression.sigma)?)) };
+        if shared.get().is_none() {
+            let found = eigen(&regression.sigma)?;
+            shared.get_or_init(|| found);
+        }
+        let found = shared.get().expect("it was just found");
+        Ok(Cow::Borrowed(found))
+    }
 }
 
 /// The regression problem of a truth before its sketch; of a target that is drawn the mean over these variances, where they
@@ -207,7 +240,9 @@ fn run<R: Phases>(
     outputs: &[Output],
     watch: &Watch,
 ) -> Result<Vec<Vec<Option<Expected>>>> {
-    let Job { trajectory, work, .. } = *job;
+    let Job { trajectory, kind, .. } = *job;
+    // Matched curves have those of full precision beside them.
+    let work = if kind == Kind::Matched { job.work / 2.0 } else { job.work };
     let batch = u64::from(trajectory.batch);
     let (updates, mut due) = (trajectory.samples / batch, trajectory.rows.iter().peekable());
     // Updates of every recursion that is followed.

@@ -5,6 +5,7 @@ mod cohort;
 mod cost;
 mod document;
 mod measured;
+mod memory;
 mod rows;
 
 use std::borrow::Cow;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use self::cohort::Curve;
+use self::cohort::{Curve, Fixed};
 pub use self::cohort::{inputs, named};
 pub use self::cost::shared_seconds;
 pub use self::document::RISKS;
@@ -138,7 +139,8 @@ struct Job<'a> {
 /// formats.
 ///
 /// # Errors
-/// [`crate::Error::Incomplete`] where the watch asked to end: what was done by then is dropped.
+/// [`crate::Error::Input`] where the predictions need more memory than is left; [`crate::Error::Incomplete`] where the
+/// watch asked to end: what was done by then is dropped.
 pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> Result<Predicted<'a>> {
     let (mut statuses, mut jobs) = (Vec::new(), Vec::new());
     for point in &plan.points {
@@ -164,6 +166,7 @@ pub fn predict<'a>(plan: &'a Plan, options: &PredictOptions, watch: &Watch) -> R
             statuses[point][job.number] = Status::None(reason.into());
         }
     }
+    memory::fits(plan, &jobs, options.prior, rayon::current_num_threads() as u64)?;
     let curves = follow(plan, &jobs, options.prior, watch)?;
     Ok(Predicted { plan, prior: options.prior, statuses, curves })
 }
@@ -180,17 +183,21 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
     let runs = jobs.iter().map(|jobs| cells(jobs)).sum::<u64>() * u64::from(seeds);
     let work: f64 = jobs.iter().flatten().map(|job| job.work).sum::<f64>() * f64::from(seeds);
     let own = watch.branch().share(1.0 / work.max(f64::MIN_POSITIVE));
+    let wave = memory::wave(plan, jobs, prior, rayon::current_num_threads() as u64);
+    let fixed: Vec<Fixed> = plan.points.iter().map(Fixed::new).collect();
     let mut progress = Progress::new("expected curves", runs, cohorts.len(), watch);
     let (sender, finished) = channel();
     thread::scope(|scope| {
-        let (cohorts, own) = (&cohorts, &own);
+        let (cohorts, own, fixed) = (&cohorts, &own, &fixed);
         let all = move || {
             let one = |sender: &mut std::sync::mpsc::Sender<_>, cohort: &Cohort| {
-                let done = cohort::follow(plan, *cohort, &jobs[cohort.point], prior, own);
+                let done = cohort::follow(plan, *cohort, &jobs[cohort.point], &fixed[cohort.point], prior, own);
                 // Who receives it ends only after all is sent.
                 let _ = sender.send((*cohort, done));
             };
-            cohorts.par_iter().for_each_with(sender, one);
+            // A thread that waits for the jobs of its cohort takes up other work: without waves that may be one cohort after
+            // another, each with a sketch of its own.
+            cohorts.chunks(wave).for_each(|wave| wave.par_iter().for_each_with(sender.clone(), one));
         };
         Builder::new().spawn_scoped(scope, all).map_err(|error| threads::refused(&error))?;
         let mut curves: Curves = jobs.iter().map(|_| vec![Vec::new(); seeds as usize]).collect();

@@ -4,7 +4,6 @@ mod pilot;
 mod work;
 
 use self::work::{DRAW, FUNCTION};
-use crate::config::Recipe;
 use crate::error::Result;
 use crate::format::{Range, Spec};
 use crate::plan::{Plan, ProblemPoint, SketchDraw};
@@ -123,15 +122,15 @@ fn specs<'a>(plan: &'a Plan, sites: &'a [Site]) -> impl Iterator<Item = (String,
 /// Formats that round the first coordinates alone.
 fn head_warnings(plan: &Plan, point: &ProblemPoint) -> Vec<String> {
     let Sampling::Head { coordinates } = point.problem.sampling else { return Vec::new() };
-    let rounds = |recipe: &&Recipe| recipe.phases().any(|sites| matches!(sites[Site::Data], Some(Spec::Format(_))));
-    let warning = |recipe: &Recipe| {
+    let warning = |called: String| {
         format!(
-            "recipe {:?}: approximate: the format at data rounds the first {coordinates} of {} coordinates, by \
+            "{called}: approximate: the format at data rounds the first {coordinates} of {} coordinates, by \
              problem.sampling",
-            recipe.name, point.problem.dim
+            point.problem.dim
         )
     };
-    plan.config.recipes.iter().filter(rounds).map(warning).collect()
+    let formats = specs(plan, &[Site::Data]).filter(|(_, _, spec)| matches!(spec, Spec::Format(_)));
+    formats.map(|(called, ..)| warning(called)).collect()
 }
 
 /// Formats finer than the grid of what they round.

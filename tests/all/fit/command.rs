@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use roundlaw::fit::Type;
+use roundlaw::store::predictions::{self, Found, Source};
 use serde_json::Value;
 
 use crate::docs::page::{FIT, ROWS, code, table};
@@ -132,11 +133,12 @@ fn the_page_names_every_key_type_and_option() {
 #[test]
 fn the_file_beside_the_rows_says_whose_it_is() {
     let place = tempfile::tempdir().unwrap();
-    let out = swept(place.path(), &["sweep.seeds=4"]);
+    let out = swept(place.path(), &["sweep.seeds=24"]);
     let (fits, _) = documents(&[&out]);
     let file: Value = serde_json::from_str(&fs::read_to_string(Path::new(&out).join("fit.json")).unwrap()).unwrap();
     let status: Value = serde_json::from_slice(&succeeds(&["status", "--json", &out]).stdout).unwrap();
-    assert_eq!((&file["digest"], &file["seeds"], &file["resamples"]), (&status["digest"], &4.into(), &200.into()));
+    assert_eq!((&file["digest"], &file["seeds"], &file["resamples"]), (&status["digest"], &24.into(), &200.into()));
+    assert!(file["predictions"].is_null());
     let mut named = fits[1].clone();
     assert_eq!(named.as_object_mut().unwrap().shift_remove("directory"), Some(out.as_str().into()));
     assert_eq!(file["fits"][1], named);
@@ -154,9 +156,9 @@ fn the_file_beside_the_rows_says_whose_it_is() {
         assert!(table.contains(word), "{word} in {table}");
     }
     // A sweep of more seeds goes on beside it.
-    swept(place.path(), &["sweep.seeds=5"]);
+    swept(place.path(), &["sweep.seeds=25"]);
     let (fits, warnings) = documents(&[&out, &out]);
-    assert_eq!((fits.len(), &fits[3]["seeds"]), (4, &5.into()));
+    assert_eq!((fits.len(), &fits[3]["seeds"]), (4, &25.into()));
     assert!(warnings.contains("no predict.parquet"), "{warnings}");
 }
 
@@ -184,6 +186,62 @@ fn expectations_of_other_rows_are_not_used() {
         );
         assert_eq!(message.lines().count(), 1, "{message}");
     }
+}
+
+/// The expectations that a file is read to hold, with their hash.
+fn read(dir: &Path, digest: &str) -> roundlaw::Result<(Vec<Option<f64>>, Source)> {
+    let mut rows = Vec::new();
+    let found = predictions::read(dir, digest, |row| rows.push(row.excess))?;
+    match found {
+        Found::Read(source) => Ok((rows, source)),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A byte that changes what is read changes the hash, whether or not its page can still be decoded.
+#[test]
+fn expectations_are_those_that_their_hash_says() {
+    let place = tempfile::tempdir().unwrap();
+    let out = swept(place.path(), &["sweep.seeds=4"]);
+    succeeds(&["predict", &out, "--budget", "90"]);
+    documents(&[&out]);
+    let fit: Value = serde_json::from_str(&fs::read_to_string(Path::new(&out).join("fit.json")).unwrap()).unwrap();
+    let digest = fit["digest"].as_str().unwrap();
+    let (rows, source) = read(Path::new(&out), digest).unwrap();
+    assert_eq!(fit["predictions"], serde_json::json!({ "hash": source.hash, "budget": 90.0 }));
+    assert_eq!((fit["budget"].as_f64(), rows.len()), (Some(60.0), 36 * 4 * 2));
+    let file = Path::new(&out).join("predict.parquet");
+    let bytes = fs::read(&file).unwrap();
+    let footer = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap()) as usize;
+    let mut by_hash = 0;
+    for at in (4..bytes.len() - 8 - footer).step_by(7) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        fs::write(&file, flipped).unwrap();
+        match predictions::read(Path::new(&out), digest, |_| {}) {
+            Ok(Found::Read(_)) => assert_eq!(read(Path::new(&out), digest).unwrap(), (rows.clone(), source.clone())),
+            Ok(found) => panic!("{at}: {found:?}"),
+            Err(error) => by_hash += usize::from(error.to_string().contains("its contents have the hash")),
+        }
+    }
+    assert!(by_hash > 100, "{by_hash}");
+}
+
+/// Two N have neither an exponent nor a floor, but what recipes add at the larger one is known.
+#[test]
+fn what_all_recipes_lack_is_said_once() {
+    let place = tempfile::tempdir().unwrap();
+    let out = swept(place.path(), &["sweep.seeds=24", "train.samples=[64, 1024]", "train.output=last"]);
+    let (fits, _) = documents(&[&out]);
+    let reason = "fewer than 3 N: give train.samples at least 3 values";
+    assert_eq!((&fits[0]["reason"], &fits[0]["form"]), (&reason.into(), &Value::Null));
+    let recipes = fits[0]["recipes"].as_array().unwrap();
+    assert!(recipes.iter().all(|own| own["reason"] == reason && own["m_total"]["value"].is_null()));
+    let with: Vec<&Value> = recipes.iter().filter(|own| own["added"]["value"].is_f64()).collect();
+    assert!(with.len() > 6, "{recipes:?}");
+    let table = String::from_utf8(succeeds(&["fit", &out]).stdout).unwrap();
+    assert_eq!(table.matches(reason).count(), 1, "{table}");
+    assert_eq!(table.lines().count(), 4 + with.len(), "{table}");
 }
 
 #[test]

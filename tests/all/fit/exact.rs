@@ -72,16 +72,19 @@ pub static A15: LazyLock<Exact> =
 /// The same of i^-2.
 pub static A20: LazyLock<Exact> =
     LazyLock::new(|| Exact::new(&config(8, 2.0, 0.2, "[8, 16, 32, 64, 128]", "[4096, 16384, 65536]")));
-/// Spectrum i^-1.5 at small M, N by 2 up to 65536; every sketch trains stably under the gradient's noise.
+/// The spectrum i^-1.5 at small M, and N of which the largest is far beyond the others.
 pub static SMALL: LazyLock<Exact> =
-    LazyLock::new(|| Exact::new(&config(6, 1.5, 0.1, "[8, 16, 32]", "[2048, 4096, 8192, 16384, 32768, 65536]")));
+    LazyLock::new(|| Exact::new(&config(6, 1.5, 0.2, "[8, 16, 32]", "[16384, 32768, 524288]")));
 
 impl Exact {
     fn new(plan: &Plan) -> Exact {
-        let (point, sketches) = (&plan.points[0], plan.config().seeds());
-        let all: Vec<Exact> = (0..sketches).into_par_iter().map(|seed| Exact::of_sketch(plan, point, seed)).collect();
+        let point = &plan.points[0];
+        let all: Vec<Exact> =
+            (0..plan.config().seeds()).into_par_iter().map(|seed| Exact::of_sketch(plan, point, seed)).collect();
+        // Where a sketch is too large for the step there is no mean.
+        let all: Vec<Exact> = all.into_iter().filter(Exact::is_stable).collect();
         let mut mean = all[0].clone();
-        let over = |of: &dyn Fn(&Exact) -> f64| all.iter().map(of).sum::<f64>() / f64::from(sketches);
+        let over = |of: &dyn Fn(&Exact) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         let state = |of: &dyn Fn(&Exact) -> State| State {
             excess: over(&|exact| of(exact).excess),
             overlap: over(&|exact| of(exact).overlap),
@@ -97,6 +100,12 @@ impl Exact {
             }
         }
         mean
+    }
+
+    /// Whether more samples make every excess smaller.
+    fn is_stable(&self) -> bool {
+        let falls = |of_n: &Vec<State>| of_n.windows(2).all(|pair| pair[1].excess < pair[0].excess);
+        self.states.iter().flatten().all(falls)
     }
 
     fn of_sketch(plan: &Plan, point: &ProblemPoint, seed: u32) -> Exact {

@@ -3,6 +3,7 @@
 
 mod command;
 mod coverage;
+mod described;
 mod exact;
 mod identified;
 mod reference;

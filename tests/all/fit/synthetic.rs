@@ -113,8 +113,11 @@ pub fn data_set(exact: &Exact, seeds: usize, data_set: u32) -> Group {
             let floor = floor * if recipe == FACTOR { energy } else { noise.factor(0.2, seed, [2, 0, 0]) };
             let shared = noise.normal(seed, [3, m, n]);
             let own = noise.normal(seed, [4, place, 0]);
-            let moving =
-                (state.excess - exact.limits[recipe][m].excess) * lognormal(0.4, 0.9 * shared + 0.19_f64.sqrt() * own);
+            // As sweeps have it: the more directions, the less a seed's mean moves, and the less of that is a recipe's.
+            let (model, share) = (f64::from(exact.models[m]), 2.0 / f64::from(exact.models[m]));
+            let deviation = 1.3 * model.powf(-0.4);
+            let factor = lognormal(deviation, (1.0 - share).sqrt() * shared + share.sqrt() * own);
+            let moving = (state.excess - exact.limits[recipe][m].excess) * factor;
             cell.excess.push(floor + moving);
             cell.overlap.push(state.overlap * energy * (1.0 + 0.02 * shared + 0.005 * own));
         }

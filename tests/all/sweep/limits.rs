@@ -101,3 +101,39 @@ fn a_plan_that_is_accepted_runs_whatever_the_limit() {
     }
     assert!(refusals > 0 && successes > 0, "{refusals} refused, {successes} done");
 }
+
+/// Expected risks hold their sketches, the samples that measure formats, and matrices: by their own estimate.
+#[cfg(target_os = "linux")]
+#[test]
+fn predictions_that_are_accepted_end_whatever_the_limit() {
+    let place = Place::new();
+    let text = TINY.replace("dim = 24", "dim = 20000").replace("model = [3, 5]", "model = [3, 200]");
+    let config = place.config(&text.replace("\"average\"]", "\"average\", \"tail\"]"));
+    let (mut refusals, mut successes) = (0, 0);
+    for megabytes in [200, 400, 600, 900, 1300, 1800] {
+        let args = ["predict", &config, "--set", "sweep.seeds=2"];
+        let output = limited(&format!("ulimit -v {};", 1000 * megabytes), Some("2"), &args);
+        match output.status.code() {
+            Some(0) => successes += 1,
+            Some(2) => (refused(&output, 2, &["expected risks", "GiB", "`ulimit -v`"]), refusals += 1).0,
+            Some(1) => refused(&output, 1, &["thread", "ulimit -v"]),
+            other => panic!("{megabytes} MB: status {other:?}, {}", stderr(&output)),
+        }
+    }
+    assert!(refusals > 0 && successes > 0, "{refusals} refusals, {successes} successes");
+}
+
+/// Matrices that the budget has no room for take no memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn matrices_beyond_the_limit_are_refused_or_left_out() {
+    let place = Place::new();
+    let config = place.config(&TINY.replace("model = [3, 5]", "model = 4096").replace("dim = 24", "dim = 5000"));
+    let predict = |budget: &str| {
+        let recipe = "recipe=[{name=\"a\", feature={noise=\"relative\", eps=0.1}}]";
+        limited("ulimit -v 2000000;", Some("2"), &["predict", &config, "--set", recipe, "--budget", budget])
+    };
+    refused(&predict("1e9"), 2, &["matrices of problem.dim = 5000", "train.model = 4096", "GiB", "--budget"]);
+    let left_out = predict("1");
+    assert!(left_out.status.success() && stderr(&left_out).contains("beyond --budget 1"), "{}", stderr(&left_out));
+}

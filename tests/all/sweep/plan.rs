@@ -82,6 +82,19 @@ fn warnings(text: &str, args: &[&str]) -> Vec<String> {
     list.iter().map(|line| line.as_str().unwrap().to_string()).collect()
 }
 
+/// So is one whose format rounds the first coordinates alone.
+#[test]
+fn warnings_of_a_head_name_the_phase() {
+    let head = ["--set", "problem.sampling={ kind = \"head\", coordinates = 3 }"];
+    for (recipe, called) in [
+        ("data = \"e4m3\"\nthen = [{ from = 0.5, label = \"bf16\" }]", "recipe \"suspect\": approximate"),
+        ("then = [{ from = 0.5, data = \"e4m3\" }]", "recipe \"suspect\", phase 1: approximate"),
+    ] {
+        let found = warnings(&with(recipe), &head);
+        assert_eq!(found.iter().filter(|line| line.starts_with(called)).count(), 1, "{found:?}");
+    }
+}
+
 /// A phase is warned of what it changes, and so named.
 #[test]
 fn warnings_name_the_phase() {
