@@ -14,7 +14,7 @@ pub use input::Input;
 pub use kinds::{SamplingKind, SketchKind, SpectrumKind, TargetKind};
 pub use sketch::sketch_norm;
 pub use spectrum::{Eigenvalues, TailVariance, eigenvalues, label_deviation, leading_eigenvalues, tail};
-pub use target::{components, prior, target, total};
+pub use target::{components, has_prior, prior, target, total};
 
 use self::target::largest_deviation;
 use crate::site::Grids;

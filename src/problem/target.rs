@@ -32,8 +32,12 @@ pub fn prior(problem: &Problem, eigenvalues: &Eigenvalues) -> Option<Vec<f64>> {
         Target::Source { exponent } => source_deviation(i as u32 + 1, *lambda, exponent).powi(2),
         _ => 1.0,
     };
-    let is_drawn = matches!(problem.target, Target::Gaussian | Target::Source { .. });
-    is_drawn.then(|| eigenvalues.lambda.iter().enumerate().map(variance).collect())
+    has_prior(problem).then(|| eigenvalues.lambda.iter().enumerate().map(variance).collect())
+}
+
+/// Whether the target is drawn per seed.
+pub fn has_prior(problem: &Problem) -> bool {
+    matches!(problem.target, Target::Gaussian | Target::Source { .. })
 }
 
 /// Standard deviation of w_i under the source condition lambda_i E w_i^2 = i^-b; 0 where lambda_i is.

@@ -207,6 +207,12 @@ fn a_prior_takes_the_mean_over_targets() {
     }
     let ones = plan("kind = \"ones\"");
     assert_eq!(means(&ones, false), means(&ones, true));
+    // No law of a fixed target is named.
+    let told = |plan: &Plan| {
+        let predicted = predict(plan, &PredictOptions { prior: true, ..ALL }, &Watch::default()).unwrap();
+        predicted.objects().next().unwrap()["prior"].as_bool()
+    };
+    assert_eq!((told(&gaussian), told(&ones)), (Some(true), Some(false)));
 }
 
 #[test]

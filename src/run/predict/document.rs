@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Means, Place, Predicted, Risks};
 use crate::plan::{Cohort, Plan};
+use crate::problem;
 use crate::run::rows::{Origin, settings};
 use crate::store::{self, COLUMNS, Kind};
 use crate::theory::matched::FormatLaw;
@@ -66,7 +67,9 @@ impl Predicted<'_> {
     }
 
     fn ended(&self, mut object: Map<String, Value>, place: &Place) -> Map<String, Value> {
-        object.insert("prior".into(), self.prior.into());
+        // A target that is not drawn has no law to take a mean over.
+        let problem = &self.plan.points[self.plan.cells[place.cell as usize].problem].problem;
+        object.insert("prior".into(), (self.prior && problem::has_prior(problem)).into());
         object.insert("status".into(), place.status.name().into());
         object.insert("reason".into(), place.status.reason().into());
         object
