@@ -1,5 +1,10 @@
 //! Faults of a device, for tests of what becomes of them.
 
+use wgpu::{
+    BindGroupDescriptor, BindGroupEntry, BufferDescriptor, BufferUsages, ComputePassDescriptor,
+    ComputePipelineDescriptor, Device, Queue, ShaderModuleDescriptor, ShaderSource,
+};
+
 use super::Gpu;
 
 /// What may happen to a device at any moment.
@@ -7,10 +12,34 @@ use super::Gpu;
 pub enum Fault {
     /// It goes away, as when a driver resets it.
     Lost,
+    /// It is busy with a kernel that takes far longer than one may.
+    Hang,
     /// It is given a shader that does not compile.
     Shader,
     /// It says that it has no memory for a buffer.
     Memory,
+    /// A bit of its memory flips.
+    Flip(Flip),
+}
+
+/// A bit of one of the buffers that a kernel binds after those that all have, which flips before one of its dispatches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flip {
+    pub kernel: &'static str,
+    /// Dispatches of the kernel before that.
+    pub after: u32,
+    pub buffer: usize,
+    pub word: u64,
+    pub bit: u32,
+}
+
+impl Flip {
+    /// Counts a dispatch; whether the bit flips before it.
+    pub(super) fn is_due(&mut self, kernel: &str) -> bool {
+        let is_due = self.kernel == kernel && self.after == 0;
+        self.after -= u32::from(self.kernel == kernel && self.after > 0);
+        is_due
+    }
 }
 
 impl Gpu {
@@ -19,4 +48,59 @@ impl Gpu {
     pub fn meet(&self, fault: Fault) {
         self.context.meet(fault);
     }
+
+    /// Lets it count as lost when it does not answer for so many seconds.
+    #[doc(hidden)]
+    pub fn with_patience(mut self, seconds: u32) -> Gpu {
+        self.context.set_patience(seconds);
+        self
+    }
+}
+
+/// About 2^32 steps of one invocation, each of which waits for the one before: seconds on a processor, more on a GPU.
+const LONG: &str = "
+@group(0) @binding(0) var<storage, read_write> state: array<u32>;
+
+@compute @workgroup_size(1)
+fn main() {
+    var x = state[0];
+    for (var i = 0u; i < 65000u; i++) {
+        for (var k = 0u; k < 65000u; k++) {
+            x = (x ^ (x >> 3u)) * 1664525u + k;
+        }
+    }
+    state[0] = x;
+}
+";
+
+pub(super) fn hang(device: &Device, queue: &Queue) {
+    let module =
+        device.create_shader_module(ShaderModuleDescriptor { label: None, source: ShaderSource::Wgsl(LONG.into()) });
+    let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    let usage = BufferUsages::STORAGE;
+    let state = device.create_buffer(&BufferDescriptor { label: None, size: 4, usage, mapped_at_creation: false });
+    let group = device.create_bind_group(&BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &[BindGroupEntry { binding: 0, resource: state.as_entire_binding() }],
+    });
+    let mut encoder = device.create_command_encoder(&Default::default());
+    let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
+    pass.set_pipeline(&pipeline);
+    pass.set_bind_group(0, &group, &[]);
+    pass.dispatch_workgroups(1, 1, 1);
+    drop(pass);
+    queue.submit([encoder.finish()]);
+}
+
+pub(super) fn shader(device: &Device) {
+    let source = ShaderSource::Wgsl("@compute fn main( {}".into());
+    drop(device.create_shader_module(ShaderModuleDescriptor { label: None, source }));
 }
