@@ -138,6 +138,13 @@ fn compare(dir: &Path, stored: &[Row], rows: &[Replayed]) -> Result<()> {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        let (path, folder) = (path.display(), folder.display());
+        return Err(Error::Input(format!(
+            "--trace {path}: there is no directory {folder}; make it, or name another place"
+        )));
+    }
     let written = filled(path, "trace", |file| {
         let mut file = csv::Writer::from_writer(file);
         let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);

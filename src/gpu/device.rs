@@ -55,8 +55,6 @@ pub struct Context {
     timer: Timer,
     /// Size of its subgroups, where all have one: a power of two.
     subgroup: Option<u32>,
-    /// Slices of waiting after which it counts as lost.
-    patience: u32,
     /// A bit that is to flip, in tests.
     flip: Mutex<Option<Flip>>,
 }
@@ -85,21 +83,7 @@ impl Context {
         let is_size = subgroups.0 == subgroups.1 && subgroups.0.is_power_of_two() && (2..=128).contains(&subgroups.0);
         let has_one_size = device.features().contains(Features::SUBGROUP) && is_size;
         let subgroup = has_one_size.then_some(subgroups.1);
-        let patience = PATIENCE;
-        Context {
-            device,
-            queue,
-            tables,
-            most_groups,
-            pipelines,
-            trouble,
-            recorder,
-            staging,
-            timer,
-            subgroup,
-            patience,
-            flip,
-        }
+        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup, flip }
     }
 
     /// The first error since the device was opened, if any. After one nothing that it gives counts: it is as good as lost.
@@ -131,7 +115,8 @@ impl Context {
     pub fn meet(&self, fault: Fault) {
         match fault {
             Fault::Lost => self.device.destroy(),
-            Fault::Hang => faults::hang(&self.device, &self.queue),
+            // What comes of the waiting is noted; some drivers take nothing else meanwhile, so that it is here.
+            Fault::Hang { seconds } => _ = self.wait_at_most(faults::hang(&self.device, &self.queue), seconds),
             Fault::Shader => faults::shader(&self.device),
             Fault::Memory => {
                 let mut trouble = locked(&self.trouble);
@@ -149,11 +134,6 @@ impl Context {
         let flipped: Vec<u32> = self.read(&[(buffer, word, 1)])?.iter().map(|word| word ^ (1 << bit)).collect();
         self.queue.write_buffer(buffer, 4 * word, bytemuck::cast_slice(&flipped));
         Ok(())
-    }
-
-    /// Counts it as lost when it does not answer for so many seconds.
-    pub fn set_patience(&mut self, seconds: u32) {
-        self.patience = seconds;
     }
 
     /// A zeroed buffer of that many words (at least four, an element of the widest type that a kernel binds).
@@ -187,9 +167,14 @@ impl Context {
         Ok(())
     }
 
-    /// Waits until the device is done with that submission. One that takes too long has lost the device.
+    /// Waits until the device is done with that submission.
     pub fn wait_for(&self, submission: SubmissionIndex) -> Result<()> {
-        for _ in 0..self.patience {
+        self.wait_at_most(submission, PATIENCE)
+    }
+
+    /// A device that takes longer counts as lost.
+    fn wait_at_most(&self, submission: SubmissionIndex, slices: u32) -> Result<()> {
+        for _ in 0..slices {
             let poll = PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(SLICE) };
             let polled = self.device.poll(poll);
             self.check()?;
@@ -201,7 +186,7 @@ impl Context {
         }
         // To drop a queue is to wait for it: this one stays.
         std::mem::forget((self.device.clone(), self.queue.clone()));
-        locked(&self.trouble).lost = Some(format!("it has not answered for {} s", self.patience));
+        locked(&self.trouble).lost = Some(format!("it has not answered for {} s", slices * SLICE.as_secs() as u32));
         self.check()
     }
 

@@ -2,7 +2,7 @@
 
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, BufferDescriptor, BufferUsages, ComputePassDescriptor,
-    ComputePipelineDescriptor, Device, Queue, ShaderModuleDescriptor, ShaderSource,
+    ComputePipelineDescriptor, Device, Queue, ShaderModuleDescriptor, ShaderSource, SubmissionIndex,
 };
 
 use super::Gpu;
@@ -12,8 +12,8 @@ use super::Gpu;
 pub enum Fault {
     /// It goes away, as when a driver resets it.
     Lost,
-    /// It is busy with a kernel that takes far longer than one may.
-    Hang,
+    /// It is given a kernel that takes longer than it is waited for.
+    Hang { seconds: u32 },
     /// It is given a shader that does not compile.
     Shader,
     /// It says that it has no memory for a buffer.
@@ -48,32 +48,27 @@ impl Gpu {
     pub fn meet(&self, fault: Fault) {
         self.context.meet(fault);
     }
-
-    /// Lets it count as lost when it does not answer for so many seconds.
-    #[doc(hidden)]
-    pub fn with_patience(mut self, seconds: u32) -> Gpu {
-        self.context.set_patience(seconds);
-        self
-    }
 }
 
-/// About 2^32 steps of one invocation, each of which waits for the one before: seconds on a processor, more on a GPU.
+/// Steps of which each waits for the one before: as many as every driver lets a loop have, in so many workgroups that a
+/// processor takes seconds for them.
 const LONG: &str = "
 @group(0) @binding(0) var<storage, read_write> state: array<u32>;
 
 @compute @workgroup_size(1)
-fn main() {
-    var x = state[0];
-    for (var i = 0u; i < 65000u; i++) {
-        for (var k = 0u; k < 65000u; k++) {
-            x = (x ^ (x >> 3u)) * 1664525u + k;
-        }
+fn main(@builtin(workgroup_id) group: vec3u) {
+    var x = group.x;
+    for (var k = 0u; k < 60000u; k++) {
+        x = (x ^ (x >> 3u)) * 1664525u + k;
     }
-    state[0] = x;
+    if x == group.y {
+        state[0] = x;
+    }
 }
 ";
+const LONG_GROUPS: [u32; 2] = [60_000, 2];
 
-pub(super) fn hang(device: &Device, queue: &Queue) {
+pub(super) fn hang(device: &Device, queue: &Queue) -> SubmissionIndex {
     let module =
         device.create_shader_module(ShaderModuleDescriptor { label: None, source: ShaderSource::Wgsl(LONG.into()) });
     let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {
@@ -95,9 +90,9 @@ pub(super) fn hang(device: &Device, queue: &Queue) {
     let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
     pass.set_pipeline(&pipeline);
     pass.set_bind_group(0, &group, &[]);
-    pass.dispatch_workgroups(1, 1, 1);
+    pass.dispatch_workgroups(LONG_GROUPS[0], LONG_GROUPS[1], 1);
     drop(pass);
-    queue.submit([encoder.finish()]);
+    queue.submit([encoder.finish()])
 }
 
 pub(super) fn shader(device: &Device) {

@@ -19,7 +19,7 @@ use crate::files::write_whole;
 use crate::plan::{Cohort, Plan, Shard};
 use crate::store::part::Session;
 use crate::store::row::Row;
-use crate::store::{Store, paths};
+use crate::store::{self, Store, paths};
 use crate::streams::tell;
 use crate::watch::Watch;
 
@@ -72,6 +72,11 @@ pub fn sweep_telling(
     kept?;
     parts.summary.seconds = started.elapsed().as_secs_f64();
     Ok(parts.summary)
+}
+
+/// Refuses a directory that a sweep of the plan would refuse; nothing is changed.
+pub fn would_open(plan: &Plan, dir: &Path) -> Result<()> {
+    store::would_open(dir, &settings(plan))
 }
 
 /// What will be run, and where.

@@ -24,7 +24,7 @@ const SEEDS: u32 = 24;
 
 fn plan(check: &str) -> Plan {
     let text = format!(
-        "[problem]\ndim = 30\nspectrum = {{ kind = \"power\", exponent = [1.5, 2.0] }}\n[train]\nmodel = 4\nsamples = 64\n\
+        "[problem]\ndim = 30\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\nnoise = [0.0, 0.5]\n[train]\nmodel = 4\nsamples = 64\n\
          [[recipe]]\nname = \"e4m3\"\nfeature = \"e4m3\"\n[sweep]\nseeds = {SEEDS}\ncheck = {check}\n"
     );
     Plan::new(Config::parse(&text, &[]).unwrap()).unwrap()

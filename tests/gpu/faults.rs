@@ -60,11 +60,9 @@ impl Adapter for Faulty {
     }
 }
 
-/// A real device, which hangs for no longer than a test can wait.
+/// A real device.
 fn faulty(index: usize, fault: Fault, at: &'static [usize], executions: &Arc<AtomicUsize>) -> Result<Box<dyn Adapter>> {
-    let gpu = Gpu::open(index)?;
-    let gpu = if fault == Fault::Hang { gpu.with_patience(2) } else { gpu };
-    Ok(Box::new(Faulty { gpu, fault, at, executions: executions.clone() }))
+    Ok(Box::new(Faulty { gpu: Gpu::open(index)?, fault, at, executions: executions.clone() }))
 }
 
 /// The digest of a sweep into `dir` whose device meets faults, and what was told of them.
@@ -116,10 +114,10 @@ fn a_kernel_that_exceeds_its_time_is_a_lost_device() {
     // Under GL a software driver executes where it is submitted: nobody waits.
     for info in adapters().iter().filter(|info| info.backend != "gl") {
         let dir = tempfile::tempdir().unwrap();
-        let (found, told) = swept(dir.path(), info.index, Fault::Hang, &[2]);
+        let (found, told) = swept(dir.path(), info.index, Fault::Hang { seconds: 1 }, &[2]);
         assert_eq!(found.unwrap(), whole);
         let [line] = told.as_slice() else { panic!("{told:?}") };
-        assert!(line.contains("it has not answered for 2 s") && line.contains("opening the device again"), "{line}");
+        assert!(line.contains("it has not answered for 1 s") && line.contains("opening the device again"), "{line}");
     }
 }
 

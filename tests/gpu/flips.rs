@@ -18,9 +18,10 @@ const SEEDS: u32 = 8;
 
 /// A plan of which so many seeds are checked.
 fn checked(seeds: u32) -> Plan {
+    let check = if seeds == 0 { "\"off\"".to_owned() } else { seeds.to_string() };
     let text = format!(
         "[problem]\ndim = 40\nspectrum = {{ kind = \"power\", exponent = 1.5 }}\n[train]\nmodel = 8\nsamples = 64\n\
-         [[recipe]]\nname = \"a\"\nfeature = \"e4m3\"\n[sweep]\nseeds = {SEEDS}\ncheck = {seeds}\n"
+         [[recipe]]\nname = \"a\"\nfeature = \"e4m3\"\n[sweep]\nseeds = {SEEDS}\ncheck = {check}\n"
     );
     plan(&text, 32)
 }
@@ -64,15 +65,20 @@ fn digests(plan: &Plan, adapter: &dyn Adapter) -> Result<Vec<String>> {
     Ok(digests)
 }
 
-/// What was written into the buffers before a dispatch: the weights of a run between two blocks, and a feature.
+/// In the state of a run, between two blocks, a weight behind the 37 words of its counters; and a feature.
 const PLACES: [Flip; 2] = [
-    Flip { kernel: "train", after: 1, buffer: 3, word: 5, bit: 17 },
+    Flip { kernel: "train", after: 1, buffer: 3, word: 37 + 5, bit: 17 },
     Flip { kernel: "train", after: 0, buffer: 0, word: 3, bit: 22 },
 ];
 
 #[test]
 fn a_flipped_bit_is_found_exactly_where_its_seed_is_redone() {
     let truth = digests(&checked(0), &Cpu).unwrap();
+    for gpu in super::gpus() {
+        // Which proves its pipelines.
+        let sound = Flipping { gpu, at: SEEDS, flip: PLACES[0], executions: AtomicU32::new(0) };
+        assert_eq!(digests(&checked(SEEDS), &sound).unwrap(), truth);
+    }
     for (gpu, flip) in super::gpus().iter().flat_map(|gpu| PLACES.map(|flip| (gpu, flip))) {
         for seeds in [1, 3, SEEDS] {
             let plan = checked(seeds);

@@ -18,7 +18,8 @@ use super::plan;
 const CONFIG: &str = r#"
 [problem]
 dim = 300
-spectrum = { kind = "power", exponent = [1.2, 1.5] }
+spectrum = { kind = "power", exponent = 1.5 }
+noise = [0.0, 0.5]
 [train]
 model = [8, 40]
 samples = [256]

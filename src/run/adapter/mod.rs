@@ -94,9 +94,16 @@ pub fn open_telling(
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<Box<dyn Adapter>> {
     match (find_all(choice)?.as_slice(), memory) {
-        ([], None) => Ok(Box::new(Cpu)),
-        ([], Some(_)) => Err(Error::Input("--memory is that of a GPU, and the adapter is cpu: leave it out".into())),
+        ([], _) => refuse_memory(memory).map(|()| Box::new(Cpu) as Box<dyn Adapter>),
         (gpus, _) => open_each(gpus, memory, watch, Arc::new(tell)),
+    }
+}
+
+/// [`Error::Input`] where memory is set for the CPU.
+pub fn refuse_memory(memory: Option<u64>) -> Result<()> {
+    match memory {
+        None => Ok(()),
+        Some(_) => Err(Error::Input("--memory is that of a GPU, and the adapter is cpu: leave it out".into())),
     }
 }
 
