@@ -50,23 +50,21 @@ impl Gpu {
     }
 }
 
-/// Steps of which each waits for the one before: as many as every driver lets a loop have, in so many workgroups that a
-/// processor takes seconds for them.
+/// As many steps as every driver lets a loop have, each of which waits for the one before, as every dispatch does: seconds
+/// on any processor.
 const LONG: &str = "
 @group(0) @binding(0) var<storage, read_write> state: array<u32>;
 
 @compute @workgroup_size(1)
-fn main(@builtin(workgroup_id) group: vec3u) {
-    var x = group.x;
+fn main() {
+    var x = state[0];
     for (var k = 0u; k < 60000u; k++) {
         x = (x ^ (x >> 3u)) * 1664525u + k;
     }
-    if x == group.y {
-        state[0] = x;
-    }
+    state[0] = x;
 }
 ";
-const LONG_GROUPS: [u32; 2] = [60_000, 2];
+const LONG_DISPATCHES: u32 = 30_000;
 
 pub(super) fn hang(device: &Device, queue: &Queue) -> SubmissionIndex {
     let module =
@@ -90,7 +88,7 @@ pub(super) fn hang(device: &Device, queue: &Queue) -> SubmissionIndex {
     let mut pass = encoder.begin_compute_pass(&ComputePassDescriptor::default());
     pass.set_pipeline(&pipeline);
     pass.set_bind_group(0, &group, &[]);
-    pass.dispatch_workgroups(LONG_GROUPS[0], LONG_GROUPS[1], 1);
+    (0..LONG_DISPATCHES).for_each(|_| pass.dispatch_workgroups(1, 1, 1));
     drop(pass);
     queue.submit([encoder.finish()])
 }

@@ -4,6 +4,8 @@
 mod bench;
 mod faults;
 mod flips;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "files of f64 are for other tests")]
 mod npy_file;
