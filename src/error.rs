@@ -79,7 +79,8 @@ impl Error {
             Error::Incomplete(_) => exit::INCOMPLETE,
             Error::DeviceLost(_) => exit::DEVICE_LOST,
             Error::Corrupt(_) => exit::CORRUPT,
-            Error::Io { cause, .. } if no_such_place(cause).is_some() => exit::INPUT,
+            // A path that was asked for leads through a file.
+            Error::Io { cause, .. } if cause.kind() == io::ErrorKind::NotADirectory => exit::INPUT,
             Error::Other(_) | Error::Io { .. } => exit::OTHER,
         }
     }
@@ -94,15 +95,6 @@ impl Error {
 /// ERROR_TOO_MANY_OPEN_FILES).
 const OUT_OF_FILES: [i32; 2] = if cfg!(windows) { [4, 4] } else { [23, 24] };
 
-/// What stands in the way of a path that was asked for.
-fn no_such_place(cause: &io::Error) -> Option<&'static str> {
-    match cause.kind() {
-        io::ErrorKind::NotADirectory => Some("; a file stands where a directory is needed: name another place"),
-        io::ErrorKind::IsADirectory => Some("; a directory stands where a file is needed: name another place"),
-        _ => None,
-    }
-}
-
 /// What to do about a failure of input or output, where that is known.
 fn fix(cause: &io::Error) -> &'static str {
     match cause.kind() {
@@ -115,6 +107,7 @@ fn fix(cause: &io::Error) -> &'static str {
         _ if OUT_OF_FILES.map(Some).contains(&cause.raw_os_error()) => {
             "; raise the limit of open files with `ulimit -n`, and give the same command again"
         }
-        _ => no_such_place(cause).unwrap_or_default(),
+        io::ErrorKind::NotADirectory => "; a file stands where a directory is needed: name another place",
+        _ => "",
     }
 }

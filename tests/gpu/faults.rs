@@ -127,20 +127,24 @@ fn one_of_several_devices_that_is_lost_for_good_costs_its_share() {
     sweep::sweep(&plan(CONFIG, 1 << 14), whole.path(), Shard::WHOLE, &Cpu, &Watch::default()).unwrap();
     for info in adapters() {
         let told: Arc<Mutex<Vec<String>>> = Arc::default();
-        let device = |at: &'static [usize]| {
-            let (lines, executions) = (told.clone(), Arc::default());
+        let device = |at: &'static [usize], executions: Arc<AtomicUsize>| {
+            let lines = told.clone();
             let open = move || faulty(info.index, Fault::Lost, at, &executions);
             let tell = move |line: &str| lines.lock().unwrap().push(line.to_owned());
             Box::new(Reopened::new(open, tell).unwrap()) as Box<dyn Adapter>
         };
         let lines = told.clone();
         let tell = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
-        let both = Several::new(vec![device(&[]), device(&[1, 2, 3])], tell);
+        let of_second: Arc<AtomicUsize> = Arc::default();
+        let both = Several::new(vec![device(&[], Arc::default()), device(&[0, 1, 2], of_second.clone())], tell);
         let dir = tempfile::tempdir().unwrap();
         sweep::sweep(&plan(CONFIG, 1 << 14), dir.path(), Shard::WHOLE, &both, &Watch::default()).unwrap();
         assert_eq!(digest(dir.path()).unwrap(), digest(whole.path()).unwrap());
         let told = told.lock().unwrap();
-        assert!(told.len() == 3 && told[2].contains("is left out, 1 of 2 devices go on"), "{told:?}");
+        // On a busy machine the first may have taken all cohorts before the second begins.
+        if of_second.load(Ordering::Relaxed) > 0 {
+            assert!(told.len() == 3 && told[2].contains("is left out, 1 of 2 devices go on"), "{told:?}");
+        }
     }
 }
 

@@ -155,7 +155,7 @@ fn a_file_in_place_of_a_directory_and_the_other_way_round_are_named() {
         (&["report", &out, "--out", &below], &["file/x/figures", stands]),
         (&["replay", &out, "--run", "0", "--export", &file], &["--export", "allowed is a directory"]),
         (&["replay", &out, "--run", "0", "--trace", &below], &["file/x", stands]),
-        (&["replay", &out, "--run", "0", "--trace", &out], &["out", "a directory stands where a file is needed"]),
+        (&["replay", &out, "--run", "0", "--trace", &out], &["--trace", "out: a directory: name a file"]),
         (&["replay", &out, "--run", "0", "--trace", &trace], &["--trace", "there is no directory", "none"]),
     ] {
         let output = run(words);
