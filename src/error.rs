@@ -79,6 +79,8 @@ impl Error {
             Error::Incomplete(_) => exit::INCOMPLETE,
             Error::DeviceLost(_) => exit::DEVICE_LOST,
             Error::Corrupt(_) => exit::CORRUPT,
+            // A path that was asked for leads through a file.
+            Error::Io { cause, .. } if cause.kind() == io::ErrorKind::NotADirectory => exit::INPUT,
             Error::Other(_) | Error::Io { .. } => exit::OTHER,
         }
     }
@@ -105,6 +107,7 @@ fn fix(cause: &io::Error) -> &'static str {
         _ if OUT_OF_FILES.map(Some).contains(&cause.raw_os_error()) => {
             "; raise the limit of open files with `ulimit -n`, and give the same command again"
         }
+        io::ErrorKind::NotADirectory => "; a file stands where a directory is needed: name another place",
         _ => "",
     }
 }

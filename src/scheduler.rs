@@ -77,14 +77,31 @@ fn numbers(text: &str) -> Option<Vec<usize>> {
     Some(ranges.collect::<Option<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
-/// Which of `count` GPUs, in the order of their PCI bus ids, are this process's to take, by the variables that `get` gives.
-/// `None` where it sees no GPU.
+/// Which of `count` GPUs, in the order of their PCI bus ids, are the job's, by the variables that `get` gives: all of them
+/// where it names none. None where it sees no GPU.
 ///
 /// Slurm numbers the GPUs of a machine in that order. Where it lets a process see no others than its own, they are fewer
-/// than the machine's, and as many as it names. The processes of a job on one machine take them in turn.
+/// than the machine's, and as many as it names.
 ///
 /// # Errors
 /// [`Error::NoAdapter`] where a variable is malformed, or names a GPU that is not among them.
+pub fn gpus(count: usize, get: impl Fn(&str) -> Option<String>) -> Result<Vec<usize>> {
+    let all = || (0..count).collect();
+    let Some((name, text)) = GPUS.iter().find_map(|&name| Some((name, get(name)?))) else { return Ok(all()) };
+    let refused = |what: &str| Error::NoAdapter(format!("{name}={text}: {what}; `--adapter pci:BUS` names one"));
+    let own = numbers(&text).filter(|own| !own.is_empty()).ok_or_else(|| refused("allowed are numbers, as 0,2-3"))?;
+    match own.iter().all(|&gpu| gpu < count) {
+        _ if count <= own.len() => Ok(all()),
+        true => Ok(own),
+        false => Err(refused(&format!("{count} GPUs are found, numbered from 0"))),
+    }
+}
+
+/// Which of them this process takes: the processes of a job on one machine take the job's in turn. `None` where it sees no
+/// GPU.
+///
+/// # Errors
+/// Those of [`gpus`].
 pub fn gpu(count: usize, get: impl Fn(&str) -> Option<String>) -> Result<Option<usize>> {
     let local = match get(LOCAL_ID) {
         None => 0,
@@ -92,17 +109,8 @@ pub fn gpu(count: usize, get: impl Fn(&str) -> Option<String>) -> Result<Option<
             text.parse::<usize>().map_err(|_| Error::NoAdapter(format!("{LOCAL_ID}={text}: allowed is a number")))?
         }
     };
-    let Some((name, text)) = GPUS.iter().find_map(|&name| Some((name, get(name)?))) else {
-        return Ok((count > 0).then(|| local % count));
-    };
-    let refused = |what: &str| Error::NoAdapter(format!("{name}={text}: {what}; `--adapter pci:BUS` names one"));
-    let own = numbers(&text).filter(|own| !own.is_empty()).ok_or_else(|| refused("allowed are numbers, as 0,2-3"))?;
-    match (count, own[local % own.len()]) {
-        (0, _) => Ok(None),
-        _ if count <= own.len() => Ok(Some(local % count)),
-        (_, gpu) if gpu < count => Ok(Some(gpu)),
-        _ => Err(refused(&format!("{count} GPUs are found, numbered from 0"))),
-    }
+    let own = gpus(count, get)?;
+    Ok(own.get(local % own.len().max(1)).copied())
 }
 
 #[cfg(test)]
@@ -175,6 +183,15 @@ mod tests {
             (0, &[(job, "3")], None),
         ] {
             assert_eq!(gpu(count, set(variables)).unwrap(), wanted, "{count} {variables:?}");
+        }
+        for (count, variables, wanted) in [
+            (0, &[][..], &[][..]),
+            (3, &[(LOCAL_ID, "1")], &[0, 1, 2]),
+            (8, &[(job, "2,5-6")], &[2, 5, 6]),
+            (3, &[(job, "2,5-6")], &[0, 1, 2]),
+            (8, &[(job, "2,5-6"), (step, "5")], &[5]),
+        ] {
+            assert_eq!(gpus(count, set(variables)).unwrap(), wanted, "{count} {variables:?}");
         }
         for (count, variables, part) in [
             (4, &[(job, "4")][..], "SLURM_JOB_GPUS=4: 4 GPUs are found"),

@@ -1,7 +1,7 @@
 //! The threads of all computations.
 
 use std::fmt::Display;
-use std::thread::available_parallelism;
+use std::thread::{self, Builder, ScopedJoinHandle, available_parallelism};
 
 use rayon::ThreadPoolBuilder;
 
@@ -64,6 +64,22 @@ pub fn refused(reason: &dyn Display) -> Error {
         "the system does not start a thread ({reason}): fewer of them by {VARIABLE}, or higher limits of processes \
          (ulimit -u) and memory (ulimit -v), may help"
     ))
+}
+
+/// What `work` makes of each item, on a thread of its own: for work that waits for something else than a core.
+pub fn side_by_side<T: Send, R: Send>(
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> Result<R> + Sync,
+) -> Vec<Result<R>> {
+    let work = &work;
+    thread::scope(|scope| {
+        let spawn = |item| Builder::new().spawn_scoped(scope, move || work(item)).map_err(|error| refused(&error));
+        let running: Vec<_> = items.into_iter().map(spawn).collect();
+        let joined = |thread: Result<ScopedJoinHandle<Result<R>>>| {
+            thread?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(joined).collect()
+    })
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub struct Args {
     /// So many of them, spread by a hash of their number. Where 59 agree, fewer than 5 % are wrong with 95 % confidence.
     #[arg(long, value_name = "N", default_value_t = 59, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
-    /// Compute them on auto, cpu, an index or name from `roundlaw devices`, or pci:BUS; by default by the scalar reference.
+    /// Compute them on auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all-hardware; by default by the
+    /// scalar reference.
     #[arg(long)]
     adapter: Option<String>,
     /// Memory of a GPU to use, at most, in GiB; by default 4 on a discrete one, 1 on an integrated one.

@@ -18,8 +18,8 @@ use crate::watch::Watch;
 pub struct Args {
     /// Config file (TOML); paths in it are relative to its directory.
     config: PathBuf,
-    /// Where it is to run: auto, cpu, an index or name from `roundlaw devices`, or pci:BUS. The time of the CPU is
-    /// estimated by rates that are known; a GPU executes a piece of the plan for about a second.
+    /// Where it is to run: auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all-hardware. The time of the
+    /// CPU is estimated by rates that are known; a GPU executes a piece of the plan for about a second.
     #[arg(long, default_value = "cpu")]
     adapter: String,
     /// Override a config key, as sweep.seeds=8 or 'recipe."NAME".feature.eps=0.1' (repeatable).
@@ -46,9 +46,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let checked = u64::from(plan.checked_count());
     let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
     let (estimate, adapter) =
-        match adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))? {
-            None => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
-            Some(_) => of_device(args, &plan, threads as usize)?,
+        match adapter::find_all(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))?.is_empty() {
+            true => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
+            false => of_device(args, &plan, threads as usize)?,
         };
     let document = json!({
         "cells": plan.cells.len(),

@@ -138,6 +138,14 @@ fn compare(dir: &Path, stored: &[Row], rows: &[Replayed]) -> Result<()> {
 
 /// Risk after every update, as CSV.
 fn write_trace(plan: &Plan, run: u64, path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let wrong = match folder.filter(|folder| !folder.exists()) {
+        Some(folder) => Some(format!("there is no directory {}: make it, or name another place", folder.display())),
+        None => path.is_dir().then(|| "a directory: name a file".to_owned()),
+    };
+    if let Some(wrong) = wrong {
+        return Err(Error::Input(format!("--trace {}: {wrong}", path.display())));
+    }
     let written = filled(path, "trace", |file| {
         let mut file = csv::Writer::from_writer(file);
         let names = ["update", "seen", "excess", "reducible", "held_out", "diverged"].map(String::from);

@@ -6,7 +6,7 @@ use crate::error::Result;
 
 #[derive(clap::Args, Debug)]
 pub struct RunOptions {
-    /// auto, cpu, an index or name from `roundlaw devices`, or pci:BUS.
+    /// auto, cpu, an index or name from `roundlaw devices`, pci:BUS, or all-hardware for every GPU at once.
     #[arg(long, default_value = "auto")]
     pub adapter: String,
     /// Memory of a GPU to use, at most, in GiB; by default 4 on a discrete one, 1 on an integrated one.

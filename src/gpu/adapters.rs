@@ -73,6 +73,16 @@ pub fn adapters() -> Vec<AdapterInfo> {
     enumerate().iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
 }
 
+/// Where an adapter is listed by now, if it is: by its bus, for one that fell off its own changes the positions of others;
+/// by its position where it has none.
+pub fn find_again(known: &AdapterInfo) -> Option<usize> {
+    let identity = |info: &AdapterInfo| match info.pci.is_empty() {
+        true => (info.index.to_string(), String::new()),
+        false => (info.pci.to_lowercase(), info.backend.clone()),
+    };
+    adapters().iter().find(|info| identity(info) == identity(known)).map(|info| info.index)
+}
+
 /// A GPU, not a program that plays one.
 pub fn is_hardware(adapter: &AdapterInfo) -> bool {
     matches!(adapter.device_type.as_str(), "discrete" | "integrated")

@@ -1,14 +1,15 @@
 //! A device, its pipelines, and the two things done with them: dispatch and read back.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytemuck::Pod;
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass, ComputePassDescriptor,
-    Device, Features, MapMode, PollType, Queue, SubmissionIndex,
+    Device, Features, MapMode, PollError, PollType, Queue, SubmissionIndex,
 };
 
-use super::faults::Fault;
+use super::faults::{self, Fault, Flip};
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
 use super::recorder::Recorder;
@@ -21,6 +22,11 @@ use crate::random::normal::TABLE;
 /// it.
 const SMALLEST_STAGING: u64 = 1 << 16;
 const KEPT_STAGING: u64 = 1 << 28;
+
+/// A device is waited for by slices of this length, so that a process that was stopped meanwhile takes up where it was; and
+/// for so many of them. Submissions are cut to last about a tenth of a second, and some drivers compile what they run first.
+const SLICE: Duration = Duration::from_secs(1);
+const PATIENCE: u32 = 300;
 
 /// What went wrong outside of any call.
 #[derive(Default)]
@@ -49,6 +55,8 @@ pub struct Context {
     timer: Timer,
     /// Size of its subgroups, where all have one: a power of two.
     subgroup: Option<u32>,
+    /// A bit that is to flip, in tests.
+    flip: Mutex<Option<Flip>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -71,11 +79,11 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let (pipelines, recorder, staging, timer) = Default::default();
+        let (pipelines, recorder, staging, timer, flip) = Default::default();
         let is_size = subgroups.0 == subgroups.1 && subgroups.0.is_power_of_two() && (2..=128).contains(&subgroups.0);
         let has_one_size = device.features().contains(Features::SUBGROUP) && is_size;
         let subgroup = has_one_size.then_some(subgroups.1);
-        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup }
+        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup, flip }
     }
 
     /// The first error since the device was opened, if any. After one nothing that it gives counts: it is as good as lost.
@@ -107,15 +115,25 @@ impl Context {
     pub fn meet(&self, fault: Fault) {
         match fault {
             Fault::Lost => self.device.destroy(),
-            Fault::Shader => {
-                let source = wgpu::ShaderSource::Wgsl("@compute fn main( {}".into());
-                drop(self.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source }));
-            }
+            // What comes of the waiting is noted; some drivers take nothing else meanwhile, so that it is here.
+            Fault::Hang { seconds } => _ = self.wait_at_most(faults::hang(&self.device, &self.queue), seconds),
+            Fault::Shader => faults::shader(&self.device),
             Fault::Memory => {
                 let mut trouble = locked(&self.trouble);
                 (trouble.exhausted, trouble.error) = (true, Some("Out of Memory".into()));
             }
+            Fault::Flip(flip) => *locked(&self.flip) = Some(flip),
         }
+    }
+
+    /// Flips the bit that a test asked for, where this dispatch is the one before which it is due.
+    fn flip(&self, dispatch: &Dispatch) -> Result<()> {
+        let due = locked(&self.flip).take_if(|flip| flip.is_due(dispatch.kernel.name));
+        let Some(Flip { buffer, word, bit, .. }) = due else { return Ok(()) };
+        let buffer = dispatch.buffers[buffer].buffer;
+        let flipped: Vec<u32> = self.read(&[(buffer, word, 1)])?.iter().map(|word| word ^ (1 << bit)).collect();
+        self.queue.write_buffer(buffer, 4 * word, bytemuck::cast_slice(&flipped));
+        Ok(())
     }
 
     /// A zeroed buffer of that many words (at least four, an element of the widest type that a kernel binds).
@@ -149,11 +167,27 @@ impl Context {
         Ok(())
     }
 
-    /// Waits until the device is done with that dispatch.
+    /// Waits until the device is done with that submission.
     pub fn wait_for(&self, submission: SubmissionIndex) -> Result<()> {
-        let polled = self.device.poll(PollType::Wait { submission_index: Some(submission), timeout: None });
-        self.check()?;
-        polled.map(|_| ()).map_err(|error| Error::DeviceLost(format!("waiting for the device failed: {error}")))
+        self.wait_at_most(submission, PATIENCE)
+    }
+
+    /// A device that takes longer counts as lost.
+    fn wait_at_most(&self, submission: SubmissionIndex, slices: u32) -> Result<()> {
+        for _ in 0..slices {
+            let poll = PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(SLICE) };
+            let polled = self.device.poll(poll);
+            self.check()?;
+            match polled {
+                Ok(_) => return Ok(()),
+                Err(PollError::Timeout) => (),
+                Err(error) => return Err(Error::DeviceLost(format!("waiting for the device failed: {error}"))),
+            }
+        }
+        // To drop a queue is to wait for it: this one stays.
+        std::mem::forget((self.device.clone(), self.queue.clone()));
+        locked(&self.trouble).lost = Some(format!("it has not answered for {} s", slices * SLICE.as_secs() as u32));
+        self.check()
     }
 
     /// Waits until the device is done with everything.
@@ -227,6 +261,7 @@ impl Context {
     /// [`Context::dispatch`] of the same `times` times in one pass, each after the one before.
     pub fn repeat(&self, dispatch: Dispatch, times: u32) -> Result<()> {
         self.check()?;
+        self.flip(&dispatch)?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
         dispatch.assert_fits(&pipeline.facts, self.most_groups);
         let params = self.filled(dispatch.kernel.name, &dispatch.params.words);

@@ -49,8 +49,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use wgpu::{DeviceDescriptor, DeviceType, Features};
 
-pub use adapters::{AdapterInfo, adapters, is_hardware};
-pub use faults::Fault;
+pub use adapters::{AdapterInfo, adapters, find_again, is_hardware};
+pub use faults::{Fault, Flip};
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::adapter::Adapter;
 use super::check::Mismatch;
 use super::launches::{self, CohortRows, runs};
+use super::rows::Origin;
 use crate::cpu::memory;
 use crate::error::{Error, Result};
 use crate::plan::{Cohort, Plan, Shard};
@@ -101,7 +102,7 @@ pub fn sweep(
     let cohorts = plan.cohorts(options.shard);
     let all = runs(plan, &cohorts);
     let mut summary = Summary::default();
-    let refuse = |mismatch: &Mismatch| Error::Mismatch(mismatch.line());
+    let refuse = |mismatch: &Mismatch, _: &Origin| Error::Mismatch(mismatch.line());
     for some in cohorts.chunks(WAITING * rayon::current_num_threads()) {
         let watch = options.watch.share(some.len() as f64 / cohorts.len() as f64);
         let mut waiting = InTurn::new(some);

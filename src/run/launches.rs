@@ -11,7 +11,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
-use super::adapter::Adapter;
+use super::adapter::{self, Adapter};
 use super::check::{self, Mismatch};
 use super::rows::{self, Origin};
 use crate::cpu::memory;
@@ -46,6 +46,8 @@ pub struct CohortRows {
     pub runs: u64,
     /// The reference redid these runs and found the same bits; else their seed index was not drawn for the check.
     pub checked: bool,
+    /// Who computed them.
+    pub origin: Origin,
 }
 
 /// How a loop over cohorts ended without an error.
@@ -70,20 +72,20 @@ impl Ended {
 }
 
 /// Runs `cohorts` and hands their results to `each` as they finish, in whatever order; `each` gets `None` where nothing has
-/// finished for a moment. What `refuse` makes of a mismatch ends the loop, as does an error of the adapter: what is
-/// finished by then is still handed over. An error of `each` ends it at once.
+/// finished for a moment. What `refuse` makes of a mismatch, and of who computed it, ends the loop, as does an error of the
+/// adapter: what is finished by then is still handed over. An error of `each` ends it at once.
 pub fn run(
     plan: &Plan,
     cohorts: &[Cohort],
     adapter: &dyn Adapter,
     watch: &Watch,
-    refuse: impl Fn(&Mismatch) -> Error + Sync,
+    refuse: impl Fn(&Mismatch, &Origin) -> Error + Sync,
     each: impl FnMut(Option<CohortRows>) -> Result<()>,
 ) -> Result<Ended> {
     let pool = own_pool()?;
     let launch = cohorts_of_launch(plan, adapter)?;
     let (sender, finished) = sync_channel(rayon::current_num_threads());
-    let work = Work::new(plan, adapter, watch, refuse, Costs::new(plan, cohorts));
+    let work = Work::new(plan, adapter::devices(adapter), watch, refuse, Costs::new(plan, cohorts));
     thread::scope(|scope| {
         let (work, pool) = (&work, &pool);
         let all = move || match pool {
@@ -155,21 +157,22 @@ impl Costs {
     }
 }
 
-/// What of a launch an adapter executes at once, so that it is evaluated while the rest runs: cohorts of one problem point
-/// each, those that take longest to evaluate first.
-fn waves(launch: &[Cohort], costs: &[CohortCost]) -> Vec<Vec<Cohort>> {
+/// What of a launch a device executes at once, so that it is evaluated while the rest runs: cohorts of one problem point
+/// each, those that take longest to evaluate first. Each of several `devices` gets its share.
+fn waves(launch: &[Cohort], costs: &[CohortCost], devices: usize) -> Vec<Vec<Cohort>> {
     let mut points: Vec<usize> = (0..costs.len()).collect();
     points.sort_by(|&a, &b| costs[b].evaluation.total_cmp(&costs[a].evaluation));
     let of_point = |point| {
         let cohorts: Vec<Cohort> = launch.iter().copied().filter(|cohort| cohort.point == point).collect();
-        let most = cohorts.len().div_ceil(WAVES).max(WAVE);
+        let most = cohorts.len().div_ceil(WAVES * devices).max(WAVE).min(cohorts.len().div_ceil(devices)).max(1);
         cohorts.chunks(most).map(<[Cohort]>::to_vec).collect::<Vec<_>>()
     };
     points.into_iter().flat_map(of_point).collect()
 }
 
-/// What the adapter executed at once, as it left it.
-struct Executed {
+/// What a device executed at once, as it left it.
+struct Executed<'a> {
+    device: &'a dyn Adapter,
     cohorts: Vec<Cohort>,
     states: Vec<CohortStates>,
     origin: Origin,
@@ -181,7 +184,7 @@ struct Failed;
 /// Everything to do, for the threads that do it.
 struct Work<'a, Refuse> {
     plan: &'a Plan,
-    adapter: &'a dyn Adapter,
+    devices: Vec<&'a dyn Adapter>,
     /// Stopped by the first failure too.
     watch: Watch,
     refuse: Refuse,
@@ -192,63 +195,75 @@ struct Work<'a, Refuse> {
     finished: AtomicUsize,
 }
 
-impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
-    fn new(plan: &'a Plan, adapter: &'a dyn Adapter, watch: &Watch, refuse: Refuse, costs: Costs) -> Self {
+impl<'a, Refuse: Fn(&Mismatch, &Origin) -> Error + Sync> Work<'a, Refuse> {
+    fn new(plan: &'a Plan, devices: Vec<&'a dyn Adapter>, watch: &Watch, refuse: Refuse, costs: Costs) -> Self {
         let (begun, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Work { plan, adapter, watch: watch.branch(), refuse, costs, failure: Mutex::default(), begun, finished }
+        Work { plan, devices, watch: watch.branch(), refuse, costs, failure: Mutex::default(), begun, finished }
     }
 
     fn all<'c>(&self, launches: impl Iterator<Item = &'c [Cohort]> + Send, done: &SyncSender<CohortRows>) {
         // Either ends at the first failure, which is noted.
-        let _ = match (self.adapter.executions_at_once(), rayon::current_num_threads()) {
-            // With one thread nothing would go on meanwhile.
-            (1, 2..) => self.ahead(launches.flat_map(|cohorts| waves(cohorts, &self.costs.points)), done),
-            // In order, so that neighbours finish together; and no thread begins a launch while it waits for another one.
-            _ => launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(cohorts.to_vec())?, done)),
+        let _ = match self.devices[..] {
+            // With one thread nothing would go on meanwhile. In order, so that neighbours finish together; and no thread
+            // begins a launch while it waits for another one.
+            [one] if one.executions_at_once() > 1 || rayon::current_num_threads() == 1 => {
+                launches.par_bridge().try_for_each(|cohorts| self.finish(&self.begin(one, cohorts.to_vec())?, done))
+            }
+            _ => {
+                let waves = |cohorts| waves(cohorts, &self.costs.points, self.devices.len());
+                self.ahead(launches.flat_map(waves), done)
+            }
         };
     }
 
-    /// The adapter executes waves one after the other, on a thread that only waits for it, while those before are
-    /// evaluated: up to [`AHEAD`] of them wait.
+    /// Every device executes one wave after the other, the next that nobody has taken, on a thread that only waits for it,
+    /// while those before are evaluated: up to [`AHEAD`] of them wait, and one of each device.
     fn ahead(
         &self,
         waves: impl Iterator<Item = Vec<Cohort>> + Send,
         done: &SyncSender<CohortRows>,
     ) -> std::result::Result<(), Failed> {
         let (executed, next) = sync_channel(AHEAD);
-        let execute = move || {
-            for cohorts in waves {
-                let Ok(wave) = self.begin(cohorts) else { return };
+        let waves = Mutex::new(waves);
+        let take = || waves.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let execute = |device, executed: SyncSender<Executed<'a>>| {
+            while let Some(cohorts) = take() {
+                let Ok(wave) = self.begin(device, cohorts) else { return };
                 if executed.send(wave).is_err() {
                     return;
                 }
             }
         };
         thread::scope(|scope| {
-            self.noted(Builder::new().spawn_scoped(scope, execute).map_err(|error| threads::refused(&error)))?;
+            for &device in &self.devices {
+                let (execute, executed) = (&execute, executed.clone());
+                let thread = Builder::new().spawn_scoped(scope, move || execute(device, executed));
+                self.noted(thread.map_err(|error| threads::refused(&error)))?;
+            }
+            drop(executed);
             next.into_iter().try_for_each(|wave| self.finish(&wave, done))
         })
     }
 
-    fn begin(&self, cohorts: Vec<Cohort>) -> std::result::Result<Executed, Failed> {
+    fn begin(&self, device: &'a dyn Adapter, cohorts: Vec<Cohort>) -> std::result::Result<Executed<'a>, Failed> {
         self.noted(self.watch.ask())?;
         self.begun.fetch_add(cohorts.len(), Ordering::Relaxed);
-        let states = self.noted(self.execute(&cohorts))?;
+        let states = self.noted(self.execute(device, &cohorts))?;
         // Asked anew: a device that was lost has been opened again.
-        Ok(Executed { cohorts, states, origin: self.adapter.origin() })
+        Ok(Executed { device, cohorts, states, origin: device.origin() })
     }
 
     fn finish(&self, wave: &Executed, done: &SyncSender<CohortRows>) -> std::result::Result<(), Failed> {
         wave.cohorts.par_iter().zip(&wave.states).try_for_each(|(cohort, states)| {
-            let rows = self.noted(self.evaluate(*cohort, states, &wave.origin))?;
+            let rows = self.noted(self.evaluate(*cohort, states, wave))?;
             self.finished.fetch_add(1, Ordering::Relaxed);
             send(rows, done)
         })
     }
 
-    fn execute(&self, cohorts: &[Cohort]) -> Result<Vec<CohortStates>> {
+    fn execute(&self, device: &dyn Adapter, cohorts: &[Cohort]) -> Result<Vec<CohortStates>> {
         let share = cohorts.iter().map(|cohort| self.costs.share(cohort, |cost| cost.execution)).sum();
-        let states = self.adapter.execute_with_grams(self.plan, cohorts, &self.watch.share(share))?;
+        let states = device.execute_with_grams(self.plan, cohorts, &self.watch.share(share))?;
         match (states.len(), cohorts.len()) {
             (found, wanted) if found != wanted => {
                 Err(Error::Other(format!("the adapter gave the results of {found} cohorts, not of {wanted}")))
@@ -257,19 +272,20 @@ impl<'a, Refuse: Fn(&Mismatch) -> Error + Sync> Work<'a, Refuse> {
         }
     }
 
-    fn evaluate(&self, cohort: Cohort, done: &CohortStates, origin: &Origin) -> Result<CohortRows> {
-        let CohortStates { states, grams } = done;
+    fn evaluate(&self, cohort: Cohort, done: &CohortStates, wave: &Executed) -> Result<CohortRows> {
+        let (CohortStates { states, grams }, Executed { device, origin, .. }) = (done, wave);
         let (plan, checked) = (self.plan, self.costs.is_checked(&cohort));
         let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.evaluation));
         let rows = if checked {
             let watch = self.watch.share(self.costs.share(&cohort, |cost| cost.reference));
-            check::rows(plan, cohort, done, self.adapter, origin, &watch)?.map_err(|found| (self.refuse)(&found))?
+            let refuse = |found| (self.refuse)(&found, origin);
+            check::rows(plan, cohort, done, *device, origin, &watch)?.map_err(refuse)?
         } else {
             let risk = CohortRisk::with_grams(plan, cohort, grams, &watch)?;
             rows::rows(plan, cohort, &risk, states, false, origin, &watch)?
         };
         watch.tell(1.0);
-        Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked })
+        Ok(CohortRows { cohort, rows, runs: runs(plan, &[cohort]), checked, origin: origin.clone() })
     }
 
     /// Notes the first failure, and ends the others.
@@ -323,9 +339,18 @@ mod tests {
         let all = |seeds: u32| -> Vec<Cohort> {
             (0..seeds).flat_map(|seed_index| [0, 1].map(|point| Cohort { point, seed_index })).collect()
         };
-        for (seeds, sizes) in [(3, vec![3]), (100, vec![64, 36]), (512, vec![128; 4]), (1025, vec![257, 257, 257, 254])]
-        {
-            let found = waves(&all(seeds), &[cost(1.0), cost(2.0)]);
+        for (devices, seeds, sizes) in [
+            (1, 3, vec![3]),
+            (1, 100, vec![64, 36]),
+            (1, 512, vec![128; 4]),
+            (1, 1025, vec![257, 257, 257, 254]),
+            (2, 3, vec![2, 1]),
+            (2, 100, vec![50, 50]),
+            (4, 512, vec![64; 8]),
+            (4, 2048, vec![128; 16]),
+            (4, 2, vec![1, 1]),
+        ] {
+            let found = waves(&all(seeds), &[cost(1.0), cost(2.0)], devices);
             assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [&sizes[..], &sizes].concat());
             let (heavy, light) = found.split_at(sizes.len());
             assert!(heavy.iter().flatten().all(|cohort| cohort.point == 1));

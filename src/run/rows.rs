@@ -30,6 +30,16 @@ pub struct Origin {
     pub fingerprint: String,
 }
 
+impl Origin {
+    /// The adapter, with its bus where it has one: several may be alike.
+    pub fn name(&self) -> String {
+        match self.pci.is_empty() {
+            true => self.adapter.clone(),
+            false => format!("{} pci:{}", self.adapter, self.pci),
+        }
+    }
+}
+
 /// Rows of a cohort, by (run_id, seen, output), with what `risk` makes of their weights. [`crate::Error::Input`] for
 /// states that are not of the cohort's runs.
 pub fn rows(

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::adapter::Adapter;
+use super::adapter::{self, Adapter};
 use super::check;
 use super::cohorts::Summary;
 use super::launches::{self, CohortRows};
@@ -19,7 +19,7 @@ use crate::files::write_whole;
 use crate::plan::{Cohort, Plan, Shard};
 use crate::store::part::Session;
 use crate::store::row::Row;
-use crate::store::{Store, paths};
+use crate::store::{self, Store, paths};
 use crate::streams::tell;
 use crate::watch::Watch;
 
@@ -53,33 +53,30 @@ pub fn sweep_telling(
         say(&format!("{} holds {stored} seeds, sweep.seeds = {asked} asks for fewer: all of them stay", dir.display()));
     }
     say(&beginning(plan, shard, &todo, adapter));
-    let mut parts = Parts {
-        plan,
-        store,
-        shard,
-        adapter,
-        session: provenance::session(plan, &adapter.origin(), shard),
-        begun: started,
-        rows: Vec::new(),
-        summary: Summary::default(),
-    };
-    let refuse = |mismatch: &check::Mismatch| report_mismatch(mismatch, dir, shard, &adapter.origin());
+    let mut parts = Parts { plan, store, shard, open: Vec::new(), summary: Summary::default() };
+    adapter::devices(adapter).iter().for_each(|device| _ = parts.of(&device.origin(), started));
+    let refuse = |mismatch: &check::Mismatch, origin: &Origin| report_mismatch(mismatch, dir, shard, origin);
     let (mut progress, mut finished) = (Progress::new("runs", all, todo.len(), watch), 0);
     let ended = launches::run(plan, &todo, adapter, watch, refuse, |done| {
         if let Some(done) = done {
             finished += 1;
-            parts.add(done)?;
+            parts.add(done);
         }
         progress.update(parts.summary.runs, finished);
-        if parts.is_due() { parts.close() } else { Ok(()) }
+        parts.close(OpenPart::is_due)
     });
     drop(progress);
     // However it ended, what is finished is kept; its own error comes first.
-    let kept = parts.close().and_then(|()| parts.store.write_manifest());
+    let kept = parts.close(|_| true).and_then(|()| parts.store.write_manifest());
     ended?.into_result(parts.summary.runs, all, "; what is done is kept, the same command continues")?;
     kept?;
     parts.summary.seconds = started.elapsed().as_secs_f64();
     Ok(parts.summary)
+}
+
+/// Refuses a directory that a sweep of the plan would refuse; nothing is changed.
+pub fn would_open(plan: &Plan, dir: &Path) -> Result<()> {
+    store::would_open(dir, &settings(plan))
 }
 
 /// What will be run, and where.
@@ -101,48 +98,58 @@ fn beginning(plan: &Plan, shard: Shard, todo: &[Cohort], adapter: &dyn Adapter) 
     }
 }
 
-/// Gathers cohorts into parts of the store.
+/// Gathers cohorts into parts of the store: a part is of one device.
 struct Parts<'a> {
     plan: &'a Plan,
     store: Store,
     shard: Shard,
-    adapter: &'a dyn Adapter,
-    session: Session,
-    /// When work on the part began.
-    begun: Instant,
-    /// What the next part holds so far, of whole cohorts.
-    rows: Vec<Row>,
+    open: Vec<OpenPart>,
     summary: Summary,
 }
 
-impl Parts<'_> {
-    /// A device that was lost may have come back as another one: a part is of one adapter.
-    fn add(&mut self, done: CohortRows) -> Result<()> {
-        if done.rows.first().is_some_and(|row| !self.is_of_session(row)) {
-            self.close()?;
-            self.session = provenance::session(self.plan, &self.adapter.origin(), self.shard);
-        }
-        self.summary.add(&done);
-        self.rows.extend(done.rows);
-        Ok(())
-    }
+/// What the next part of a device holds so far, of whole cohorts.
+struct OpenPart {
+    origin: Origin,
+    session: Session,
+    /// When work on it began.
+    begun: Instant,
+    rows: Vec<Row>,
+}
 
-    fn is_of_session(&self, row: &Row) -> bool {
-        let Session { adapter, driver, fingerprint, .. } = &self.session;
-        (&row.adapter, &row.driver, &row.fingerprint) == (adapter, driver, fingerprint)
-    }
-
+impl OpenPart {
     /// Whether there are rows or work enough to be worth a file.
     fn is_due(&self) -> bool {
-        !self.rows.is_empty() && (self.rows.len() >= PART_ROWS || self.begun.elapsed() >= PART_TIME)
+        self.rows.len() >= PART_ROWS || self.begun.elapsed() >= PART_TIME
+    }
+}
+
+impl Parts<'_> {
+    /// That of a device, whose work begins at `now` where it is new.
+    fn of(&mut self, origin: &Origin, now: Instant) -> &mut OpenPart {
+        let place = self.open.iter().position(|open| open.origin == *origin).unwrap_or_else(|| {
+            let session = provenance::session(self.plan, origin, self.shard);
+            self.open.push(OpenPart { origin: origin.clone(), session, begun: now, rows: Vec::new() });
+            self.open.len() - 1
+        });
+        &mut self.open[place]
     }
 
-    /// Stores the part. One that cannot be written is not tried again.
-    fn close(&mut self) -> Result<()> {
-        let mut rows = std::mem::take(&mut self.rows);
-        rows.sort_by(|a, b| a.key().cmp(&b.key()));
-        let seconds = std::mem::replace(&mut self.begun, Instant::now()).elapsed().as_secs_f64();
-        self.store.write(&rows, &self.session, seconds)
+    fn add(&mut self, done: CohortRows) {
+        self.summary.add(&done);
+        // A device that was lost may have come back as another one.
+        self.of(&done.origin, Instant::now()).rows.extend(done.rows);
+    }
+
+    /// Stores the parts that have rows and are `due`. One that cannot be written is not tried again, and costs no other.
+    fn close(&mut self, due: impl Fn(&OpenPart) -> bool) -> Result<()> {
+        let mut outcome = Ok(());
+        for open in self.open.iter_mut().filter(|open| !open.rows.is_empty() && due(open)) {
+            let mut rows = std::mem::take(&mut open.rows);
+            rows.sort_by(|a, b| a.key().cmp(&b.key()));
+            let seconds = std::mem::replace(&mut open.begun, Instant::now()).elapsed().as_secs_f64();
+            outcome = outcome.and(self.store.write(&rows, &open.session, seconds));
+        }
+        outcome
     }
 }
 
@@ -161,6 +168,7 @@ fn report_mismatch(mismatch: &check::Mismatch, dir: &Path, shard: Shard, origin:
         "mismatch": mismatch,
         "adapter": origin.adapter,
         "driver": origin.driver,
+        "pci": origin.pci,
         "fingerprint": origin.fingerprint,
         "replay": mismatch.replay(dir),
     });

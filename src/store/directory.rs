@@ -14,15 +14,17 @@ pub fn names(dir: &Path) -> Result<Vec<String>> {
         ErrorKind::NotFound => {
             Error::Input(format!("{}: no such directory; name the one that a sweep wrote", dir.display()))
         }
-        ErrorKind::NotADirectory => {
-            Error::Input(format!("{}: no directory but a file; name the directory that a sweep wrote", dir.display()))
-        }
+        ErrorKind::NotADirectory => no_directory(dir),
         _ => Error::io(dir)(e),
     })?;
     entries
         .map(|entry| entry.map(|e| e.file_name().to_string_lossy().into_owned()))
         .collect::<std::io::Result<_>>()
         .map_err(Error::io(dir))
+}
+
+fn no_directory(dir: &Path) -> Error {
+    Error::Input(format!("{}: no directory but a file; name the directory that a sweep wrote", dir.display()))
 }
 
 /// Refuses a directory with files in it that no run of ours put there, unless ours are there too. A sweep writes its
@@ -63,7 +65,7 @@ pub fn has_older_parts(dir: &Path) -> Result<bool> {
 /// of Parquet pass over too, are left alone.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for any other file among them.
+/// [`Error::Corrupt`] for any other file among them, [`Error::Input`] for a file in place of the directory.
 pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
     let rows = paths::rows(dir);
     let mut found = match fs::metadata(&rows) {
@@ -73,6 +75,7 @@ pub fn parts(dir: &Path) -> Result<Vec<PathBuf>> {
         }
         Ok(_) => names(&rows)?,
         Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(e) if e.kind() == ErrorKind::NotADirectory => return Err(no_directory(dir)),
         Err(e) => return Err(Error::io(&rows)(e)),
     };
     found.retain(|name| !name.starts_with('.'));

@@ -89,9 +89,7 @@ impl Store {
     /// was begun with other settings; [`Error::Corrupt`] when it holds somebody else's files, or parts that are damaged
     /// or of another sweep; [`Error::Incomplete`] when it was stopped while it waited.
     pub fn open(dir: &Path, settings: &Settings, shard: Shard, watch: &Watch) -> Result<Store> {
-        fs::create_dir_all(dir).map_err(|e| {
-            Error::Input(format!("can't create the output directory {}: {e}; choose another one", dir.display()))
-        })?;
+        create(dir)?;
         refuse_foreign(dir, &settings.config_toml)?;
         let lock = locks::lock_shard(dir, shard, watch)?;
         remove_left_over(dir, &shard.to_string())?;
@@ -194,6 +192,34 @@ impl Store {
             self.contents.know(derived);
         }
         Ok(())
+    }
+}
+
+/// Creates an output directory, or leaves the one that is there.
+///
+/// # Errors
+/// [`Error::Input`] where it can't be.
+pub fn create(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).map_err(|e| cannot_create(dir, &e.to_string()))
+}
+
+fn cannot_create(dir: &Path, why: &str) -> Error {
+    Error::Input(format!("can't create the output directory {}: {why}; choose another one", dir.display()))
+}
+
+/// Refuses what [`Store::open`] would refuse of a directory that no process has open, and changes nothing.
+///
+/// # Errors
+/// Those of [`Store::open`].
+pub fn would_open(dir: &Path, settings: &Settings) -> Result<()> {
+    match fs::metadata(dir) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(cannot_create(dir, &e.to_string())),
+        Ok(found) if !found.is_dir() => Err(cannot_create(dir, "a file has its name")),
+        Ok(_) => {
+            refuse_foreign(dir, &settings.config_toml)?;
+            Contents::open(dir)?.agree(Some(&settings.sweep), |was, is| another_config(dir, was, is))
+        }
     }
 }
 

@@ -33,6 +33,7 @@ mod recursion;
 mod report;
 mod risk;
 mod sampling;
+mod several;
 #[cfg(target_os = "linux")]
 #[allow(dead_code, reason = "shared with another test binary")]
 #[path = "../faults/shim.rs"]

@@ -313,7 +313,7 @@ fn a_trace_is_whole_or_not_there() {
         (text.lines().count(), text.lines().next()),
         (17, Some("update,seen,excess,reducible,held_out,diverged"))
     );
-    place.ends("replay config.toml --run 0 --trace gone/trace.csv", 1, &["gone/trace.csv: "]);
+    place.ends("replay config.toml --run 0 --trace gone/trace.csv", 2, &["gone/trace.csv: there is no directory gone"]);
     if cfg!(target_os = "linux") {
         let output = place.command("replay config.toml --run 0 --trace /dev/stdout").output().unwrap();
         assert!(output.status.success() && output.stdout == text.as_bytes(), "the trace alone");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use roundlaw::error::{Error, Result, exit};
 use roundlaw::gpu::{Fault, Gpu, adapters};
 use roundlaw::plan::{Cohort, Plan, Shard, Snapshot};
-use roundlaw::run::adapter::{Adapter, Cpu, Reopened};
+use roundlaw::run::adapter::{Adapter, Cpu, Reopened, Several};
 use roundlaw::run::rows::Origin;
 use roundlaw::run::sweep;
 use roundlaw::store;
@@ -60,14 +60,16 @@ impl Adapter for Faulty {
     }
 }
 
+/// A real device.
+fn faulty(index: usize, fault: Fault, at: &'static [usize], executions: &Arc<AtomicUsize>) -> Result<Box<dyn Adapter>> {
+    Ok(Box::new(Faulty { gpu: Gpu::open(index)?, fault, at, executions: executions.clone() }))
+}
+
 /// The digest of a sweep into `dir` whose device meets faults, and what was told of them.
 fn swept(dir: &Path, index: usize, fault: Fault, at: &'static [usize]) -> (Result<String>, Vec<String>) {
     let told: Arc<Mutex<Vec<String>>> = Arc::default();
     let (lines, executions) = (told.clone(), Arc::default());
-    let open = move || {
-        let (gpu, executions) = (Gpu::open(index)?, Arc::clone(&executions));
-        Ok(Box::new(Faulty { gpu, fault, at, executions }) as Box<dyn Adapter>)
-    };
+    let open = move || faulty(index, fault, at, &executions);
     let adapter = Reopened::new(open, move |line: &str| lines.lock().unwrap().push(line.to_owned())).unwrap();
     let plan = plan(CONFIG, 1 << 14);
     let outcome = sweep::sweep(&plan, dir, Shard::WHOLE, &adapter, &Watch::default());
@@ -101,6 +103,48 @@ fn a_device_that_is_lost_or_reports_an_error_is_opened_again_and_after_three_tim
         let kept = roundlaw::rows(dir.path()).unwrap().collect::<Result<Vec<_>>>().unwrap();
         assert_eq!(kept.iter().map(|row| row.seed_index).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(swept(dir.path(), index, fault, &[]).0.unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_kernel_that_exceeds_its_time_is_a_lost_device() {
+    let whole = tempfile::tempdir().unwrap();
+    sweep::sweep(&plan(CONFIG, 1 << 14), whole.path(), Shard::WHOLE, &Cpu, &Watch::default()).unwrap();
+    let whole = digest(whole.path()).unwrap();
+    // Under GL a software driver executes where it is submitted: nobody waits.
+    for info in adapters().iter().filter(|info| info.backend != "gl") {
+        let dir = tempfile::tempdir().unwrap();
+        let (found, told) = swept(dir.path(), info.index, Fault::Hang { seconds: 1 }, &[2]);
+        assert_eq!(found.unwrap(), whole);
+        let [line] = told.as_slice() else { panic!("{told:?}") };
+        assert!(line.contains("it has not answered for 1 s") && line.contains("opening the device again"), "{line}");
+    }
+}
+
+#[test]
+fn one_of_several_devices_that_is_lost_for_good_costs_its_share() {
+    let whole = tempfile::tempdir().unwrap();
+    sweep::sweep(&plan(CONFIG, 1 << 14), whole.path(), Shard::WHOLE, &Cpu, &Watch::default()).unwrap();
+    for info in adapters() {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let device = |at: &'static [usize], executions: Arc<AtomicUsize>| {
+            let lines = told.clone();
+            let open = move || faulty(info.index, Fault::Lost, at, &executions);
+            let tell = move |line: &str| lines.lock().unwrap().push(line.to_owned());
+            Box::new(Reopened::new(open, tell).unwrap()) as Box<dyn Adapter>
+        };
+        let lines = told.clone();
+        let tell = Arc::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
+        let of_second: Arc<AtomicUsize> = Arc::default();
+        let both = Several::new(vec![device(&[], Arc::default()), device(&[0, 1, 2], of_second.clone())], tell);
+        let dir = tempfile::tempdir().unwrap();
+        sweep::sweep(&plan(CONFIG, 1 << 14), dir.path(), Shard::WHOLE, &both, &Watch::default()).unwrap();
+        assert_eq!(digest(dir.path()).unwrap(), digest(whole.path()).unwrap());
+        let told = told.lock().unwrap();
+        // On a busy machine the first may have taken all cohorts before the second begins.
+        if of_second.load(Ordering::Relaxed) > 0 {
+            assert!(told.len() == 3 && told[2].contains("is left out, 1 of 2 devices go on"), "{told:?}");
+        }
     }
 }
 

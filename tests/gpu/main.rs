@@ -3,6 +3,9 @@
 
 mod bench;
 mod faults;
+mod flips;
+#[cfg(target_os = "linux")]
+mod memory;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "files of f64 are for other tests")]
 mod npy_file;
@@ -10,6 +13,7 @@ mod npy_file;
 #[allow(dead_code, reason = "what the CPU adapter's tests need of it")]
 mod plans;
 mod sampling;
+mod several;
 mod verify;
 
 use std::sync::OnceLock;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use toml::Value;
 
-use super::{Submission, given};
+use super::{Submission, given, with_directory};
 use crate::error::Error;
 use crate::files::write_whole;
 use crate::shell;
@@ -24,9 +24,11 @@ pub fn submit(sweep: &Submission, args: &[String], dry_run: bool) -> anyhow::Res
     if dry_run {
         return Ok(print(&format!("# {}\n{}", shell::line(words.iter().map(String::as_str)), text.trim_end()))?);
     }
-    fs::create_dir_all(&sweep.out).map_err(Error::io(&sweep.out))?;
-    write_whole(&path, "submit", |out| out.write_all(text.as_bytes()).map_err(Error::io(&path)))?;
-    Ok(print(&given(&words, "")?)?)
+    let submit = || {
+        write_whole(&path, "submit", |out| out.write_all(text.as_bytes()).map_err(Error::io(&path)))?;
+        given(&words, "").inspect_err(|_| _ = fs::remove_file(&path))
+    };
+    Ok(print(&with_directory(&sweep.out, submit)?)?)
 }
 
 /// The job's definition. A worker that ends takes its task with it, which HyperQueue gives to the next one: no task asks to

@@ -1,6 +1,7 @@
 mod hq;
 mod slurm;
 
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf, absolute};
 use std::process::{Command, Stdio};
@@ -8,6 +9,9 @@ use std::process::{Command, Stdio};
 use super::run_options::RunOptions;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
+use crate::run::{adapter, sweep};
+use crate::store;
+use crate::streams::tell;
 use crate::words;
 
 const EXAMPLES: &str = "\
@@ -71,12 +75,14 @@ impl Submission {
         let config = args.options.config(&args.config)?;
         let shards = format!("auto/{}", args.shards);
         super::sweep::shard(&format!("0/{}", args.shards), config.sweep.seeds)?;
-        Plan::new(config)?;
+        let plan = Plan::new(config)?;
+        look_for(&args.options)?;
         let name = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let out = args.out.clone().unwrap_or_else(|| Path::new("out").join(&name));
         let [program, config, out] = [std::env::current_exe(), absolute(&args.config), absolute(out)]
             .map(|path| path.map_err(Error::io(Path::new("a path to hand on"))));
         let (program, out) = (text(&program?)?, out?);
+        sweep::would_open(&plan, &out)?;
         let dir = text(&out)?;
         let mut sweep =
             [&program, "sweep", &text(&config?)?, "--out", &dir, "--shard", &shards].map(String::from).to_vec();
@@ -92,6 +98,26 @@ impl Submission {
             report: on_out("report"),
         })
     }
+}
+
+/// Whether the adapter is on this machine: that it is not is told, for the tasks look on theirs.
+fn look_for(options: &RunOptions) -> Result<()> {
+    let RunOptions { adapter: name, memory, .. } = options;
+    match adapter::find_all(name) {
+        Err(error) => tell(&format!("warning: --adapter {name}: {error}; this is so here, a task looks where it runs")),
+        Ok(_) if name == "cpu" => adapter::refuse_memory(*memory)?,
+        Ok(_) => {}
+    }
+    Ok(())
+}
+
+/// Submits what needs the output directory. Where that is refused, what was made for it goes again.
+fn with_directory<T>(dir: &Path, submit: impl FnOnce() -> Result<T>) -> Result<T> {
+    let new: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
+    store::create(dir).and_then(|()| submit()).inspect_err(|_| {
+        // What is not empty by now stays, with all above it.
+        let _ = new.into_iter().try_for_each(fs::remove_dir);
+    })
 }
 
 /// A path that a script can hold.

@@ -1,8 +1,6 @@
 //! A job array with a task for each shard, and a job that merges what they leave.
 
-use std::fs;
-
-use super::{Submission, given};
+use super::{Submission, given, with_directory};
 use crate::error::{Error, Result, exit};
 use crate::shell;
 use crate::streams::print;
@@ -27,8 +25,7 @@ pub fn submit(sweep: &Submission, args: &[String], dry_run: bool) -> anyhow::Res
         };
         return Ok(print(&format!("{}\n{}", here(&sbatch(&[]), &array), here(&after("ARRAY"), &merge).trim_end()))?);
     }
-    fs::create_dir_all(&sweep.out).map_err(Error::io(&sweep.out))?;
-    let id = submitted(&sbatch(&[]), &array)?;
+    let id = with_directory(&sweep.out, || submitted(&sbatch(&[]), &array))?;
     let merging = submitted(&after(&id), &merge).map_err(|error| {
         Error::Other(format!(
             "{error}; the array {id} was submitted, its merge was not: `{}` by hand",

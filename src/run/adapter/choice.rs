@@ -4,11 +4,16 @@ use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterInfo};
 use crate::scheduler;
 
+/// The word for every hardware GPU.
+const ALL_HARDWARE: &str = "all-hardware";
+
 /// What the text may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Choice<'a> {
     /// The hardware GPU that is this process's, else the CPU: software GPUs are slower than it.
     Auto,
+    /// All hardware GPUs that are the job's.
+    AllHardware,
     Cpu,
     /// Position in the list of `devices`.
     Index(usize),
@@ -22,6 +27,7 @@ impl Choice<'_> {
     fn of(text: &str) -> Choice<'_> {
         match (text, text.strip_prefix("pci:"), text.parse()) {
             ("auto", _, _) => Choice::Auto,
+            (ALL_HARDWARE, _, _) => Choice::AllHardware,
             ("cpu", _, _) => Choice::Cpu,
             (_, Some(bus), _) => Choice::Pci(bus),
             (_, None, Ok(index)) => Choice::Index(index),
@@ -32,7 +38,7 @@ impl Choice<'_> {
     /// Whether it names that GPU.
     fn fits(&self, info: &AdapterInfo) -> bool {
         match self {
-            Choice::Auto => gpu::is_hardware(info),
+            Choice::Auto | Choice::AllHardware => gpu::is_hardware(info),
             Choice::Cpu => false,
             Choice::Index(index) => info.index == *index,
             Choice::Pci(bus) => !bus.is_empty() && info.pci.eq_ignore_ascii_case(bus),
@@ -45,11 +51,25 @@ impl Choice<'_> {
 /// or part of a name as `devices` lists them, or `pci:BUS`. Of several hardware GPUs `auto` is the one that Slurm gave to
 /// this process, else the first, by PCI bus ids.
 ///
-/// [`Error::NoAdapter`] when nothing or more than one GPU fits, or the one that Slurm gave is not there.
+/// [`Error::NoAdapter`] when nothing or more than one GPU fits, or the one that Slurm gave is not there; [`Error::Input`]
+/// for `all-hardware`.
 pub fn find(text: &str) -> Result<Option<usize>> {
     match Choice::of(text) {
+        Choice::AllHardware => Err(Error::Input(format!(
+            "{ALL_HARDWARE} is for sweep, submit, plan and check: here one adapter is needed, as `roundlaw devices` lists them"
+        ))),
+        _ => Ok(find_all(text)?.first().map(|info| info.index)),
+    }
+}
+
+/// Those that `text` names, where it may be `all-hardware` too: every hardware GPU, by PCI bus ids, or of a job of Slurm
+/// those that were given to it. None is the CPU.
+///
+/// [`Error::NoAdapter`] as of [`find`], and when there is no hardware GPU of all.
+pub fn find_all(text: &str) -> Result<Vec<AdapterInfo>> {
+    match Choice::of(text) {
         // No driver is loaded for nothing.
-        Choice::Cpu => Ok(None),
+        Choice::Cpu => Ok(Vec::new()),
         choice => select(text, choice, &gpu::adapters(), scheduler::variable),
     }
 }
@@ -59,25 +79,43 @@ fn select(
     choice: Choice,
     found: &[AdapterInfo],
     get: impl Fn(&str) -> Option<String>,
-) -> Result<Option<usize>> {
-    let mut fitting: Vec<&AdapterInfo> = found.iter().filter(|info| choice.fits(info)).collect();
-    if choice == Choice::Auto {
-        // Drivers list them in any order; those without a bus come last.
-        fitting.sort_by_key(|info| (info.pci.is_empty(), info.pci.to_lowercase()));
-        return Ok(scheduler::gpu(fitting.len(), get)?.map(|place| fitting[place].index));
-    }
+) -> Result<Vec<AdapterInfo>> {
+    let fitting: Vec<&AdapterInfo> = found.iter().filter(|info| choice.fits(info)).collect();
+    let cloned = |infos: &[&AdapterInfo]| infos.iter().map(|&info| info.clone()).collect();
     match (choice, fitting.as_slice()) {
-        (Choice::Auto | Choice::Cpu, _) => Ok(None),
-        (_, [one]) => Ok(Some(one.index)),
-        (_, []) => Err(Error::NoAdapter(format!(
-            "no adapter is called {text:?}: found are {}; \"cpu\" needs no GPU",
-            std::iter::once("cpu".to_string()).chain(found.iter().map(describe)).collect::<Vec<_>>().join(", ")
-        ))),
+        (Choice::Cpu, _) => Ok(Vec::new()),
+        (Choice::Auto, _) => {
+            let hardware = by_bus(fitting);
+            Ok(cloned(scheduler::gpu(hardware.len(), get)?.map(|place| hardware[place]).as_slice()))
+        }
+        (Choice::AllHardware, [_, ..]) => {
+            let hardware = by_bus(fitting);
+            Ok(scheduler::gpus(hardware.len(), get)?.iter().map(|&place| hardware[place].clone()).collect())
+        }
+        (_, [one]) => Ok(cloned(&[one])),
+        (_, []) => {
+            let what = match choice {
+                Choice::AllHardware => "no hardware GPU is there".to_owned(),
+                _ => format!("no adapter is called {text:?}"),
+            };
+            let found: Vec<String> = std::iter::once("cpu".to_owned()).chain(found.iter().map(describe)).collect();
+            Err(Error::NoAdapter(format!("{what}: found are {}; \"cpu\" needs no GPU", found.join(", "))))
+        }
         (_, many) => Err(Error::NoAdapter(format!(
             "{text:?} fits {}: name one by its number",
             many.iter().map(|info| describe(info)).collect::<Vec<_>>().join(", ")
         ))),
     }
+}
+
+/// Each GPU once, in the order of the buses, those without one last: drivers list them in any order, and two drivers or
+/// backends may list the same.
+fn by_bus(mut infos: Vec<&AdapterInfo>) -> Vec<&AdapterInfo> {
+    infos.sort_by_key(|info| (info.pci.is_empty(), info.pci.to_lowercase(), info.index));
+    infos.dedup_by(|later, first| !later.pci.is_empty() && later.pci.eq_ignore_ascii_case(&first.pci));
+    let backend = infos.first().map(|info| info.backend.clone());
+    infos.retain(|info| Some(&info.backend) == backend.as_ref());
+    infos
 }
 
 fn describe(info: &AdapterInfo) -> String {
@@ -102,8 +140,18 @@ mod tests {
         }
     }
 
+    fn all_of(text: &str, found: &[AdapterInfo], gpus: Option<&str>) -> std::result::Result<Vec<usize>, String> {
+        let get = |name: &str| gpus.filter(|_| name == "SLURM_JOB_GPUS").map(String::from);
+        let chosen = select(text, Choice::of(text), found, get).map_err(|error| error.to_string());
+        chosen.map(|infos| infos.iter().map(|info| info.index).collect())
+    }
+
+    /// At most one.
     fn chosen(text: &str, found: &[AdapterInfo]) -> std::result::Result<Option<usize>, String> {
-        select(text, Choice::of(text), found, |_| None).map_err(|error| error.to_string())
+        all_of(text, found, None).map(|all| {
+            assert!(all.len() < 2, "{all:?}");
+            all.first().copied()
+        })
     }
 
     #[test]
@@ -114,15 +162,33 @@ mod tests {
             gpu(2, "H100", "discrete", "0000:0a:00.0"),
             gpu(3, "H100", "discrete", "0000:8b:00.0"),
         ];
-        let auto = |gpus: Option<&str>| {
-            let get = |name: &str| gpus.filter(|_| name == "SLURM_JOB_GPUS").map(String::from);
-            select("auto", Choice::Auto, &found, get).map_err(|error| error.to_string())
-        };
         for (gpus, index) in [(None, 2), (Some("0"), 2), (Some("1"), 3), (Some("2"), 1), (Some("1,2"), 3)] {
-            assert_eq!(auto(gpus), Ok(Some(index)), "{gpus:?}");
+            assert_eq!(all_of("auto", &found, gpus), Ok(vec![index]), "{gpus:?}");
         }
-        let error = auto(Some("3")).unwrap_err();
-        assert!(error.contains("SLURM_JOB_GPUS=3") && error.contains("pci:BUS"), "{error}");
+        for (gpus, indices) in
+            [(None, &[2, 3, 1][..]), (Some("1"), &[3]), (Some("1,2"), &[3, 1]), (Some("4-6"), &[2, 3, 1])]
+        {
+            assert_eq!(all_of("all-hardware", &found, gpus).as_deref(), Ok(indices), "{gpus:?}");
+        }
+        for text in ["auto", "all-hardware"] {
+            let error = all_of(text, &found, Some("3")).unwrap_err();
+            assert!(error.contains("SLURM_JOB_GPUS=3") && error.contains("pci:BUS"), "{error}");
+        }
+        let error = all_of("all-hardware", &found[..1], None).unwrap_err();
+        assert!(error.contains("no hardware GPU") && error.contains("found are cpu, 0 (llvmpipe"), "{error}");
+    }
+
+    #[test]
+    fn a_gpu_that_two_drivers_list_is_taken_once() {
+        let mut found = [
+            gpu(0, "Radeon 7900 (RADV)", "discrete", "0000:03:00.0"),
+            gpu(1, "Radeon 7900", "discrete", "0000:03:00.0"),
+            gpu(2, "Radeon 6800", "discrete", "0000:0a:00.0"),
+            gpu(3, "Radeon 7900", "discrete", ""),
+        ];
+        found[3].backend = "dx12".into();
+        assert_eq!(all_of("all-hardware", &found, None), Ok(vec![0, 2]));
+        assert_eq!(all_of("auto", &found, Some("1")), Ok(vec![2]), "the second of the machine");
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! Where a sweep runs: a GPU through wgpu, or the CPU.
 
 mod choice;
+mod gpus;
 mod reopened;
+mod several;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-pub use choice::find;
+pub use choice::{find, find_all};
+pub use gpus::open_each;
 pub use reopened::Reopened;
+pub use several::Several;
 
 use crate::cpu;
 use crate::error::{Error, Result};
-use crate::gpu::{self, Gpu, Tuning};
 use crate::plan::{Cohort, Plan, Snapshot};
 use crate::risk::CohortStates;
 use crate::run::rows::Origin;
@@ -41,10 +44,25 @@ pub trait Adapter: Send + Sync {
 
     /// What the rows say of who computed them.
     fn origin(&self) -> Origin;
+
+    /// Where it is several devices, each of them: whose cohorts they are, the rows say by its own origin.
+    #[doc(hidden)]
+    fn devices(&self) -> &[Box<dyn Adapter>] {
+        &[]
+    }
 }
 
-/// The adapter that `choice` names, see [`find`], ready to run. A GPU has given the known answers, and is opened again
-/// when it is lost ([`open_telling`] says so); the CPU is proved by the check of the sweep itself.
+/// The devices of an adapter: itself, where it is one.
+pub fn devices(adapter: &dyn Adapter) -> Vec<&dyn Adapter> {
+    match adapter.devices() {
+        [] => vec![adapter],
+        several => several.iter().map(Box::as_ref).collect(),
+    }
+}
+
+/// The adapter that `choice` names, see [`find_all`], ready to run. A GPU has given the known answers, and is opened again
+/// when it is lost ([`open_telling`] says so); the CPU is proved by the check of the sweep itself. Of several GPUs each
+/// executes cohorts of its own, and one that is lost for good leaves them to the others.
 ///
 /// # Errors
 /// [`crate::error::Error::NoAdapter`] when nothing or more than one thing fits, or the GPU's bits are wrong.
@@ -75,15 +93,17 @@ pub fn open_telling(
     watch: &Watch,
     tell: impl Fn(&str) + Send + Sync + 'static,
 ) -> Result<Box<dyn Adapter>> {
-    let (watch, tell): (_, Arc<gpu::Tell>) = (watch.clone(), Arc::new(tell));
-    match (find(choice)?, memory) {
-        (None, None) => Ok(Box::new(Cpu)),
-        (None, Some(_)) => Err(Error::Input("--memory is that of a GPU, and the adapter is cpu: leave it out".into())),
-        (Some(index), _) => {
-            let told = tell.clone();
-            let open = move || Ok(Box::new(OpenGpu::proved(index, memory, &watch, told.clone())?) as Box<dyn Adapter>);
-            Ok(Box::new(Reopened::new(open, move |line: &str| tell(line))?))
-        }
+    match (find_all(choice)?.as_slice(), memory) {
+        ([], _) => refuse_memory(memory).map(|()| Box::new(Cpu) as Box<dyn Adapter>),
+        (gpus, _) => open_each(gpus, memory, watch, Arc::new(tell)),
+    }
+}
+
+/// [`Error::Input`] where memory is set for the CPU.
+pub fn refuse_memory(memory: Option<u64>) -> Result<()> {
+    match memory {
+        None => Ok(()),
+        Some(_) => Err(Error::Input("--memory is that of a GPU, and the adapter is cpu: leave it out".into())),
     }
 }
 
@@ -113,59 +133,6 @@ impl Adapter for Cpu {
             driver: format!("{} {}", std::env::consts::ARCH, std::env::consts::OS),
             pci: String::new(),
             fingerprint: "rne,separate,subnormals-kept".into(),
-        }
-    }
-}
-
-/// A GPU that gave the known answers.
-struct OpenGpu {
-    gpu: Gpu,
-    /// Held while it executes: one plan may take all of its memory.
-    turn: Mutex<()>,
-}
-
-impl OpenGpu {
-    fn proved(index: usize, memory: Option<u64>, watch: &Watch, tell: Arc<gpu::Tell>) -> Result<OpenGpu> {
-        let gpu = Gpu::open(index)?.telling(tell);
-        let gpu = if let Some(bytes) = memory { gpu.with_memory(bytes) } else { gpu };
-        gpu.self_test(watch)?;
-        Ok(OpenGpu { gpu, turn: Mutex::default() })
-    }
-
-    /// A thread that panicked in its turn leaves the device usable: every execution starts anew.
-    fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Adapter for OpenGpu {
-    fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        let _turn = self.turn();
-        self.gpu.execute(plan, cohorts, watch)
-    }
-
-    fn execute_with_grams(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<CohortStates>> {
-        let _turn = self.turn();
-        self.gpu.execute_with_grams(plan, cohorts, Tuning::default(), watch)
-    }
-
-    fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
-        let fits = self.gpu.cohorts_at_once(plan)?;
-        // A GPU played by the CPU gains nothing from more cohorts than cores.
-        Ok(if gpu::is_hardware(&self.gpu.info) { fits } else { fits.min(rayon::current_num_threads()) })
-    }
-
-    fn executions_at_once(&self) -> usize {
-        1
-    }
-
-    fn origin(&self) -> Origin {
-        let info = &self.gpu.info;
-        Origin {
-            adapter: format!("{} ({})", info.name, info.backend),
-            driver: format!("{} {}", info.driver, info.driver_info).trim().to_string(),
-            pci: info.pci.clone(),
-            fingerprint: self.gpu.fingerprint().to_string(),
         }
     }
 }

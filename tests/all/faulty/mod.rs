@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use roundlaw::error::{Error, Result};
 use roundlaw::plan::{Cohort, Plan, SketchDraw, Snapshot};
@@ -44,8 +45,7 @@ impl Faulty {
 
 impl Adapter for Faulty {
     fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        let less = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        if less.is_err() {
+        if !take(&self.left) {
             return self.inner.execute(plan, cohorts, watch);
         }
         let mut altered = plan.clone();
@@ -109,8 +109,38 @@ impl<Damage: Fn(Cohort, &mut [f64]) + Send + Sync> Adapter for Summing<Damage> {
 #[derive(Default)]
 pub struct Device {
     pub opened: AtomicU32,
-    /// Times it is still to be lost.
+    /// Executions until then.
+    pub sound: AtomicU32,
+    /// Times it is to be lost after that.
     pub losses: AtomicU32,
+    /// Cohorts that it has executed.
+    pub cohorts: AtomicU32,
+    /// Where its first execution waits for those of others.
+    pub meets: Option<Meeting>,
+    pub pci: String,
+}
+
+/// So many executions that must go on at the same time.
+#[derive(Clone)]
+pub struct Meeting {
+    pub arrived: Arc<AtomicU32>,
+    pub of: u32,
+}
+
+impl Meeting {
+    fn wait(&self) {
+        let begun = Instant::now();
+        self.arrived.fetch_add(1, Ordering::Relaxed);
+        while self.arrived.load(Ordering::Relaxed) < self.of {
+            assert!(begun.elapsed() < Duration::from_secs(60), "devices do not execute at the same time");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// Takes one of what is left, if something is.
+fn take(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
 }
 
 /// The CPU as an adapter that is lost as often as its [`Device`] says.
@@ -125,11 +155,14 @@ impl Fragile {
 
 impl Adapter for Fragile {
     fn execute(&self, plan: &Plan, cohorts: &[Cohort], watch: &Watch) -> Result<Vec<Vec<Snapshot>>> {
-        let lost = self.0.losses.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
-        match lost {
-            Ok(_) => Err(Error::DeviceLost("the device was lost (in a test)".into())),
-            Err(_) => Cpu.execute(plan, cohorts, watch),
+        let Device { sound, losses, meets, .. } = &*self.0;
+        if !take(sound) && take(losses) {
+            return Err(Error::DeviceLost("the device was lost (in a test)".into()));
         }
+        if let (0, Some(meeting)) = (self.0.cohorts.fetch_add(cohorts.len() as u32, Ordering::Relaxed), meets) {
+            meeting.wait();
+        }
+        Cpu.execute(plan, cohorts, watch)
     }
 
     fn cohorts_at_once(&self, plan: &Plan) -> Result<usize> {
@@ -142,6 +175,6 @@ impl Adapter for Fragile {
     }
 
     fn origin(&self) -> Origin {
-        Cpu.origin()
+        Origin { pci: self.0.pci.clone(), ..Cpu.origin() }
     }
 }

@@ -132,3 +132,37 @@ fn every_command_judges_a_directory_alike() {
         refused(&run(args), 2, &["manifest.json: no directory", "name the directory that a sweep wrote"]);
     }
 }
+
+#[test]
+fn a_file_in_place_of_a_directory_and_the_other_way_round_are_named() {
+    let place = Place::new();
+    place.rows(TINY, "out", &[]);
+    fs::write(place.path("file"), "mine").unwrap();
+    let path = |name: &str| place.path(name).display().to_string();
+    let (out, file, below) = (path("out"), path("file"), path("file/x"));
+    let (no_directory, stands) = ("file: no directory but a file", "a file stands where a directory is needed");
+    let trace = path("none/trace.csv");
+    for (words, parts) in [
+        (&["merge", &file][..], &[no_directory][..]),
+        (&["merge", &file, &out], &[no_directory]),
+        (&["merge", &out, &file], &[no_directory]),
+        (&["merge", &below, &out], &["no directory but a file"]),
+        (&["status", &file], &[no_directory]),
+        (&["check", &file], &[no_directory]),
+        (&["report", &file], &[no_directory]),
+        (&["fit", &file], &[no_directory]),
+        (&["report", &out, "--out", &file], &["file/figures", stands]),
+        (&["report", &out, "--out", &below], &["file/x/figures", stands]),
+        (&["replay", &out, "--run", "0", "--export", &file], &["--export", "allowed is a directory"]),
+        (&["replay", &out, "--run", "0", "--trace", &below], &["file/x", stands]),
+        (&["replay", &out, "--run", "0", "--trace", &out], &["--trace", "out: a directory: name a file"]),
+        (&["replay", &out, "--run", "0", "--trace", &trace], &["--trace", "there is no directory", "none"]),
+    ] {
+        let output = run(words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", stderr(&output));
+        let last = stderr(&output).lines().last().unwrap_or_default().to_owned();
+        assert!(last.starts_with("roundlaw: "), "{words:?}: {last}");
+        parts.iter().for_each(|part| assert!(last.contains(part), "{words:?}: {last:?} does not name {part:?}"));
+    }
+    assert_eq!(fs::read_to_string(place.path("file")).unwrap(), "mine");
+}

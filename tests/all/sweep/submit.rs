@@ -158,9 +158,49 @@ fn what_every_task_would_refuse_is_not_submitted() {
         assert!(!site.0.path("job-100").exists());
     }
     site.program("sbatch", "echo 'error: no such partition' >&2; exit 1");
-    let output = site.submit(&["slurm", "config.toml", "--shards", "2", "--out", "out", "--", "-p", "none"]);
+    let output = site.submit(&["slurm", "config.toml", "--shards", "2", "--out", "new/out", "--", "-p", "none"]);
     assert!(stderr(&output).contains("no such partition"), "{}", stderr(&output));
     refused(&output, 2, &["sbatch refused the job", "1"]);
+    assert!(!site.0.path("out").exists() && !site.0.path("new").exists(), "nothing is left of what was refused");
+}
+
+#[test]
+fn a_directory_that_every_task_would_refuse_is_not_submitted() {
+    let site = Site::new();
+    site.with_slurm("RUNNING");
+    fs::write(site.0.path("file"), "mine").unwrap();
+    fs::create_dir(site.0.path("foreign")).unwrap();
+    fs::write(site.0.path("foreign/notes.txt"), "mine").unwrap();
+    site.0.rows(TINY, "begun", &["--set", "sweep.seed=5"]);
+    for (out, code, parts) in [
+        ("file", 2, &["can't create the output directory", "file: a file has its name"][..]),
+        ("file/out", 2, &["can't create the output directory", "file/out: Not a directory"]),
+        ("foreign", 7, &["foreign directory", "notes.txt"]),
+        ("begun", 2, &["the config differs", "seed = 5"]),
+    ] {
+        for system in ["slurm", "hq"] {
+            let args = [system, "config.toml", "--shards", "2", "--out", out, "--adapter", "cpu"];
+            refused(&site.submit(&args), code, parts);
+            refused(&site.submit(&[&args[..], &["--dry-run"]].concat()), code, parts);
+        }
+    }
+    assert!(!site.0.path("job-100").exists());
+    assert_eq!(fs::read_dir(site.0.path("foreign")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_adapter_that_is_not_here_may_be_where_the_tasks_run() {
+    let site = Site::new();
+    site.with_slurm("RUNNING");
+    let args = ["slurm", "config.toml", "--shards", "2", "--out", "out", "--adapter", "No Such GPU 9000"];
+    let output = site.submit(&args);
+    text(&output);
+    for part in ["warning: --adapter No Such GPU 9000", "no adapter is called", "a task looks where it runs"] {
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    }
+    assert!(site.text("job-100").contains("--adapter 'No Such GPU 9000'"));
+    let cpu = ["slurm", "config.toml", "--shards", "2", "--adapter", "cpu", "--memory", "2"];
+    refused(&site.submit(&cpu), 2, &["--memory is that of a GPU"]);
 }
 
 #[test]
