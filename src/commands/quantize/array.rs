@@ -222,7 +222,7 @@ impl<'a> Outputs<'a> {
         if let Some(rows) = &mut rows {
             rows.write(COLUMNS.as_bytes())?;
         }
-        let values = array("OUT", output, Element::F32, shape)?;
+        let values = array("OUT.npy", output, Element::F32, shape)?;
         Ok(Outputs { codes, scales, rows, has_stats: args.stats.is_some(), values })
     }
 

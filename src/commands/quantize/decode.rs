@@ -35,7 +35,7 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     let array = Array { name: source.name(), shape: &shape, is_fortran: source.is_fortran };
     let laid = args.blocks.laid(&op, &array)?;
     let mut scales = scales(args, &op, &source, &laid)?;
-    let mut file = Output::array("OUT", output, Element::F32, &shape, source.is_fortran)?;
+    let mut file = Output::array("OUT.npy", output, Element::F32, &shape, source.is_fortran)?;
     let (mut bytes, mut values, mut of_blocks, mut shared) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut first = 0;
     for batch in laid.blocks.batches() {

@@ -8,6 +8,7 @@ use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
 use crate::files::{Begun, are_one_file, begun, is_stdout};
 use crate::npy::header_of;
+use crate::streams::taken;
 use crate::tensor::nibbles::Nibbles;
 use crate::tensor::{Element, file_of};
 
@@ -24,7 +25,7 @@ fn named(args: &Args) -> [Vec<(&'static str, &Path)>; 2] {
     let (read, written) = if args.decode { (args.scales.as_deref(), None) } else { (None, args.scales.as_deref()) };
     let inputs = [("IN", args.input.as_deref()), ("--random", args.random.as_deref()), ("--scales", read)];
     let outputs = [
-        ("OUT", args.output.as_deref()),
+        ("OUT.npy", args.output.as_deref()),
         ("--codes", args.codes.as_deref()),
         ("--scales", written),
         ("--stats", args.rows()),
@@ -94,13 +95,10 @@ impl<'a> Output<'a> {
         if self.is_gone {
             return Ok(());
         }
-        match self.file.file().write_all(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && matches!(self.file, Begun::Stdout(_)) => {
-                self.is_gone = true;
-                Ok(())
-            }
-            outcome => outcome.map_err(Error::io(self.path)),
-        }
+        let outcome = self.file.file().write_all(bytes);
+        self.is_gone = outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        let outcome = outcome.map_err(Error::io(self.path));
+        if matches!(self.file, Begun::Stdout(_)) { taken(outcome) } else { outcome }
     }
 
     /// Writes words of f32.

@@ -36,7 +36,7 @@ pub struct Args {
     #[arg(value_name = "IN", requires = "output")]
     input: Option<PathBuf>,
     /// Dequantized values, f32, as .npy; - for stdout.
-    #[arg(value_name = "OUT")]
+    #[arg(value_name = "OUT.npy")]
     output: Option<PathBuf>,
     /// Write a code per element, in the low bits of u8, or u16 above 8 bits, or u32 above 16; integers in two's
     /// complement.
