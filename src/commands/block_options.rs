@@ -54,7 +54,9 @@ impl BlockOptions {
         match self {
             BlockOptions { axis: Some(_), .. } if !op.shares() => refused("--axis", shares),
             BlockOptions { tile: Some(_), .. } if !op.shares() => refused("--tile", shares),
-            BlockOptions { tile: Some(_), .. } if has_block => refused("--tile", "without --block: a tile is the block"),
+            BlockOptions { tile: Some(_), .. } if has_block => {
+                refused("--tile", "without --block: a tile is the block")
+            }
             BlockOptions { nibbles: Some(_), .. } if op.width > 4 => {
                 refused("--nibbles", &format!("with codes of up to 4 bits, not of {}", op.width))
             }

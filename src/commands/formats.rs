@@ -15,7 +15,9 @@ const ONE_E4M3: u32 = 0x38;
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
-#[command(about = "List every number format with its layout, limits, special values, defaults and source; or its codes")]
+#[command(
+    about = "List every number format with its layout, limits, special values, defaults and source; or its codes"
+)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The format whose codes are listed.
@@ -80,6 +82,8 @@ fn table(as_json: bool, quantizer: &Quantizer) -> Result<()> {
         let head = COLUMNS.map(String::from).to_vec();
         return print_all([csv_text(std::iter::once(head).chain(rows.map(|row| row.to_vec())))]);
     }
-    let object = |row: [String; 4]| Value::from(Map::from_iter(COLUMNS.map(String::from).into_iter().zip(row.map(|cell| json!(cell)))));
+    let object = |row: [String; 4]| {
+        Value::from(Map::from_iter(COLUMNS.map(String::from).into_iter().zip(row.map(|cell| json!(cell)))))
+    };
     print(&Value::from(rows.map(object).collect::<Vec<_>>()).to_string())
 }

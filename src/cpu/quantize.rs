@@ -45,13 +45,7 @@ pub fn round(op: &QuantOp, inputs: &Words, largest: &Words, words: &Words, found
 }
 
 #[inline(always)]
-fn round_class<const CLASS: u32>(
-    op: &QuantOp,
-    inputs: &Words,
-    largest: &Words,
-    words: &Words,
-    found: &mut Answers,
-) {
+fn round_class<const CLASS: u32>(op: &QuantOp, inputs: &Words, largest: &Words, words: &Words, found: &mut Answers) {
     match op.rounding {
         NEAREST_EVEN => round_as::<CLASS, NEAREST_EVEN>(op, inputs, largest, words, found),
         NEAREST_AWAY => round_as::<CLASS, NEAREST_AWAY>(op, inputs, largest, words, found),
@@ -174,7 +168,11 @@ mod tests {
                 let own = Rounded { bits: found.values[k], code: found.codes[k], flags: found.flags[k].into() };
                 assert_eq!(own, *element, "{} of 0x{:08x}", format.name, input[k]);
             }
-            assert!(found.scales.iter().map(|byte| u32::from(*byte)).eq(must.scales.iter().copied()), "{}", format.name);
+            assert!(
+                found.scales.iter().map(|byte| u32::from(*byte)).eq(must.scales.iter().copied()),
+                "{}",
+                format.name
+            );
             assert_eq!(counts(&found.flags), must.counts(), "{}", format.name);
         }
     }

@@ -46,8 +46,7 @@ impl Blocks {
     /// Tiles of up to `height` times `width` elements of the last two axes.
     pub fn tiles(shape: &[usize], is_fortran: bool, height: usize, width: usize) -> Blocks {
         let shape = stored(shape, is_fortran);
-        let (first, height, width) =
-            if is_fortran { (0, width, height) } else { (shape.len() - 2, height, width) };
+        let (first, height, width) = if is_fortran { (0, width, height) } else { (shape.len() - 2, height, width) };
         let [rows, columns] = [shape[first], shape[first + 1]];
         let (planes, inner) = (shape[..first].iter().product(), shape[first + 2..].iter().product());
         // Where no tile is cut the planes follow each other like one.
@@ -139,7 +138,10 @@ impl Batch {
             for row in band.chunks(self.columns * self.inner) {
                 for (run, maxima) in row.chunks(self.width * self.inner).zip(maxima.chunks_mut(self.inner)) {
                     for neighbours in run.chunks(self.inner) {
-                        maxima.iter_mut().zip(neighbours).for_each(|(most, bits)| *most = (*most).max(bits & MAGNITUDE));
+                        maxima
+                            .iter_mut()
+                            .zip(neighbours)
+                            .for_each(|(most, bits)| *most = (*most).max(bits & MAGNITUDE));
                     }
                 }
             }

@@ -99,7 +99,9 @@ impl Element {
         let is = |row: &&Row| {
             row.npy.is_some_and(|npy| {
                 let native = cfg!(target_endian = "little") && npy.starts_with('<');
-                name == npy || native && name.strip_prefix('=') == npy.strip_prefix('<') || npy == "<V2" && name == "|V2"
+                name == npy
+                    || native && name.strip_prefix('=') == npy.strip_prefix('<')
+                    || npy == "<V2" && name == "|V2"
             })
         };
         ROWS.iter().find(is).map(|row| row.element)

@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::Context as _;
 use rayon::prelude::*;
 
+use super::Args;
+use super::device::{self, Proof};
 use super::files::{self, Codes, Output};
 use super::stats::{COLUMNS, Stats};
 use super::text::{self, Summary};
-use super::Args;
-use super::device::{self, Proof};
 use crate::codec::Rounded;
 use crate::commands::block_options::{Array, Laid};
 use crate::cpu::quantize::{Rounding, counts};
@@ -106,7 +106,9 @@ impl Words {
             }
             let places = Places::new(&source.shape, source.is_fortran, axis).ok_or_else(|| {
                 let (name, shape) = (source.name(), &source.shape);
-                Error::Input(format!("{name} has shape {shape:?}: a random rounding allows 2^32 rows, and as long ones"))
+                Error::Input(format!(
+                    "{name} has shape {shape:?}: a random rounding allows 2^32 rows, and as long ones"
+                ))
             })?;
             return Ok(Words::Seeded(Stream::new(args.seed.unwrap_or(0), 0), places));
         };
@@ -217,7 +219,8 @@ impl<'a> Outputs<'a> {
             }
             None => None,
         };
-        let scales = args.scales.as_deref().map(|path| array("--scales", path, Element::U8, &laid.scales)).transpose()?;
+        let scales =
+            args.scales.as_deref().map(|path| array("--scales", path, Element::U8, &laid.scales)).transpose()?;
         let mut rows = args.rows().map(|path| Output::begin("--stats", path)).transpose()?;
         if let Some(rows) = &mut rows {
             rows.write(COLUMNS.as_bytes())?;

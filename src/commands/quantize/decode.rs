@@ -25,7 +25,10 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     let op = QuantOp::of(quantizer);
     args.blocks.fit(&op, args.options.has("block"))?;
     if op.rounding == DITHER {
-        return Err(Error::Input("--decode: allowed are roundings without dither, which asks for its words again".into()).into());
+        return Err(Error::Input(
+            "--decode: allowed are roundings without dither, which asks for its words again".into(),
+        )
+        .into());
     }
     if op.kind == class::TWO_LEVEL && !args.options.has("tensor_scale") {
         return Err(Error::Input("--tensor-scale is missing: allowed is the one that `quantize` told".into()).into());
@@ -45,7 +48,8 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
         let wrong = values.iter_mut().position(|code| !is_code(&op, code));
         if let Some(k) = wrong {
             let (name, width) = (source.name(), op.width);
-            let message = format!("{name}: element {} is 0x{:x}: allowed are codes of {width} bits", first + k, values[k]);
+            let message =
+                format!("{name}: element {} is 0x{:x}: allowed are codes of {width} bits", first + k, values[k]);
             return Err(Error::Input(message).into());
         }
         if let Some(scales) = &mut scales {
@@ -125,7 +129,8 @@ fn read_codes(args: &Args, source: &mut Source, bytes: &mut Vec<u8>, values: &mu
 /// Whether a word is a code of the format; one of two's complement may be extended to a byte or two by its sign.
 fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     let all = u32::MAX >> (32 - op.width);
-    let extended = |bits: u32| *code >> bits == 0 && *code >> (op.width - 1) == u32::MAX >> (32 - bits) >> (op.width - 1);
+    let extended =
+        |bits: u32| *code >> bits == 0 && *code >> (op.width - 1) == u32::MAX >> (32 - bits) >> (op.width - 1);
     if op.has(policy::INTEGER) && op.width < 16 && (extended(8) || extended(16)) {
         *code &= all;
     }
@@ -133,7 +138,13 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
 }
 
 /// The bytes of the next blocks.
-fn read_scales(op: &QuantOp, source: &mut Source, count: usize, bytes: &mut Vec<u8>, scales: &mut Vec<u32>) -> Result<()> {
+fn read_scales(
+    op: &QuantOp,
+    source: &mut Source,
+    count: usize,
+    bytes: &mut Vec<u8>,
+    scales: &mut Vec<u32>,
+) -> Result<()> {
     source.read(count, bytes)?;
     scales.clear();
     scales.extend(bytes.iter().map(|byte| u32::from(*byte)));

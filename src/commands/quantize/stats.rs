@@ -93,8 +93,7 @@ impl Sums {
 }
 
 /// The columns of a row's line.
-pub const COLUMNS: &str =
-    "row,elements,sqnr_db,mean_squared_error,largest_error,saturated,flushed,not_finite\n";
+pub const COLUMNS: &str = "row,elements,sqnr_db,mean_squared_error,largest_error,saturated,flushed,not_finite\n";
 
 /// The sums of an array that is rounded batch by batch: they depend on neither batches nor threads.
 pub struct Stats {

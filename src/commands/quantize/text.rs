@@ -44,9 +44,8 @@ pub fn summary(as_json: bool, summary: &Summary) -> Vec<String> {
         }
         return vec![document.to_string()];
     }
-    let mut lines = vec![format!(
-        "{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite"
-    )];
+    let mut lines =
+        vec![format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite")];
     if *inexact > 0 {
         let how = match summary.is_rounded_once {
             true => format!("each was rounded once, to {format}"),

@@ -123,7 +123,10 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
         "",
         &[
             ("quantize --format e4m3 gone.npy o.npy", &["gone.npy can't be opened", "allowed is an .npy file"]),
-            ("quantize --format e4m3 complex.npy o.npy", &["complex.npy", "\"<c8\"", "'<f4'", "'<V2' (bfloat16)", "'<u8'"]),
+            (
+                "quantize --format e4m3 complex.npy o.npy",
+                &["complex.npy", "\"<c8\"", "'<f4'", "'<V2' (bfloat16)", "'<u8'"],
+            ),
             (
                 "quantize --format e2m1 nan.npy o.npy --codes c.npy",
                 &["--codes: element 3 has no code", "--nan satfinite", "--overflow saturate"],
@@ -138,10 +141,19 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
             ("quantize --format mxfp4 in.npy o.npy --axis 2", &["--axis 2", "in.npy has shape [2, 40]", "-2 to 1"]),
             ("quantize --format mxfp4 v.npy o.npy --tile 2x2", &["--tile", "v.npy has shape [40]", "two axes"]),
             ("quantize --format mxfp4 --block 8 in.npy o.npy --tile 2x2", &["--tile", "without --block"]),
-            ("quantize --format e4m3 in.npy o.npy --codes c.npy --nibbles low", &["--nibbles", "up to 4 bits, not of 8"]),
+            (
+                "quantize --format e4m3 in.npy o.npy --codes c.npy --nibbles low",
+                &["--nibbles", "up to 4 bits, not of 8"],
+            ),
             ("quantize --format e2m1 in.npy o.npy --nibbles low", &["--nibbles", "--codes or --decode"]),
-            ("quantize --format mxfp4 in.npy o.npy --tile 1x3 --codes c.npy --nibbles low", &["even number of columns"]),
-            ("quantize --format mxfp4 in.npy o.npy --decode", &["in.npy: header key descr is \"<f4\"", "'|u1'", "'<u4'"]),
+            (
+                "quantize --format mxfp4 in.npy o.npy --tile 1x3 --codes c.npy --nibbles low",
+                &["even number of columns"],
+            ),
+            (
+                "quantize --format mxfp4 in.npy o.npy --decode",
+                &["in.npy: header key descr is \"<f4\"", "'|u1'", "'<u4'"],
+            ),
             ("quantize --format mxfp4 words.npy o.npy --decode", &["--scales is missing", "--decode"]),
             ("quantize --format e2m1 words.npy o.npy --decode --scales words.npy", &["--scales does not apply"]),
             ("quantize --format nvfp4 words.npy o.npy --decode", &["--tensor-scale is missing"]),
@@ -185,7 +197,6 @@ fn the_command_line_names_what_belongs_together() {
             ("quantize --format mxfp4 in.npy o.npy --nibbles first", &["--nibbles", "low, high"]),
             ("quantize --format mxfp4 in.npy o.npy --decode --stats", &["--decode", "--stats"]),
             ("quantize --format e4m3 --stats", &["<IN>"]),
-            ("formats e4m3", &["--table"]),
             ("verify --codec t.csv", &["--format"]),
             ("verify --gemv in.npy v.npy", &["--gemv", "3 values"]),
             ("verify --codec t.csv --format e4m3 --gemv in.npy v.npy out.npy", &["--codec", "--gemv"]),

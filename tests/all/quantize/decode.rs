@@ -9,7 +9,13 @@ fn formats() -> Vec<String> {
         "nvfp4" => "nvfp4 --tensor-scale 0.0371".to_string(),
         other => other.to_string(),
     });
-    names.chain(["e3m4 --specials none".into(), "int6 --step absmax".into(), "int5 --step 0.25 --range full".into()]).collect()
+    names
+        .chain([
+            "e3m4 --specials none --overflow saturate".into(),
+            "int6 --step absmax".into(),
+            "int5 --step 0.25 --range full".into(),
+        ])
+        .collect()
 }
 
 #[test]
@@ -17,7 +23,8 @@ fn codes_and_scales_are_all_that_values_are_made_of() {
     let values: Vec<f32> = (0..3 * 50).map(|k| (k as f32 - 70.0) * ((k % 11) as f32 - 6.0).exp2()).collect();
     let place = Place::new(&[3, 50], &values);
     for format in formats() {
-        let shares = FORMATS.iter().any(|row| format.split(' ').next() == Some(row.name) && row.layout.sharing().is_some());
+        let shares =
+            FORMATS.iter().any(|row| format.split(' ').next() == Some(row.name) && row.layout.sharing().is_some());
         let scales = if shares || format.contains("absmax") { " --scales scales.npy" } else { "" };
         place.stdout(&format!("quantize --format {format} in.npy out.npy --codes codes.npy{scales}"), "");
         let must = place.read("out.npy", "<f4", &[3, 50]);
@@ -60,7 +67,11 @@ fn special_codes_are_infinities_and_nans() {
 fn two_codes_of_four_bits_fill_a_byte() {
     let values = [0.5, -6.0, 1.0, 0.0, -1.5, 4.0];
     let place = Place::new(&[2, 3], &values);
-    place.refused("quantize --format e2m1 in.npy out.npy --codes codes.npy --nibbles low", b"", &["[2, 3]", "even last axis"]);
+    place.refused(
+        "quantize --format e2m1 in.npy out.npy --codes codes.npy --nibbles low",
+        b"",
+        &["[2, 3]", "even last axis"],
+    );
     let place = Place::new(&[3, 2], &values);
     // Codes 1 f 2 0 b 6.
     for (nibbles, must) in [("low", [0xf1, 0x02, 0x6b]), ("high", [0x1f, 0x20, 0xb6])] {

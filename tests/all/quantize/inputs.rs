@@ -137,7 +137,11 @@ fn a_dash_is_stdin_and_stdout() {
         assert!(output.stdout == fs::read(place.0.path().join("file.npy")).unwrap(), "{format}");
         assert!(String::from_utf8(output.stderr).unwrap().starts_with("100 elements"));
     }
-    place.refused("quantize --format nvfp4 - out.npy", &input, &["--tensor-scale is missing", "stdin", "only once", "2688"]);
+    place.refused(
+        "quantize --format nvfp4 - out.npy",
+        &input,
+        &["--tensor-scale is missing", "stdin", "only once", "2688"],
+    );
     let cut = &input[..input.len() - 1];
     place.refused("quantize --format e4m3 - out.npy", cut, &["stdin: the data is cut short", "byte 527", "528"]);
     let longer = [&input[..], b"x"].concat();
@@ -191,7 +195,10 @@ fn tensors_that_are_not_there_or_do_not_fit_are_refused_by_name() {
         (u64::MAX.to_le_bytes().to_vec(), &["byte 0 is a header of 18446744073709551615 bytes", "allowed are 0"]),
         (vec![1, 2], &["the file ends at byte 2", "up to byte 8"]),
         (safetensors(r#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#, &[0; 4]), &["shape = [-1]"]),
-        (safetensors(r#"{"a":{"dtype":"F32","shape":[18446744073709551615,8],"data_offsets":[0,4]}}"#, &[0; 4]), &["data_offsets"]),
+        (
+            safetensors(r#"{"a":{"dtype":"F32","shape":[18446744073709551615,8],"data_offsets":[0,4]}}"#, &[0; 4]),
+            &["data_offsets"],
+        ),
     ] {
         place.write("bad.safetensors", &bytes);
         place.refused("quantize --format e4m3 bad.safetensors:a out.npy", b"", parts);

@@ -7,7 +7,8 @@ fn the_statistics_of_a_few_numbers_are_those_of_a_calculation() {
     // 1 stays; 1.0625 and 500 become 1 and 448; 2^-12 is flushed; NaN is in no sum.
     let place = Place::new(&[2, 3], &[1.0, 1.0625, 500.0, 0.000_244_140_625, f32::NAN, -2.0]);
     let json = document(&place.stdout("quantize --format e4m3 in.npy out.npy --json --stats=rows.csv", ""));
-    let (signal, noise) = (1.0 + 1.0625f64.powi(2) + 500f64.powi(2) + 2f64.powi(-24) + 4.0, 2f64.powi(-8) + 2704.0 + 2f64.powi(-24));
+    let (signal, noise) =
+        (1.0 + 1.0625f64.powi(2) + 500f64.powi(2) + 2f64.powi(-24) + 4.0, 2f64.powi(-8) + 2704.0 + 2f64.powi(-24));
     let stats = &json["stats"];
     let close = |key: &str, must: f64| {
         let found = stats[key].as_f64().unwrap();
@@ -39,10 +40,13 @@ fn the_statistics_of_a_few_numbers_are_those_of_a_calculation() {
 fn rows_of_blocks_are_rows_strips_or_rows_of_tiles() {
     let values: Vec<f32> = (0..40 * 70).map(|k| 1.0 + k as f32 / 1024.0).collect();
     let place = Place::new(&[40, 70], &values);
-    for (options, must) in [("", vec![70; 40]), (" --axis 0", vec![32 * 70, 8 * 70]), (" --tile 16x16", vec![16 * 70, 16 * 70, 8 * 70])] {
+    for (options, must) in
+        [("", vec![70; 40]), (" --axis 0", vec![32 * 70, 8 * 70]), (" --tile 16x16", vec![16 * 70, 16 * 70, 8 * 70])]
+    {
         place.stdout(&format!("quantize --format mxfp4 in.npy out.npy --stats=rows.csv{options}"), "");
         let rows = fs::read_to_string(place.0.path().join("rows.csv")).unwrap();
-        let elements: Vec<usize> = rows.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+        let elements: Vec<usize> =
+            rows.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
         assert_eq!(elements, must, "{options}");
     }
     // A row of several pieces is one row.

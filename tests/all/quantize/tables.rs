@@ -45,8 +45,7 @@ fn every_number_of_a_table_has_the_code_beside_it() {
         let done = quantize(&values, &named, &QuantizeOptions::default()).unwrap();
         for ((code, value), found) in finite.into_iter().zip(done.codes) {
             // The most negative code of two's complement is no symmetric one.
-            let is_other = options != "" && code == 1 << (format.layout.width() - 1)
-;
+            let is_other = options != "" && code == 1 << (format.layout.width() - 1);
             assert!(found == Some(code) || is_other, "{}: {value:?} is 0x{code:x}, got {found:x?}", format.name);
         }
     }
@@ -56,12 +55,20 @@ fn every_number_of_a_table_has_the_code_beside_it() {
 fn options_change_the_table_and_wide_codes_have_none() {
     let place = Place::new(&[1], &[1.0]);
     let text = place.stdout("formats int2 --table --step 0.5", "");
-    assert_eq!(text, "code,fields,value,value_bits\n0x0,0,0.0,0x00000000\n0x1,1,0.5,0x3f000000\n0x2,-2,-1.0,0xbf800000\n0x3,-1,-0.5,0xbf000000\n");
-    assert!(place.stdout("formats --format e4m3 --specials ieee --table", "").contains("\n0x78,0 1111 000,inf,0x7f800000\n"));
+    assert_eq!(
+        text,
+        "code,fields,value,value_bits\n0x0,0,0.0,0x00000000\n0x1,1,0.5,0x3f000000\n0x2,-2,-1.0,0xbf800000\n0x3,-1,-0.5,0xbf000000\n"
+    );
+    assert!(
+        place
+            .stdout("formats --format e4m3 --specials ieee --table", "")
+            .contains("\n0x78,0 1111 000,inf,0x7f800000\n")
+    );
     // A shared scale of 1.
     assert!(place.stdout("formats nvfp4 --table", "").contains("\n0x7,0 11 1,6.0,0x40c00000\n"));
     place.refused("formats tf32 --table", b"", &["tf32: codes have 19 bits", "up to 16"]);
     place.refused("formats e4 --table", b"", &["e4", "e4m3"]);
     place.refused("formats --table", b"", &["--format is missing"]);
+    place.refused("formats e4m3", b"", &["--table"]);
     place.refused("formats --block 8", b"", &["NAME --table"]);
 }
