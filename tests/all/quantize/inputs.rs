@@ -172,7 +172,7 @@ fn a_tensor_of_a_safetensors_file_is_read_by_its_name() {
     place.stdout("quantize --format e2m1 m.safetensors:a.weight out.npy", "");
     assert_eq!(place.read("out.npy", "<f4", &[2, 2]), [1.0f32, -2.0, 3.0, 6.0].map(f32::to_bits));
     place.stdout("quantize --format fp32 m.safetensors:b out.npy", "");
-    assert_eq!(place.read("out.npy", "<f4", &[4]), [1.0f32, -2.0, 448.0, 0.001_953_125].map(f32::to_bits));
+    assert_eq!(place.read("out.npy", "<f4", &[4]), [1.0f32, -2.0, 448.0, 2f32.powi(-9)].map(f32::to_bits));
 }
 
 #[test]

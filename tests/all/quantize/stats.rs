@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn the_statistics_of_a_few_numbers_are_those_of_a_calculation() {
     // 1 stays; 1.0625 and 500 become 1 and 448; 2^-12 is flushed; NaN is in no sum.
-    let place = Place::new(&[2, 3], &[1.0, 1.0625, 500.0, 0.000_244_140_625, f32::NAN, -2.0]);
+    let place = Place::new(&[2, 3], &[1.0, 1.0625, 500.0, 2f32.powi(-12), f32::NAN, -2.0]);
     let json = document(&place.stdout("quantize --format e4m3 in.npy out.npy --json --stats=rows.csv", ""));
     let (signal, noise) =
         (1.0 + 1.0625f64.powi(2) + 500f64.powi(2) + 2f64.powi(-24) + 4.0, 2f64.powi(-8) + 2704.0 + 2f64.powi(-24));
