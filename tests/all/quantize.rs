@@ -12,8 +12,10 @@ use crate::npy_file::{dict, f32_file, file, tuple};
 mod blocks;
 mod decode;
 mod inputs;
+mod numbers;
 mod stats;
 mod tables;
+mod vector;
 
 struct Place(TempDir);
 
