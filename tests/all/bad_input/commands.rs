@@ -211,7 +211,7 @@ fn the_command_line_names_what_belongs_together() {
             ("verify --gemv in.npy v.npy out.npy --filter gemv", &["--gemv", "--filter"]),
             ("verify --gemv in.npy v.npy out.npy --list", &["--gemv", "--list"]),
             ("verify --verbose --gemv in.npy v.npy out.npy", &["--gemv", "--verbose"]),
-            ("formats e4m3", &["e4m3"]),
+            ("formats e4m3", &["--table"]),
         ],
     );
 }
