@@ -10,12 +10,14 @@ mod product;
 mod scale;
 mod site;
 mod special;
+mod stored;
 
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
 pub use description::{any_float, description};
 pub use scale::{block_scale, scale_byte};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
+pub use stored::stored;
 
 use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;

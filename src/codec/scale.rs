@@ -34,7 +34,7 @@ fn e4m3_code(bits: u32) -> u32 {
 }
 
 /// The value of an E4M3 code without sign, as bits.
-fn e4m3_value(code: u32) -> u32 {
+pub(super) fn e4m3_value(code: u32) -> u32 {
     if code < 8 { pack(code, -9) } else { pack(code & 7 | 8, (code >> 3) as i32 - 10) }
 }
 

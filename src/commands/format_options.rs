@@ -18,6 +18,12 @@ impl FormatOptions {
         self.0.contains_key(name)
     }
 
+    /// With another one, as if it had been given.
+    pub fn with(mut self, name: &str, word: &str) -> FormatOptions {
+        self.0.insert(name.to_string(), value(word));
+        self
+    }
+
     /// Whether any option was given.
     pub fn any(&self) -> bool {
         !self.0.is_empty()

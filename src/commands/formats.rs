@@ -1,19 +1,53 @@
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::codec::{any_float, description};
-use crate::format::FORMATS;
+use super::format_options::FormatOptions;
+use crate::codec::{any_float, description, stored};
+use crate::error::{Error, Result};
+use crate::files::csv_text;
+use crate::format::{FORMATS, QuantOp, Quantizer, class};
 use crate::streams::{print, print_all};
 
-/// List every number format with its layout, limits, special values, defaults and source.
+/// The widest codes that are listed: 65,536 of them.
+const MAX_WIDTH: u32 = 16;
+/// The byte of a scale 1: E8M0, and E4M3 of nvfp4.
+const ONE_E8M0: u32 = 127;
+const ONE_E4M3: u32 = 0x38;
+
+// Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
+#[command(
+    about = "List every number format with its layout, limits, special values, defaults and source; or its codes"
+)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// The format whose codes are listed.
+    #[arg(value_name = "NAME", requires = "table", conflicts_with = "format")]
+    name: Option<String>,
+    /// Print every code of a format with its value at scale 1, as CSV: code, fields, value, value_bits.
+    #[arg(long)]
+    table: bool,
+    #[command(flatten)]
+    options: FormatOptions,
     /// Print one JSON array.
     #[arg(long)]
     json: bool,
 }
 
-/// Lists every row of the table with all its defaults.
+const EXAMPLES: &str = "\
+Examples:
+  roundlaw formats
+  roundlaw formats e4m3 --table
+  roundlaw formats e3m4 --table --specials none --json";
+
+/// Lists every row of the table with all its defaults, or every code of a format.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.table {
+        let options = args.name.iter().fold(args.options.clone(), |options, name| options.with("format", name));
+        return Ok(table(args.json, &options.quantizer()?)?);
+    }
+    if args.options.any() {
+        return Err(Error::Input("options of a format: allowed with NAME --table".into()).into());
+    }
     let rows: Vec<_> = FORMATS.iter().map(description).chain([any_float()]).map(Value::Object).collect();
     if args.json {
         return Ok(print(&Value::from(rows).to_string())?);
@@ -26,4 +60,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         format!("{name}: {}\n", pairs.join("; "))
     };
     Ok(print_all(rows.iter().map(line))?)
+}
+
+/// Every code, from 0 on. Values are those of a shared scale 1, and of a tensor scale 1.
+fn table(as_json: bool, quantizer: &Quantizer) -> Result<()> {
+    const COLUMNS: [&str; 4] = ["code", "fields", "value", "value_bits"];
+    let op = QuantOp::of(quantizer);
+    let (name, width) = (quantizer.format.name, op.width);
+    if width > MAX_WIDTH {
+        return Err(Error::Input(format!("{name}: codes have {width} bits: allowed are tables of up to {MAX_WIDTH}")));
+    }
+    let one = if op.kind == class::TWO_LEVEL { ONE_E4M3 } else { ONE_E8M0 };
+    let digits = width.div_ceil(4) as usize;
+    let row = |code: u32| {
+        let bits = stored(&op, code, one);
+        let (value, fields) = (f32::from_bits(bits), quantizer.layout.fields(code));
+        [format!("0x{code:0digits$x}"), fields, format!("{value:?}"), format!("0x{bits:08x}")]
+    };
+    let rows = (0..1 << width).map(row);
+    if !as_json {
+        let head = COLUMNS.map(String::from).to_vec();
+        return print_all([csv_text(std::iter::once(head).chain(rows.map(|row| row.to_vec())))]);
+    }
+    let object = |row: [String; 4]| {
+        Value::from(Map::from_iter(COLUMNS.map(String::from).into_iter().zip(row.map(|cell| json!(cell)))))
+    };
+    print(&Value::from(rows.map(object).collect::<Vec<_>>()).to_string())
 }

@@ -1,6 +1,7 @@
 //! The commands. Each is a file of its own (a folder, where it takes several) with its arguments, its examples and
 //! what it does, and one line in the list below.
 
+mod block_options;
 mod format_options;
 mod memory_option;
 mod run_options;

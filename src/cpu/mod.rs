@@ -7,6 +7,7 @@ pub mod memory;
 pub mod passes;
 pub mod peaks;
 pub mod project;
+pub mod quantize;
 mod source;
 pub mod train;
 

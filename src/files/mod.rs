@@ -18,7 +18,7 @@ const LINKS: u32 = 40;
 /// Writes a file of ours through a temporary one beside it, so that a reader or a crash never meets half of it. `tag` names
 /// the writer, for [`remove_left_over`].
 ///
-/// [`filled`] says what happens to what is there. A pipe alone is refused: opening it may wait for a reader without end,
+/// [`begun`] says what happens to what is there. A pipe alone is refused: opening it may wait for a reader without end,
 /// and no signal that asks a sweep to stop would be seen.
 pub fn write_whole(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     match is_pipe(path) {
@@ -57,28 +57,60 @@ impl Filled {
 }
 
 /// A file that users name, through a temporary one beside it, up to its last step: for several of which none shall appear
-/// if one cannot be written.
+/// if one cannot be written. Of stdout, a reader that has gone is no error.
+pub fn filled(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<Filled> {
+    let mut begun = begun(path, tag)?;
+    match begun {
+        Begun::Stdout(ref mut stdout) => streams::taken(fill(stdout))?,
+        _ => fill(begun.file())?,
+    }
+    Ok(begun.filled())
+}
+
+/// A file that is being written: a temporary one and the name it is to get, or what is written to as it is.
+pub enum Begun {
+    Named(Temporary, PathBuf),
+    Stdout(File),
+    Stream(File),
+}
+
+/// Begins a file that users name.
 ///
 /// A link is followed and stays one; a file that is replaced keeps its permissions, but for those of a group that the
-/// writer is not in; what is no regular file, as a pipe or a device, is written to. Of stdout, a reader that has gone is
-/// no error.
-pub fn filled(path: &Path, tag: &str, fill: impl FnOnce(&mut File) -> Result<()>) -> Result<Filled> {
+/// writer is not in; what is no regular file, as a pipe or a device, is written to.
+pub fn begun(path: &Path, tag: &str) -> Result<Begun> {
     // The path that was asked for is the one to name.
     let begun = match target(path).map_err(Error::io(path))? {
-        Target::Stdout(mut stdout) => return streams::taken(fill(&mut stdout)).map(|()| Filled(None)),
-        Target::Stream(mut file) => return fill(&mut file).map(|()| Filled(None)),
-        Target::New(path) => Temporary::begin(directory(&path), tag).map(|temporary| (temporary, path)),
+        Target::Stdout(stdout) => return Ok(Begun::Stdout(stdout)),
+        Target::Stream(file) => return Ok(Begun::Stream(file)),
+        Target::New(path) => Temporary::begin(directory(&path), tag).map(|temporary| Begun::Named(temporary, path)),
         Target::Old(path, found) => {
-            Temporary::begin_like(directory(&path), tag, &found).map(|temporary| (temporary, path))
+            Temporary::begin_like(directory(&path), tag, &found).map(|temporary| Begun::Named(temporary, path))
         }
     };
-    let (mut temporary, path) = begun.map_err(|cause| match cause.kind() {
+    begun.map_err(|cause| match cause.kind() {
         // The file itself could be opened, or is not there yet.
         io::ErrorKind::PermissionDenied => Error::io(directory(path))(cause),
         _ => Error::io(path)(cause),
-    })?;
-    fill(temporary.file())?;
-    Ok(Filled(Some((temporary, path))))
+    })
+}
+
+impl Begun {
+    /// Where the contents go.
+    pub fn file(&mut self) -> &mut File {
+        match self {
+            Begun::Named(temporary, _) => temporary.file(),
+            Begun::Stdout(file) | Begun::Stream(file) => file,
+        }
+    }
+
+    /// With all its contents.
+    pub fn filled(self) -> Filled {
+        match self {
+            Begun::Named(temporary, path) => Filled(Some((temporary, path))),
+            Begun::Stdout(_) | Begun::Stream(_) => Filled(None),
+        }
+    }
 }
 
 /// What a path leads to, behind its links.

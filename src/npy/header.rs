@@ -2,44 +2,24 @@
 //!
 //! Grammar and keys: NumPy's format specification, `numpy.lib.format`, "Format Version 1.0".
 
-/// The element types that are read and written; those of several bytes are little-endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    F32,
-    F64,
-    U8,
-    U16,
-    U32,
-}
+use crate::tensor::Element;
 
-impl Element {
-    pub fn bytes(self) -> u64 {
-        match self {
-            Element::U8 => 1,
-            Element::U16 => 2,
-            Element::F32 | Element::U32 => 4,
-            Element::F64 => 8,
-        }
-    }
-
-    /// NumPy's name for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Element::F32 => "<f4",
-            Element::F64 => "<f8",
-            Element::U8 => "|u1",
-            Element::U16 => "<u2",
-            Element::U32 => "<u4",
-        }
-    }
-}
-
-/// What the header says; the order is C.
+/// What the header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub element: Element,
-    /// One extent per axis, each at least 1.
+    /// One extent per axis.
     pub shape: Vec<usize>,
+    /// The first axis is the fastest, and not the last.
+    pub is_fortran: bool,
+}
+
+/// Which arrays are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowed<'a> {
+    pub elements: &'a [Element],
+    /// Arrays without elements, and those in Fortran order.
+    pub any_layout: bool,
 }
 
 /// The keys, in the order NumPy writes them.
@@ -52,7 +32,7 @@ const QUOTED: usize = 40;
 impl Header {
     /// Reads the dict in `text`, which begins at byte `start` of the file. Errors name a key or a byte of the file,
     /// but not the file.
-    pub fn parse(text: &[u8], start: usize, allowed: &[Element]) -> Result<Header, String> {
+    pub fn parse(text: &[u8], start: usize, allowed: Allowed) -> Result<Header, String> {
         let mut cursor = Cursor { text, at: 0, start };
         let (mut element, mut order, mut shape) = (None, None, None);
         cursor.expect(b'{', "a dict { ... }")?;
@@ -60,9 +40,9 @@ impl Header {
             let key = cursor.quoted().ok_or_else(|| cursor.wrong("a key in quotes, or }"))?;
             cursor.expect(b':', "a colon")?;
             let twice = match key.as_str() {
-                "descr" => element.replace(cursor.element(allowed)?).is_some(),
-                "fortran_order" => order.replace(cursor.c_order()?).is_some(),
-                "shape" => shape.replace(cursor.shape()?).is_some(),
+                "descr" => element.replace(cursor.element(allowed.elements)?).is_some(),
+                "fortran_order" => order.replace(cursor.order(allowed.any_layout)?).is_some(),
+                "shape" => shape.replace(cursor.shape(allowed.any_layout)?).is_some(),
                 _ => return Err(format!("header key {} is unknown: allowed are {}", excerpt(&key), KEYS.join(", "))),
             };
             if twice {
@@ -78,15 +58,9 @@ impl Header {
             return Err(cursor.wrong("blanks up to the end of the header"));
         }
         let missing = |key: &str| format!("header key {key} is missing: allowed are {}", KEYS.join(", "));
-        order.ok_or_else(|| missing("fortran_order"))?;
-        Ok(Header { element: element.ok_or_else(|| missing("descr"))?, shape: shape.ok_or_else(|| missing("shape"))? })
-    }
-
-    /// Number of elements and the bytes they fill, unless these exceed every file and address.
-    pub fn size(&self) -> Option<(usize, u64)> {
-        let count = self.shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent))?;
-        let bytes = u64::try_from(count).ok()?.checked_mul(self.element.bytes())?;
-        i64::try_from(bytes).is_ok().then_some((count, bytes))
+        let is_fortran = order.ok_or_else(|| missing("fortran_order"))?;
+        let (element, shape) = (element.ok_or_else(|| missing("descr"))?, shape.ok_or_else(|| missing("shape"))?);
+        Ok(Header { element, shape, is_fortran })
     }
 }
 
@@ -152,23 +126,15 @@ impl Cursor<'_> {
     }
 
     fn element(&mut self, allowed: &[Element]) -> Result<Element, String> {
-        let (what, cast) = match allowed {
-            [Element::U32] => ("allowed is '<u4', little-endian uint32", "<u4"),
-            [Element::F32] => ("allowed is '<f4', little-endian float32", "<f4"),
-            _ => ("allowed is '<f4' or '<f8', little-endian float32 or float64", "<f8"),
-        };
+        let cast = if allowed == [Element::U32] { "<u4" } else { "<f4" };
+        let what = what_of(allowed);
         let before = self.at;
         let Some(name) = self.quoted() else {
             let kind = if self.peek() == Some(b'[') { "a structured type" } else { "no type's name" };
             return Err(format!("header key descr is {kind}: {}; {what}", self.rest(before)));
         };
-        // `=` is the byte order of the machine that reads; `|` is for types without one, so never for floats.
-        let native = cfg!(target_endian = "little");
-        let is = |element: &&Element| {
-            name == element.name() || native && name.strip_prefix('=') == element.name().strip_prefix('<')
-        };
-        if let Some(element) = allowed.iter().find(is) {
-            return Ok(*element);
+        if let Some(element) = Element::of_npy(&name).filter(|element| allowed.contains(element)) {
+            return Ok(element);
         }
         let kind = match name.as_bytes() {
             [b'>', ..] => ", big-endian",
@@ -178,29 +144,33 @@ impl Cursor<'_> {
         Err(format!("header key descr is {}{kind}: {what}; save it with array.astype('{cast}')", excerpt(&name)))
     }
 
-    fn c_order(&mut self) -> Result<(), String> {
+    /// Whether the order is Fortran's.
+    fn order(&mut self, fortran: bool) -> Result<bool, String> {
         self.skip_space();
         let before = self.at;
         match self.run(|byte| byte.is_ascii_alphanumeric()).as_str() {
-            "False" => Ok(()),
+            "False" => Ok(false),
+            "True" if fortran => Ok(true),
             "True" => Err("header key fortran_order is True: allowed is C order; save it with numpy.ascontiguousarray"
                 .to_string()),
+            _ if fortran => Err(format!("header key fortran_order is {}: allowed are False, True", self.rest(before))),
             _ => Err(format!("header key fortran_order is {}: allowed is False, C order", self.rest(before))),
         }
     }
 
     /// A tuple of extents; one without a comma is a number in Python, not a tuple.
-    fn shape(&mut self) -> Result<Vec<usize>, String> {
-        const ALLOWED: &str = "a tuple of at most 64 extents from 1 to what the file holds, as (3, 20)";
+    fn shape(&mut self, empty: bool) -> Result<Vec<usize>, String> {
+        let least = if empty { 0 } else { 1 };
+        let allowed = format!("a tuple of at most {MAX_AXES} extents from {least} to what the file holds, as (3, 20)");
         self.skip_space();
         let before = self.at;
-        let wrong = |cursor: &Self| format!("header key shape is {}: allowed is {ALLOWED}", cursor.rest(before));
+        let wrong = |cursor: &Self| format!("header key shape is {}: allowed is {allowed}", cursor.rest(before));
         let mut shape = Vec::new();
         if !self.eat(b'(') {
             return Err(wrong(self));
         }
         while !self.eat(b')') {
-            let extent = self.run(|byte| byte.is_ascii_digit()).parse().ok().filter(|&extent: &usize| extent > 0);
+            let extent = self.run(|byte| byte.is_ascii_digit()).parse().ok().filter(|&extent: &usize| extent >= least);
             shape.push(extent.ok_or_else(|| wrong(self))?);
             let comma = self.eat(b',');
             let last = self.eat(b')');
@@ -219,6 +189,23 @@ impl Cursor<'_> {
         let rest = self.text.get(before..).unwrap_or_default().trim_ascii();
         let close = rest.iter().position(|byte| b")]}".contains(byte)).map_or(rest.len(), |at| at + 1);
         excerpt(&String::from_utf8_lossy(&rest[..close.min(QUOTED + 1)]))
+    }
+}
+
+/// The types that are allowed, in words.
+fn what_of(allowed: &[Element]) -> String {
+    match allowed {
+        [Element::U32] => "allowed is '<u4', little-endian uint32".into(),
+        [Element::F32] => "allowed is '<f4', little-endian float32".into(),
+        [Element::F32, Element::F64] => "allowed is '<f4' or '<f8', little-endian float32 or float64".into(),
+        _ => {
+            let names = allowed.iter().filter(|element| Element::of_npy(element.name()).is_some());
+            let name = |element: &Element| match element {
+                Element::Bf16 => "'<V2' (bfloat16)".to_string(),
+                other => format!("'{}'", other.name()),
+            };
+            format!("allowed are {}", names.map(name).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

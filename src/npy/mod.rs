@@ -6,16 +6,14 @@
 mod header;
 mod write;
 
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::hash::{fnv1a64, fnv1a64_more};
-use header::Header;
+use crate::tensor::Reader;
 
-pub use header::Element;
-pub use write::{filled_by, filled_with};
+pub use crate::tensor::Element;
+pub use header::{Allowed, Header};
+pub use write::{filled_by, filled_with, header_of};
 
 /// The largest magnitude of a value, 2^20: sums of squares of such values stay far from overflow in float32.
 pub const MAX_MAGNITUDE: f64 = 1_048_576.0;
@@ -67,26 +65,16 @@ impl Npy {
 
     /// Reads the whole file, whatever its values, if its elements are `allowed`: F32, F64 or U32.
     pub fn read_any(path: &Path, allowed: &[Element]) -> Result<Npy> {
-        let mut reader = Reader::open(path)?;
-        let header = reader.header(allowed)?;
-        let (shape, element) = (&header.shape, header.element.name());
-        let (count, bytes) = header.size().ok_or_else(|| {
-            reader.wrong(format!("header key shape is {shape:?}: allowed is what the file's {} bytes hold", reader.len))
-        })?;
-        let (held, at) = (reader.len - reader.at, reader.at);
-        if held != bytes {
-            let what = if held < bytes { "the data is cut short" } else { "there is more after the data" };
-            return Err(reader.wrong(format!(
-                "{what}: the file has {held} bytes from byte {at} on; allowed is {bytes} for shape {shape:?} of {element}"
-            )));
-        }
+        let mut reader = Reader::file(path)?.hashing();
+        let header = header(&mut reader, Allowed { elements: allowed, any_layout: false })?;
+        let count = reader.holds(header.element, &header.shape)?;
         let values = match header.element {
-            Element::F32 => Values::F32(reader.values(count, f32::from_le_bytes)?),
-            Element::F64 => Values::F64(reader.values(count, f64::from_le_bytes)?),
-            Element::U32 => Values::U32(reader.values(count, u32::from_le_bytes)?),
-            Element::U8 | Element::U16 => return Err(reader.wrong(format!("elements {element} are not read"))),
+            Element::F32 => Values::F32(read_values(&mut reader, count, f32::from_le_bytes)?),
+            Element::F64 => Values::F64(read_values(&mut reader, count, f64::from_le_bytes)?),
+            Element::U32 => Values::U32(read_values(&mut reader, count, u32::from_le_bytes)?),
+            other => return Err(reader.wrong(format!("elements {} are not read", other.name()))),
         };
-        Ok(Npy { name: reader.name, shape: header.shape, values, hash: reader.hash })
+        Ok(Npy { hash: reader.hash(), name: reader.name, shape: header.shape, values })
     }
 
     /// Refuses the first value that does not fit, by its index; `allowed` says which do, as `a number above 0`.
@@ -115,99 +103,52 @@ impl Npy {
     }
 }
 
-/// An open file, the place in it, and the hash of the bytes up to there.
-struct Reader {
-    name: String,
-    file: File,
-    len: u64,
-    at: u64,
-    hash: u64,
+/// Reads magic, version and header, after which the data begin.
+pub fn header(reader: &mut Reader, allowed: Allowed) -> Result<Header> {
+    let mut magic = [0; MAGIC.len()];
+    let read = reader.some(&mut magic)?;
+    let magic = &magic[..read];
+    if !MAGIC.starts_with(magic) || magic.is_empty() {
+        let known = FOREIGN.iter().find(|(start, _)| magic.starts_with(start)).map(|(_, what)| *what);
+        let text = magic.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+        let what = match known {
+            _ if magic.is_empty() => "nothing",
+            Some(what) => what,
+            None if text => "text, as CSV is",
+            None => "an unknown format",
+        };
+        return Err(reader.wrong(format!("byte 0 begins {what}: allowed is one array saved with numpy.save")));
+    }
+    let version = reader.part(2 + (MAGIC.len() - magic.len()) as u64)?;
+    let length = match version[..] {
+        [1, 0] => reader.part(2)?,
+        [2 | 3, 0] => reader.part(4)?,
+        _ => {
+            let version: Vec<String> = version.iter().map(u8::to_string).collect();
+            let version = version.join(".");
+            return Err(reader.wrong(format!("byte 6 is format version {version}: allowed are 1.0, 2.0 and 3.0")));
+        }
+    };
+    let length = length.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
+    if length > MAX_HEADER {
+        let at = MAGIC.len() + 2;
+        return Err(reader.wrong(format!("byte {at} is a header of {length} bytes: allowed are {MAX_HEADER}")));
+    }
+    let start = reader.at as usize;
+    let text = reader.part(length)?;
+    Header::parse(&text, start, allowed).map_err(|message| reader.wrong(message))
 }
 
-impl Reader {
-    fn open(path: &Path) -> Result<Reader> {
-        // A message is one line whatever the file is called.
-        let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-        let name: String = path.display().to_string().chars().map(plain).collect();
-        let unreadable = |e: io::Error| {
-            Error::Input(format!("{name} can't be opened: {e}: allowed is an .npy file that can be read"))
-        };
-        // Before it is opened, since opening a FIFO waits for a writer.
-        let kind = fs::metadata(path).map_err(unreadable)?;
-        if !kind.is_file() {
-            let what = if kind.is_dir() { "a directory" } else { "no regular file" };
-            return Err(Error::Input(format!("{name} is {what}: allowed is an .npy file")));
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let len = file.metadata().map_err(unreadable)?.len();
-        if len == 0 {
-            return Err(Error::Input(format!("{name} is empty: allowed is an array saved with numpy.save")));
-        }
-        Ok(Reader { name, file, len, at: 0, hash: fnv1a64([]) })
+/// Reads `count` elements, which the file is known to have.
+fn read_values<T, const N: usize>(reader: &mut Reader, count: usize, decode: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    let refused = values.try_reserve_exact(count);
+    refused.map_err(|e| reader.wrong(format!("the {count} elements don't fit the memory: {e}")))?;
+    let mut buffer = vec![0; CHUNK];
+    while values.len() < count {
+        let bytes = (count - values.len()).min(CHUNK / N) * N;
+        reader.fill(&mut buffer[..bytes])?;
+        values.extend(buffer[..bytes].as_chunks::<N>().0.iter().map(|&element| decode(element)));
     }
-
-    fn wrong(&self, message: String) -> Error {
-        Error::Input(format!("{}: {message}", self.name))
-    }
-
-    /// Reads the next bytes; the file must have as many.
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
-        self.file.read_exact(bytes).map_err(|e| self.wrong(format!("byte {} on can't be read: {e}", self.at)))?;
-        self.at += bytes.len() as u64;
-        self.hash = fnv1a64_more(self.hash, bytes.iter().copied());
-        Ok(())
-    }
-
-    /// Reads the next `count` bytes of the header.
-    fn part(&mut self, count: u64) -> Result<Vec<u8>> {
-        if count > self.len - self.at {
-            let end = self.at + count;
-            return Err(self.wrong(format!("the file ends at byte {}: allowed is a header up to byte {end}", self.len)));
-        }
-        let mut bytes = vec![0; count as usize];
-        self.fill(&mut bytes)?;
-        Ok(bytes)
-    }
-
-    fn header(&mut self, allowed: &[Element]) -> Result<Header> {
-        let magic = self.part(self.len.min(MAGIC.len() as u64))?;
-        if !MAGIC.starts_with(&magic) {
-            let known = FOREIGN.iter().find(|(start, _)| magic.starts_with(start)).map(|(_, what)| *what);
-            let text = magic.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-            let what = known.unwrap_or(if text { "text, as CSV is" } else { "an unknown format" });
-            return Err(self.wrong(format!("byte 0 begins {what}: allowed is one array saved with numpy.save")));
-        }
-        let version = self.part(2 + (MAGIC.len() - magic.len()) as u64)?;
-        let length = match version[..] {
-            [1, 0] => self.part(2)?,
-            [2 | 3, 0] => self.part(4)?,
-            _ => {
-                let version: Vec<String> = version.iter().map(u8::to_string).collect();
-                let version = version.join(".");
-                return Err(self.wrong(format!("byte 6 is format version {version}: allowed are 1.0, 2.0 and 3.0")));
-            }
-        };
-        let length = length.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
-        if length > MAX_HEADER {
-            let at = MAGIC.len() + 2;
-            return Err(self.wrong(format!("byte {at} is a header of {length} bytes: allowed are {MAX_HEADER}")));
-        }
-        let start = self.at as usize;
-        let text = self.part(length)?;
-        Header::parse(&text, start, allowed).map_err(|message| self.wrong(message))
-    }
-
-    /// Reads `count` elements, which the file is known to have.
-    fn values<T, const N: usize>(&mut self, count: usize, decode: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
-        let mut values = Vec::new();
-        let refused = values.try_reserve_exact(count);
-        refused.map_err(|e| self.wrong(format!("the {count} elements don't fit the memory: {e}")))?;
-        let mut buffer = vec![0; CHUNK];
-        while values.len() < count {
-            let bytes = (count - values.len()).min(CHUNK / N) * N;
-            self.fill(&mut buffer[..bytes])?;
-            values.extend(buffer[..bytes].as_chunks::<N>().0.iter().map(|&element| decode(element)));
-        }
-        Ok(values)
-    }
+    Ok(values)
 }

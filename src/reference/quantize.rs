@@ -107,17 +107,25 @@ impl Quantized {
     }
 }
 
-/// The operation of a format on a tensor: a two-level format whose `tensor_scale` is not given takes it from the
-/// largest finite magnitude A, S = fl(L/A), g = fl(1/S) for the largest block scale times the largest element L (NVIDIA
-/// Transformer Engine, NVFP4 quantization).
+/// The operation of a format on a tensor: of a two-level format whose `tensor_scale` is not given [`scaled_to`] the largest
+/// finite magnitude.
 pub fn operation(quantizer: &Quantizer, given: bool, input: &[u32]) -> QuantOp {
     let op = QuantOp::of(quantizer);
-    let Layout::TwoLevel { .. } = quantizer.layout else { return op };
-    if given {
-        return op;
+    match quantizer.layout {
+        Layout::TwoLevel { .. } if !given => scaled_to(&op, largest_finite(input)),
+        _ => op,
     }
-    let finite = input.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST);
-    let largest = f32::from_bits(finite.max().unwrap_or(0));
+}
+
+/// The largest magnitude that is a number, as bits.
+pub fn largest_finite(bits: &[u32]) -> u32 {
+    bits.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST).max().unwrap_or(0)
+}
+
+/// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for the
+/// largest block scale times the largest element L (NVIDIA Transformer Engine, NVFP4 quantization).
+pub fn scaled_to(op: &QuantOp, largest: u32) -> QuantOp {
+    let largest = f32::from_bits(largest);
     let scale = (BLOCK_SCALE.max() as f32 * f32::from_bits(op.max_bits) / largest).min(f32::MAX);
     let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)

@@ -1,40 +1,29 @@
-//! The answers of [`crate::reference::verify`] to many inputs at once: the text of the scalar codec, which a compiler turns into vector
-//! code where the class of format and the direction are constants and nothing in a loop is called.
-//!
-//! Roots of two are looked up in a list, which leaves no vector code.
+//! The answers of [`crate::reference::verify`] to many inputs at once, by vector code: the text of the scalar codec, of the
+//! normals and of the random words.
 
 use multiversion::multiversion;
 
-use crate::codec::{Rounded, quantize_inline};
-use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use crate::format::{QuantOp, class};
+use crate::cpu::quantize::{NONE, round};
 use crate::random::normal::normal;
 use crate::random::{Stream, threefry4x32};
 use crate::reference::verify::{CHUNK, Question, hashed, mixed, words_of};
 
-/// Inputs answered together: they, their random words and the answers fit the first cache of a core.
-pub const BLOCK: usize = 1024;
+pub use crate::cpu::quantize::{Answers, BLOCK, Words};
 
 /// Coordinates whose words come of [`LANES`] counters.
 pub const ROW: usize = 4 * LANES;
 const LANES: usize = 32;
 
-/// A word for each of them.
-pub type Words = [u32; BLOCK];
-
-/// The three words of [`crate::reference::verify::answer`], input by input.
-pub type Answers = [Words; 3];
-
-/// Answers all inputs of a block.
+/// Answers all inputs of a block, each by the three words of [`crate::reference::verify::answer`].
 pub fn answers(question: &Question, inputs: &Words) -> Answers {
     let mut found = [[0; BLOCK]; 3];
     match question {
         Question::Codec(op) => {
-            let mut words = [0; BLOCK];
+            let mut words = NONE;
             if op.draws() {
                 mix(inputs, &mut words);
             }
-            round(op, inputs, &words, &mut found);
+            round(op, inputs, &NONE, &words, &mut found);
         }
         Question::Normal => draw_normals(inputs, &mut found[0]),
         Question::Words => draw_words(inputs, &mut found),
@@ -54,48 +43,6 @@ pub fn hash(question: &Question, first: u32) -> [u32; 2] {
 /// The inputs from `first` on.
 pub fn consecutive(first: u32) -> Words {
     std::array::from_fn(|k| first.wrapping_add(k as u32))
-}
-
-/// What a format makes of each input, its code and flags, by a random word for each. Nothing is shared.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
-pub fn round(op: &QuantOp, inputs: &Words, words: &Words, found: &mut Answers) {
-    match op.kind {
-        class::SCALAR => round_class::<{ class::SCALAR }>(op, inputs, words, found),
-        class::STEP => round_class::<{ class::STEP }>(op, inputs, words, found),
-        class::EXPONENT if op.rounding == UP => round_as::<{ class::EXPONENT }, UP>(op, inputs, words, found),
-        class::EXPONENT if op.rounding == TOWARD_ZERO => {
-            round_as::<{ class::EXPONENT }, TOWARD_ZERO>(op, inputs, words, found);
-        }
-        _ => round_any(op, inputs, words, found),
-    }
-}
-
-#[inline(always)]
-fn round_class<const CLASS: u32>(op: &QuantOp, inputs: &Words, words: &Words, found: &mut Answers) {
-    match op.rounding {
-        NEAREST_EVEN => round_as::<CLASS, NEAREST_EVEN>(op, inputs, words, found),
-        NEAREST_AWAY => round_as::<CLASS, NEAREST_AWAY>(op, inputs, words, found),
-        UP => round_as::<CLASS, UP>(op, inputs, words, found),
-        DOWN => round_as::<CLASS, DOWN>(op, inputs, words, found),
-        STOCHASTIC => round_as::<CLASS, STOCHASTIC>(op, inputs, words, found),
-        DITHER => round_as::<CLASS, DITHER>(op, inputs, words, found),
-        TOWARD_ZERO => round_as::<CLASS, TOWARD_ZERO>(op, inputs, words, found),
-        _ => round_any(op, inputs, words, found),
-    }
-}
-
-#[inline(always)]
-fn round_as<const CLASS: u32, const DIRECTION: u32>(op: &QuantOp, inputs: &Words, words: &Words, found: &mut Answers) {
-    round_any(&QuantOp { kind: CLASS, rounding: DIRECTION, ..*op }, inputs, words, found);
-}
-
-#[inline(always)]
-fn round_any(op: &QuantOp, inputs: &Words, words: &Words, found: &mut Answers) {
-    let [all_bits, codes, all_flags] = found;
-    for k in 0..BLOCK {
-        let Rounded { bits, code, flags } = quantize_inline(op, inputs[k], 0, words[k]);
-        (all_bits[k], codes[k], all_flags[k]) = (bits, code, flags);
-    }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
@@ -146,6 +93,7 @@ fn sum(inputs: &Words, [xs, ys, zs]: &Answers) -> [u32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::QuantOp;
     use crate::reference::verify::answer;
     use crate::verify::{Level, Subject, cases};
 

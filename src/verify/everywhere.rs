@@ -5,11 +5,12 @@
 
 use rayon::prelude::*;
 
-use super::answers::{BLOCK, ROW, answers, consecutive, draw_rows, hash, round};
+use super::answers::{BLOCK, ROW, answers, consecutive, draw_rows, hash};
 use super::codec::{explain, lane_difference, telling_inputs};
 use super::{Level, Verdict};
 use crate::codec::{FLOOR, INFINITY, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, flush48};
 use crate::cpu::draw::quantize_row;
+use crate::cpu::quantize::{NONE, round};
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer};
 use crate::gpu::Gpu;
@@ -187,7 +188,7 @@ fn is_right((asked, expected): (&QuantOp, &QuantOp), first: u32) -> bool {
     if expected.draws() {
         draw_rows(stream, row, expected.purpose, &mut words);
     }
-    round(expected, &inputs, &words, &mut must);
+    round(expected, &inputs, &NONE, &words, &mut must);
     let mut values = inputs.map(f32::from_bits);
     let [bits, _, flags] = &must;
     let rows = bits.as_chunks::<ROW>().0.iter().zip(flags.as_chunks::<ROW>().0);

@@ -9,6 +9,14 @@ use tempfile::TempDir;
 
 use crate::npy_file::{dict, f32_file, file, tuple};
 
+mod blocks;
+mod decode;
+mod inputs;
+mod numbers;
+mod stats;
+mod tables;
+mod vector;
+
 struct Place(TempDir);
 
 impl Place {
@@ -24,6 +32,22 @@ impl Place {
         command.write_stdin(stdin).output().unwrap()
     }
 
+    fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.0.path().join(name), bytes).unwrap();
+    }
+
+    /// A command whose input is refused in one line, which has these parts.
+    #[track_caller]
+    fn refused(&self, line: &str, stdin: &[u8], parts: &[&str]) {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_roundlaw"));
+        command.current_dir(self.0.path()).args(line.split_whitespace());
+        let output = command.write_stdin(stdin).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{line}: {text}");
+        parts.iter().for_each(|part| assert!(text.contains(part), "{line}: {text:?} does not name {part:?}"));
+        assert!(!self.0.path().join("out.npy").exists(), "{line}");
+    }
+
     /// What a command prints that ends well and says nothing on stderr.
     #[track_caller]
     fn stdout(&self, line: &str, stdin: &str) -> String {
@@ -35,11 +59,17 @@ impl Place {
     /// The elements of a file, which must have that type and shape.
     #[track_caller]
     fn read(&self, name: &str, descr: &str, shape: &[usize]) -> Vec<u32> {
+        self.read_in("False", name, descr, shape)
+    }
+
+    /// The same of a file in that order.
+    #[track_caller]
+    fn read_in(&self, fortran: &str, name: &str, descr: &str, shape: &[usize]) -> Vec<u32> {
         let bytes = fs::read(self.0.path().join(name)).unwrap();
         let width: usize = descr[2..].parse().unwrap();
         let count = shape.iter().product::<usize>() * width;
         let (header, data) = bytes.split_at(bytes.len() - count);
-        assert_eq!(header, file(1, &dict(&format!("'{descr}'"), "False", &tuple(shape)), &[]), "{name}");
+        assert_eq!(header, file(1, &dict(&format!("'{descr}'"), fortran, &tuple(shape)), &[]), "{name}");
         let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
         data.chunks(width).map(number).collect()
     }
@@ -112,7 +142,7 @@ fn files_hold_values_and_codes_of_the_width_of_the_format() {
     assert_eq!(place.read("out.npy", "<f4", &[2, 3]), [0.0f32, -0.0, 1.0, -1.5, 0.3125, 448.0].map(f32::to_bits));
     let json = document(&place.stdout("quantize --format e4m3 in.npy out.npy --json", ""));
     let counts = serde_json::json!({
-        "elements": 6, "saturated": 1, "underflowed": 0, "nan": 0, "adapter": "cpu", "fingerprint": null,
+        "elements": 6, "saturated": 1, "underflowed": 0, "nan": 0, "inexact": 0, "adapter": "cpu", "fingerprint": null,
         "tensor_scale": null,
     });
     assert_eq!(json, counts);

@@ -1,32 +1,53 @@
-//! The arrays that `quantize` writes.
+//! The arrays that `quantize` writes, piece by piece.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Args;
 use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
-use crate::files::{Filled, are_one_file, is_stdout};
-use crate::format::QuantOp;
-use crate::npy::{self, Element};
-use crate::reference::quantize::Quantized;
+use crate::files::{Begun, are_one_file, begun, is_stdout};
+use crate::npy::header_of;
+use crate::streams::taken;
+use crate::tensor::nibbles::Nibbles;
+use crate::tensor::{Element, file_of};
 
-/// The files that are asked for, each with what the command line calls it.
-fn outputs(args: &Args) -> impl Iterator<Item = (&'static str, &Path)> {
-    let named = [("OUT.npy", &args.output), ("--codes", &args.codes), ("--scales", &args.scales)];
-    named.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?)))
+/// What stands for stdin and stdout.
+const DASH: &str = "-";
+
+/// Where an output goes.
+fn destination(path: &Path) -> &Path {
+    if path == Path::new(DASH) { Path::new("/dev/stdout") } else { path }
 }
 
-/// Whether one of them goes to stdout, which then holds nothing else.
+/// The files that are read, and those that are written, each with what the command line calls it.
+fn named(args: &Args) -> [Vec<(&'static str, &Path)>; 2] {
+    let (read, written) = if args.decode { (args.scales.as_deref(), None) } else { (None, args.scales.as_deref()) };
+    let inputs = [("IN", args.input.as_deref()), ("--random", args.random.as_deref()), ("--scales", read)];
+    let outputs = [
+        ("OUT.npy", args.output.as_deref()),
+        ("--codes", args.codes.as_deref()),
+        ("--scales", written),
+        ("--stats", args.rows()),
+    ];
+    [
+        inputs.into_iter().filter_map(|(name, path)| Some((name, file_of(path?)))).collect(),
+        outputs.into_iter().filter_map(|(name, path)| Some((name, destination(path?)))).collect(),
+    ]
+}
+
+/// Whether an output goes to stdout, which then holds nothing else.
 pub fn take_stdout(args: &Args) -> bool {
-    outputs(args).any(|(_, path)| is_stdout(path))
+    named(args)[1].iter().any(|(_, path)| is_stdout(path))
 }
 
-/// Refuses a file that is to be written twice, or read and written.
+/// Refuses a file that is to be written twice, or read and written, and a stdin that is to be read twice.
 pub fn refuse_twice(args: &Args) -> Result<()> {
-    let inputs = [("IN.npy", &args.input), ("--random", &args.random)];
-    let mut known: Vec<(&str, &Path)> =
-        inputs.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
-    for (name, path) in outputs(args) {
+    let [mut known, outputs] = named(args);
+    if let [(a, _), (b, _)] = known.iter().filter(|(_, path)| *path == Path::new(DASH)).collect::<Vec<_>>()[..] {
+        return Err(Error::Input(format!("{a} and {b} are both stdin: one of them must be a file")));
+    }
+    for (name, path) in outputs {
         if let Some(other) = known.iter().find(|(_, known)| are_one_file(known, path)) {
             return Err(are_one(*other, (name, path)));
         }
@@ -40,46 +61,118 @@ fn are_one((a, path_a): (&str, &Path), (b, path_b): (&str, &Path)) -> Error {
     Error::Input(format!("{a} {path_a} and {b} {path_b} are one file: they must differ"))
 }
 
-/// Writes OUT.npy and, where they are wanted, codes and scales; nothing where one of them cannot be.
-pub fn write(args: &Args, output: &Path, op: &QuantOp, shape: &[usize], done: &Quantized) -> Result<()> {
-    let values: Vec<u8> = done.elements.iter().flat_map(|element| element.bits.to_le_bytes()).collect();
-    // Refused before anything is written.
-    if args.scales.is_some() && !op.shares() {
-        return Err(Error::Input("--scales: allowed with formats whose blocks share a scale".into()));
+/// A file that is being written.
+pub struct Output<'a> {
+    /// What the command line calls it.
+    label: &'static str,
+    path: &'a Path,
+    file: Begun,
+    /// Who read this pipe has seen enough, which is no error: the rest is dropped.
+    is_gone: bool,
+}
+
+impl<'a> Output<'a> {
+    /// Begins a file.
+    pub fn begin(label: &'static str, path: &'a Path) -> Result<Output<'a>> {
+        let path = destination(path);
+        Ok(Output { label, path, file: begun(path, "npy")?, is_gone: false })
     }
-    let mut files: Vec<((&str, &Path), Filled)> = Vec::new();
-    if let Some(path) = &args.codes {
-        if let Some(k) = done.elements.iter().position(|element| element.code == NO_CODE) {
-            let hint =
-                "allowed are values the format has a code for; --nan satfinite and --overflow saturate make them";
-            return Err(Error::Input(format!("--codes: element {k} has no code in this format: {hint}")));
+
+    /// Begins an array.
+    pub fn array(
+        label: &'static str,
+        path: &'a Path,
+        element: Element,
+        shape: &[usize],
+        is_fortran: bool,
+    ) -> Result<Output<'a>> {
+        let mut output = Output::begin(label, path)?;
+        output.write(&header_of(element, shape, is_fortran))?;
+        Ok(output)
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.is_gone {
+            return Ok(());
         }
-        let (element, bytes) = match op.width {
-            ..=8 => (Element::U8, 1),
-            9..=16 => (Element::U16, 2),
-            _ => (Element::U32, 4),
-        };
-        let codes = done.elements.iter().flat_map(|element| element.code.to_le_bytes().into_iter().take(bytes));
-        files.push((("--codes", path), npy::filled_with(path, element, shape, &codes.collect::<Vec<u8>>())?));
+        let outcome = self.file.file().write_all(bytes);
+        self.is_gone = outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        let outcome = outcome.map_err(Error::io(self.path));
+        if matches!(self.file, Begun::Stdout(_)) { taken(outcome) } else { outcome }
     }
-    if let Some(path) = &args.scales {
-        let columns = shape.last().copied().unwrap_or(1);
-        let blocks = columns.div_ceil((op.block as usize).min(columns));
-        let mut shape = shape.to_vec();
-        shape.pop();
-        shape.push(blocks);
-        let bytes: Vec<u8> = done.scales.iter().map(|scale| *scale as u8).collect();
-        files.push((("--scales", path), npy::filled_with(path, Element::U8, &shape, &bytes)?));
+
+    /// Writes words of f32.
+    pub fn write_words(&mut self, words: &mut [u32]) -> Result<()> {
+        words.iter_mut().for_each(|word| *word = word.to_le());
+        self.write(bytemuck::cast_slice(words))
     }
-    files.push((("OUT.npy", output), npy::filled_with(output, Element::F32, shape, &values)?));
+}
+
+/// Gives all files their names.
+pub fn finish(outputs: Vec<Output>) -> Result<()> {
     let mut finished: Vec<(&str, &Path)> = Vec::new();
-    for (named, file) in files {
+    for Output { label, path, file, .. } in outputs {
         // New names that differ, as z.npy and Z.npy, may be one to the file system, which shows when the first is there.
-        if let Some(other) = finished.iter().find(|(_, path)| are_one_file(path, named.1)) {
-            return Err(are_one(*other, named));
+        if let Some(other) = finished.iter().find(|(_, known)| are_one_file(known, path)) {
+            return Err(are_one(*other, (label, path)));
         }
-        file.finish()?;
-        finished.push(named);
+        file.filled().finish()?;
+        finished.push((label, path));
     }
     Ok(())
+}
+
+/// The codes of elements as bytes.
+pub struct Codes {
+    nibbles: Option<Nibbles>,
+    element: Element,
+    /// Whether every word is a code, as of fp32.
+    is_any: bool,
+    /// Of the next element.
+    at: usize,
+    bytes: Vec<u8>,
+}
+
+impl Codes {
+    /// Codes of `width` bits: in bytes, in two bytes above 8 bits, in four above 16; or two in a byte.
+    pub fn new(width: u32, nibbles: Option<Nibbles>) -> Codes {
+        let element = match width {
+            ..=8 => Element::U8,
+            9..=16 => Element::U16,
+            _ => Element::U32,
+        };
+        Codes { nibbles, element, is_any: width == 32, at: 0, bytes: Vec::new() }
+    }
+
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
+    /// The shape of an array of them.
+    pub fn shape(&self, shape: &[usize]) -> Vec<usize> {
+        let mut shape = shape.to_vec();
+        if let (Some(_), Some(last)) = (self.nibbles, shape.last_mut()) {
+            *last /= 2;
+        }
+        shape
+    }
+
+    /// The bytes of the next codes, which the format must have.
+    pub fn bytes(&mut self, codes: &[u32]) -> Result<&[u8]> {
+        if let Some(k) = codes.iter().position(|code| *code == NO_CODE && !self.is_any) {
+            let hint =
+                "allowed are values the format has a code for; --nan satfinite and --overflow saturate make them";
+            let at = self.at + k;
+            return Err(Error::Input(format!("--codes: element {at} has no code in this format: {hint}")));
+        }
+        self.at += codes.len();
+        self.bytes.clear();
+        match (self.nibbles, self.element) {
+            (Some(nibbles), _) => nibbles.pack(codes, &mut self.bytes),
+            (None, Element::U8) => self.bytes.extend(codes.iter().map(|code| *code as u8)),
+            (None, Element::U16) => self.bytes.extend(codes.iter().flat_map(|code| (*code as u16).to_le_bytes())),
+            _ => self.bytes.extend(codes.iter().flat_map(|code| code.to_le_bytes())),
+        }
+        Ok(&self.bytes)
+    }
 }

@@ -1,4 +1,4 @@
-//! What is rounded: an array, or numbers on stdin; and the random words.
+//! The numbers on stdin, and the random words of as many.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -6,26 +6,13 @@ use std::path::Path;
 use crate::decimal::{self, Number};
 use crate::error::{Error, Result};
 use crate::limits::{self, Memory};
-use crate::npy::{Element, Npy, Values};
+use crate::tensor::numbers::codes;
+use crate::tensor::{Element, Source};
 
 /// The part of the memory left that the text on stdin may take: room for it to grow, and for its numbers.
 const OF_TEXT: u64 = 8;
 /// Bytes for each number, from its text to what is printed: measured, and rounded up.
 const OF_NUMBER: u64 = 256;
-
-/// An array of f32.
-pub struct Array {
-    pub shape: Vec<usize>,
-    /// In C order.
-    pub bits: Vec<u32>,
-}
-
-/// Reads an array of f32.
-pub fn array(path: &Path) -> Result<Array> {
-    let npy = Npy::read_any(path, &[Element::F32])?;
-    let shape = npy.shape.clone();
-    Ok(Array { shape, bits: npy.into_f32().into_iter().map(f32::to_bits).collect() })
-}
 
 /// The numbers on stdin, as many as fit the memory that is left.
 pub fn numbers() -> Result<Vec<Number>> {
@@ -60,9 +47,9 @@ fn memory() -> Memory {
 
 /// The random words of `--random`.
 pub fn given_words(path: &Path) -> Result<Vec<u32>> {
-    let npy = Npy::read_any(path, &[Element::U32])?;
-    match npy.values {
-        Values::U32(words) => Ok(words),
-        _ => Err(Error::Input(format!("{}: allowed is uint32", npy.name))),
-    }
+    let mut source = Source::open(path, &[Element::U32])?;
+    let (mut bytes, mut words) = (Vec::new(), vec![0; source.count]);
+    source.read(source.count, &mut bytes)?;
+    codes(Element::U32, &bytes, &mut words);
+    Ok(words)
 }

@@ -1,44 +1,58 @@
+mod array;
+mod decode;
+mod device;
 mod files;
 mod input;
+mod stats;
 mod text;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-pub use self::input::{Array, array};
+use super::block_options::BlockOptions;
 use super::format_options::FormatOptions;
-use crate::codec::Rounded;
 use crate::decimal::{self, Number};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::format::{QuantOp, Quantizer};
-use crate::gpu::Gpu;
 use crate::reference::quantize::{Job, Quantized};
-use crate::run::adapter;
-use crate::streams::{print, tell};
+use crate::streams::tell;
 use crate::threads;
+
+/// What rounding asks for, and decoding does not.
+const OF_ROUNDING: [&str; 5] = ["codes", "random", "seed", "adapter", "stats"];
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
-#[command(about = "Round a tensor, or numbers on stdin, to a format: values, codes and block scales")]
+#[command(about = "Round a tensor, or numbers on stdin, to a format: values, codes and block scales; and back")]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
     options: FormatOptions,
-    /// f32 array; blocks run along its last axis. Without it, numbers are read from stdin: decimal, or 0x bits.
-    #[arg(value_name = "IN.npy", requires = "output")]
+    #[command(flatten)]
+    blocks: BlockOptions,
+    /// FILE.npy, FILE.safetensors:TENSOR, or - for an array on stdin. Without it, numbers are read from stdin: decimal, or
+    /// 0x bits.
+    #[arg(value_name = "IN", requires = "output")]
     input: Option<PathBuf>,
-    /// Dequantized values, f32.
+    /// Dequantized values, f32, as .npy; - for stdout.
     #[arg(value_name = "OUT.npy")]
     output: Option<PathBuf>,
     /// Write a code per element, in the low bits of u8, or u16 above 8 bits, or u32 above 16; integers in two's
     /// complement.
     #[arg(long, value_name = "FILE.npy", requires = "input")]
     codes: Option<PathBuf>,
-    /// Write a byte per block: E8M0, of nvfp4 E4M3.
+    /// Write a byte per block: E8M0, of nvfp4 E4M3. With --decode they are read.
     #[arg(long, value_name = "FILE.npy", requires = "input")]
     scales: Option<PathBuf>,
-    /// Random words, u32, a word per element of IN.npy; its top bits are used.
+    /// IN holds codes: write the values that they stand for, with the --scales of their blocks.
+    #[arg(long, requires = "input", conflicts_with_all = OF_ROUNDING)]
+    decode: bool,
+    /// Tell SQNR, mean squared and largest error, and the shares of saturated and flushed elements; write a line for each
+    /// row of blocks to a file.
+    #[arg(long, value_name = "ROWS.csv", num_args = 0..=1, require_equals = true, requires = "input")]
+    stats: Option<Option<PathBuf>>,
+    /// Random words, u32, a word per element of IN, in its order; the top bits are used.
     #[arg(long, value_name = "FILE.npy", conflicts_with = "seed")]
     random: Option<PathBuf>,
     /// Key of the random words of a random rounding, by default 0.
@@ -58,15 +72,21 @@ Examples:
   echo 464 480 | roundlaw quantize --format e4m3 --overflow ieee
   roundlaw quantize --format mxfp4 --scale-mode rceil in.npy out.npy --codes codes.npy --scales scales.npy
   roundlaw quantize --format e2m1 --rounding stochastic --bits 8 --random words.npy in.npy out.npy
-  roundlaw quantize --format int8 --step absmax --adapter 0 in.npy out.npy";
+  roundlaw quantize --format int8 --step absmax --adapter 0 in.npy out.npy
+  roundlaw quantize --format nvfp4 --tile 16x16 model.safetensors:layer.weight out.npy --stats=rows.csv
+  roundlaw quantize --format mxfp4 --axis 0 in.npy out.npy --codes packed.npy --nibbles low --scales scales.npy
+  roundlaw quantize --format mxfp4 --axis 0 --decode packed.npy out.npy --nibbles low --scales scales.npy
+  generate | roundlaw quantize --format e4m3 - - | consume";
 
-/// The GPU that gave the same bits.
-struct Proof {
-    adapter: String,
-    fingerprint: String,
+impl Args {
+    /// The file that gets a line for each row of blocks.
+    fn rows(&self) -> Option<&Path> {
+        self.stats.as_ref()?.as_deref()
+    }
 }
 
-/// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's.
+/// Rounds an array or the numbers on stdin, on the CPU or on a GPU whose bits are then compared with the CPU's; or takes
+/// codes back to values.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let quantizer = args.options.quantizer()?;
     if args.seed.is_some() && !QuantOp::of(&quantizer).draws() {
@@ -74,43 +94,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     files::refuse_twice(args)?;
     threads::start()?;
-    let words = args.random.as_deref().map(input::given_words).transpose()?;
     match (&args.input, &args.output) {
-        (Some(input), Some(output)) => round_array(args, &quantizer, words.as_deref(), input, output),
-        _ => round_numbers(args, &quantizer, words.as_deref()),
+        (Some(input), Some(output)) if args.decode => decode::run(args, &quantizer, input, output),
+        (Some(input), Some(output)) => array::run(args, &quantizer, input, output),
+        _ => round_numbers(args, &quantizer),
     }
-}
-
-fn round_array(
-    args: &Args,
-    quantizer: &Quantizer,
-    words: Option<&[u32]>,
-    input: &Path,
-    output: &Path,
-) -> anyhow::Result<()> {
-    let Array { shape, bits } = array(input)?;
-    let columns = shape.last().copied().unwrap_or(1);
-    let job = job(args, quantizer, words, &bits, columns).with_context(|| input.display().to_string())?;
-    let (done, proof) = done(args, &job)?;
-    files::write(args, output, &job.op, &shape, &done)?;
-    let summary = text::summary(args.json, &job, &done, proof);
-    // Where an array goes to stdout nothing else may.
-    match files::take_stdout(args) {
-        true => summary.iter().for_each(|line| tell(line)),
-        false => print(&summary.join("\n"))?,
-    }
-    Ok(())
 }
 
 /// The numbers on stdin, each rounded once where the format rounds by comparing.
-fn round_numbers(args: &Args, quantizer: &Quantizer, words: Option<&[u32]>) -> anyhow::Result<()> {
+fn round_numbers(args: &Args, quantizer: &Quantizer) -> anyhow::Result<()> {
+    let words = args.random.as_deref().map(input::given_words).transpose()?;
+    let words = words.as_deref();
     let numbers = input::numbers()?;
     let bits = |of: &dyn Fn(&Number) -> u32| numbers.iter().map(of).collect::<Vec<u32>>();
     let op = QuantOp::of(quantizer);
     let is_once = decimal::rounds_odd_alike(&op);
     let given = bits(&|number| if is_once { number.odd() } else { number.nearest });
     let given = job(args, quantizer, words, &given, numbers.len()).context("stdin")?;
-    let (done, _) = done(args, &given)?;
+    let done = given.run();
+    if let Some(gpu) = device::open(args)? {
+        device::prove(&gpu, &given, |k| done.elements[k], done.scales.iter().copied())?;
+    }
     if !is_once && op.is_set() {
         let run = |side: usize| -> anyhow::Result<Quantized> {
             let bits = bits(&|number| number.around()[side]);
@@ -136,14 +140,6 @@ fn job<'a>(
     }
 }
 
-/// What came of it on the CPU, and the GPU that gave the same.
-fn done(args: &Args, job: &Job) -> anyhow::Result<(Quantized, Option<Proof>)> {
-    let done = job.run();
-    let index = adapter::find(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))?;
-    let proof = index.map(|index| prove(job, &done, &Gpu::open(index)?)).transpose()?;
-    Ok((done, proof))
-}
-
 /// Says of how many numbers it may matter that they were rounded to f32 before: `sides` came of the f32 below and above
 /// each of them.
 fn tell_of_double_rounding(quantizer: &Quantizer, sides: [Quantized; 2]) {
@@ -156,27 +152,4 @@ fn tell_of_double_rounding(quantizer: &Quantizer, sides: [Quantized; 2]) {
              the nearer f32 was taken"
         ));
     }
-}
-
-/// Has the GPU do the same, and compares every bit.
-fn prove(job: &Job, done: &Quantized, gpu: &Gpu) -> Result<Proof> {
-    compare(&gpu.quantize(job)?, done, job.input, &gpu.info.name)?;
-    Ok(Proof { adapter: gpu.info.name.clone(), fingerprint: gpu.fingerprint().to_string() })
-}
-
-/// Every bit of the device against the CPU's.
-fn compare(device: &Quantized, cpu: &Quantized, input: &[u32], name: &str) -> Result<()> {
-    if device == cpu {
-        return Ok(());
-    }
-    let first = (0..input.len()).find(|&k| device.elements[k] != cpu.elements[k]);
-    let place = match first {
-        Some(k) => {
-            let text = |r: &Rounded| format!("value 0x{:08x}, code 0x{:x}, flags {}", r.bits, r.code, r.flags);
-            let (found, must) = (text(&device.elements[k]), text(&cpu.elements[k]));
-            format!("element {k}, input 0x{:08x}: {found}; the CPU has {must}", input[k])
-        }
-        None => "a block's scale".to_string(),
-    };
-    Err(Error::Mismatch(format!("{name} differs from the CPU first at {place}; `roundlaw verify` finds out why")))
 }

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::Proof;
+use super::device::Proof;
+use super::stats::Sums;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
 use crate::decimal::Number;
 use crate::error::Result;
-use crate::format::{Quantizer, class};
+use crate::format::{QuantOp, Quantizer, class};
 use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
 use crate::streams::print_all;
@@ -14,28 +15,55 @@ use crate::streams::print_all;
 /// Characters of a cell that are shown.
 const CELL: usize = 64;
 
-/// Counts of an array, and the GPU that gave the same bits: lines.
-pub fn summary(as_json: bool, job: &Job, done: &Quantized, proof: Option<Proof>) -> Vec<String> {
-    let (elements, Counts { saturated, underflowed, nan }) = (done.elements.len(), done.counts());
+/// What became of an array.
+pub struct Summary {
+    pub elements: usize,
+    pub counts: Counts,
+    /// Numbers that were no f32.
+    pub inexact: u64,
+    /// Whether those were rounded to the format as they were, and not first to f32.
+    pub is_rounded_once: bool,
+    pub format: &'static str,
+    pub tensor_scale: Option<f32>,
+    pub proof: Option<Proof>,
+    pub stats: Option<Sums>,
+}
+
+/// A summary as lines: counts, what was rounded twice, and the GPU that gave the same bits.
+pub fn summary(as_json: bool, summary: &Summary) -> Vec<String> {
+    let Summary { elements, counts: Counts { saturated, underflowed, nan }, inexact, format, proof, .. } = summary;
     if as_json {
-        let document = json!({
-            "elements": elements, "saturated": saturated, "underflowed": underflowed, "nan": nan,
+        let mut document = json!({
+            "elements": elements, "saturated": saturated, "underflowed": underflowed, "nan": nan, "inexact": inexact,
             "adapter": proof.as_ref().map_or("cpu", |proof| proof.adapter.as_str()),
             "fingerprint": proof.as_ref().map(|proof| proof.fingerprint.as_str()),
-            "tensor_scale": tensor_scale(job),
+            "tensor_scale": summary.tensor_scale,
         });
+        if let Some(stats) = &summary.stats {
+            document["stats"] = stats.document();
+        }
         return vec![document.to_string()];
     }
-    let counts =
-        format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite");
-    let proof = proof.map(|Proof { adapter, fingerprint }| format!("every bit the same on {adapter}: {fingerprint}"));
-    let scale = tensor_scale(job).map(|scale| format!("tensor scale {scale:?}"));
-    std::iter::once(counts).chain(scale).chain(proof).collect()
+    let mut lines =
+        vec![format!("{elements} elements: {saturated} saturated, {underflowed} underflowed to 0, {nan} not finite")];
+    if *inexact > 0 {
+        let how = match summary.is_rounded_once {
+            true => format!("each was rounded once, to {format}"),
+            false => format!("the nearest f32 was taken, which {format} then rounds"),
+        };
+        lines.push(format!("{inexact} elements are no f32: {how}"));
+    }
+    lines.extend(summary.stats.as_ref().map(Sums::line));
+    lines.extend(summary.tensor_scale.map(|scale| format!("tensor scale {scale:?}")));
+    lines.extend(
+        proof.iter().map(|Proof { adapter, fingerprint }| format!("every bit the same on {adapter}: {fingerprint}")),
+    );
+    lines
 }
 
 /// The f32 that multiplies all of a two-level format: as given, or as it was chosen for these values.
-fn tensor_scale(job: &Job) -> Option<f32> {
-    (job.op.kind == class::TWO_LEVEL).then(|| f32::from_bits(job.op.step))
+pub fn tensor_scale(op: &QuantOp) -> Option<f32> {
+    (op.kind == class::TWO_LEVEL).then(|| f32::from_bits(op.step))
 }
 
 /// A line per number: the value, its code field by field, the error.
@@ -47,7 +75,7 @@ pub fn numbers(as_json: bool, quantizer: &Quantizer, numbers: &[Number], job: &J
     }
     let mut columns = vec!["input", "input_bits", "value", "value_bits", "code", "fields", "error", "note"];
     columns.splice(4..4, job.op.shares().then_some("scale"));
-    columns.splice(5..5, tensor_scale(job).map(|_| "tensor_scale"));
+    columns.splice(5..5, tensor_scale(&job.op).map(|_| "tensor_scale"));
     let text = |row: &Value, column: &str| excerpt(row[column].as_str().unwrap_or("-"));
     let cells = |row: Value| columns.iter().map(|column| text(&row, column)).collect::<Vec<String>>();
     let mut widths: Vec<usize> = columns.iter().map(|column| column.len()).collect();
@@ -90,7 +118,7 @@ fn number(quantizer: &Quantizer, written: &Number, job: &Job, done: &Quantized, 
         let (size, _) = job.blocks();
         row["scale"] = json!(format!("0x{:02x}", done.scales[k / size]));
     }
-    if let Some(scale) = tensor_scale(job) {
+    if let Some(scale) = tensor_scale(&job.op) {
         row["tensor_scale"] = json!(format!("{scale:?}"));
     }
     row

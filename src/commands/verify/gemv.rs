@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::super::format_options::FormatOptions;
-use super::super::quantize::{Array, array};
 use super::Args;
 use crate::error::{Error, Result};
 use crate::format::Quantizer;
+use crate::npy::{Element, Npy};
 use crate::streams::print;
 use crate::verify::gemv::{self, MAX_COLUMNS, ProductComparison, WrongRow};
 
@@ -20,6 +20,18 @@ pub struct Paths<'a> {
     pub z: &'a Path,
     pub v: &'a Path,
     pub out: &'a Path,
+}
+
+/// An array of f32, in C order.
+struct Array {
+    shape: Vec<usize>,
+    bits: Vec<u32>,
+}
+
+fn array(path: &Path) -> Result<Array> {
+    let npy = Npy::read_any(path, &[Element::F32])?;
+    let shape = npy.shape.clone();
+    Ok(Array { shape, bits: npy.into_f32().into_iter().map(f32::to_bits).collect() })
 }
 
 pub fn run(args: &Args, paths: &Paths) -> anyhow::Result<()> {

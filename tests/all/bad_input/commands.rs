@@ -15,6 +15,7 @@ fn place() -> Place {
     write("cube.npy", &[2, 4, 10], &|_| 1.0);
     write("nan.npy", &[2, 4], &|k| if k == 3 { f32::NAN } else { k as f32 });
     let words = |count: u32| (0..count).flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+    fs::write(place.path("complex.npy"), file(1, &dict("'<c8'", "False", "(1,)"), &[0; 8])).unwrap();
     for (name, count) in [("words.npy", 80), ("few.npy", 3)] {
         fs::write(place.path(name), file(1, &dict("'<u4'", "False", &format!("({count},)")), &words(count))).unwrap();
     }
@@ -122,7 +123,10 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
         "",
         &[
             ("quantize --format e4m3 gone.npy o.npy", &["gone.npy can't be opened", "allowed is an .npy file"]),
-            ("quantize --format e4m3 words.npy o.npy", &["words.npy", "\"<u4\"", "'<f4'"]),
+            (
+                "quantize --format e4m3 complex.npy o.npy",
+                &["complex.npy", "\"<c8\"", "'<f4'", "'<V2' (bfloat16)", "'<u8'"],
+            ),
             (
                 "quantize --format e2m1 nan.npy o.npy --codes c.npy",
                 &["--codes: element 3 has no code", "--nan satfinite", "--overflow saturate"],
@@ -132,6 +136,29 @@ fn arrays_that_do_not_fit_are_refused_and_nothing_written() {
                 &["--codes: element 3 has no code", "--nan satfinite"],
             ),
             ("quantize --format e4m3 in.npy o.npy --scales s.npy", &["--scales", "blocks share a scale"]),
+            ("quantize --format e4m3 in.npy o.npy --axis 0", &["--axis", "blocks share a scale"]),
+            ("quantize --format e4m3 in.npy o.npy --tile 2x2", &["--tile", "blocks share a scale"]),
+            ("quantize --format mxfp4 in.npy o.npy --axis 2", &["--axis 2", "in.npy has shape [2, 40]", "-2 to 1"]),
+            ("quantize --format mxfp4 v.npy o.npy --tile 2x2", &["--tile", "v.npy has shape [40]", "two axes"]),
+            ("quantize --format mxfp4 --block 8 in.npy o.npy --tile 2x2", &["--tile", "without --block"]),
+            (
+                "quantize --format e4m3 in.npy o.npy --codes c.npy --nibbles low",
+                &["--nibbles", "up to 4 bits, not of 8"],
+            ),
+            ("quantize --format e2m1 in.npy o.npy --nibbles low", &["--nibbles", "--codes or --decode"]),
+            (
+                "quantize --format mxfp4 in.npy o.npy --tile 1x3 --codes c.npy --nibbles low",
+                &["even number of columns"],
+            ),
+            (
+                "quantize --format mxfp4 in.npy o.npy --decode",
+                &["in.npy: header key descr is \"<f4\"", "'|u1'", "'<u4'"],
+            ),
+            ("quantize --format mxfp4 words.npy o.npy --decode", &["--scales is missing", "--decode"]),
+            ("quantize --format e2m1 words.npy o.npy --decode --scales words.npy", &["--scales does not apply"]),
+            ("quantize --format nvfp4 words.npy o.npy --decode", &["--tensor-scale is missing"]),
+            ("quantize --format e2m1 words.npy o.npy --decode", &["words.npy: element 16 is 0x10", "codes of 4 bits"]),
+            ("quantize --format int8 --step 1 --rounding dither words.npy o.npy --decode", &["--decode", "dither"]),
             ("quantize --format e4m3 in.npy o.npy --codes c.npy --scales s.npy", &["--scales", "blocks share a scale"]),
             ("quantize --format int8 --step 1 in.npy o.npy --scales s.npy", &["--scales", "blocks share a scale"]),
             (
@@ -160,10 +187,16 @@ fn the_command_line_names_what_belongs_together() {
         &place(),
         &[
             ("quantize --format e4m3 in.npy", &["OUT.npy"]),
-            ("quantize --format e4m3 --codes c.npy", &["IN.npy"]),
-            ("quantize --format mxfp4 --scales s.npy", &["IN.npy"]),
+            ("quantize --format e4m3 --codes c.npy", &["<IN>"]),
+            ("quantize --format mxfp4 --scales s.npy", &["<IN>"]),
             ("quantize --format e4m3 --bias --json", &["--bias"]),
             ("quantize --format e4m3 --rounding stochastic --random words.npy --seed 3", &["--random", "--seed"]),
+            ("quantize --format mxfp4 in.npy o.npy --axis 0 --tile 2x2", &["--axis", "--tile"]),
+            ("quantize --format mxfp4 in.npy o.npy --tile 16", &["--tile", "16x16"]),
+            ("quantize --format mxfp4 in.npy o.npy --tile 0x2", &["--tile", "1 to 65536"]),
+            ("quantize --format mxfp4 in.npy o.npy --nibbles first", &["--nibbles", "low, high"]),
+            ("quantize --format mxfp4 in.npy o.npy --decode --stats", &["--decode", "--stats"]),
+            ("quantize --format e4m3 --stats", &["<IN>"]),
             ("verify --codec t.csv", &["--format"]),
             ("verify --gemv in.npy v.npy", &["--gemv", "3 values"]),
             ("verify --codec t.csv --format e4m3 --gemv in.npy v.npy out.npy", &["--codec", "--gemv"]),
@@ -178,7 +211,7 @@ fn the_command_line_names_what_belongs_together() {
             ("verify --gemv in.npy v.npy out.npy --filter gemv", &["--gemv", "--filter"]),
             ("verify --gemv in.npy v.npy out.npy --list", &["--gemv", "--list"]),
             ("verify --verbose --gemv in.npy v.npy out.npy", &["--gemv", "--verbose"]),
-            ("formats e4m3", &["e4m3"]),
+            ("formats e4m3", &["--table"]),
         ],
     );
 }

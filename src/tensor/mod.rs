@@ -1,4 +1,13 @@
-//! Values in a number format, outside of any run.
+//! Values in a number format, outside of any run; and the arrays that hold numbers, as people store them.
+
+pub mod blocks;
+mod element;
+pub mod nibbles;
+pub mod numbers;
+pub mod places;
+mod reader;
+mod safetensors;
+mod source;
 
 use toml::{Table, Value};
 
@@ -8,6 +17,10 @@ use crate::config::quantizer::quantizer;
 use crate::error::{Error, Result};
 use crate::reference::quantize::Job;
 use crate::site::Counts;
+
+pub use element::{Element, size};
+pub use reader::Reader;
+pub use source::{Source, file_of};
 
 /// What [`quantize`] may be told besides the format. Options are added as they come: begin with the default and set
 /// fields.
