@@ -19,7 +19,7 @@ pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
     }
     // In place of -0.
     if op.specials == Specials::Fnuz as u32 && code == 1 << (op.width - 1) {
-        return SIGN | QUIET;
+        return QUIET;
     }
     let (code, sign) = taken_apart(op, code);
     match (op.kind, scale) {
