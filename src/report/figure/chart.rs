@@ -221,9 +221,10 @@ impl Sheet<'_, '_> {
         marker(self.root, (x, row), line.style, point.is_heavy)
     }
 
-    /// The numbers of lines at their last points, as far apart as they are high.
+    /// The numbers of lines at their last points; where these are near one another, as far apart as they are high.
     fn numbers(&self, lines: &[Line]) -> Drawn {
-        const HEIGHT: i32 = 11;
+        const HEIGHT: i32 = 11 * UNIT;
+        const NEAR: i32 = 18 * UNIT;
         if !is_numbered(lines) {
             return Ok(());
         }
@@ -231,16 +232,23 @@ impl Sheet<'_, '_> {
             let shown = |point: &&Point| !line.across && bar(point, self.is_signed).is_some();
             let last = line.points.iter().rev().find(shown)?;
             let (x, y) = self.at(last.x, last.y?);
-            Some((y, x, number))
+            Some((x, y, number))
         };
         let mut ends: Vec<(i32, i32, usize)> = (1..).zip(lines).filter_map(end).collect();
         ends.sort_unstable();
+        let (_, rows) = self.frame.plotting_area().get_pixel_range();
         let style = font(10).into_text_style(self.root).pos(Pos::new(HPos::Left, VPos::Center));
-        let mut free = i32::MIN;
-        for (y, x, number) in ends {
-            let y = y.max(free);
-            free = y + HEIGHT * UNIT;
-            self.root.draw_text(&number.to_string(), &style, (x + 8 * UNIT, y))?;
+        for near in ends.chunk_by_mut(|a, b| b.0 - a.0 < NEAR) {
+            near.sort_unstable_by_key(|(_, y, _)| *y);
+            let mut free = i32::MIN;
+            for (_, y, _) in near.iter_mut() {
+                *y = free.max(*y);
+                free = *y + HEIGHT;
+            }
+            let beyond = (free - HEIGHT - rows.end).max(0);
+            for (x, y, number) in near.iter() {
+                self.root.draw_text(&number.to_string(), &style, (x + 8 * UNIT, y - beyond))?;
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::pen::{self, Canvas, Drawn, UNIT, WIDTH, color, font, marker};
-use crate::report::curves::{Line, SHAPES};
+use crate::report::curves::{Line, SHAPES, Style};
 
 /// Characters of a line of text, and lines of a name.
 const CHARS: usize = 32;
@@ -22,9 +22,10 @@ pub struct Legend {
     columns: usize,
 }
 
-/// Whether lines have numbers: more than there are marks need more than a colour to be told apart.
+/// Whether lines have numbers: more than there are marks need more than a colour to be told apart. Those of pairs of two
+/// values are so many that numbers would hide them.
 pub fn is_numbered(lines: &[Line]) -> bool {
-    lines.len() > SHAPES
+    lines.len() > SHAPES && !lines.iter().any(|line| matches!(line.style, Style::Pair { .. }))
 }
 
 impl Legend {
