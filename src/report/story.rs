@@ -1,9 +1,10 @@
 //! The page's figures: the views that answer what papers on precision ask, of the cells there are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::curves::{Chart, Style};
 use super::risk::{Risk, own};
+use super::scaling::collapse;
 use super::table::{Cell, CellKey, Group, Table};
 use super::variables::variable;
 use super::view::{View, values_of};
@@ -201,36 +202,43 @@ impl Story<'_> {
         }
         // Fits are of each step size by itself.
         let sizes = &self.table.sizes;
-        let fitted = |key: &CellKey| sizes.keys().any(|(group, ..)| *group == key.group);
+        let fitted: HashSet<usize> = sizes.keys().map(|(group, ..)| *group).collect();
         let keys: Vec<CellKey> = match sizes.is_empty() {
             true => self.keys.clone(),
-            false => self.all.iter().copied().filter(fitted).collect(),
+            false => self.all.iter().copied().filter(|key| fitted.contains(&key.group)).collect(),
         };
-        let mut charts = if self.varies("samples") { self.collapsed(&keys) } else { Vec::new() };
-        let mut views = Vec::new();
+        let mut charts = Vec::new();
         if !sizes.is_empty() {
-            let sizes = [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)];
-            views.extend(sizes.map(|(x, risk)| View::new(x, risk, &["recipe"], self.baseline).at_largest("samples")));
+            for (x, risk) in [("m_total", Risk::Reducible), ("m_gc", Risk::GainCorrected)] {
+                let view = View::new(x, risk, &["recipe"], self.baseline).at_largest("samples");
+                charts.extend(view.charts(self.table, &keys));
+            }
         }
-        charts.extend(views.iter().flat_map(|view| view.charts(self.table, &keys)));
-        Section { title: "Collapse with effective sizes", note: COLLAPSE, charts, left_out: 0 }.cut()
+        let (collapsed, left_out) = if self.varies("samples") { self.collapsed(&keys) } else { Default::default() };
+        charts.extend(collapsed);
+        Section { title: "Collapse with effective sizes", note: COLLAPSE, charts, left_out }.cut()
     }
 
-    /// Every M and N on one curve: all recipes in one chart, or where these are too many lines, each with full precision.
-    fn collapsed(&self, keys: &[CellKey]) -> Vec<Chart> {
+    /// Every M and N on one curve: all recipes in one chart, or where these are too many lines, each with full precision,
+    /// as many as a section shows; and how many recipes are left out.
+    fn collapsed(&self, keys: &[CellKey]) -> (Vec<Chart>, usize) {
         let view = View::new("neff_collapsed", Risk::Collapsed, &["recipe", "model"], self.baseline);
         let recipes = &self.table.recipes;
         if self.count("model") * recipes.len() <= LINES {
-            return view.charts(self.table, keys);
+            return (view.charts(self.table, keys), 0);
         }
-        let pair = |recipe: usize| {
-            let of_pair = |key: &&CellKey| key.recipe == recipe || recipes[key.recipe].is_full_precision;
-            view.charts(self.table, &keys.iter().filter(of_pair).copied().collect::<Vec<_>>())
-        };
-        let charts = (0..recipes.len()).filter(|recipe| !recipes[*recipe].is_full_precision).flat_map(pair);
-        // Of a recipe without a size full precision alone is left.
+        // A recipe has a place where a fit gives its size.
+        let mut own: BTreeMap<usize, Vec<CellKey>> = BTreeMap::new();
+        keys.iter()
+            .filter(|key| collapse(self.table, **key).is_some())
+            .for_each(|key| own.entry(key.recipe).or_default().push(*key));
+        let (full, others): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|(recipe, _)| recipes[*recipe].is_full_precision);
+        let full: Vec<CellKey> = full.into_iter().flat_map(|(_, keys)| keys).collect();
+        let pair = |(_, keys): &(usize, Vec<CellKey>)| view.charts(self.table, &[&full[..], keys].concat());
         let has_both = |chart: &Chart| chart.shared("recipe").is_none();
-        charts.filter(has_both).collect()
+        let shown = others.iter().take(MOST).flat_map(pair).filter(has_both).collect();
+        (shown, others.len().saturating_sub(MOST))
     }
 
     /// Lines of equal compute, and against the bits of a model.

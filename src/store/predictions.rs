@@ -90,7 +90,8 @@ pub struct ExpectedRisks<'a> {
 /// Hands over the expected risks of each row of a directory, where they are of the rows with this digest.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for a file that is damaged, or holds something else than its hash says, [`Error::Io`] for one that can't be read.
+/// [`Error::Corrupt`] for a file that is damaged, or holds something else than its hash says, [`Error::Io`] for one that
+/// can't be read.
 pub fn read(dir: &Path, digest: &str, mut each: impl FnMut(ExpectedRisks)) -> Result<Found> {
     let path = &paths::predictions(dir);
     let file = match PartFile::open(path) {
