@@ -65,12 +65,21 @@ fn stopped(output: &Output, place: &Place) {
 #[test]
 fn a_signal_at_any_moment_keeps_what_is_done() {
     digest(LONGER);
+    let (place, started) = (Place::new(LONGER), Instant::now());
+    place.succeeds(shim::hasten(&mut place.sweep()));
+    let whole = started.elapsed().as_micros() as u64;
     let mut stops = 0;
     for signal in ["INT", "TERM", "HUP"] {
-        for _ in 0..rounds(4, 30) {
+        for round in 0..rounds(4, 30) {
             let place = Place::new(LONGER);
             let child = begun(place.sweep());
-            std::thread::sleep(random(700_000));
+            // Any moment, start and end included; and one on the way whatever else the machine does.
+            if round % 2 == 0 {
+                std::thread::sleep(random(whole));
+            } else {
+                wait_for(&place.out(), |name| name.starts_with("rows/part-"));
+                std::thread::sleep(random(whole / 8));
+            }
             send(signal, &child);
             let output = ended(child);
             match output.status.signal() {
