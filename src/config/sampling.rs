@@ -6,7 +6,7 @@ use super::places::Places;
 use super::problem::kind;
 use super::{MAX_HEAD, Recipe};
 use crate::error::{Error, Result};
-use crate::format::{Noise, Spec};
+use crate::format::{Law, Noise, Spec};
 use crate::problem::{Problem, Sampling, SamplingKind, Sketch, Tail};
 use crate::site::Site;
 
@@ -70,6 +70,12 @@ pub(super) fn allows(problems: &[Problem], recipes: &[Recipe], places: &Places) 
                 (None, Some(Spec::Noise { noise: Noise::Multiplicative, .. }), Tail::Closed) => {
                     ("draws features with the closed tail in them, and at data {called} has a factor of x alone", "")
                 }
+                // The sum of two normal vectors is one.
+                (None, Some(Spec::Noise { noise: Noise::Additive, law: Law::Gaussian, .. }), _)
+                    if problem.literal() == 0 =>
+                {
+                    continue;
+                }
                 (None, Some(Spec::Format(_)), _) if problem.literal() > 0 => continue,
                 (None, Some(_), _) if problem.literal() > 0 => {
                     let reason = "has no coordinates for the noise of {called} at data behind the first ones";
@@ -77,11 +83,11 @@ pub(super) fn allows(problems: &[Problem], recipes: &[Recipe], places: &Places) 
                 }
                 (None, Some(Spec::Format(_)), _) => (
                     "draws no coordinates of x, which {called} rounds at data",
-                    ", a head and multiplicative noise there",
+                    ", a head, and multiplicative or Gaussian additive noise there",
                 ),
                 (None, Some(Spec::Noise { .. }), _) => {
-                    let reason = "draws no coordinates of x, which have the noise of {called} at data one by one";
-                    (reason, " and multiplicative noise there")
+                    let reason = "draws features of a normal law, and the noise of {called} at data is not normal";
+                    (reason, ", and multiplicative or Gaussian additive noise there")
                 }
             };
             return Err(refused(problem, places, &reason.replace("{called}", &called), more));

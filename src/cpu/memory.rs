@@ -130,13 +130,14 @@ fn of_cohort(plan: &Plan, point: &ProblemPoint) -> Vec<(Cause, u64)> {
     ]
 }
 
-/// What stands for w* where features are drawn: of every draw and of every label three components, and one in f64.
+/// What stands for w* where features are drawn: of every law and of every label three components, and one in f64.
 fn of_labels(point: &ProblemPoint) -> u64 {
     if !point.problem.draws_features() {
         return 0;
     }
     let literal = u64::from(point.problem.literal());
-    let lengths = point.sketches.iter().map(|draw| draw.rows).chain(point.labels.iter().copied());
+    let lengths = point.projected_on().into_iter().map(|draw| draw.rows);
+    let lengths = lengths.chain(point.labels.iter().map(|label| label.model));
     lengths.map(|length| 20 * (literal + u64::from(length)).next_multiple_of(128)).sum()
 }
 
@@ -155,7 +156,7 @@ fn of_sketch(plan: &Plan, point: &ProblemPoint) -> u64 {
     // What stands for the sketch where features are drawn is kept beside the packed components.
     let factor = |rows: u32| 4 * u64::from(rows) * u64::from(point.coordinates);
     let factors: u64 = match point.problem.draws_features() {
-        true => point.sketches.iter().map(|draw| factor(draw.rows)).sum(),
+        true => point.projected_on().iter().map(|draw| factor(draw.rows)).sum(),
         false => 0,
     };
     let clean = m.saturating_mul(d).saturating_mul(4 * (1 + kept));

@@ -4,7 +4,7 @@ use super::draw::{CohortSource, LabelSource, Samples};
 use super::lanes::{SLICE, component};
 use super::padded_sketch;
 use super::project::Panels;
-use crate::plan::{Pair, ProblemPoint};
+use crate::plan::{Label, Pair, ProblemPoint};
 use crate::problem;
 use crate::random::Stream;
 use crate::risk::JointLaw;
@@ -28,10 +28,10 @@ pub fn source(point: &ProblemPoint, stream: &Stream, laws: &[JointLaw]) -> Cohor
     let samples = match problem.covariates() {
         Some(covariates) => Samples::Rows { covariates: covariates.clone(), order: covariates.order(stream) },
         None if problem.draws_features() => {
-            let of_law = |model: &u32| {
-                let law = laws.get(point.draw_of(*model)?)?;
-                let components = law.coefficients.iter().map(|u| pad(u[..law.read_by(*model)].to_vec())).collect();
-                Some(LabelSource { components, deviation: law.deviation(*model) })
+            let of_law = |&Label { model, law }: &Label| {
+                let law = laws.get(law)?;
+                let components = law.coefficients.iter().map(|u| pad(u[..law.read_by(model)].to_vec())).collect();
+                Some(LabelSource { components, deviation: law.deviation(model) })
             };
             let scales = pad(point.scales());
             Samples::Normals { scales, labels: point.labels.iter().filter_map(of_law).collect() }
@@ -51,7 +51,7 @@ pub fn projectors(point: &ProblemPoint, source: &CohortSource, laws: &[JointLaw]
         let Some(draw) = point.sketches.get(pair.draw) else {
             return Projector { panels: Vec::new(), rows: Vec::new() };
         };
-        let (mut rest, rows) = match laws.get(pair.draw) {
+        let (mut rest, rows) = match laws.get(pair.law) {
             Some(law) => (padded_factor(law, source.columns()), vec![Counts::default(); law.rows()]),
             None => padded_sketch(point, draw, &pair.sketch, source.key),
         };

@@ -11,7 +11,7 @@ use super::params::{Tail, params};
 use super::pipeline::Bound;
 use super::samples::Samples;
 use crate::error::{Error, Result};
-use crate::plan::ProblemPoint;
+use crate::plan::{self, ProblemPoint};
 use crate::random::Stream;
 use crate::risk::{JointLaw, PackedGram};
 
@@ -29,7 +29,7 @@ params! {
     }
 }
 
-/// The laws of a slot's features and labels, by draw of the sketch, and the sums that they come from.
+/// The laws of a slot's features and labels, and by draw of the sketch the sums that they come from.
 pub type SlotLaws = (Vec<JointLaw>, Vec<PackedGram>);
 
 /// Those of every slot of a launch; empty where covariates are drawn.
@@ -54,11 +54,11 @@ pub fn factor_words(columns: usize, slots: &[SlotLaws]) -> Vec<f32> {
     padded(columns, laws.flat_map(|law| law.factor.chunks(law.columns())))
 }
 
-/// What label.wgsl reads of a slot: the components of u of each draw, then e of each label.
+/// What label.wgsl reads of a slot: the components of u of each law, then e of each label.
 pub fn label_words(point: &ProblemPoint, (laws, _): &SlotLaws) -> Vec<f32> {
     let components = laws.iter().flat_map(|law| law.coefficients.iter().map(Vec::as_slice));
     let mut words = padded(point.coordinates as usize, components);
-    words.extend(point.labels.iter().filter_map(|&model| Some(laws.get(point.draw_of(model)?)?.deviation(model))));
+    words.extend(point.labels.iter().filter_map(|label| Some(laws.get(label.law)?.deviation(label.model))));
     words
 }
 
@@ -75,7 +75,7 @@ fn padded<'a>(columns: usize, rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32>
 /// Number of the words of [`label_words`].
 pub fn law_words(point: &ProblemPoint) -> u64 {
     let components = u64::from(TARGET_COMPONENTS) * u64::from(point.coordinates);
-    components * point.sketches.len() as u64 + point.labels.len() as u64
+    components * point.laws.len() as u64 + point.labels.len() as u64
 }
 
 impl Samples<'_> {
@@ -83,9 +83,9 @@ impl Samples<'_> {
     pub fn label(&self, block: Block) -> Result<()> {
         let Launch { shapes, point, variant, .. } = *self.launch;
         let (columns, slot_words) = (point.coordinates, law_words(point) as u32);
-        let label = |(number, &model): (u32, &u32)| Label {
-            coordinates: point.problem.literal() + model,
-            components_at: point.draw_of(model).unwrap_or_default() as u32 * TARGET_COMPONENTS * columns,
+        let label = |(number, own): (u32, &plan::Label)| Label {
+            coordinates: point.problem.literal() + own.model,
+            components_at: own.law as u32 * TARGET_COMPONENTS * columns,
             deviation_at: slot_words - point.labels.len() as u32 + number,
         };
         let labels: Vec<Label> = (0..).zip(&point.labels).map(label).collect();

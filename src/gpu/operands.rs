@@ -16,7 +16,7 @@ const FOUR: u64 = 4 + 1;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Operand {
     pub split: SplitOp,
-    /// Index into [`ProblemPoint::sketches`]; 0 for x.
+    /// Index into [`ProblemPoint::projected_on`]; 0 for x.
     pub draw: usize,
     /// Index of the first component.
     pub first: u32,
@@ -75,7 +75,7 @@ pub fn operands(point: &ProblemPoint) -> Operands {
     let mut all = Operands::default();
     for (index, pair) in point.pairs.iter().enumerate() {
         let data = position(&mut all.data, pair.data, 0, &pair.splitting.x);
-        let sketch = position(&mut all.sketch, pair.sketch, pair.draw, &pair.splitting.g);
+        let sketch = position(&mut all.sketch, pair.sketch, point.projects_on(pair), &pair.splitting.g);
         let (x, g, first) = (all.data[data].first, all.sketch[sketch].first, all.products.len() as u32);
         let rows = point.rows(index);
         let product = |&(i, j): &(usize, usize)| Product { x: x + i as u32, g: g + j as u32, rows };

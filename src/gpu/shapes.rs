@@ -144,7 +144,7 @@ impl Shapes {
         let run_words = point.trajectories.iter().map(|t| state_words(t, average).into()).collect();
         let uploaded_g = match point.problem.sketch {
             _ if draws_features => {
-                slots * point.sketches.iter().map(|draw| u64::from(draw.rows)).sum::<u64>() * columns
+                slots * point.projected_on().iter().map(|draw| u64::from(draw.rows)).sum::<u64>() * columns
             }
             Sketch::File(_) => u64::from(point.model) * columns,
             _ => 0,

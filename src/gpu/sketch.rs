@@ -39,7 +39,7 @@ impl Samples<'_> {
             Sketch::File(input) => fill(&input.values[..shapes.uploaded_g as usize]),
             _ => self.launch.context.buffer("uploaded sketch", 0),
         };
-        for (index, draw) in point.sketches.iter().enumerate() {
+        for (index, draw) in point.projected_on().iter().enumerate() {
             for (at, ops) in chunks(&shapes.sketch_ops, SLICE_OPS as usize) {
                 for (first, ops) in runs(ops, index) {
                     if ops.iter().any(Operand::is_whole) {
@@ -66,8 +66,8 @@ impl Samples<'_> {
         let words = |draw: &SketchDraw| draw.rows * point.coordinates;
         let own = point.problem.draws_features();
         let (at, step) = if own {
-            let draws = point.sketches.iter().map(words);
-            (draws.clone().take(index).sum(), draws.sum())
+            let words: Vec<u32> = point.projected_on().iter().map(words).collect();
+            (words[..index].iter().sum(), words.iter().sum())
         } else {
             (0, 0)
         };

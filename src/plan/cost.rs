@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Feature, Phase, Plan, ProblemPoint, SketchDraw, TrainOps, Trajectory};
+use super::{Feature, Label, Phase, Plan, ProblemPoint, TrainOps, Trajectory};
 use crate::format::{QuantOp, class};
 use crate::site::Site;
 
@@ -155,7 +155,8 @@ fn draws_features(point: &ProblemPoint) -> bool {
 }
 
 fn execution(point: &ProblemPoint, spans: Option<&[Range<u64>]>, rates: &Rates) -> f64 {
-    let laws = if draws_features(point) { grams(point, rates) } else { 0.0 };
+    let noisy = point.laws.iter().filter(|law| law.added > 0.0).map(|law| sums(point, law.draw, rates)).sum::<f64>();
+    let laws = if draws_features(point) { grams(point, rates) + noisy } else { 0.0 };
     let cohort = rates.cohort + rates.component * f64::from(point.problem.dim) + laws + sketches(point, rates);
     let train: f64 = point.trajectories.iter().map(|trajectory| training(trajectory, rates)).sum();
     cohort + samples(point, point.samples, spans, rates) + train
@@ -186,9 +187,8 @@ fn samples(point: &ProblemPoint, count: u64, spans: Option<&[Range<u64>]>, rates
     let features: f64 = point.features.iter().enumerate().map(feature).sum();
     let pairs: f64 = projected(point, count, spans).into_iter().enumerate().map(pair).sum();
     // Where features are drawn each model size has a label of its own; the draw of a coordinate includes one.
-    let own = if draws_features(point) { &point.labels[..point.labels.len().saturating_sub(1)] } else { &[] };
-    let length = |model: &u32| padded(point.problem.literal() + model, rates.padding[0]);
-    let labels: f64 = own.iter().map(length).sum::<f64>() * rates.read;
+    let length = |label: &Label| padded(point.problem.literal() + label.model, rates.padding[0]);
+    let labels: f64 = point.labels.iter().skip(1).map(length).sum::<f64>() * rates.read;
     count as f64 * (dim * drawn + labels) + pairs + features
 }
 
@@ -262,11 +262,14 @@ fn through(op: &QuantOp, rates: &Rates) -> f64 {
 /// Of the clean sketches, and their factors.
 fn grams(point: &ProblemPoint, rates: &Rates) -> f64 {
     let dim = f64::from(point.problem.dim);
-    let of_draw = |draw: &SketchDraw| {
-        let rows = f64::from(draw.rows);
-        rates.draw * rows * dim + rates.gram * dim * rows * rows / 2.0 + rates.factor * rows.powi(3) / 6.0
-    };
-    if point.problem.covariates().is_some() { 0.0 } else { point.sketches.iter().map(of_draw).sum() }
+    let of_draw = |draw: usize| rates.draw * f64::from(point.sketches[draw].rows) * dim + sums(point, draw, rates);
+    if point.problem.covariates().is_some() { 0.0 } else { (0..point.sketches.len()).map(of_draw).sum() }
+}
+
+/// The sums over one draw, and their factor.
+fn sums(point: &ProblemPoint, draw: usize, rates: &Rates) -> f64 {
+    let (dim, rows) = (f64::from(point.problem.dim), f64::from(point.sketches[draw].rows));
+    rates.gram * dim * rows * rows / 2.0 + rates.factor * rows.powi(3) / 6.0
 }
 
 /// Risks and rows, without the sums that they come from.

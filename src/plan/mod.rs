@@ -15,7 +15,7 @@ pub use self::cost::{CohortCost, Cost, cohort_cost, cost, measured_samples};
 pub use self::due::tail_start;
 pub use self::grid::Cell;
 use self::grid::{cells, refuse_many};
-pub use self::point::{Feature, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
+pub use self::point::{DrawnLaw, Feature, Label, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
 pub use self::shard::Shard;
 pub use self::shared::spec_at;
 use self::shared::{Tails, point};

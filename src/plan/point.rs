@@ -16,6 +16,24 @@ pub struct SketchDraw {
     pub rows: u32,
 }
 
+/// What features and labels are drawn from where features are drawn: the sketch, and what noise adds to x before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DrawnLaw {
+    /// Index into [`ProblemPoint::sketches`].
+    pub draw: usize,
+    /// Variance that `additive` noise at `data` adds to every coordinate of x, in units of x^2.
+    pub added: f64,
+}
+
+/// A label of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The largest M that reads it.
+    pub model: u32,
+    /// Index into [`ProblemPoint::laws`]: what it is drawn from; 0 where features are not drawn.
+    pub law: usize,
+}
+
 /// Quantized covariates and quantized sketch: one projection serves all runs that share both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pair {
@@ -23,6 +41,8 @@ pub struct Pair {
     pub sketch: QuantOp,
     /// Index into [`ProblemPoint::sketches`]; 0 without a sketch.
     pub draw: usize,
+    /// Index into [`ProblemPoint::laws`]: what stands for the sketch; 0 where features are not drawn.
+    pub law: usize,
     pub splitting: Splitting,
 }
 
@@ -113,15 +133,16 @@ pub struct ProblemPoint {
     pub model: u32,
     /// Coordinates that a sample is drawn in: D; where features are drawn those of x that are drawn as such, and M more.
     pub coordinates: u32,
-    /// The largest M that reads each label of a sample, ascending: all read one, or where features are drawn each M has
-    /// its own.
-    pub labels: Vec<u32>,
+    /// The labels of a sample: all M read one, or where features are drawn each M has its own under each law.
+    pub labels: Vec<Label>,
     /// Largest N.
     pub samples: u64,
     /// Samples per block: a multiple of every batch.
     pub block: u64,
     /// Empty without a sketch.
     pub sketches: Vec<SketchDraw>,
+    /// Empty where features are not drawn.
+    pub laws: Vec<DrawnLaw>,
     pub pairs: Vec<Pair>,
     pub features: Vec<Feature>,
     pub trajectories: Vec<Trajectory>,
@@ -136,6 +157,24 @@ impl ProblemPoint {
             own => own == model,
         };
         self.sketches.iter().position(serves)
+    }
+
+    /// What samples are projected on, as pairs number it: the draws of the sketch, or for each law what stands for its one.
+    pub fn projected_on(&self) -> Vec<SketchDraw> {
+        match self.problem.draws_features() {
+            true => self.laws.iter().map(|law| self.sketches[law.draw]).collect(),
+            false => self.sketches.clone(),
+        }
+    }
+
+    /// Index into [`ProblemPoint::projected_on`].
+    pub fn projects_on(&self, pair: &Pair) -> usize {
+        if self.problem.draws_features() { pair.law } else { pair.draw }
+    }
+
+    /// Variance that noise at `data` has added to every coordinate of x before a pair's features were drawn.
+    pub fn added(&self, pair: usize) -> f64 {
+        self.laws.get(self.pairs[pair].law).map_or(0.0, |law| law.added)
     }
 
     /// The model sizes M of the plan, ascending.

@@ -1,15 +1,15 @@
 //! What the cells of one problem point share, and the trajectories that they come to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::iter;
 
 use super::due::union_due;
 use super::grid::{Cell, models};
-use super::point::{Feature, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
+use super::point::{DrawnLaw, Feature, Label, Pair, Phase, Prefix, ProblemPoint, SketchDraw, Trajectory};
 use super::step::{StepSize, TrainOps};
 use crate::config::{Config, Draws, Schedule, Sites};
 use crate::error::{Error, Result};
-use crate::format::{QuantOp, Spec, Splitting};
+use crate::format::{QuantOp, Spec, Splitting, class};
 use crate::problem::{Problem, Sketch, Tail, TailVariance, sketch_norm, tail};
 use crate::site::Site;
 
@@ -54,8 +54,8 @@ pub(super) fn point(
         _ => vec![SketchDraw { pass: 0, rows: model }],
     };
     let (coordinates, labels) = match problem.draws_features() {
-        true => (problem.literal() + model, BTreeSet::from_iter(models.iter().copied()).into_iter().collect()),
-        false => (problem.dim, vec![model]),
+        true => (problem.literal() + model, Vec::new()),
+        false => (problem.dim, vec![Label { model, law: 0 }]),
     };
     let mut point = ProblemPoint {
         uploads: problem.covariates().is_some() || config.sweep.draws == Draws::Host,
@@ -67,6 +67,7 @@ pub(super) fn point(
         samples,
         block,
         sketches,
+        laws: Vec::new(),
         pairs: Vec::new(),
         features: Vec::new(),
         trajectories: Vec::new(),
@@ -233,17 +234,40 @@ fn feature(point: &mut ProblemPoint, model: u32, [data, sketch, op]: [QuantOp; 3
     let (data, factor) = if data.one_draw != 0 { (unset(Site::Data), data) } else { (data, unset(Site::Data)) };
     // Without a sketch there is no draw, and none is read.
     let draw = point.draw_of(model).unwrap_or_default();
+    let (data, law, label) = match point.problem.draws_features() {
+        true => drawn(point, model, draw, data),
+        false => (data, 0, 0),
+    };
     // What no format rounds stands beside what one does.
     let least = if point.problem.draws_features() { grids.data } else { 0 };
     let splitting = match sketched {
         true => Splitting::new(data.precision(grids.data).max(least), sketch.precision(grids.sketch)),
         false => Splitting::whole(),
     };
-    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, splitting });
+    let pair = find_pair(&mut point.pairs, Pair { data, sketch, draw, law, splitting });
     let unit = libm::ldexp(1.0, data.unit);
     let scale = if sketched { (unit / sketch_norm(&point.problem, model).sqrt()) as f32 } else { unit as f32 };
     // What is drawn as features has it already.
     let tail = if point.problem.draws_features() { 0.0 } else { point.tail_deviation(model) };
-    let label = point.labels.partition_point(|largest| *largest < model);
     Feature { pair, model, factor: QuantOp { significand: 24, ..factor }, op, scale, tail, label }
+}
+
+/// What is left to do at `data` where features are drawn, and the law and the label that this model size reads: noise that
+/// is added to x is in their law.
+fn drawn(point: &mut ProblemPoint, model: u32, draw: usize, data: QuantOp) -> (QuantOp, usize, usize) {
+    let unset = QuantOp::new(None, Site::Data, point.problem.grids());
+    let (data, added) = match data.kind {
+        class::ADDITIVE => (unset, f64::from(f32::from_bits(data.factor)).powi(2)),
+        _ => (data, 0.0),
+    };
+    let law = place(&mut point.laws, DrawnLaw { draw, added });
+    (data, law, place(&mut point.labels, Label { model, law }))
+}
+
+/// Where an element is, added at the end if it is new.
+fn place<T: PartialEq>(list: &mut Vec<T>, element: T) -> usize {
+    list.iter().position(|have| *have == element).unwrap_or_else(|| {
+        list.push(element);
+        list.len() - 1
+    })
 }

@@ -8,14 +8,14 @@ use super::truth::Truth;
 use crate::codec::flush48;
 use crate::error::Result;
 use crate::format::QuantOp;
-use crate::plan::{ProblemPoint, SketchDraw};
+use crate::plan::{DrawnLaw, ProblemPoint};
 use crate::random::Stream;
 use crate::watch::Watch;
 
 /// A pivot of at most this part of its diagonal entry adds no direction.
 const DROPPED: f64 = 1.0 / (1u64 << 44) as f64;
 
-/// Of one draw of the sketch, and the coordinates behind the first K: p = L n, and y = <u, n> + e_M n'.
+/// Of one law, its draw of the sketch, and the coordinates behind the first K: p = L n, and y = <u, n> + e_M n'.
 pub struct Joint {
     /// Row j of L up to its diagonal, in f64.
     exact: Vec<Vec<f64>>,
@@ -36,17 +36,12 @@ pub struct Label {
 }
 
 impl Joint {
-    pub fn new(
-        point: &ProblemPoint,
-        truth: &Truth,
-        draw: &SketchDraw,
-        stream: &Stream,
-        watch: &Watch,
-    ) -> Result<Joint> {
+    pub fn new(point: &ProblemPoint, truth: &Truth, law: &DrawnLaw, stream: &Stream, watch: &Watch) -> Result<Joint> {
         let (problem, literal, target) = (&point.problem, point.problem.literal() as usize, truth.target());
         let (head, target) = target.split_at(literal);
         let lambda = &truth.lambda[literal..];
         let none = QuantOp::none();
+        let draw = &point.sketches[law.draw];
         let clean = sketch(&none, &problem.sketch, draw, stream, problem.dim);
         let g: Vec<Vec<f32>> = clean.map(|(row, _)| watch.ask().map(|()| row)).collect::<Result<_>>()?;
         let size = g.len();
@@ -59,8 +54,9 @@ impl Joint {
             watch.ask()?;
             let (own_head, behind) = row.split_at(literal);
             let weighted: Vec<f64> = lambda.iter().zip(behind).map(|(lambda, g)| lambda * f64::from(*g)).collect();
-            let product =
-                |g: &[f32]| weighted.iter().zip(&g[literal..]).fold(0.0, |sum, (a, g)| sum + a * f64::from(*g));
+            let noisy: Vec<f64> =
+                lambda.iter().zip(behind).map(|(lambda, g)| (lambda + law.added) * f64::from(*g)).collect();
+            let product = |g: &[f32]| noisy.iter().zip(&g[literal..]).fold(0.0, |sum, (a, g)| sum + a * f64::from(*g));
             let mut sums: Vec<f64> = g[..=j].iter().map(|other| product(other)).collect();
             sums[j] += tail;
             let root = own.eliminate(sums);

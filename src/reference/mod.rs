@@ -88,7 +88,7 @@ impl CohortData<'_> {
         let truth = Truth::new(problem, &stream);
         let joints = joints(point, &truth, &stream, watch)?;
         let sketches = (0..point.pairs.len())
-            .map(|p| match (joints.get(point.pairs[p].draw), pairs.contains(&p) && problem.is_sketched()) {
+            .map(|p| match (joints.get(point.pairs[p].law), pairs.contains(&p) && problem.is_sketched()) {
                 (_, false) => Ok((Vec::new(), Vec::new())),
                 (Some(joint), true) => Ok((joint.factor.clone(), vec![Counts::default(); joint.factor.len()])),
                 (None, true) => {
@@ -102,8 +102,7 @@ impl CohortData<'_> {
         let draws = match problem.covariates() {
             Some(covariates) => Draws::Rows { covariates, order: covariates.order(&stream) },
             None if problem.draws_features() => {
-                let label = |&model: &u32| Some(joints[point.draw_of(model)?].label(model));
-                let labels = point.labels.iter().filter_map(label).collect();
+                let labels = point.labels.iter().map(|label| joints[label.law].label(label.model)).collect();
                 let mut scales = truth.scales[..problem.literal() as usize].to_vec();
                 scales.resize(point.coordinates as usize, 1.0);
                 Draws::Normals { scales, labels }
@@ -202,10 +201,9 @@ impl CohortData<'_> {
     }
 }
 
-/// The joint law of features and labels under each draw of the sketch; none where covariates are drawn.
+/// The joint law of features and labels under each law; none where covariates are drawn.
 fn joints(point: &ProblemPoint, truth: &Truth, stream: &Stream, watch: &Watch) -> Result<Vec<Joint>> {
-    let drawn = if point.problem.draws_features() { &point.sketches[..] } else { &[] };
-    drawn.iter().map(|draw| Joint::new(point, truth, draw, stream, watch)).collect()
+    point.laws.iter().map(|law| Joint::new(point, truth, law, stream, watch)).collect()
 }
 
 /// Runs every trajectory of a cohort, sample by sample, and returns its rows by (trajectory, seen).

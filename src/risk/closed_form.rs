@@ -66,7 +66,7 @@ impl ExactTest {
         let (noise, rounded) = (variance(data)?, variance(&feature.op)?);
         let factor = variance(&feature.factor)?;
         let relative = if data.kind == class::RELATIVE { noise } else { factor };
-        let additive = if data.kind == class::ADDITIVE { noise } else { 0.0 };
+        let additive = if data.kind == class::ADDITIVE { noise } else { point.added(feature.pair) };
         let tail = f64::from(point.tail_deviation(feature.model));
         let tail = tail * tail;
         let u = self.back(feature, v);

@@ -12,9 +12,10 @@ use crate::watch::Watch;
 
 /// What one draw of the sketch makes of standard normals n and n' in place of the coordinates of x behind the first K.
 ///
-/// Of these coordinates, with L and u = L^-1 G H w* as the exact risk has them: p = L n has the law of G x, a closed tail in
-/// it, and y = <u_1 .. u_M, n> + e_M n' the law of the label given the first M of p: x is normal, so that given p the label is
+/// Of these coordinates, with L and u = L^-1 G H w* as the exact risk has them, L from G (H + eps I) G^T where x has noise
+/// eps: p = L n has the law of G x, a closed tail in it, and y = <u_1 .. u_M, n> + e_M n' the law of the label given the first M of p: x is normal, so that given p the label is
 /// normal of a mean linear in p, and of a variance that p does not change. A sample is x_1 .. x_K and then n.
+#[derive(Clone)]
 pub struct JointLaw {
     /// K.
     literal: usize,
@@ -27,34 +28,45 @@ pub struct JointLaw {
 }
 
 impl JointLaw {
-    /// Those of every draw of a point's sketch, none where covariates are drawn; and the sums that they come from, where
-    /// exact risks come from the same: where K is 0.
+    /// Those of [`ProblemPoint::laws`], none where covariates are drawn; and by draw of the sketch the sums that they come
+    /// from, where exact risks come from the same: where K is 0.
     ///
     /// # Errors
     /// [`crate::Error::Incomplete`] where the watch asks to end.
     pub fn all(point: &ProblemPoint, stream: &Stream, watch: &Watch) -> Result<(Vec<JointLaw>, Vec<PackedGram>)> {
-        let (problem, mut laws, mut grams) = (&point.problem, Vec::new(), Vec::new());
+        let problem = &point.problem;
         let Some(truth) = Truth::new(point, *stream).filter(|_| problem.draws_features()) else {
-            return Ok((laws, grams));
+            return Ok((Vec::new(), Vec::new()));
         };
+        let (mut laws, mut grams) = (vec![None; point.laws.len()], Vec::new());
         let (literal, dim) = (problem.literal() as usize, problem.dim as usize);
         let behind = Eigenvalues { lambda: truth.eigenvalues.lambda[literal..].to_vec(), scales: Vec::new() };
         let (head, target) = truth.target.split_at(literal);
-        for draw in &point.sketches {
+        for (index, draw) in point.sketches.iter().enumerate() {
             let (rows, sketch) = (draw.rows as usize, truth.draw(draw));
             let columns: Vec<f32> = match literal {
                 0 => Vec::new(),
                 _ => sketch.chunks(dim).flat_map(|row| &row[literal..]).copied().collect(),
             };
-            let gram = Gram::new(&behind.lambda, target, if literal == 0 { &sketch } else { &columns }, rows, watch)?;
+            let columns = if literal == 0 { &sketch } else { &columns };
+            let sums = |lambda: &[f64]| Gram::new(lambda, target, columns, rows, watch);
+            let clean = sums(&behind.lambda)?;
             if literal == 0 {
-                grams.push(PackedGram::of(&gram));
+                grams.push(PackedGram::of(&clean));
             }
-            let evaluator = Evaluator::new(problem, point.tail, &behind, target, Some(gram), watch)?;
-            let heads = sketch.chunks(dim).map(|row| &row[..literal]);
-            laws.push(JointLaw::new(heads, head, &evaluator, problem.noise));
+            for (number, law) in point.laws.iter().enumerate().filter(|(_, law)| law.draw == index) {
+                let mut gram = clean.clone();
+                if law.added > 0.0 {
+                    // Noise changes what features have in common with one another, not with the label.
+                    let noisy: Vec<f64> = behind.lambda.iter().map(|lambda| lambda + law.added).collect();
+                    gram.lower = sums(&noisy)?.lower;
+                }
+                let evaluator = Evaluator::new(problem, point.tail, &behind, target, Some(gram), watch)?;
+                let heads = sketch.chunks(dim).map(|row| &row[..literal]);
+                laws[number] = Some(JointLaw::new(heads, head, &evaluator, problem.noise));
+            }
         }
-        Ok((laws, grams))
+        Ok((laws.into_iter().flatten().collect(), grams))
     }
 
     fn new<'a>(sketch: impl Iterator<Item = &'a [f32]>, target: &[f64], evaluator: &Evaluator, noise: f64) -> JointLaw {

@@ -144,7 +144,8 @@ struct Reader<'a> {
 fn features<'a>(plan: &'a Plan, point: &ProblemPoint, model: u32) -> Option<(Feature, Vec<Reader<'a>>)> {
     let is_clean = |feature: &Feature| {
         let Pair { data, sketch, .. } = &point.pairs[feature.pair];
-        ![data, sketch, &feature.factor, &feature.op].into_iter().any(|op| op.is_set())
+        let ops = [data, sketch, &feature.factor, &feature.op];
+        point.added(feature.pair) == 0.0 && !ops.into_iter().any(|op| op.is_set())
     };
     let clean = *point.features.iter().find(|feature| feature.model == model && is_clean(feature))?;
     // Of each feature the first recipe that reads it, and in which phase.

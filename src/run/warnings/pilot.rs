@@ -6,7 +6,7 @@ use super::work::{self, DRAW, FUNCTION};
 use crate::cpu;
 use crate::error::Result;
 use crate::format::{Layout, Spec};
-use crate::plan::{Cohort, Pair, Phase, Plan, ProblemPoint, SketchDraw, Trajectory, spec_at};
+use crate::plan::{Cohort, Pair, Phase, Plan, ProblemPoint, Trajectory, spec_at};
 use crate::site::{Counts, RunSize, Site};
 use crate::watch::Watch;
 
@@ -23,8 +23,8 @@ pub fn work(point: &ProblemPoint) -> Option<f64> {
     };
     let pairs: f64 = point.pairs.iter().enumerate().map(products).sum();
     // Features are drawn from the sums over the sketch.
-    let sums = |draw: &SketchDraw| f64::from(draw.rows) * (DRAW + f64::from(draw.rows) / 2.0);
-    let laws: f64 = point.sketches.iter().filter(|_| point.problem.draws_features()).map(sums).sum();
+    let sums = |rows: f64| rows * (DRAW + rows / 2.0);
+    let laws: f64 = point.laws.iter().map(|law| sums(f64::from(point.sketches[law.draw].rows))).sum();
     let work = f64::from(point.problem.dim) * (FUNCTION + laws)
         + f64::from(point.coordinates) * (DRAW * samples as f64 + pairs)
         + DRAW * entries as f64;

@@ -218,7 +218,8 @@ pub fn feature_config(case: u64) -> String {
     let mut recipes = String::new();
     for line in recipes_text(c, 3, 2, updates, batch).lines() {
         let is_law = line.contains("noise = ");
-        let fits_data = if is_law { is_open && line.contains("multiplicative") } else { head > 0 };
+        let is_added = head == 0 && line.contains("additive") && !line.contains("two-point");
+        let fits_data = if is_law { is_added || is_open && line.contains("multiplicative") } else { head > 0 };
         if !line.starts_with("sketch") && (!line.starts_with("data") || fits_data) {
             recipes += &format!("{line}\n");
         }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use roundlaw::cpu;
-use roundlaw::plan::{Cohort, Plan};
+use roundlaw::plan::{Cohort, Label, Plan};
 use roundlaw::random::{Stream, normal::normal, user_purpose};
 use roundlaw::risk::{CohortRisk, JointLaw, Truth};
 use roundlaw::run::rows;
@@ -27,20 +27,24 @@ const PROBLEMS: [&str; 4] = [
     "spectrum = { kind = \"exponential\", rate = 0.1 }\ntail = \"closed\"\ntarget = { kind = \"ones\" }",
 ];
 
-/// Second moments of z and y by the law, and by the sketch: E z z^T = S H S^T + (tau/M) I, E z y = S H w*, E y^2.
+/// Second moments of z and y by the law, and by the sketch: E z z^T = S (H + eps I) S^T + (tau/M) I with noise eps at x, E z y = S H w*, E y^2.
 #[test]
 fn its_second_moments_are_those_of_the_sketch() {
     let head = "sampling = { kind = \"head\", coordinates = 13 }";
     for (problem, sampling) in PROBLEMS.into_iter().flat_map(|p| [(p, "sampling = \"feature\""), (p, head)]) {
-        let plan = plan(&text(problem, 1).replace("sampling = \"feature\"", sampling));
+        let noisy = "[[recipe]]\nname = \"noisy\"\ndata = { noise = \"additive\", eps = 0.05 }\n";
+        let recipe = if sampling == head { "" } else { noisy };
+        let plan = plan(&(text(problem, 1).replace("sampling = \"feature\"", sampling) + recipe));
         let (point, stream) = (&plan.points[0], Stream::new(21, 0));
         let (laws, grams) = JointLaw::all(point, &stream, &Watch::default()).unwrap();
-        // The exact risks have the sums of all coordinates.
-        assert_eq!(grams.len(), if sampling == head { 0 } else { laws.len() });
+        // The exact risks have the sums of all coordinates, without noise.
+        assert_eq!(grams.len(), if sampling == head { 0 } else { point.sketches.len() });
+        assert_eq!(laws.len(), if sampling == head { 1 } else { 2 } * point.sketches.len());
         let truth = Truth::new(point, stream).unwrap();
         let lambda = &truth.eigenvalues.lambda;
-        for model in [6, 17] {
-            let law = &laws[point.draw_of(model).unwrap()];
+        for &Label { model, law } in &point.labels {
+            let (law, added) = (&laws[law], point.laws[law].added);
+            assert!(added == 0.0 || (added - 0.05).abs() < 1e-8, "{added}");
             let (columns, literal, reads) = (law.columns(), point.problem.literal() as usize, law.read_by(model));
             // Variance of what is drawn.
             let h = |i: usize| if i < literal { lambda[i] } else { 1.0 };
@@ -52,7 +56,8 @@ fn its_second_moments_are_those_of_the_sketch() {
             for j in 0..model {
                 for k in 0..model {
                     let of_law: f64 = (0..reads).map(|i| h(i) * f(j, i) * f(k, i)).sum();
-                    let of_sketch: f64 = lambda.iter().zip(s(j)).zip(s(k)).map(|((h, a), b)| h * a * b).sum();
+                    let products = lambda.iter().zip(s(j)).zip(s(k));
+                    let of_sketch: f64 = products.map(|((h, a), b)| (h + added) * a * b).sum();
                     let tail = if j == k { point.tail.features / f64::from(model) } else { 0.0 };
                     same(of_law, of_sketch + tail);
                 }

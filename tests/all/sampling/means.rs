@@ -80,6 +80,24 @@ fn one_factor_of_x_and_quantized_test_features() {
     agrees_and_not_with(&case, &Case { rules: rules(0.2), ..case.clone() });
 }
 
+#[test]
+fn noise_that_is_added_to_x() {
+    let rules = |eps| vec![(Site::Data, law(Law::Additive, eps, false))];
+    let case = Case {
+        seed: 66,
+        sampling: "\"feature\"",
+        spectrum: Spectrum::Power(1.5),
+        closed: true,
+        sibling: Some(12),
+        batch: 2,
+        test_samples: 24,
+        step: 0.05,
+        rules: rules(0.05),
+        ..Case::default()
+    };
+    agrees_and_not_with(&case, &Case { rules: rules(0.1), ..case.clone() });
+}
+
 /// A head has the law of x of which the first coordinates are rounded, and no others.
 #[test]
 fn a_head_that_a_format_rounds() {

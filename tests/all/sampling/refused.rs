@@ -22,9 +22,8 @@ const FEATURE: &str = "sampling = \"feature\"";
 #[test]
 fn what_rounds_x_or_its_sketch() {
     let place = "config, line 4: problem.sampling = \"feature\"";
-    for recipe in
-        ["data = \"e4m3\"", "data = { noise = \"additive\", eps = 0.1 }", "data = { noise = \"relative\", eps = 0.1 }"]
-    {
+    let two_point = "data = { noise = \"additive\", eps = 0.1, law = \"two-point\" }";
+    for recipe in ["data = \"e4m3\"", two_point, "data = { noise = \"relative\", eps = 0.1 }"] {
         let message = error(FEATURE, recipe);
         // A head has no coordinates for the noise of those behind it.
         assert_eq!(format!("{message:?}").contains("a head"), recipe.contains("e4m3"), "{message:?}");
@@ -33,6 +32,9 @@ fn what_rounds_x_or_its_sketch() {
     names(error(FEATURE, "sketch = \"bf16\""), &[place, "recipe \"r\"", "at sketch", "\"ambient\""]);
     let multiplicative = "data = { noise = \"multiplicative\", eps = 0.1 }";
     assert_eq!(error(FEATURE, multiplicative), None);
+    let additive = "data = { noise = \"additive\", eps = 0.1 }";
+    assert_eq!(error(FEATURE, additive), None);
+    assert_eq!(error(&format!("{FEATURE}\ntail = \"closed\""), additive), None);
     let closed = format!("{FEATURE}\ntail = \"closed\"");
     names(error(&closed, multiplicative), &[place, "closed tail", "\"ambient\""]);
     // One point of a list is enough.
