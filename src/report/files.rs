@@ -11,7 +11,7 @@ use super::story::sections;
 use super::table::CellKey;
 use super::variables::Variable;
 use super::view::View;
-use super::{FeatureSpectra, FigureFormat, Report, csv, figure};
+use super::{FeatureSpectra, FigureFormat, Report, csv, figure, problem_text};
 use crate::error::{Error, Result};
 use crate::files::{csv_text, write_whole};
 use crate::store::{MeasuredSpectrum, paths};
@@ -108,9 +108,9 @@ impl Writer<'_> {
 
     /// The z-scores of each fit that has some.
     fn histograms(&mut self) -> Result<Vec<Drawing>> {
-        let scores = self.report.fits.iter().filter_map(|(_, fitted)| fitted.z.as_ref());
+        let scores = self.report.fits.iter().filter_map(|(group, fitted)| Some((*group, fitted.z.as_ref()?)));
         let mut drawings = Vec::new();
-        for (number, scores) in (1..).zip(scores) {
+        for (number, (group, scores)) in (1..).zip(scores) {
             let edges: Vec<Option<f64>> = scores.histogram.iter().map(|bin| bin.below).collect();
             let names = edges.iter().enumerate().map(|(place, below)| match (place.checked_sub(1), below) {
                 (None, Some(below)) => format!("< {below}"),
@@ -133,8 +133,10 @@ impl Writer<'_> {
                 .collect();
             let title = format!("z-scores of {} cells against the exact expectation", scores.cells);
             let name = paths::histogram_name(number);
-            let svg = figure::bars::svg(&title, &[NORMAL.to_owned(), self.report.source()], "|z|", &bars)
-                .map_err(Error::io(&self.figures))?;
+            let row = &self.report.table.groups[group].row;
+            let settings = format!("output {} · {}", row.output, problem_text(row));
+            let notes = [settings, NORMAL.to_owned(), self.report.source()];
+            let svg = figure::bars::svg(&title, &notes, "|z|", &bars).map_err(Error::io(&self.figures))?;
             let lines = bars.iter().map(|bar| vec![bar.name.clone(), bar.count.to_string(), bar.expected.to_string()]);
             let header = ["z", "cells", "expected"].map(String::from).to_vec();
             drawings.push(self.keep(name, svg, &csv_text(std::iter::once(header).chain(lines)))?);
@@ -148,10 +150,10 @@ impl Writer<'_> {
         let all = self.report.sources.iter().flat_map(|source| &source.features);
         for (number, spectra) in (1..).zip(all) {
             let FeatureSpectra { problem, model, named } = spectra;
-            let title = format!("Spectra of the features at M = {model}, problem point {problem}");
+            let title = format!("Spectra of the features at M = {model}");
             let drawings: Vec<_> =
                 named.iter().map(|(name, values)| figure::spectrum::Named::new(name, values)).collect();
-            let notes = [SPECTRA.to_owned(), self.report.source()];
+            let notes = [problem.clone(), SPECTRA.to_owned(), self.report.source()];
             let svg = figure::spectrum::svg(&title, &notes, &drawings, None).map_err(Error::io(&self.figures))?;
             let header = ["spectrum", "index", "eigenvalue"].map(String::from).to_vec();
             let lines = named.iter().flat_map(|(name, values)| {

@@ -38,7 +38,7 @@ pub use self::spectrum::FeatureSpectra;
 pub use self::story::{Section, sections};
 pub use self::table::{CellKey, Sizes, Table};
 use self::totals::Totals;
-pub use self::variables::{Value, Variable, variable, variables};
+pub use self::variables::{Value, Variable, problem_text, variable, variables};
 pub use self::view::View;
 use self::view::values_of;
 use crate::error::{Error, Result};

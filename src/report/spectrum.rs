@@ -8,7 +8,8 @@ use crate::store::MeasuredSpectrum;
 /// Eigenvalues of the second moments of features, clean and as recipes read them, of seed index 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureSpectra {
-    pub problem: usize,
+    /// The settings of the problem, as figures say them.
+    pub problem: String,
     pub model: u32,
     /// Name and eigenvalues, descending: Sigma first, then the features of recipes.
     pub named: Vec<(String, Vec<f64>)>,

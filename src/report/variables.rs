@@ -95,12 +95,22 @@ pub struct Variable {
     pub label: &'static str,
     /// What it stands for: these need not be told apart beside it.
     pub replaces: &'static [&'static str],
-    of: fn(&Table, CellKey) -> Value,
+    of: Of,
+}
+
+/// Where a variable is read.
+enum Of {
+    /// A setting of a group's rows.
+    Row(fn(&Row) -> Value),
+    Cell(fn(&Table, CellKey) -> Value),
 }
 
 impl Variable {
     pub fn of(&self, table: &Table, key: CellKey) -> Value {
-        (self.of)(table, key)
+        match self.of {
+            Of::Row(of) => of(&table.groups[key.group].row),
+            Of::Cell(of) => of(table, key),
+        }
     }
 
     pub fn is_number(&self) -> bool {
@@ -139,68 +149,88 @@ const fn number(
     symbol: &'static str,
     label: &'static str,
     replaces: &'static [&'static str],
-    of: fn(&Table, CellKey) -> Value,
+    of: Of,
 ) -> Variable {
     Variable { name, symbol, label, replaces, of }
 }
 
-const fn text(name: &'static str, symbol: &'static str, of: fn(&Table, CellKey) -> Value) -> Variable {
+const fn text(name: &'static str, symbol: &'static str, of: Of) -> Variable {
     Variable { name, symbol, label: "", replaces: &[], of }
-}
-
-/// A setting of a group's rows.
-macro_rules! of_row {
-    (|$row:ident| $value:expr) => {
-        |table, key| {
-            let $row: &Row = &table.groups[key.group].row;
-            $value
-        }
-    };
 }
 
 /// What all cells of a group share, in the order in which pages show it.
 static SETTINGS: [Variable; 14] = [
-    text("directory", "", |table, key| Value::text(&table.directories[table.groups[key.group].directory])),
-    text("output", "output", of_row!(|row| Value::text(&row.output))),
-    number("dim", "D", "dimension D", &[], of_row!(|row| Value::Number(row.dim.into()))),
-    text("spectrum", "spectrum", of_row!(|row| Value::text(&row.spectrum))),
-    number("spectrum_exponent", "a", "spectrum exponent a", &[], of_row!(|row| row.spectrum_exponent.into())),
-    text("target", "target", of_row!(|row| Value::text(&row.target))),
-    number("target_exponent", "b", "source exponent b", &[], of_row!(|row| row.target_exponent.into())),
-    number("noise", "σ", "label noise σ", &[], of_row!(|row| Value::Number(row.noise))),
-    text("sketch_kind", "sketch", of_row!(|row| Value::text(&row.sketch_kind))),
-    text("sampling", "sampling", of_row!(|row| Value::text(&row.sampling))),
-    text("tail", "tail", of_row!(|row| Value::text(&row.tail))),
-    number("batch", "B", "batch size B", &[], of_row!(|row| Value::Number(row.batch.into()))),
-    number("step_size", "γ", "step size γ", &[], step_size),
-    text("schedule", "schedule", of_row!(|row| Value::text(&row.schedule))),
+    text("directory", "", Of::Cell(|table, key| Value::text(&table.directories[table.groups[key.group].directory]))),
+    text("output", "output", Of::Row(|row| Value::text(&row.output))),
+    number("dim", "D", "dimension D", &[], Of::Row(|row| Value::Number(row.dim.into()))),
+    text("spectrum", "spectrum", Of::Row(|row| Value::text(&row.spectrum))),
+    number("spectrum_exponent", "a", "spectrum exponent a", &[], Of::Row(|row| row.spectrum_exponent.into())),
+    text("target", "target", Of::Row(|row| Value::text(&row.target))),
+    number("target_exponent", "b", "source exponent b", &[], Of::Row(|row| row.target_exponent.into())),
+    number("noise", "σ", "label noise σ", &[], Of::Row(|row| Value::Number(row.noise))),
+    text("sketch_kind", "sketch", Of::Row(|row| Value::text(&row.sketch_kind))),
+    text("sampling", "sampling", Of::Row(|row| Value::text(&row.sampling))),
+    text("tail", "tail", Of::Row(|row| Value::text(&row.tail))),
+    number("batch", "B", "batch size B", &[], Of::Row(|row| Value::Number(row.batch.into()))),
+    number("step_size", "γ", "step size γ", &[], Of::Cell(step_size)),
+    text("schedule", "schedule", Of::Row(|row| Value::text(&row.schedule))),
 ];
 
 /// What tells the cells of a group apart.
 static SIZES: [Variable; 4] = [
-    number("model", "M", "model size M", &[], |_, key| Value::Number(key.model.into())),
-    number("samples", "N", "samples N", &[], |_, key| Value::Number(key.samples as f64)),
-    text("recipe", "", |table, key| Value::text(&table.recipes[key.recipe].name)),
-    number("seen", "seen", "samples seen", &[], |_, key| Value::Number(key.seen as f64)),
+    number("model", "M", "model size M", &[], Of::Cell(|_, key| Value::Number(key.model.into()))),
+    number("samples", "N", "samples N", &[], Of::Cell(|_, key| Value::Number(key.samples as f64))),
+    text("recipe", "", Of::Cell(|table, key| Value::text(&table.recipes[key.recipe].name))),
+    number("seen", "seen", "samples seen", &[], Of::Cell(|_, key| Value::Number(key.seen as f64))),
 ];
 
 /// What follows from these, or stands for them.
 static DERIVED: [Variable; 9] = [
-    number("neff", "N_eff", "effective samples N_eff", &["samples", "seen"], |table, key| effective(table, key).into()),
-    number("compute", "M N", "compute M × N", &["samples"], |_, key| {
-        Value::Number(f64::from(key.model) * key.samples as f64)
-    }),
-    number("model_bits", "bits", "bits of the model, M × bits", &["model"], |table, key| {
-        table.recipes[key.recipe].bits.map(|bits| bits * f64::from(key.model)).into()
-    }),
-    number("bits", "bits", "bits of a value", &["recipe"], |table, key| table.recipes[key.recipe].bits.into()),
-    number("eps", "eps", "noise variance eps", &["recipe"], |table, key| table.recipes[key.recipe].eps.into()),
-    text("family", "", |table, key| Value::text(&table.recipes[key.recipe].family)),
-    number("m_total", "M_total", "effective size M_total", &["model"], |table, key| size(table, key, false)),
-    number("m_gc", "M_gc", "gain-corrected size M_gc", &["model"], |table, key| size(table, key, true)),
-    number("neff_collapsed", "N_eff / M_total^a", "N_eff / M_total^a", &["samples", "seen"], |table, key| {
-        collapse(table, key).map(|(data, _)| data).into()
-    }),
+    number(
+        "neff",
+        "N_eff",
+        "effective samples N_eff",
+        &["samples", "seen"],
+        Of::Cell(|table, key| effective(table, key).into()),
+    ),
+    number(
+        "compute",
+        "M N",
+        "compute M × N",
+        &["samples"],
+        Of::Cell(|_, key| Value::Number(f64::from(key.model) * key.samples as f64)),
+    ),
+    number(
+        "model_bits",
+        "bits",
+        "bits of the model, M × bits",
+        &["model"],
+        Of::Cell(|table, key| table.recipes[key.recipe].bits.map(|bits| bits * f64::from(key.model)).into()),
+    ),
+    number(
+        "bits",
+        "bits",
+        "bits of a value",
+        &["recipe"],
+        Of::Cell(|table, key| table.recipes[key.recipe].bits.into()),
+    ),
+    number(
+        "eps",
+        "eps",
+        "noise variance eps",
+        &["recipe"],
+        Of::Cell(|table, key| table.recipes[key.recipe].eps.into()),
+    ),
+    text("family", "", Of::Cell(|table, key| Value::text(&table.recipes[key.recipe].family))),
+    number("m_total", "M_total", "effective size M_total", &["model"], Of::Cell(|table, key| size(table, key, false))),
+    number("m_gc", "M_gc", "gain-corrected size M_gc", &["model"], Of::Cell(|table, key| size(table, key, true))),
+    number(
+        "neff_collapsed",
+        "N_eff / M_total^a",
+        "N_eff / M_total^a",
+        &["samples", "seen"],
+        Of::Cell(|table, key| collapse(table, key).map(|(data, _)| data).into()),
+    ),
 ];
 
 /// All variables.
@@ -216,6 +246,16 @@ pub fn telling() -> impl Iterator<Item = &'static Variable> {
 /// The settings of a group, the directory aside.
 pub fn group_settings() -> impl Iterator<Item = &'static Variable> {
     SETTINGS.iter().filter(|variable| variable.name != "directory")
+}
+
+/// The problem of a row, as figures say it.
+pub fn problem_text(row: &Row) -> String {
+    let is_of_problem = |variable: &&Variable| !matches!(variable.name, "output" | "batch" | "schedule");
+    let text = |variable: &Variable| match variable.of {
+        Of::Row(of) => Some(of(row)).filter(|value| *value != Value::Unset).map(|value| variable.text(&value)),
+        Of::Cell(_) => None,
+    };
+    SETTINGS.iter().filter(is_of_problem).filter_map(text).collect::<Vec<_>>().join(" · ")
 }
 
 /// The variable of this name.

@@ -6,6 +6,7 @@ use std::path::Path;
 use faer::{Mat, Par};
 
 use super::predict::inputs;
+use super::rows::{Origin, settings};
 use crate::config::Sites;
 use crate::cpu::{self, Tile};
 use crate::error::Result;
@@ -13,7 +14,7 @@ use crate::format::{Noise, Spec};
 use crate::plan::{Cohort, Feature, Pair, Phase, Plan, ProblemPoint, Shard};
 use crate::problem::{Covariates, sketch_norm};
 use crate::random::FIRST_TEST;
-use crate::report::FeatureSpectra;
+use crate::report::{FeatureSpectra, problem_text};
 use crate::risk::Truth;
 use crate::site::Site;
 use crate::store::{MeasuredSpectrum, StoredBaselines, paths};
@@ -87,6 +88,9 @@ fn products(point: &ProblemPoint, model: u32) -> f64 {
 
 fn spectra(plan: &Plan, problem: usize, truth: &Truth, model: u32, watch: &Watch) -> Result<Option<FeatureSpectra>> {
     let point = truth.point;
+    let first = plan.cells.iter().position(|cell| cell.problem == problem).unwrap_or_default();
+    let cohort = Cohort { point: problem, seed_index: 0 };
+    let problem = problem_text(&settings(plan, cohort, first as u64, &Origin::default()));
     let Some(draw) = point.draw_of(model).map(|draw| &point.sketches[draw]) else { return Ok(None) };
     let inputs = inputs(truth, None);
     let scale = sketch_norm(&point.problem, draw.rows).sqrt();

@@ -128,6 +128,18 @@ fn rows_of_a_sweep_have_the_expected_means() {
 }
 
 #[test]
+fn a_risk_that_no_number_holds_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config_in(dir.path());
+    let grown = ["--set", "train.step_size=[50]", "--set", "train.samples=[8192]"];
+    let with = |more: &[&'static str]| document(&[&[config.as_str()], &grown[..], more].concat());
+    for object in [with(&[]), with(&["--per-seed"])].iter().flatten().filter(|object| object["status"] == "exact") {
+        assert!(object["excess"].is_null(), "{object}");
+        assert_eq!(object["reason"], "the expected risk grows beyond f64");
+    }
+}
+
+#[test]
 fn a_document_has_every_cell_with_the_names_of_its_rows() {
     let dir = tempfile::tempdir().unwrap();
     let config = config_in(dir.path());

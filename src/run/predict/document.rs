@@ -31,7 +31,7 @@ impl Predicted<'_> {
             closed_forms(&mut object, means.map(|means| (means.kappa, means.plateau)));
             object.insert("formats".into(), formats(&found.formats));
             object.insert("seeds".into(), self.plan.config.sweep.seeds.into());
-            self.ended(object, &place)
+            self.ended(object, &place, means.map(|means| means.excess.mean))
         })
     }
 
@@ -46,7 +46,7 @@ impl Predicted<'_> {
             object.insert(FULL_PRECISION.into(), number(found.full_precision));
             object.insert("formats".into(), formats(&found.formats));
             closed_forms(&mut object, risks.as_ref().map(|risks| (risks.kappa, risks.plateau)));
-            self.ended(object, &place)
+            self.ended(object, &place, risks.map(|risks| risks.excess))
         })
     }
 
@@ -66,15 +66,18 @@ impl Predicted<'_> {
         columns.map(|c| (c.name().to_owned(), value(c.name(), c.get(&row)))).collect()
     }
 
-    fn ended(&self, mut object: Map<String, Value>, place: &Place) -> Map<String, Value> {
+    fn ended(&self, mut object: Map<String, Value>, place: &Place, excess: Option<f64>) -> Map<String, Value> {
         // A target that is not drawn has no law to take a mean over.
         let problem = &self.plan.points[self.plan.cells[place.cell as usize].problem].problem;
         object.insert("prior".into(), (self.prior && problem::has_prior(problem)).into());
         object.insert("status".into(), place.status.name().into());
-        object.insert("reason".into(), place.status.reason().into());
+        let is_grown = excess.is_some_and(|excess| !excess.is_finite());
+        object.insert("reason".into(), place.status.reason().or(is_grown.then_some(GROWN)).into());
         object
     }
 }
+
+const GROWN: &str = "the expected risk grows beyond f64";
 
 /// The results that tell the rows of a run apart.
 fn is_result(name: &str) -> bool {

@@ -70,6 +70,10 @@ fn expectations_and_fits_join_the_page_when_they_are_of_its_rows() {
     {
         assert!(html.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
+    for figure in ["features-1.svg", "z-1.svg"] {
+        let svg = read(&Path::new(&dir).join("figures").join(figure));
+        assert!(["D = ", "tail "].iter().all(|setting| svg.contains(setting)), "{figure} says its settings");
+    }
     // Of 27 cells 18 have an exact expectation of full precision or sums; those of the format are of a law.
     let cells = read(&Path::new(&dir).join("figures/cells.csv"));
     let is = column(&cells, "expected_is");
