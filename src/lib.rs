@@ -112,6 +112,8 @@ pub mod npy;
 #[doc(hidden)]
 pub mod os;
 #[doc(hidden)]
+pub mod passport;
+#[doc(hidden)]
 pub mod plan;
 #[doc(hidden)]
 pub mod problem;

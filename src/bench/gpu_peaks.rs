@@ -30,7 +30,7 @@ const HARDWARE: Sizes = Sizes { turns: 1000, copied: 1 << 26, read: [1 << 10, 1 
 /// Of a GPU that the CPU plays.
 const SOFTWARE: Sizes = Sizes { turns: 100, copied: 1 << 20, read: [1 << 10, 1 << 20], dispatches: 20 };
 
-const LOOPS: [Named; 4] = [
+pub const LOOPS: [Named; 4] = [
     (Loop::MultiplyAdd, "f32 multiply-add", "multiply-adds/s"),
     (Loop::Opaque, "opaque multiply-add", "multiply-adds/s"),
     (Loop::Integer, "u32 operations", "operations/s"),

@@ -14,7 +14,7 @@ use crate::watch::Watch;
 
 /// A whole number of slices, so that no column is padding.
 pub const DIM: u32 = 2048;
-const MODELS: [u32; 3] = [32, 128, 512];
+pub const MODELS: [u32; 3] = [32, 128, 512];
 /// Samples of the prefix whose bits are compared with the reference.
 pub const PREFIX: u64 = 48;
 /// Elements of a row of numbers through a codec.
@@ -27,7 +27,7 @@ pub struct Format {
     text: &'static str,
 }
 
-const FORMATS: [Format; 4] = [
+pub const FORMATS: [Format; 4] = [
     Format { name: "none", text: "" },
     Format { name: "e4m3", text: "format = \"e4m3\"" },
     Format { name: "mxfp4", text: "format = \"mxfp4\"" },

@@ -6,6 +6,7 @@ mod gpu_kernels;
 mod gpu_peaks;
 pub mod head;
 mod kernels;
+pub mod recorded;
 mod repeat;
 mod roofline;
 mod sweeps;

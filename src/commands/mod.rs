@@ -38,6 +38,7 @@ commands! {
     quantize: Quantize,
     verify: Verify,
     bench: Bench,
+    passport: Passport,
     plan: Plan,
     sweep: Sweep,
     replay: Replay,

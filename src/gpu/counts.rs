@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use wgpu::Buffer;
 
-use super::device::{Context, Reading};
+use super::device::Context;
 use super::launch::{Block, Launch};
+use super::reading::Reading;
 use super::samples::Samples;
 use super::shapes::Shapes;
 use super::tally::{FEATURE_TALLY, TALLY, TALLY_NAN};

@@ -1,27 +1,22 @@
-//! A device, its pipelines, and the two things done with them: dispatch and read back.
+//! A device, its pipelines, and what is dispatched; reading.rs has the way back.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bytemuck::Pod;
 use wgpu::{
     BindGroupDescriptor, BindGroupEntry, Buffer, BufferDescriptor, BufferUsages, ComputePass, ComputePassDescriptor,
-    Device, Features, MapMode, PollError, PollType, Queue, SubmissionIndex,
+    Device, Features, PollError, PollType, Queue, SubmissionIndex,
 };
 
 use super::faults::{self, Fault, Flip};
 use super::kernels::{Kernel, Variant, compose};
 use super::pipeline::{Dispatch, Pipeline, Pipelines, build};
 use super::recorder::Recorder;
+use super::recording::Recording;
 use super::timer::{Stopwatch, Timer};
 use crate::codec::logarithmic::ROOTS;
 use crate::error::{Error, Result};
 use crate::random::normal::TABLE;
-
-/// Bytes of the smallest buffer to read back through, and of those that are kept: allocating one takes longer than reading
-/// it.
-const SMALLEST_STAGING: u64 = 1 << 16;
-const KEPT_STAGING: u64 = 1 << 28;
 
 /// A device is waited for by slices of this length, so that a process that was stopped meanwhile takes up where it was; and
 /// for so many of them. Submissions are cut to last about a tenth of a second, and some drivers compile what they run first.
@@ -37,29 +32,27 @@ struct Trouble {
     exhausted: bool,
 }
 
-/// Words on their way from the device: a buffer, its bytes in use, and the submission that fills it. None, where there
-/// are no words.
-pub struct Reading(Option<(Buffer, u64, SubmissionIndex)>);
-
 pub struct Context {
-    device: Device,
-    queue: Queue,
+    pub(super) device: Device,
+    pub(super) queue: Queue,
     tables: Buffer,
     /// Workgroups of a dispatch along an axis, at most.
     most_groups: u32,
     pipelines: Mutex<Pipelines>,
     trouble: Arc<Mutex<Trouble>>,
-    recorder: Mutex<Recorder>,
+    pub(super) recorder: Mutex<Recorder>,
     /// Buffers to read back through that nobody uses.
-    staging: Mutex<Vec<Buffer>>,
+    pub(super) staging: Mutex<Vec<Buffer>>,
     timer: Timer,
     /// Size of its subgroups, where all have one: a power of two.
     subgroup: Option<u32>,
+    /// What is asked of the device, while somebody wants to know.
+    recording: Mutex<Option<Recording>>,
     /// A bit that is to flip, in tests.
     flip: Mutex<Option<Flip>>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
@@ -79,11 +72,24 @@ impl Context {
         }));
         let tables = filled(&device, "tables", &[&TABLE[..], &ROOTS[..]].concat());
         let most_groups = device.limits().max_compute_workgroups_per_dimension;
-        let (pipelines, recorder, staging, timer, flip) = Default::default();
+        let (pipelines, recorder, staging, timer, recording, flip) = Default::default();
         let is_size = subgroups.0 == subgroups.1 && subgroups.0.is_power_of_two() && (2..=128).contains(&subgroups.0);
         let has_one_size = device.features().contains(Features::SUBGROUP) && is_size;
         let subgroup = has_one_size.then_some(subgroups.1);
-        Context { device, queue, tables, most_groups, pipelines, trouble, recorder, staging, timer, subgroup, flip }
+        Context {
+            device,
+            queue,
+            tables,
+            most_groups,
+            pipelines,
+            trouble,
+            recorder,
+            staging,
+            timer,
+            subgroup,
+            recording,
+            flip,
+        }
     }
 
     /// The first error since the device was opened, if any. After one nothing that it gives counts: it is as good as lost.
@@ -147,7 +153,20 @@ impl Context {
     }
 
     pub fn filled(&self, label: &str, words: &[u32]) -> Buffer {
-        filled(&self.device, label, words)
+        let buffer = filled(&self.device, label, words);
+        self.note(|recording| recording.fill(&buffer, label, words));
+        buffer
+    }
+
+    /// What `work` gives, and what it asked of the device.
+    pub fn recorded<T>(&self, work: impl FnOnce() -> T) -> (T, Recording) {
+        *locked(&self.recording) = Some(Recording::default());
+        let done = work();
+        (done, locked(&self.recording).take().unwrap_or_default())
+    }
+
+    pub(super) fn note<T>(&self, note: impl FnOnce(&mut Recording) -> T) -> Option<T> {
+        locked(&self.recording).as_mut().map(note)
     }
 
     /// Everything so far, submitted, for [`Context::wait_for`].
@@ -220,6 +239,7 @@ impl Context {
     /// Puts words into a buffer, after everything before.
     pub fn write(&self, buffer: &Buffer, words: &[u32]) -> Result<()> {
         self.submit()?;
+        self.note(|recording| recording.write(buffer, words));
         self.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
         Ok(())
     }
@@ -264,7 +284,8 @@ impl Context {
         self.flip(&dispatch)?;
         let pipeline = self.pipeline(dispatch.kernel, dispatch.variant);
         dispatch.assert_fits(&pipeline.facts, self.most_groups);
-        let params = self.filled(dispatch.kernel.name, &dispatch.params.words);
+        self.note(|recording| recording.dispatch(&dispatch, &pipeline, times));
+        let params = filled(&self.device, dispatch.kernel.name, &dispatch.params.words);
         let buffers = dispatch.buffers.iter().map(|bound| bound.buffer);
         let bound = [&params, &self.tables].into_iter().chain(buffers).zip(0..);
         let entries: Vec<BindGroupEntry> =
@@ -295,69 +316,6 @@ impl Context {
         self.wait_for(self.queue.submit([encoder.finish()]))?;
         self.timer.add(kernel, stopwatch.seconds(&self.device, &self.queue)?);
         Ok(())
-    }
-
-    /// Reads ranges (buffer, first word, words), one after the other, as everything so far leaves them.
-    pub fn read(&self, ranges: &[(&Buffer, u64, u64)]) -> Result<Vec<u32>> {
-        self.take(self.read_later(ranges))
-    }
-
-    /// The same, on its way while the device goes on.
-    pub fn read_later(&self, ranges: &[(&Buffer, u64, u64)]) -> Reading {
-        let size: u64 = ranges.iter().map(|(_, _, words)| words * 4).sum();
-        if size == 0 {
-            return Reading(None);
-        }
-        let staging = self.staging(size);
-        let mut recorder = locked(&self.recorder);
-        let mut encoder = recorder.encoder(&self.device);
-        let mut at = 0;
-        for &(buffer, first, words) in ranges {
-            encoder.copy_buffer_to_buffer(buffer, first * 4, &staging, at, words * 4);
-            at += words * 4;
-        }
-        let submission = self.queue.submit([encoder.finish()]);
-        recorder.submitted(submission.clone());
-        staging.map_async(MapMode::Read, ..size, |_| {});
-        Reading(Some((staging, size, submission)))
-    }
-
-    /// The words that were read; waits for them.
-    pub fn take(&self, reading: Reading) -> Result<Vec<u32>> {
-        self.take_as(reading)
-    }
-
-    /// The same as values of some words each.
-    pub fn take_as<T: Pod>(&self, reading: Reading) -> Result<Vec<T>> {
-        let Some((staging, size, submission)) = reading.0 else { return Ok(Vec::new()) };
-        self.wait_for(submission)?;
-        let view = staging
-            .get_mapped_range(..size)
-            .map_err(|error| Error::DeviceLost(format!("reading from the device failed: {error}")))?;
-        let values = bytemuck::pod_collect_to_vec(&view);
-        drop(view);
-        staging.unmap();
-        let mut kept = locked(&self.staging);
-        if kept.iter().map(Buffer::size).sum::<u64>() + staging.size() <= KEPT_STAGING {
-            kept.push(staging);
-        }
-        Ok(values)
-    }
-
-    /// A buffer of at least so many bytes to read back through: one that was used before, where there is one.
-    fn staging(&self, size: u64) -> Buffer {
-        let mut kept = locked(&self.staging);
-        if let Some(at) = kept.iter().position(|buffer| buffer.size() >= size) {
-            return kept.swap_remove(at);
-        }
-        // A larger one takes the place of one.
-        kept.pop();
-        self.device.create_buffer(&BufferDescriptor {
-            label: Some("read back"),
-            size: size.next_power_of_two().max(SMALLEST_STAGING),
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        })
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wgpu::Features;
 
-use super::device::Reading;
 use super::kernels::{GRAM, Variant};
 use super::launch::Launch;
 use super::operands::Operand;
 use super::params::{Parameters, params};
 use super::pipeline::Bound;
+use super::reading::Reading;
 use super::samples::Samples;
 use super::shapes::{Columns, Shapes, Tuning, columns};
 use super::slice::SLICE;

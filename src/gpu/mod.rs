@@ -23,11 +23,13 @@ mod operands;
 mod params;
 mod peaks;
 mod pipeline;
-mod probe;
+pub mod probe;
 mod project;
 mod proof;
 mod quantize;
+mod reading;
 mod recorder;
+pub mod recording;
 mod run;
 mod samples;
 mod shapes;
@@ -64,6 +66,7 @@ use kernels::{DRAW, Kernel, MODEL_SIZES, TRAIN, Tile, Variant, model_size};
 use launch::{Launch, may_stand_alone};
 use operands::{Operands, operands};
 use proof::Proofs;
+use recording::Recording;
 use shapes::Limits;
 use train::layout::Layout;
 
@@ -138,6 +141,16 @@ fn own_pipelines(plan: &Plan, subgroup: Option<u32>) -> Vec<(Kernel, Variant)> {
 impl Gpu {
     /// Opens the adapter at that position in [`adapters`] and probes its arithmetic.
     pub fn open(index: usize) -> Result<Gpu> {
+        let all = timer::TIMESTAMPS | gram::DOUBLES | Features::SUBGROUP;
+        Gpu::open_with(index, all, wgpu::Adapter::limits)
+    }
+
+    /// The same with no more than every browser has: WebGPU's default limits, and `features` where the adapter has them.
+    pub fn open_as_browser(index: usize, features: Features) -> Result<Gpu> {
+        Gpu::open_with(index, features, |_| wgpu::Limits::default())
+    }
+
+    fn open_with(index: usize, features: Features, limits: fn(&wgpu::Adapter) -> wgpu::Limits) -> Result<Gpu> {
         let all = adapters::enumerate();
         let count = all.len();
         let Some(adapter) = all.get(index) else {
@@ -147,13 +160,13 @@ impl Gpu {
             }));
         };
         let info = adapters::describe(index, adapter);
-        let limits = adapter.limits();
+        let limits = limits(adapter);
         if let Some(lack) = lack(&limits) {
             return Err(no_adapter(format!("adapter {index} ({}) cannot run the kernels: {lack}", info.name)));
         }
         let descriptor = DeviceDescriptor {
             label: Some("roundlaw"),
-            required_features: adapter.features() & (timer::TIMESTAMPS | gram::DOUBLES | Features::SUBGROUP),
+            required_features: adapter.features() & features,
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -316,6 +329,16 @@ impl Gpu {
     /// Gives `tell` a line whenever it goes on with less memory than it asked for.
     pub fn telling(self, tell: Arc<Tell>) -> Gpu {
         Gpu { tell, ..self }
+    }
+
+    /// Runs the probe of the fingerprint, whose words [`probe::traits`] places.
+    pub fn probe(&self) -> Result<Vec<u32>> {
+        probe::probe(&self.context)
+    }
+
+    /// What `work` gives, and what it asked of the device: one caller at a time.
+    pub fn recorded<T>(&self, work: impl FnOnce() -> T) -> (T, Recording) {
+        self.context.recorded(work)
     }
 
     fn is_strict(&self) -> bool {

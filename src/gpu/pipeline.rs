@@ -93,6 +93,13 @@ pub fn build(device: &Device, kernel: &Kernel, text: String) -> Pipeline {
     Pipeline { text, facts, pipeline, layout }
 }
 
+impl Pipeline {
+    /// The composed WGSL.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// A buffer as a dispatch binds it.
 #[derive(Clone, Copy)]
 pub struct Bound<'a> {

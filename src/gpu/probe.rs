@@ -89,50 +89,91 @@ fn operands() -> Params {
     }
 }
 
-/// Runs the probe and names what it shows, as docs/arithmetic.md lists it. `subgroups`: the sizes the adapter tells.
-pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
+/// Words by place that tell one behaviour of the arithmetic from others: of [`Found`], and behind it the NaNs.
+pub type Shown = Vec<(u32, u32)>;
+
+/// A part of the fingerprint.
+pub struct Trait {
+    /// The first whose words are found gives its name.
+    pub named: Vec<(Shown, String)>,
+    /// Where none is, with the word at a place in decimal behind it where there is one.
+    pub otherwise: (String, Option<u32>),
+}
+
+impl Trait {
+    fn name(&self, found: &[u32]) -> String {
+        let is_found = |(shown, _): &&(Shown, String)| shown.iter().all(|(at, word)| found[*at as usize] == *word);
+        let (otherwise, word) = &self.otherwise;
+        self.named.iter().find(is_found).map_or_else(
+            || otherwise.clone() + &word.map_or(String::new(), |at| found[at as usize].to_string()),
+            |(_, name)| name.clone(),
+        )
+    }
+}
+
+/// Word of a member of [`Found`].
+macro_rules! at {
+    ($member:ident) => {
+        (std::mem::offset_of!(Found, $member) / 4) as u32
+    };
+}
+
+/// What the fingerprint tells, in order, but for the sizes of subgroups, as docs/arithmetic.md lists it.
+pub fn traits() -> Vec<Trait> {
     let p = operands();
+    let is = |at: u32, value: f32| (at, value.to_bits());
+    let (a, b, c, d) = (p.one, p.half_ulp, p.odd, p.minus_square);
+    let sums = [is(at!(tie_down), a + b), is(at!(above_tie), a + p.above_half_ulp), is(at!(tie_up), c + b)];
+    let products = [is(at!(square), c * c), is(at!(product), c * p.factor)];
+    let ties = [is(at!(product_tie), c * p.three_halves), is(at!(other_product_tie), p.three_ulps * p.three_halves)];
+    let opaque = [is(at!(opaque_contracted), c * c + d), is(at!(opaque_associated), (a + b) - a)];
+    let subnormals = [is(at!(subnormal_result), p.smallest * p.half), is(at!(subnormal_operand), p.subnormal * p.four)];
+    let carried = words::<Found>();
+    let turned = (0..TURNS).fold(1, |state, _| turn(state));
+    let choose =
+        |shown: Shown, yes: &str, no: &str| Trait { named: vec![(shown, yes.into())], otherwise: (no.into(), None) };
+    vec![
+        choose([&sums[..], &products, &ties].concat(), "rne", "not-rne"),
+        Trait {
+            named: vec![
+                (vec![is(at!(contracted), c * c + d)], "separate".into()),
+                (vec![is(at!(contracted), c.mul_add(c, d))], "fused".into()),
+            ],
+            otherwise: ("other-contraction".into(), None),
+        },
+        choose(vec![is(at!(associated), (a + b) - a)], "in-order", "reassociates"),
+        choose(opaque.to_vec(), "opaque-holds", "opaque-fails"),
+        choose(subnormals.to_vec(), "subnormals-kept", "subnormals-flushed"),
+        choose(vec![(carried, p.signalling), (carried + 1, p.quiet)], "nans-kept", "nans-changed"),
+        choose(vec![(at!(bytes), dot(&p))], "dot4i8", "dot4i8-wrong"),
+        choose(vec![(at!(converted), converted(&p))], "u32-rne", "u32-not-rne"),
+        Trait {
+            named: vec![(vec![(at!(turns), TURNS), (at!(turned), turned)], format!("loops-{TURNS}"))],
+            otherwise: ("loops-stop-at-".into(), Some(at!(turns))),
+        },
+    ]
+}
+
+/// Runs the probe: the words that [`traits`] places.
+pub fn probe(context: &Context) -> Result<Vec<u32>> {
     let found_words = u64::from(words::<Found>());
     let (found, carried) = (context.buffer("probe", found_words), context.buffer("carried", 2));
     context.dispatch(Dispatch {
         kernel: &PROBE,
         variant: Variant::least(),
-        params: &Parameters::of(p),
+        params: &Parameters::of(operands()),
         buffers: &[Bound::new(&found, found_words), Bound::new(&carried, 2)],
         groups: [2, 1, 1],
     })?;
-    let read = context.read(&[(&found, 0, found_words), (&carried, 0, 2)])?;
-    let (found, carried) = read.split_at(found_words as usize);
-    let found: Found = bytemuck::pod_read_unaligned(bytemuck::cast_slice(found));
-    let is = |bits: u32, value: f32| bits == value.to_bits();
-    let (a, b, c, d) = (p.one, p.half_ulp, p.odd, p.minus_square);
-    let sums = is(found.tie_down, a + b) && is(found.above_tie, a + p.above_half_ulp) && is(found.tie_up, c + b);
-    let products = is(found.square, c * c) && is(found.product, c * p.factor);
-    let ties = is(found.product_tie, c * p.three_halves) && is(found.other_product_tie, p.three_ulps * p.three_halves);
-    let contraction = match (is(found.contracted, c * c + d), is(found.contracted, c.mul_add(c, d))) {
-        (true, _) => "separate",
-        (_, true) => "fused",
-        _ => "other-contraction",
-    };
-    let plain = is(found.associated, (a + b) - a);
-    let opaque = is(found.opaque_contracted, c * c + d) && is(found.opaque_associated, (a + b) - a);
-    let subnormals =
-        is(found.subnormal_result, p.smallest * p.half) && is(found.subnormal_operand, p.subnormal * p.four);
-    let turned = found.turns == TURNS && found.turned == (0..TURNS).fold(1, |state, _| turn(state));
-    let choose = |holds: bool, yes: &str, no: &str| if holds { yes.to_string() } else { no.to_string() };
-    Ok([
-        choose(sums && products && ties, "rne", "not-rne"),
-        contraction.to_string(),
-        choose(plain, "in-order", "reassociates"),
-        choose(opaque, "opaque-holds", "opaque-fails"),
-        choose(subnormals, "subnormals-kept", "subnormals-flushed"),
-        choose(carried == [p.signalling, p.quiet], "nans-kept", "nans-changed"),
-        choose(found.bytes == dot(&p), "dot4i8", "dot4i8-wrong"),
-        choose(found.converted == converted(&p), "u32-rne", "u32-not-rne"),
-        choose(turned, &format!("loops-{TURNS}"), &format!("loops-stop-at-{}", found.turns)),
-        format!("subgroups-{}-{}", subgroups.0, subgroups.1),
-    ]
-    .join(","))
+    context.read(&[(&found, 0, found_words), (&carried, 0, 2)])
+}
+
+/// Names what the probe shows. `subgroups`: the sizes the adapter tells.
+pub fn fingerprint(context: &Context, subgroups: (u32, u32)) -> Result<String> {
+    let found = probe(context)?;
+    let mut names: Vec<String> = traits().iter().map(|part| part.name(&found)).collect();
+    names.push(format!("subgroups-{}-{}", subgroups.0, subgroups.1));
+    Ok(names.join(","))
 }
 
 /// The packed product of four signed bytes.

@@ -3,10 +3,11 @@
 use std::sync::mpsc::sync_channel;
 
 use super::counts::{BlockReading, Shared};
-use super::device::{Context, Reading};
+use super::device::Context;
 use super::gram;
 use super::label;
 use super::launch::{Block, Launch};
+use super::reading::Reading;
 use super::samples::Samples;
 use super::train::{RunState, StatesReading, Training};
 use super::upload;

@@ -1,9 +1,9 @@
 //! The host of shaders/verify.wgsl: hashes of the answers to many inputs, or answers one by one.
 
-use super::device::Reading;
 use super::kernels::VERIFY;
 use super::params::{Head, Parameters, params};
 use super::pipeline::{Bound, Dispatch};
+use super::reading::Reading;
 use super::{Gpu, is_hardware};
 use crate::error::Result;
 use crate::format::QuantOp;

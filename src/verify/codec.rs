@@ -61,7 +61,11 @@ pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
     inputs
 }
 
-/// A list of inputs through the kernel of `quantize`.
+/// A list of inputs through the kernel of `quantize`, random words mixed from them.
+pub fn on_inputs(quantizer: &Quantizer, inputs: &[u32], gpu: &Gpu) -> Result<Verdict> {
+    listed(&QuantOp::of(quantizer), inputs, gpu, quantizer)
+}
+
 fn listed(op: &QuantOp, inputs: &[u32], gpu: &Gpu, quantizer: &Quantizer) -> Result<Verdict> {
     let words: Vec<u32> = if op.draws() { inputs.iter().copied().map(mixed).collect() } else { Vec::new() };
     let job = Job { op: *op, input: inputs, columns: inputs.len(), words: (&words).into() };

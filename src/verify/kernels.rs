@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::cpu;
 use crate::error::{Error, Result};
 use crate::format::{FORMATS, Format, Layout};
-use crate::gpu::Tuning;
-use crate::plan::{Plan, Shard};
+use crate::gpu::{Gpu, Tuning};
+use crate::plan::{Cohort, Plan, Shard, Snapshot};
 use crate::reference;
 use crate::watch::Watch;
 
@@ -102,17 +102,30 @@ pub fn run(case: &KernelCase, device: &Device, watch: &Watch) -> Result<Verdict>
         KernelCase::Known(level) => return known(device, *level, watch),
         KernelCase::Plan { text, .. } => text,
     };
+    let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
+    compared(text, watch, |plan, cohorts| match device {
+        Device::Cpu => cpu::execute(plan, cohorts, watch),
+        Device::Gpu(gpu) => gpu.execute_tuned(plan, cohorts, tuning, watch),
+    })
+}
+
+/// A plan, in blocks of 30 samples, on a device with these sizes of the work.
+pub fn plan_on(text: &str, gpu: &Gpu, tuning: Tuning, watch: &Watch) -> Result<Verdict> {
+    compared(text, watch, |plan, cohorts| gpu.execute_tuned(plan, cohorts, tuning, watch))
+}
+
+fn compared(
+    text: &str,
+    watch: &Watch,
+    execute: impl FnOnce(&Plan, &[Cohort]) -> Result<Vec<Vec<Snapshot>>>,
+) -> Result<Verdict> {
     let plan = Plan::new(Config::parse(text, &[])?)?.with_block(30)?;
     let cohorts = plan.cohorts(Shard::WHOLE);
     let must = cohorts.iter().map(|&cohort| reference::cohort(&plan, cohort, None, watch));
     let must = must.collect::<Result<Vec<_>>>()?;
-    let tuning = Tuning { loops: 2000, panel: 128, ..Tuning::default() };
-    let found = match device {
-        Device::Cpu => cpu::execute(&plan, &cohorts, watch)?,
-        Device::Gpu(gpu) => match gpu.execute_tuned(&plan, &cohorts, tuning, watch) {
-            Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
-            found => found?,
-        },
+    let found = match execute(&plan, &cohorts) {
+        Err(Error::NoAdapter(reason)) => return Ok(Verdict::Fail(vec![reason])),
+        found => found?,
     };
     for ((cohort, found), must) in cohorts.iter().zip(&found).zip(&must) {
         if let Some(place) = plan.difference(*cohort, must, found) {

@@ -11,6 +11,8 @@ mod kernels;
 mod maxima;
 
 pub use cases::{Case, Subject, cases};
+pub use codec::on_inputs as codec_on;
+pub use kernels::{KernelCase, plan_on};
 
 use crate::error::Result;
 use crate::gpu::Gpu;

@@ -1,7 +1,7 @@
 mod cases;
 mod codec;
 mod gemv;
-mod progress;
+pub(super) mod progress;
 
 use std::path::PathBuf;
 

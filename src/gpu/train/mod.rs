@@ -10,12 +10,12 @@ use wgpu::Buffer;
 
 use self::schedule::{Progress, Stretch, budget};
 pub use self::state::RunState;
-use super::device::Reading;
 use super::in_words::Run;
 use super::kernels::{TRAIN, Variant};
 use super::launch::Launch;
 use super::params::{Parameters, Tail, params};
 use super::pipeline::Bound;
+use super::reading::Reading;
 use super::samples::Samples;
 use super::shapes::offsets;
 use super::tally::FEATURE_TALLY;
