@@ -37,12 +37,12 @@ const DIFFERENT: u32 = 1 << 16;
 
 /// Every work, told by what it is.
 pub fn works() -> Vec<(String, Work)> {
-    let loops = LOOPS.iter().map(|(_, name, _)| name.to_string()).zip((0..).map(Work::Loop));
-    let stages = FORMATS
-        .iter()
-        .flat_map(|format| MODELS.map(|model| (format!("{}, M = {model}", format.name), Work::Stages(*format, model))));
+    let loops = LOOPS.iter().map(|(_, name, _)| format!("rates/peaks/{name}")).zip((0..).map(Work::Loop));
+    let stages = FORMATS.iter().flat_map(|format| {
+        MODELS.map(|model| (format!("rates/kernels/{}/{model}", format.name), Work::Stages(*format, model)))
+    });
     let codecs = FORMATS.iter().filter(|format| !format.is_none());
-    let codecs = codecs.map(|format| (format!("codec, {}", format.name), Work::Codec(*format)));
+    let codecs = codecs.map(|format| (format!("rates/codec/{}", format.name), Work::Codec(*format)));
     loops.chain(codecs).chain(stages).collect()
 }
 
@@ -113,7 +113,6 @@ fn codec(format: &Format, gpu: &Gpu) -> Result<Rate> {
         return Err(wrong("codec", format.name));
     }
     let own = codec_row(format, ELEMENTS, 3.0, &Peaks::default(), ONE, true);
-    // The largest magnitudes of blocks only grow.
     Ok(Rate { recording, rows: vec![row(&own, "quantize")], is_again: true })
 }
 

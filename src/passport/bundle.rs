@@ -77,8 +77,8 @@ impl Bundle {
     }
 
     /// Adds a work that is timed. Of its answers their sums are kept.
-    pub fn time(&mut self, rate: &Rate) {
-        let mut document = json!({ "rows": rate.rows, "again": rate.is_again });
+    pub fn time(&mut self, name: &str, rate: &Rate) {
+        let mut document = json!({ "name": name, "rows": rate.rows, "again": rate.is_again });
         self.steps(&mut document, &rate.recording, |found| json!(sum(found)));
         self.rates.push(document);
     }

@@ -129,9 +129,9 @@ async function run(bundle, words, filter) {
     if (result.cases.at(-1).verdict === "fail") show(result);
   }
   show(result);
-  for (const [at, rate] of bundle.rates.entries()) {
-    if (filter) break;
-    state(`rates: ${rate.name}, ${at + 1} of ${bundle.rates.length}`);
+  const timed = bundle.rates.filter(({ name }) => name.includes(filter));
+  for (const [at, rate] of timed.entries()) {
+    state(`${rate.name}: ${at + 1} of ${timed.length} that are timed`);
     result.rows.push(...(await measured(host, rate)));
     rates(result.rows);
   }

@@ -23,7 +23,7 @@ mod keys;
 mod options;
 pub mod page;
 
-use page::{BENCH, CONFIG, FORMATS, GALLERY, README, ROWS, SLURM, VERIFY, blocks, code, table};
+use page::{BENCH, CONFIG, FORMATS, GALLERY, PASSPORT, README, ROWS, SLURM, VERIFY, blocks, code, table};
 
 /// A directory with the arrays that configs of these tests name.
 fn arrays() -> tempfile::TempDir {
@@ -77,7 +77,18 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn the_commands_in_the_pages_are_those_of_the_program() {
-    let pages = [README, CONFIG, GALLERY, ROWS, FORMATS, VERIFY, BENCH, SLURM, include_str!("../../docs/adapters.md")];
+    let pages = [
+        README,
+        CONFIG,
+        GALLERY,
+        ROWS,
+        FORMATS,
+        VERIFY,
+        BENCH,
+        SLURM,
+        PASSPORT,
+        include_str!("../../docs/adapters.md"),
+    ];
     let mut named = BTreeSet::new();
     for words in pages.into_iter().flat_map(commands) {
         named.extend(words.first().cloned());

@@ -22,6 +22,7 @@ mod npy;
 mod npy_file;
 mod outputs;
 mod part_file;
+mod passport;
 mod phases;
 mod plans;
 mod predict;

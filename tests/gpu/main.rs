@@ -9,6 +9,7 @@ mod memory;
 #[path = "../all/npy_file/mod.rs"]
 #[allow(dead_code, reason = "files of f64 are for other tests")]
 mod npy_file;
+mod passport;
 #[path = "../all/plans/mod.rs"]
 #[allow(dead_code, reason = "what the CPU adapter's tests need of it")]
 mod plans;

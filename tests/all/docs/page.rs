@@ -6,6 +6,7 @@ pub const ARITHMETIC: &str = include_str!("../../../docs/arithmetic.md");
 pub const FORMATS: &str = include_str!("../../../docs/formats.md");
 pub const ROWS: &str = include_str!("../../../docs/rows.md");
 pub const BENCH: &str = include_str!("../../../docs/bench.md");
+pub const PASSPORT: &str = include_str!("../../../docs/passport.md");
 pub const FIT: &str = include_str!("../../../docs/fit.md");
 pub const VERIFY: &str = include_str!("../../../docs/verify.md");
 pub const SLURM: &str = include_str!("../../../docs/slurm.md");
