@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
 use super::case::{Blocked, Case, Codec, Cut, Stored};
 use super::parts::{Element, code_at};
-use crate::codec::{scale_byte, stored};
+use crate::codec::{quantize, scale_byte, stored};
 use crate::format::{Format, Layout, QuantOp, Quantizer};
-use crate::reference::quantize::Job;
 
 /// A cause of differences.
 pub struct Cause {
@@ -81,7 +82,9 @@ impl Cause {
             }
             Habit::Cut(cut) => of_blocks(op, case.blocked(&op, cut, &case.inputs)),
             Habit::Through(format) => Some(of_inputs(rounded_to(format, &case.inputs))),
-            Habit::Input(input) => Some(of_inputs((0..case.inputs.len()).map(|k| input(case, k)).collect())),
+            Habit::Input(input) => {
+                Some(of_inputs((0..case.inputs.len()).into_par_iter().map(|k| input(case, k)).collect()))
+            }
             Habit::Largest(largest) => of_blocks(op, Blocked { maxima: largest(case), ..case.blocks.clone() }),
             Habit::Scale(scale) => {
                 let scales: Vec<u32> = case.blocks.maxima.iter().map(|most| scale(&op, *most)).collect();
@@ -161,6 +164,5 @@ impl Case {
 /// The values of a format without shared scales, as bits.
 fn rounded_to(format: &'static Format, inputs: &[u32]) -> Vec<u32> {
     let op = QuantOp::of(&Quantizer::new(format));
-    let job = Job { op, input: inputs, columns: inputs.len().max(1), words: Cow::default() };
-    job.run().elements.iter().map(|element| element.bits).collect()
+    inputs.par_iter().map(|bits| quantize(&op, *bits, 0, 0).bits).collect()
 }

@@ -67,6 +67,8 @@ struct Draw {
     error: f64,
     probability: f64,
     is_negative: bool,
+    /// It is none of what it may be, and no draw.
+    is_neither: bool,
 }
 
 impl Draw {
@@ -78,54 +80,66 @@ impl Draw {
 /// Judges what a codec stored, and what it stored for the same values when it was called `again`, with at most
 /// `false_alarms` of a right codec.
 pub fn judge(case: &Case, again: Option<&Found>, false_alarms: f64) -> RandomComparison {
-    let calls: Vec<(Vec<Draw>, Vec<Neither>, usize)> =
-        std::iter::once(&case.found).chain(again).map(|found| draws(case, found)).collect();
+    let ours = case.ours();
+    let calls: Vec<(&Found, Vec<Draw>)> = std::iter::once(&case.found)
+        .chain(again)
+        .map(|found| {
+            let draw = |k: usize| drawn(case, k, case.stored_in(found, k), ours(k));
+            (found, (0..case.inputs.len()).into_par_iter().map(draw).collect())
+        })
+        .collect();
     let mut sums = Vec::new();
-    for (call, (draws, ..)) in calls.iter().enumerate() {
+    for (call, (_, draws)) in calls.iter().enumerate() {
         let of_call = |name: &str| if call == 0 { name.to_string() } else { format!("{name}, of the second call") };
-        sums.extend(of_elements(draws).into_iter().map(|sum| Sum { name: of_call(&sum.name), ..sum }));
-        sums.extend(along(draws, case.row()).into_iter().map(|sum| Sum { name: of_call(&sum.name), ..sum }));
+        let all = of_elements(draws).into_iter().chain(along(draws, case.row()));
+        sums.extend(all.map(|sum| Sum { name: of_call(&sum.name), ..sum }));
     }
-    if let [(first, ..), (second, ..)] = calls.as_slice() {
+    if let [(_, first), (_, second)] = calls.as_slice() {
         let mut sum = Sum::new("independence of two calls");
         first.iter().zip(second).for_each(|(a, b)| sum.add_product(*a, *b));
         sums.push(sum);
     }
     let level = (2.0 * sums.len() as f64 / false_alarms).ln();
-    let (elements, drawn) = (case.inputs.len(), calls[0].0.iter().filter(|draw| draw.variance() > 0.0).count());
-    let different = calls.iter().map(|(.., different)| different).sum();
-    let first = calls.into_iter().flat_map(|(_, neither, _)| neither).take(FIRST).collect();
-    let tests = sums.into_iter().map(|sum| sum.test(level)).collect();
-    RandomComparison { elements, drawn, different, first, tests }
+    let neither = calls.iter().flat_map(|(found, draws)| {
+        (0..draws.len()).filter(|k| draws[*k].is_neither).map(|element| Neither {
+            element,
+            input: case.inputs[element],
+            theirs: case.stored_in(found, element),
+            allowed: allowed(case, element, ours(element)).1,
+        })
+    });
+    RandomComparison {
+        elements: case.inputs.len(),
+        drawn: calls[0].1.iter().filter(|draw| draw.variance() > 0.0).count(),
+        different: calls.iter().map(|(_, draws)| draws.iter().filter(|draw| draw.is_neither).count()).sum(),
+        first: neither.take(FIRST).collect(),
+        tests: sums.into_iter().map(|sum| sum.test(level)).collect(),
+    }
 }
 
-/// What each element drew, the first of those that are neither of their two values, and the number of these.
-fn draws(case: &Case, found: &Found) -> (Vec<Draw>, Vec<Neither>, usize) {
-    let ours = case.ours();
-    let drawn: Vec<Result<Draw, Neither>> =
-        (0..case.inputs.len()).into_par_iter().map(|k| drawn(case, k, case.stored_in(found, k), ours(k))).collect();
-    let neither = drawn.iter().filter_map(|draw| draw.err());
-    let (first, different) = (neither.clone().take(FIRST).collect(), neither.count());
-    (drawn.into_iter().map(|draw| draw.unwrap_or_default()).collect(), first, different)
+/// The two that an element may be, with what is known of them; or twice the one that it must be.
+fn allowed(case: &Case, element: usize, ours: Stored) -> (Option<Between>, [Stored; 2]) {
+    match between(&case.op, case.inputs[element], ours.scale) {
+        None => (None, [ours; 2]),
+        Some(around) => {
+            let with = |code: u32| Stored { code, value: stored(&case.op, code, ours.scale), ..ours };
+            (Some(around), [around.below, around.above].map(with))
+        }
+    }
 }
 
-fn drawn(case: &Case, element: usize, theirs: Stored, ours: Stored) -> Result<Draw, Neither> {
-    let (op, input) = (&case.op, case.inputs[element]);
-    let Some(Between { below, above, fraction }) = between(op, input, ours.scale) else {
-        let is_right = case.compared(theirs, ours) != Agreement::Different;
-        let neither = Neither { element, input, theirs, allowed: [ours; 2] };
-        return if is_right { Ok(Draw::default()) } else { Err(neither) };
-    };
-    let allowed = [below, above].map(|code| Stored { code, value: stored(op, code, ours.scale), ..ours });
-    let is = |which: usize| case.compared(theirs, allowed[which]) != Agreement::Different;
-    let probability = fraction.map_or(0.0, |fraction| probability(op, fraction));
-    let is_negative = input & SIGN != 0;
-    match (is(0), is(1)) {
-        (false, false) => Err(Neither { element, input, theirs, allowed }),
-        // What has one value, whatever is drawn, or an unknown chance of the other.
-        (true, true) => Ok(Draw::default()),
-        _ if fraction.is_none() => Ok(Draw::default()),
-        (_, is_above) => Ok(Draw { error: f64::from(u8::from(is_above)) - probability, probability, is_negative }),
+fn drawn(case: &Case, element: usize, theirs: Stored, ours: Stored) -> Draw {
+    let (around, allowed) = allowed(case, element, ours);
+    let [is_below, is_above] = allowed.map(|one| case.compared(theirs, one) != Agreement::Different);
+    match around.and_then(|around| around.fraction) {
+        _ if !is_below && !is_above => Draw { is_neither: true, ..Draw::default() },
+        // What has one value, whatever is drawn, is no draw; nor is what has an unknown chance.
+        Some(fraction) if is_below != is_above => {
+            let probability = probability(&case.op, fraction);
+            let error = f64::from(u8::from(is_above)) - probability;
+            Draw { error, probability, is_negative: case.inputs[element] & SIGN != 0, is_neither: false }
+        }
+        _ => Draw::default(),
     }
 }
 

@@ -7,6 +7,9 @@ use super::cause::{Cause, Repeat};
 use super::{block_causes, element_causes};
 use crate::codec::NO_CODE;
 
+/// Differences that a cause is tried on first: it leaves few causes for all elements of a large array.
+const PROBED: usize = 1 << 16;
+
 /// A cause that explains more differences than it would make.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LikelyCause {
@@ -22,9 +25,13 @@ pub struct LikelyCause {
 
 /// The causes of differences, by how many more elements speak for one than against it; `verdicts` are those of all
 /// elements. Of equals the earlier in the lists is first, which begin with what is seen most.
+///
+/// One that explains none of [`PROBED`] differences, evenly spaced, is not tried on all elements.
 pub fn likely(case: &Case, verdicts: &[Agreement]) -> Vec<LikelyCause> {
+    let different = || (0..verdicts.len()).filter(|k| verdicts[*k] == Agreement::Different);
+    let probed: Vec<usize> = different().step_by(different().count().div_ceil(PROBED).max(1)).collect();
     let all = element_causes::all(case).into_iter().chain(block_causes::all(case));
-    let mut likely: Vec<LikelyCause> = all.filter_map(|cause| tried(case, verdicts, &cause)).collect();
+    let mut likely: Vec<LikelyCause> = all.filter_map(|cause| tried(case, verdicts, &probed, &cause)).collect();
     likely.sort_by_key(|cause| std::cmp::Reverse(cause.explains - cause.contradicts));
     likely
 }
@@ -37,8 +44,11 @@ struct Tally {
     example: usize,
 }
 
-fn tried(case: &Case, verdicts: &[Agreement], cause: &Cause) -> Option<LikelyCause> {
+fn tried(case: &Case, verdicts: &[Agreement], probed: &[usize], cause: &Cause) -> Option<LikelyCause> {
     let codec = cause.codec(case)?;
+    if probed.par_iter().all(|k| case.agreement(*k, codec(*k)) == Agreement::Different) {
+        return None;
+    }
     let none = Tally { explains: 0, contradicts: 0, example: usize::MAX };
     let of = |k: usize| {
         if verdicts[k] == Agreement::OtherNan {

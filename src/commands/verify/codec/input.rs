@@ -8,12 +8,16 @@ use crate::commands::stored::{read_scales, scales};
 use crate::decimal::rounds_odd_alike;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer};
+use crate::limits;
 use crate::tensor::numbers::Numbers;
 use crate::tensor::{Element, Source};
 use crate::verify::foreign::{Case, Cut, Found, Inputs, table};
 
 /// The most elements of an array.
 const MAX_ELEMENTS: usize = 1 << 28;
+/// Bytes of memory for each element, and for each of a random rounding.
+const OF_ELEMENT: u64 = 40;
+const OF_RANDOM: u64 = 80;
 
 /// What the files hold.
 pub struct Files {
@@ -59,6 +63,16 @@ fn arrays(args: &Args, quantizer: Quantizer, given: bool, path: &Path) -> Result
     if source.count > MAX_ELEMENTS {
         let (name, count) = (source.name(), source.count);
         return Err(Error::Input(format!("{name} has {count} elements: allowed are 2^28; verify a part of them")));
+    }
+    let bytes = source.count as u64 * if op.draws() { OF_RANDOM } else { OF_ELEMENT };
+    if let Some(left) = limits::memory().filter(|left| left.bytes < bytes) {
+        let (name, count, gib) = (source.name(), source.count, |bytes: u64| bytes as f64 / (1u64 << 30) as f64);
+        return Err(Error::Input(format!(
+            "{name} has {count} elements, which take {:.2} GiB: {:.2} GiB are left of {}; verify a part of them",
+            gib(bytes),
+            gib(left.bytes),
+            left.of
+        )));
     }
     let array = Array { name: source.name(), shape: &source.shape, is_fortran: source.is_fortran };
     let laid = args.blocks.laid(&op, &array)?;
