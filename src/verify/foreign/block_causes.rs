@@ -194,7 +194,7 @@ fn two_level() -> Vec<Cause> {
         }),
         scale("the scale divides in f32, by the largest element and then by that of the tensor", |op, largest| {
             let quotient = f32::from_bits(largest) / f32::from_bits(op.max_bits) / f32::from_bits(op.step);
-            e4m3(quotient, Overflow::Saturate)
+            if largest < INFINITY { e4m3(quotient, Overflow::Saturate) } else { scale_byte(largest, op) }
         }),
         Cause::new("the scale of the tensor is 1", Habit::TensorScale(1.0)),
         Cause::new(

@@ -158,6 +158,11 @@ impl Case {
         last.copied().unwrap_or(1)
     }
 
+    /// The f32 nearest the number of an element, as bits.
+    pub fn nearest(&self, k: usize) -> u32 {
+        self.nearest.as_ref().unwrap_or(&self.inputs)[k]
+    }
+
     /// The block that an element is in.
     pub fn block_of(&self, k: usize) -> usize {
         self.blocks.at(k)

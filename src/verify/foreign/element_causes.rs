@@ -194,9 +194,8 @@ fn zeros() -> Vec<Cause> {
 
 /// Values that are rounded before.
 fn roundings_before() -> Vec<Cause> {
-    let nearest = |case: &Case, k: usize| case.nearest.as_ref().map_or(case.inputs[k], |nearest| nearest[k]);
     let mut causes = vec![
-        Cause::new("double rounding: values go through f32, its subnormals too", Habit::Input(nearest)),
+        Cause::new("double rounding: values go through f32, its subnormals too", Habit::Input(Case::nearest)),
         Cause::new("values are cut to bf16 before", Habit::Input(|case, k| case.inputs[k] & 0xffff_0000)),
     ];
     causes.extend(["f16", "bf16", "tf32"].into_iter().filter_map(format::format).map(|format| {

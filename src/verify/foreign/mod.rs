@@ -38,7 +38,7 @@ pub struct CodecComparison {
 pub struct Difference {
     /// In the order in which elements are stored.
     pub element: usize,
-    /// f32 bits.
+    /// The f32 nearest it, as bits.
     pub input: u32,
     pub theirs: Stored,
     pub ours: Stored,
@@ -51,7 +51,8 @@ pub fn check(case: &Case) -> CodecComparison {
     let count = |verdict: Agreement| verdicts.iter().filter(|own| **own == verdict).count();
     let different = count(Agreement::Different);
     let first = (0..verdicts.len()).filter(|k| verdicts[*k] == Agreement::Different).take(FIRST);
-    let difference = |k: usize| Difference { element: k, input: case.inputs[k], theirs: case.theirs(k), ours: ours(k) };
+    let difference =
+        |k: usize| Difference { element: k, input: case.nearest(k), theirs: case.theirs(k), ours: ours(k) };
     CodecComparison {
         elements: verdicts.len(),
         different,

@@ -37,7 +37,7 @@ pub struct RandomComparison {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neither {
     pub element: usize,
-    /// f32 bits.
+    /// The f32 nearest it, as bits.
     pub input: u32,
     pub theirs: Stored,
     /// The two that it may be, or twice the one.
@@ -103,7 +103,7 @@ pub fn judge(case: &Case, again: Option<&Found>, false_alarms: f64) -> RandomCom
     let neither = calls.iter().flat_map(|(found, draws)| {
         (0..draws.len()).filter(|k| draws[*k].is_neither).map(|element| Neither {
             element,
-            input: case.inputs[element],
+            input: case.nearest(element),
             theirs: case.stored_in(found, element),
             allowed: allowed(case, element, ours(element)).1,
         })

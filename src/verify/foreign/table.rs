@@ -132,15 +132,13 @@ impl Rows {
     /// What a row may be.
     fn allowed(&self) -> String {
         let Columns { has_values, scale, .. } = self.columns;
-        match (has_values, scale) {
-            (true, _) => {
-                "an input and a value, both as f32 bits or both with a decimal point, as 0x43e80000,448.0".into()
-            }
-            (_, None) => format!("f32 bits and a code of {} bits, as 0x43e80000,0x7e", self.op.width),
-            (_, Some(_)) => {
-                format!("f32 bits, a code of {} bits and a scale's byte, as 0x43e80000,0x7,0x85", self.op.width)
-            }
-        }
+        let width = self.op.width;
+        let (what, rest) = match (has_values, scale) {
+            (true, _) => ("f32 bits and the bits of a value".to_string(), "0x43e00000"),
+            (_, None) => (format!("f32 bits and a code of {width} bits"), "0x7e"),
+            (_, Some(_)) => (format!("f32 bits, a code of {width} bits and a scale's byte"), "0x7,0x85"),
+        };
+        format!("{what}, as 0x43e80000,{rest}, or a decimal with a point in every row, as 464.0")
     }
 
     /// Adds a row, if it is one.

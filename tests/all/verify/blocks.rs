@@ -1,7 +1,7 @@
 //! Faults at the scales of blocks are diagnosed.
 
 use half::{bf16, f16};
-use roundlaw::format::{Quantizer, ScaleMode, Sharing, format};
+use roundlaw::format::{Direction, Quantizer, Rounding, ScaleMode, Sharing, format};
 use roundlaw::verify::foreign::{Case, Cut, Found, Inputs};
 
 use super::foreign::{E2M1, E4M3, Grid, array, diagnosed, double, even, exponent, power, right};
@@ -106,6 +106,34 @@ fn roundings_in_blocks() {
     diagnosed(&with(f64::round), "ties go away from zero");
     diagnosed(&with(f64::floor), "truncation: rounds toward zero");
     diagnosed(&with(|q| if q.fract() == 0.5 { q.floor() } else { even(q) }), "ties go toward zero");
+}
+
+/// Rounded up, no number above 0 becomes 0, however small it is beside the largest one: but a quotient in f32 does.
+#[test]
+fn quotients_by_the_scale_in_f32() {
+    let bits: Vec<u32> = (0..10 * COLUMNS)
+        .map(|k| match k % BLOCK {
+            0 => (127 + 60) << 23,
+            1 => (127 - 100) << 23,
+            2 => (127 - 80) << 23,
+            _ => word(k) & 0x807f_ffff | (127 + 55 + word(k + 9) % 4) << 23,
+        })
+        .collect();
+    let scales = floors(&bits, 2);
+    let up = Quantizer { rounding: Rounding::new(Direction::Up), ..quantizer("mxfp4") };
+    let with = |quotient: fn(f64) -> f64| {
+        let code = |(k, bits): (usize, &u32)| {
+            let quotient = quotient(double(*bits) / power(scales[k / BLOCK]));
+            E2M1.encode(quotient, |q| if double(*bits) < 0.0 { q.floor() } else { q.ceil() })
+        };
+        let codes = bits.iter().enumerate().map(code).collect();
+        array(up, bits.clone(), COLUMNS, Found::Codes { codes, scales: bytes(&scales) })
+    };
+    right(&with(|quotient| quotient));
+    let subnormal = with(|quotient| f64::from(quotient as f32));
+    diagnosed(&subnormal, "double rounding: the quotient by the scale goes through f32's subnormals");
+    let flushed = with(|quotient| if quotient.abs() < power(-126) { 0.0 } else { quotient });
+    diagnosed(&flushed, "the quotient by the scale is flushed where f32 is subnormal");
 }
 
 #[test]
@@ -260,6 +288,20 @@ fn nan_and_infinity_in_blocks() {
     let found = coded(&bits, E4M3, &finite, &finite);
     let cause = "NaN and infinity stay in their elements: the scale is that of the finite ones";
     diagnosed(&array(quantizer("mxfp8"), bits.clone(), COLUMNS, found), cause);
+    let local_nan = scales(&bits, |block| match block {
+        _ if block.iter().any(|x| x.is_infinite()) => 128,
+        _ => floor(largest(block), 8),
+    });
+    let found = coded(&bits, E4M3, &local_nan.iter().map(|e| (*e).min(127)).collect::<Vec<_>>(), &local_nan);
+    let cause = "NaN stays in its element: the scale is that of the other ones";
+    diagnosed(&array(quantizer("mxfp8"), bits.clone(), COLUMNS, found), cause);
+    let large = scales(&bits, |block| match block {
+        _ if block.iter().any(|x| x.is_nan()) => 128,
+        _ if block.iter().any(|x| x.is_infinite()) => floor(f32::MAX.into(), 8),
+        _ => floor(largest(block), 8),
+    });
+    let found = coded(&bits, E4M3, &large.iter().map(|e| (*e).min(127)).collect::<Vec<_>>(), &large);
+    diagnosed(&array(quantizer("mxfp8"), bits.clone(), COLUMNS, found), "infinity counts as the largest f32");
     let with_infinity = scales(&bits, |block| match block {
         _ if block.iter().any(|x| x.is_nan()) => 128,
         _ if block.iter().any(|x| x.is_infinite()) => 127,

@@ -58,6 +58,14 @@ fn double_rounding() {
     let through = |round: fn(f32) -> f64| list("e4m3", move |bits| E4M3.encode(round(f32::from_bits(bits)), even));
     diagnosed(&through(|x| f16::from_f32(x).to_f64()), "double rounding: values go through f16");
     diagnosed(&through(|x| bf16::from_f32(x).to_f64()), "double rounding: values go through bf16");
+    let cut = |x: f32| f32::from_bits(x.to_bits() & 0xffff_0000).into();
+    diagnosed(&through(cut), "values are cut to bf16 before");
+    // Beside ties of bf16, of all exponents.
+    let bits: Vec<u32> = (0..1 << 12).map(|k| k << 20 | 0x8001 | (k & 1) << 16).collect();
+    let tf32 = |bits: u32| (bits + 0xfff + (bits >> 13 & 1)) & !0x1fff;
+    let codes = bits.iter().map(|bits| bf16::from_f32(f32::from_bits(tf32(*bits))).to_bits().into()).collect();
+    let case = Case::list(quantizer("bf16"), false, bits, None, Found::Codes { codes, scales: vec![] });
+    diagnosed(&case, "double rounding: values go through tf32");
     // Numbers of f64 that are no f32, and lie above ties; some below the smallest normal f32.
     let numbers: Vec<f64> = (0..500).map(|k| (1.0 + (f64::from(k) + 0.5) / 128.0) * (1.0 + power(-40))).collect();
     let tiny = (0..100).map(|k| (f64::from(2 * k + 1) + power(-30)) * power(-134));
@@ -96,6 +104,17 @@ fn other_formats_maxima_and_biases() {
         },
     });
     diagnosed(&fnuz, "another format: e4m3fnuz");
+    let e3m2 = Grid { width: 6, mantissa: 2, bias: 4, largest: 14.0, nan: 0 };
+    let fnuz = list("e3m2", move |bits| match double(bits) {
+        x if x.is_nan() => 0x20,
+        x => match e3m2.encode(x, even) {
+            0x20 => 0,
+            code => code,
+        },
+    });
+    diagnosed(&fnuz, "the fnuz format of these widths, whose bias is one more");
+    let only_nan = list("e5m2", |bits| Grid { largest: 98304.0, nan: 0x7f, ..E5M2 }.encode(double(bits), even));
+    diagnosed(&only_nan, "wrong maximum: only the largest code is NaN");
     diagnosed(&list("f16", |bits| bf16::from_f32(f32::from_bits(bits)).to_bits().into()), "another format: bf16");
 }
 
@@ -161,6 +180,22 @@ fn nan_and_infinity() {
         x => E4M3.encode(x, even),
     });
     diagnosed(&own, "NaN becomes the largest value of its sign");
+    let zero = list("e4m3", |x| match double(x) {
+        x if x.is_nan() => E4M3.sign(x),
+        x => E4M3.encode(x, even),
+    });
+    diagnosed(&zero, "NaN becomes a zero of its sign");
+    let ieee_e5m2 = Quantizer { overflow: Overflow::Ieee, ..quantizer("e5m2") };
+    let e5m2 = |infinity: u32| {
+        list_of(ieee_e5m2, move |x| match double(x) {
+            x if x.is_infinite() => E5M2.sign(x) | infinity,
+            x if x.is_nan() => E5M2.encode(x, even),
+            x if Grid { largest: 1e30, ..E5M2 }.rounded(x.abs(), even) > 57344.0 => E5M2.sign(x) | 0x7c,
+            x => E5M2.encode(x, even),
+        })
+    };
+    right(&e5m2(0x7c));
+    diagnosed(&e5m2(0x7e), "infinity becomes NaN");
     let beyond = |x: f64| Grid { largest: 1e30, ..E4M3 }.rounded(x.abs(), even) > 448.0;
     let overflows = |x: u32| match double(x) {
         x if x.is_nan() || beyond(x) => E4M3.sign(x) | 0x7f,

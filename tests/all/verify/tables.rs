@@ -33,6 +33,8 @@ fn decimals_are_rounded_once() {
     let found = foreign::check(&read("e4m3", text).unwrap());
     let cause = "double rounding: values go through f32, its subnormals too";
     assert_eq!(found.causes[0].name, cause, "{:?}", found.causes);
+    // What is told is the f32 nearest it.
+    assert_eq!(f32::from_bits(found.first[0].input), 432.0);
 }
 
 #[test]
