@@ -15,6 +15,7 @@ mod elements;
 mod foreign;
 mod random;
 mod tables;
+mod two_level;
 
 #[test]
 fn every_quick_case_passes_on_the_cpu() {
