@@ -30,7 +30,7 @@ pub struct ProductComparison {
     pub same: usize,
     /// Elements whose distance from the exact sum no order of f32 additions explains.
     pub wrong: usize,
-    /// The first [`FIRST`] of them.
+    /// The first 1000 of them.
     pub first: Vec<WrongElement>,
     /// The largest distance, in units of the element's bound; infinite where what should be finite is not, or the reverse.
     pub worst: f64,

@@ -9,11 +9,13 @@ pub mod random;
 mod rank;
 pub mod table;
 
-pub use case::{Agreement, Case, Cut, Found, Inputs, Stored};
-pub use cause::{Habit, Repeat};
+pub use case::{Case, Cut, Found, Inputs, Stored};
+pub use cause::Repeat;
 pub use rank::LikelyCause;
 
 use rayon::prelude::*;
+
+use case::Agreement;
 
 /// Differences told one by one.
 const FIRST: usize = 10;
