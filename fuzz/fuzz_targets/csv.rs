@@ -3,16 +3,16 @@
 
 use libfuzzer_sys::fuzz_target;
 use roundlaw::format::{FORMATS, Quantizer};
-use roundlaw::verify::foreign;
+use roundlaw::verify::foreign::{self, table};
 use roundlaw_fuzz::is_refusal;
 
 fuzz_target!(|input: (u8, &str)| {
     let (number, text) = input;
     let quantizer = Quantizer::new(&FORMATS[usize::from(number) % FORMATS.len()]);
-    match foreign::rows("codec.csv", text, &quantizer) {
-        Ok(rows) => {
-            let found = foreign::check(&quantizer, &rows);
-            assert!(found.rows == rows.len() && found.different + found.other_nans <= found.rows);
+    match table::read("codec.csv", text, quantizer, false) {
+        Ok(case) => {
+            let found = foreign::check(&case);
+            assert!(found.elements == case.inputs.len() && found.different + found.other_nans <= found.elements);
         }
         Err(error) => is_refusal(&error),
     }

@@ -47,6 +47,11 @@ pub struct Laid {
 }
 
 impl BlockOptions {
+    /// Whether any option was given.
+    pub fn any(&self) -> bool {
+        self.axis.is_some() || self.tile.is_some() || self.nibbles.is_some()
+    }
+
     /// Refuses options that the format, or a block size that was given, does not go with.
     pub fn fit(&self, op: &QuantOp, has_block: bool) -> Result<()> {
         let refused = |option: &str, allowed: &str| Err(Error::Input(format!("{option}: allowed {allowed}")));

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::config::keys::Keys;
 use crate::config::quantizer::quantizer;
 use crate::error::Result;
-use crate::format::{FORMAT_OPTIONS, Quantizer};
+use crate::format::{FORMAT_OPTIONS, Kind, OptionRow, Quantizer, Rounding, applying};
 
 /// The options that were given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,6 +63,23 @@ impl FromArgMatches for FormatOptions {
         }
         Ok(())
     }
+}
+
+/// ` --NAME VALUE` for the format and each option that is not the default's, but the scale of a tensor.
+pub fn command_line(quantizer: &Quantizer) -> String {
+    let plain = Quantizer::new(quantizer.format);
+    let usual = Quantizer { rounding: Rounding::new(quantizer.rounding.direction), ..plain };
+    let told = |row: &&OptionRow<Quantizer>| {
+        let default = if row.name == "rounding" { &plain } else { &usual };
+        let is_other =
+            row.kind == Kind::Name || (row.always)(quantizer) || (row.write)(quantizer) != (row.write)(default);
+        row.name != "tensor_scale" && is_other
+    };
+    let text = |row: &OptionRow<Quantizer>| {
+        let value = (row.write)(quantizer)?.toml();
+        Some(format!(" --{} {}", row.name.replace('_', "-"), value.trim_matches('"')))
+    };
+    applying(FORMAT_OPTIONS, Kind::RESOLVED, quantizer).filter(told).filter_map(text).collect()
 }
 
 /// A word as a config would have it without quotes: a number or a truth value, else text. `nan` and `inf` are text.

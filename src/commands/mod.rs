@@ -5,6 +5,7 @@ mod block_options;
 mod format_options;
 mod memory_option;
 mod run_options;
+mod stored;
 
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
 /// whose documentation (or `about`) is the help, and `run`, which takes them.

@@ -6,7 +6,8 @@ mod cases;
 mod codec;
 pub mod everywhere;
 pub mod foreign;
-pub mod gemv;
+pub mod gemm;
+mod gemv;
 mod kernels;
 mod maxima;
 

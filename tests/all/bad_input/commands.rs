@@ -198,19 +198,19 @@ fn the_command_line_names_what_belongs_together() {
             ("quantize --format mxfp4 in.npy o.npy --decode --stats", &["--decode", "--stats"]),
             ("quantize --format e4m3 --stats", &["<IN>"]),
             ("verify --codec t.csv", &["--format"]),
-            ("verify --gemv in.npy v.npy", &["--gemv", "3 values"]),
-            ("verify --codec t.csv --format e4m3 --gemv in.npy v.npy out.npy", &["--codec", "--gemv"]),
+            ("verify --gemv in.npy v.npy", &["--gemm", "3 values"]),
+            ("verify --codec t.csv --format e4m3 --gemv in.npy v.npy out.npy", &["--codec", "--gemm"]),
             ("verify --level medium", &["--level", "quick, full"]),
             ("verify --codec t.csv --format e4m3 --adapter cpu", &["--codec", "--adapter"]),
             ("verify --codec t.csv --format e4m3 --level quick", &["--codec", "--level"]),
             ("verify --codec t.csv --format e4m3 --filter e4m3", &["--codec", "--filter"]),
             ("verify --list --codec t.csv --format e4m3", &["--codec", "--list"]),
             ("verify --codec t.csv --format e4m3 --verbose", &["--codec", "--verbose"]),
-            ("verify --gemv in.npy v.npy out.npy --adapter cpu", &["--gemv", "--adapter"]),
-            ("verify --gemv in.npy v.npy out.npy --level full", &["--gemv", "--level"]),
-            ("verify --gemv in.npy v.npy out.npy --filter gemv", &["--gemv", "--filter"]),
-            ("verify --gemv in.npy v.npy out.npy --list", &["--gemv", "--list"]),
-            ("verify --verbose --gemv in.npy v.npy out.npy", &["--gemv", "--verbose"]),
+            ("verify --gemv in.npy v.npy out.npy --adapter cpu", &["--gemm", "--adapter"]),
+            ("verify --gemv in.npy v.npy out.npy --level full", &["--gemm", "--level"]),
+            ("verify --gemv in.npy v.npy out.npy --filter gemv", &["--gemm", "--filter"]),
+            ("verify --gemv in.npy v.npy out.npy --list", &["--gemm", "--list"]),
+            ("verify --verbose --gemv in.npy v.npy out.npy", &["--gemm", "--verbose"]),
             ("formats e4m3", &["--table"]),
         ],
     );
@@ -240,14 +240,37 @@ fn a_table_of_codes_has_two_numbers_a_row() {
         all_refused(&place, "", &[(line, parts)]);
     }
     fs::write(place.path("t.csv"), "0x43e80000,0x7e\n").unwrap();
-    let single = "formats of single values and roundings without random bits";
     all_refused(
         &place,
         "",
         &[
-            ("verify --codec t.csv --format mxfp4", &["--codec", single]),
-            ("verify --codec t.csv --format int8 --step absmax", &["--codec", single]),
-            ("verify --codec t.csv --format e4m3 --rounding stochastic", &["--codec", single]),
+            ("verify --codec t.csv --format mxfp4", &["t.csv, line 1", "a scale's byte", "0x43e80000,0x7,0x85"]),
+            ("verify --codec t.csv --format int8 --step absmax", &["t.csv, line 1", "a scale's byte"]),
+            ("verify --codec t.csv --format e4m3 --nibbles low", &["--nibbles", "codes of up to 4 bits"]),
+            (
+                "verify --codec t.csv --format e2m1 --nibbles low",
+                &["--nibbles: allowed with arrays, --codes or --values"],
+            ),
+            ("verify --codec t.csv --format mxfp4 --tile 4x4", &["--tile: allowed with arrays"]),
+            ("verify --codec t.csv --format int8 --step 1 --rounding dither", &["--codec", "roundings without dither"]),
+            ("verify --codec in.npy --format e4m3", &["--codec in.npy is no text", "--codes or --values"]),
+            ("verify --codec in.npy --values v.npy --format e4m3 --again v.npy", &["--again", "--rounding stochastic"]),
+            ("verify --codec t.csv --values v.npy --format e4m3", &["t.csv", "text, as CSV is"]),
+            (
+                "verify --codec in.npy --values v.npy --format e4m3",
+                &["--values: v.npy", "[40]", "[2, 40], as in.npy has"],
+            ),
+            ("verify --codec in.npy --codes in.npy --format e4m3", &["in.npy", "'<f4'", "'|u1'"]),
+            ("verify --codec in.npy --codes words.npy --format e4m3", &["--codes: words.npy", "[80]", "[2, 40]"]),
+            ("verify --codec words.npy --codes words.npy --format mxfp4", &["--scales is missing", "with --codes"]),
+            ("verify --codec words.npy --codes words.npy --format e4m3 --scales v.npy", &["--scales does not apply"]),
+            ("verify --codec words.npy --codes words.npy --format e2m1", &["element 16 is 0x10", "codes of 4 bits"]),
+            (
+                "verify --codec in.npy --values in.npy --format mxfp4 --scales v.npy",
+                &["--scales: allowed with --codes"],
+            ),
+            ("verify --codec in.npy --values in.npy --format mxfp4 --axis 2", &["--axis 2", "-2 to 1"]),
+            ("verify --filter e4m3 --axis 0", &["--axis, --tile and --nibbles: allowed with --codec"]),
         ],
     );
     for text in ["0x43e80000,0x7e\n", "\"bits\",\"code\"\r\n\"0x43e80000\",\"126\"\r\n", "\n 0x43e80000 , 126 \n \n"] {
@@ -262,17 +285,22 @@ fn a_table_of_codes_has_two_numbers_a_row() {
 
 #[test]
 fn products_have_shapes_and_cases_have_names() {
-    let shapes = "(rows, columns), (columns) and (rows)";
+    let shapes = "(rows, inner), (inner, columns) and (rows, columns), or (inner) and (rows)";
     all_refused(
         &place(),
         "",
         &[
             ("verify --gemv gone.npy v.npy out.npy", &["gone.npy can't be opened"]),
-            ("verify --gemv v.npy v.npy out.npy", &["--gemv v.npy", "shape [40]", "(rows, columns)"]),
-            ("verify --gemv cube.npy v.npy out.npy", &["--gemv cube.npy", "shape [2, 4, 10]", "(rows, columns)"]),
-            ("verify --gemv in.npy out.npy v.npy", &["--gemv: shapes [2, 40], [2], [40]", shapes]),
-            ("verify --gemv in.npy v.npy v.npy", &["--gemv: shapes [2, 40], [40], [40]", shapes]),
-            ("verify --gemv in.npy words.npy out.npy", &["words.npy", "'<f4'"]),
+            ("verify --gemm v.npy v.npy out.npy", &["--gemm v.npy", "shape [40]", "(rows, inner)"]),
+            ("verify --gemv cube.npy v.npy out.npy", &["--gemm cube.npy", "shape [2, 4, 10]", "(rows, inner)"]),
+            ("verify --gemm in.npy out.npy v.npy", &["--gemm: shapes [2, 40], [2], [40]", shapes]),
+            ("verify --gemm in.npy v.npy v.npy", &["--gemm: shapes [2, 40], [40], [40]", shapes]),
+            ("verify --gemm in.npy in.npy in.npy", &["--gemm: shapes [2, 40], [2, 40], [2, 40]", shapes]),
+            ("verify --gemm in.npy words.npy out.npy", &["words.npy", "'<f4'"]),
+            ("verify --gemm words.npy v.npy out.npy --decode", &["--decode", "--format"]),
+            ("verify --gemm words.npy v.npy out.npy --decode --format mxfp4", &["--scales is missing", "--decode"]),
+            ("verify --gemm in.npy v.npy out.npy --scales v.npy", &["--scales: allowed with --codes"]),
+            ("verify --gemm in.npy v.npy out.npy --format mxfp4 --axis 0", &["--axis", "--gemm and --decode"]),
             ("verify --adapter cpu --filter nosuch", &["--filter nosuch", "codec/e4m3", "--list"]),
         ],
     );
