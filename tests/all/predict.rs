@@ -21,7 +21,6 @@ dim = 24
 spectrum = { kind = "power", exponent = 1.5 }
 noise = [0.5, 1.0]
 tail = "closed"
-
 [train]
 model = [3, 6]
 samples = [16, 64]
@@ -32,7 +31,6 @@ output = ["last", "average"]
 checkpoints = [8, 32]
 quantized_test = true
 test_samples = 2
-
 [[recipe]]
 name = "fp32"
 
@@ -62,7 +60,6 @@ feature = { format = "int8", step = 0.5, rounding = "dither" }
 label = { format = "int8", step = 1.0, rounding = "dither" }
 parameter = { format = "int8", step = 0.25, rounding = "dither" }
 gradient = { format = "int8", step = 0.5, rounding = "dither" }
-
 [sweep]
 seeds = 400
 seed = 5
