@@ -55,12 +55,10 @@ impl JointLaw {
                 grams.push(PackedGram::of(&clean));
             }
             for (number, law) in point.laws.iter().enumerate().filter(|(_, law)| law.draw == index) {
-                let mut gram = clean.clone();
-                if law.added > 0.0 {
-                    // Noise changes what features have in common with one another, not with the label.
-                    let noisy: Vec<f64> = behind.lambda.iter().map(|lambda| lambda + law.added).collect();
-                    gram.lower = sums(&noisy)?.lower;
-                }
+                // Noise changes what features have in common with one another, not with the label.
+                let noisy = || behind.lambda.iter().map(|lambda| lambda + law.added).collect::<Vec<f64>>();
+                let lower = if law.added > 0.0 { sums(&noisy())?.lower } else { clean.lower.clone() };
+                let gram = Gram { lower, b: clean.b.clone() };
                 let evaluator = Evaluator::new(problem, point.tail, &behind, target, Some(gram), watch)?;
                 let heads = sketch.chunks(dim).map(|row| &row[..literal]);
                 laws[number] = Some(JointLaw::new(heads, head, &evaluator, problem.noise));
