@@ -93,7 +93,7 @@ def quantize(
         ([448.0, 448.0, -0.3125], 1)
         >>> mxfp4 = roundlaw.quantize([[1.0, 6.0], [0.1, 0.25]], "mxfp4", scale_mode="rceil")
         >>> mxfp4.codes.tolist(), mxfp4.scales.tolist()
-        ([[2, 7], [4, 6]], [[127], [123]])
+        ([[2, 7], [3, 6]], [[127], [123]])
         >>> roundlaw.quantize(0.3, "int8", step=0.0625, rounding="up").values.item()
         0.3125
     """

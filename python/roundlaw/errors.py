@@ -67,6 +67,6 @@ class RoundlawWarning(UserWarning):
 def tell(line: str) -> None:
     """A line that the command line would write to stderr: a warning, or an entry of the log ``roundlaw``."""
     if line.startswith("warning: "):
-        warnings.warn(line.removeprefix("warning: "), RoundlawWarning, stacklevel=4)
+        warnings.warn(line.removeprefix("warning: "), RoundlawWarning, stacklevel=3)
     else:
         logging.getLogger("roundlaw").info("%s", line)

@@ -13,7 +13,7 @@ pub(crate) mod stored;
 /// `cargo fmt` does not look for modules behind a macro: `cargo fmt -- src/commands/*.rs src/commands/*/*.rs` does.
 macro_rules! commands {
     ($($module:ident: $name:ident,)*) => {
-        $(mod $module;)*
+        $(pub(crate) mod $module;)*
 
         /// What the command line asks for.
         #[derive(clap::Subcommand, Debug)]

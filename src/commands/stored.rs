@@ -124,8 +124,7 @@ pub fn scales(
     codes: &str,
     laid: &Laid,
 ) -> Result<Option<Source<'static>>> {
-    let open = path.map(|path| move || Source::open(path, &SCALES));
-    scales_of(open, option, op, is_fortran, codes, laid)
+    scales_of(|| path.map(|path| Source::open(path, &SCALES)), option, op, is_fortran, codes, laid)
 }
 
 /// What bytes of scales may be stored as.
@@ -133,7 +132,7 @@ pub const SCALES: [Element; 3] = [Element::U8, Element::E8m0, Element::E4m3];
 
 /// The same of scales that `open` gives, where there are any.
 pub fn scales_of<'a>(
-    open: Option<impl FnOnce() -> Result<Source<'a>>>,
+    open: impl FnOnce() -> Option<Result<Source<'a>>>,
     option: &str,
     op: &QuantOp,
     is_fortran: bool,
@@ -141,14 +140,14 @@ pub fn scales_of<'a>(
     laid: &Laid,
 ) -> Result<Option<Source<'a>>> {
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
-    match open {
+    match open() {
         None if op.shares() => {
             allowed(&format!("is missing: allowed with {option} is a file with a byte for each block"))
         }
         None => Ok(None),
         Some(_) if !op.shares() => allowed("does not apply: allowed with formats whose blocks share a scale"),
-        Some(open) => {
-            let scales = open()?;
+        Some(opened) => {
+            let scales = opened?;
             if scales.shape != laid.scales || scales.is_fortran != is_fortran {
                 let (name, found, must) = (scales.name(), &scales.shape, &laid.scales);
                 return Err(Error::Input(format!(

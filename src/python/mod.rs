@@ -5,6 +5,8 @@ mod array;
 mod errors;
 mod options;
 mod quantize;
+mod sweeps;
+mod verify;
 mod work;
 
 use pyo3::prelude::*;
@@ -19,5 +21,12 @@ fn _roundlaw(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(quantize::formats, module)?)?;
     module.add_function(wrap_pyfunction!(quantize::table, module)?)?;
     module.add_function(wrap_pyfunction!(quantize::quantize, module)?)?;
-    module.add_function(wrap_pyfunction!(quantize::decode, module)?)
+    module.add_function(wrap_pyfunction!(quantize::decode, module)?)?;
+    module.add_function(wrap_pyfunction!(verify::verify_codec, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::plan, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::sweep, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::predict, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::fit, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::status, module)?)?;
+    module.add_function(wrap_pyfunction!(sweeps::parts, module)?)
 }

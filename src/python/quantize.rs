@@ -167,8 +167,8 @@ pub fn decode<'py>(
         let mut source = input.open(&Element::CODES)?;
         let shape = options.blocks.shape_of_codes(&source);
         let laid = laid(&options, &op, &source, &shape)?;
-        let open = scales.map(|scales| move || scales.open(&stored::SCALES));
-        let scales = stored::scales_of(open, "codes", &op, input.is_fortran, source.name(), &laid)?;
+        let open = || scales.map(|scales| scales.open(&stored::SCALES));
+        let scales = stored::scales_of(open, "--decode", &op, input.is_fortran, source.name(), &laid)?;
         let mut values = room(shape.iter().product())?;
         stored::decode(&op, &options.blocks, &mut source, scales, &laid, |batch| {
             values.extend_from_slice(batch);
