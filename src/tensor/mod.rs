@@ -5,6 +5,7 @@ pub mod codes;
 mod element;
 pub mod nibbles;
 pub mod numbers;
+mod packed;
 pub mod places;
 mod reader;
 pub mod rounds;
