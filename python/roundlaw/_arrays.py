@@ -20,6 +20,8 @@ _ELEMENTS = {
     "float8_e5m2": "F8_E5M2",
     "float8_e4m3fn": "F8_E4M3",
     "float8_e8m0fnu": "F8_E8M0",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
     "int8": "I8",
     "int16": "I16",
     "int32": "I32",

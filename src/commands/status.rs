@@ -37,10 +37,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let found = status(&args.dir, &Watch::default())?;
     let Status { runs, done, checked, rows, digest } = &found;
-    Ok(match args.json {
-        true => print(&json!(found).to_string())?,
-        false => print(&format!("{done} of {runs} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"))?,
-    })
+    let text = match args.json {
+        true => json!(found).to_string(),
+        false => format!("{done} of {runs} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"),
+    };
+    Ok(print(&text)?)
 }
 
 /// Which shards of so many lack a cohort; none of them is empty.

@@ -45,7 +45,7 @@ struct Done {
     codes: Vec<u8>,
     scales: Vec<u8>,
     shape_of_codes: Vec<usize>,
-    bytes_of_codes: u64,
+    bytes_of_codes: usize,
     /// Why an element has no code.
     without_code: Option<String>,
     shape_of_scales: Option<Vec<usize>>,

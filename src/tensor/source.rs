@@ -58,7 +58,8 @@ impl<'a> Source<'a> {
     ) -> Result<Source<'a>> {
         let reader = Reader::memory(name, bytes);
         let count = reader.holds(element, &shape)?;
-        Ok(Source { reader, element, shape, is_fortran, count, left: count })
+        let packed = Packed::new(element.bits());
+        Ok(Source { reader, element, shape, is_fortran, count, left: count, packed })
     }
 
     /// The file, and the tensor's name, as messages give them.
