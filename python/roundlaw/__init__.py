@@ -1,8 +1,8 @@
 """Scaling laws for low-precision training, every bit confirmed on the CPU.
 
-``quantize`` rounds arrays to number formats, ``decode`` takes codes back, and ``verify_codec`` finds out what another
-codec does. ``sweep`` runs a config into a directory, ``read``, ``fit`` and ``predict`` tell what came of it. Bits are those
-of the command ``roundlaw``; errors are exceptions with its messages.
+``quantize`` rounds arrays to number formats, ``decode`` takes codes back, and ``verify_codec`` finds out what
+another codec does. ``sweep`` runs a config into a directory, ``read``, ``fit`` and ``predict`` tell what came of it.
+Bits are those of the command ``roundlaw``; errors are exceptions with its messages.
 """
 
 from roundlaw._quantize import Quantized, decode, formats, quantize, table

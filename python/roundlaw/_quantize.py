@@ -30,19 +30,19 @@ class Quantized:
     underflowed: int
     #: How many are not finite.
     nan: int
-    #: How many numbers of the input are no float32. Where the format rounds by comparing, each was rounded once, to it.
+    #: How many numbers of the input are no float32: rounded once, to the format, where that rounds by comparing.
     inexact: int
-    #: What multiplies all of a two-level format, as nvfp4, as given or as it follows from the largest magnitude; else None.
+    #: What multiplies all of a two-level format, as nvfp4: as given, or from the largest magnitude. Else None.
     tensor_scale: float | None
-    #: With ``stats=True``: sqnr_db, mean_squared_error, largest_error, and the shares saturated, flushed and not_finite.
+    #: With ``stats=True``: sqnr_db, mean_squared_error, largest_error, the shares saturated, flushed and not_finite.
     stats: dict[str, Any] | None
     _codes: npt.NDArray[Any]
     _without_code: str | None
 
     @property
     def codes(self) -> npt.NDArray[Any]:
-        """The code of each element in the low bits of uint8, or uint16 above 8 bits, or uint32 above 16; integers in two's
-        complement; with ``nibbles`` two codes in a byte.
+        """The code of each element in the low bits of uint8, or uint16 above 8 bits, or uint32 above 16; integers in
+        two's complement; with ``nibbles`` two codes in a byte.
 
         Raises:
             InputError: the format has no code for an element, as a NaN where it has none.
@@ -71,8 +71,8 @@ def quantize(
     """Rounds an array to a number format: the bits of ``roundlaw quantize``.
 
     Args:
-        array: float32, float64, float16, integers, bfloat16 and the small types of ml_dtypes, in any order; float32 and
-            whatever lies in one piece is read where it is. float64 and wide integers are rounded once, to the format.
+        array: float32, float64, float16, integers, bfloat16 and the small types of ml_dtypes, in any order; what lies
+            in one piece is read where it is. float64 and wide integers are rounded once, to the format.
         format: a name of :func:`formats`, or any eXmY.
         axis: blocks run along it, by default along the last.
         tile: rows and columns of blocks that are tiles of the last two axes, as (16, 16).
@@ -161,7 +161,8 @@ def formats() -> list[dict[str, Any]]:
         >>> next(format["largest"] for format in roundlaw.formats() if format["name"] == "e4m3")
         448.0
     """
-    return json.loads(_roundlaw.formats())
+    found: list[dict[str, Any]] = json.loads(_roundlaw.formats())
+    return found
 
 
 def table(format: str, **options: Any) -> list[dict[str, Any]]:

@@ -7,20 +7,20 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from roundlaw import _roundlaw
 from roundlaw.errors import InputError
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped, unused-ignore]
 
 #: A config: the path of a TOML file, a TOML text (a str with an equals sign), or a table.
-Config = Union[str, "os.PathLike[str]", Mapping[str, Any]]
+Config = str | os.PathLike[str] | Mapping[str, Any]
 #: Values in place of what a config says, by dotted key; or texts as ``--set`` has them.
-Overrides = Union[Mapping[str, Any], Sequence[str]]
+Overrides = Mapping[str, Any] | Sequence[str]
 #: Called with what is finished, of how many, and the seconds left, or None where that is unknown.
-Progress = Callable[[int, int, Union[float, None]], Any]
+Progress = Callable[[int, int, float | None], Any]
 
 _GIB = 1 << 30
 
@@ -53,7 +53,8 @@ def plan(config: Config, *, adapter: str = "cpu", overrides: Overrides = ()) -> 
         >>> roundlaw.plan(config, overrides={"sweep.seeds": 4})["runs"]
         48
     """
-    return json.loads(_roundlaw.plan(_given(config, overrides), adapter))
+    found: dict[str, Any] = json.loads(_roundlaw.plan(_given(config, overrides), adapter))
+    return found
 
 
 def sweep(
@@ -77,16 +78,16 @@ def sweep(
         config: a path, a TOML text or a table; paths in a text or a table are relative to the current directory.
         out: the directory; an existing one of the same config is continued.
         adapter: "cpu", "auto", an index or name of a GPU, "pci:BUS", or "all-hardware".
-        progress: called about five times a second with runs finished, runs in all, and seconds left or None; for the last
-            time when all are finished.
+        progress: called about five times a second with runs finished, runs in all, and seconds left or None; for the
+            last time when all are finished.
         overrides: of config keys, as {"sweep.seeds": 8}.
         check: cohorts redone by the reference: "auto", "all", "off", or a number of seeds.
         shard: "i/n" for seed indices i modulo n.
         memory: GiB of a GPU's memory to use, at most.
 
     Raises:
-        Error: what the command would end with: MismatchError where bits differ, InputError for a config or a directory that
-            can't be used, and others.
+        Error: what the command would end with: MismatchError where bits differ, InputError for a config or a directory
+            that can't be used, and others.
     """
     given = {
         "out": os.fspath(out),
@@ -119,17 +120,22 @@ def predict(
         progress: as of :func:`sweep`.
         overrides: of config keys.
     """
-    return json.loads(_roundlaw.predict(_given(source, overrides), prior, per_seed, float(budget), progress))
+    found: list[dict[str, Any]] = json.loads(
+        _roundlaw.predict(_given(source, overrides), prior, per_seed, float(budget), progress)
+    )
+    return found
 
 
 def fit(*dirs: str | os.PathLike[str], resamples: int = 1000, budget: float = 60.0) -> list[dict[str, Any]]:
     """Scaling laws of the rows of directories, as ``roundlaw fit --json``; fit.json is written beside the rows."""
-    return json.loads(_roundlaw.fit([os.fspath(dir) for dir in dirs], resamples, float(budget)))
+    found: list[dict[str, Any]] = json.loads(_roundlaw.fit([os.fspath(dir) for dir in dirs], resamples, float(budget)))
+    return found
 
 
 def status(dir: str | os.PathLike[str]) -> dict[str, Any]:
     """Runs to do, done and checked, rows, and the digest of the result columns, as ``roundlaw status --json``."""
-    return json.loads(_roundlaw.status(os.fspath(dir)))
+    found: dict[str, Any] = json.loads(_roundlaw.status(os.fspath(dir)))
+    return found
 
 
 def read(dir: str | os.PathLike[str], columns: Sequence[str] | None = None) -> pyarrow.Table:
@@ -145,9 +151,11 @@ def read(dir: str | os.PathLike[str], columns: Sequence[str] | None = None) -> p
     """
     try:
         import pyarrow
-        import pyarrow.parquet
+        import pyarrow.parquet  # type: ignore[import-untyped, unused-ignore]
     except ImportError as error:
-        raise ImportError("roundlaw.read needs pyarrow: pip install 'roundlaw[read]', or pip install pyarrow") from error
+        raise ImportError(
+            "roundlaw.read needs pyarrow: pip install 'roundlaw[read]', or pip install pyarrow"
+        ) from error
     parts = _roundlaw.parts(os.fspath(dir))
     if not parts:
         raise InputError(f"{os.fspath(dir)} holds no run yet", 2)

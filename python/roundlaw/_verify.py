@@ -35,9 +35,9 @@ def verify_codec(
         axis, tile, nibbles, **options: as in :func:`roundlaw.quantize`.
 
     Returns:
-        ``rows``, how many are ``different``, ``first`` the first differences with their bits, and ``causes``, the likely
-        ones, the best first: how many differences each ``explains``, how many elements ``contradicts`` it, and a command
-        to ``confirm`` it. Of a stochastic rounding ``tests``, each of which ``passed`` or not.
+        ``rows``, how many are ``different``, ``first`` the first differences with their bits, and ``causes``, the
+        likely ones, the best first: how many differences each ``explains``, how many elements ``contradicts`` it, and a
+        command to ``confirm`` it. Of a stochastic rounding ``tests``, each of which ``passed`` or not.
 
     Raises:
         InputError: with the message of the command line.
@@ -56,4 +56,5 @@ def verify_codec(
     given["values"] = None if values is None else view("values", values)
     given["again"] = None if again is None else view("again", again, as_codes=codes is not None)
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}
-    return json.loads(_roundlaw.verify_codec(given, words(options)))
+    found: dict[str, Any] = json.loads(_roundlaw.verify_codec(given, words(options)))
+    return found

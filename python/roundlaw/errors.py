@@ -1,5 +1,7 @@
 """Exceptions, whose messages are those of the command line, and what is told without one."""
 
+from __future__ import annotations
+
 import logging
 import warnings
 
@@ -28,7 +30,7 @@ class Error(Exception):
         super().__init__(message)
         self.exit_code = exit_code
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Error], tuple[str, int]]:
         return type(self), (str(self), self.exit_code)
 
 

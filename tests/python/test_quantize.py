@@ -31,7 +31,9 @@ def every_half() -> np.ndarray:
 def random_floats() -> np.ndarray:
     rng = np.random.default_rng(7)
     scaled = rng.standard_normal(200_000) * np.exp2(rng.integers(-20, 20, 200_000))
-    return np.concatenate([scaled.astype(np.float32), rng.integers(0, 1 << 32, 200_000, dtype=np.uint32).view(np.float32)])
+    return np.concatenate(
+        [scaled.astype(np.float32), rng.integers(0, 1 << 32, 200_000, dtype=np.uint32).view(np.float32)]
+    )
 
 
 def ties(dtype) -> np.ndarray:
@@ -178,7 +180,10 @@ def test_a_value_without_code_is_told_where_codes_are_read():
     ("call", "message"),
     [
         (lambda: roundlaw.quantize([1.0], "e4m4x"), "--format = .*e4m4x.*allowed"),
-        (lambda: roundlaw.quantize([1.0], "mxfp4", step=1.0), "--step does not apply to this format: allowed are --format"),
+        (
+            lambda: roundlaw.quantize([1.0], "mxfp4", step=1.0),
+            "--step does not apply to this format: allowed are --format",
+        ),
         (lambda: roundlaw.quantize([1.0], "e4m3", rouding="up"), "unexpected argument '--rouding' found"),
         (lambda: roundlaw.quantize([1.0], "mxfp4", axis=1), r"--axis 1: array has shape \[1\]: allowed are -1 to 0"),
         (lambda: roundlaw.quantize([1.0], "e4m3", axis=0), "--axis: allowed with formats whose blocks share a scale"),

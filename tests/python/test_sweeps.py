@@ -1,5 +1,6 @@
 """Sweeps from Python: the bits of the command, progress, interruption, and what comes of a directory."""
 
+import json
 import os
 import signal
 import subprocess
@@ -65,7 +66,7 @@ def test_errors_are_those_of_the_command(config, tmp_path):
     assert caught.value.exit_code == 4
     with pytest.raises(roundlaw.InputError, match="--shard 0/9: allowed is i/n with n <= sweep.seeds = 3"):
         roundlaw.sweep(config, tmp_path / "out", shard="0/9")
-    with pytest.raises(roundlaw.InputError, match="--check = \"some\": allowed are auto, all, off"):
+    with pytest.raises(roundlaw.InputError, match='--check = "some": allowed are auto, all, off'):
         roundlaw.sweep(config, tmp_path / "out", check="some")
     with pytest.raises(roundlaw.InputError, match="--memory is that of a GPU"):
         roundlaw.sweep(config, tmp_path / "out", memory=1.0)
@@ -135,8 +136,6 @@ def test_progress_counts_to_the_end_and_its_exception_ends_the_sweep(long_config
 
 
 def test_ctrl_c_ends_a_sweep_that_the_same_call_continues(long_config, tmp_path):
-    import json
-
     (tmp_path / "config.json").write_text(json.dumps(long_config))
     program = textwrap.dedent("""
         import json, sys, roundlaw
@@ -191,7 +190,16 @@ def test_other_threads_run_meanwhile(config, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_process_is_told_to_start_anew():
-    roundlaw.quantize([1.0], "e4m3")
-    program = "import os, roundlaw\nroundlaw.quantize([1.0], 'e4m3')\nif os.fork() == 0:\n    try:\n        roundlaw.quantize([1.0], 'e4m3')\n    except roundlaw.InputError as error:\n        os._exit(7 if 'spawn' in str(error) else 1)\n    os._exit(2)\nprint(os.waitstatus_to_exitcode(os.wait()[1]))"
+    program = textwrap.dedent("""
+        import os, roundlaw
+        roundlaw.quantize([1.0], "e4m3")
+        if os.fork() == 0:
+            try:
+                roundlaw.quantize([1.0], "e4m3")
+            except roundlaw.InputError as error:
+                os._exit(7 if "spawn" in str(error) else 1)
+            os._exit(2)
+        print(os.waitstatus_to_exitcode(os.wait()[1]))
+    """)
     found = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=60)
     assert found.stdout == "7\n", found.stderr
