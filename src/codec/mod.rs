@@ -3,8 +3,10 @@
 
 pub mod bits;
 mod description;
+mod gap;
 mod grid;
 pub mod logarithmic;
+mod posit;
 mod power;
 mod product;
 mod scale;
@@ -125,6 +127,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     match op.kind {
         _ if magnitude > INFINITY => encoded_nan(op, sign),
         class::EXPONENT => power::encoded(op, bits),
+        class::POSIT => posit::encoded(op, bits, word),
         _ if magnitude == INFINITY => beyond(op, sign),
         class::LOGARITHMIC => logarithmic::encoded(op, bits, word),
         _ => grid::encoded(op, bits, scale, word),
@@ -136,6 +139,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 pub fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
     match op.kind {
         class::EXPONENT => power::decoded(code),
+        class::POSIT => posit::decoded(code, op),
         class::LOGARITHMIC => logarithmic::decoded(code, op),
         _ => grid::decoded(code, op, scale),
     }

@@ -109,7 +109,7 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     let all = u32::MAX >> (32 - op.width);
     let extended =
         |bits: u32| *code >> bits == 0 && *code >> (op.width - 1) == u32::MAX >> (32 - bits) >> (op.width - 1);
-    if op.has(policy::INTEGER) && op.width < 16 && (extended(8) || extended(16)) {
+    if op.has(policy::INTEGER) && !op.has(policy::OFFSET) && op.width < 16 && (extended(8) || extended(16)) {
         *code &= all;
     }
     *code <= all

@@ -17,6 +17,8 @@ pub mod class {
     pub const EXPONENT: u32 = 6;
     pub const ADDITIVE: u32 = 7;
     pub const RELATIVE: u32 = 8;
+    /// Posits with two exponent bits.
+    pub const POSIT: u32 = 10;
 }
 
 /// [`super::Direction`] as [`super::QuantOp::rounding`] has it.
@@ -50,4 +52,6 @@ pub mod policy {
     pub const OWN_SIGN: u32 = 64;
     /// Zero has no sign.
     pub const ONE_ZERO: u32 = 128;
+    /// Codes count from that of the most negative number, which is 0.
+    pub const OFFSET: u32 = 256;
 }

@@ -7,8 +7,10 @@ mod laws;
 mod libraries;
 mod list;
 mod lists;
+mod posit;
 mod random;
 mod tables;
+mod unsigned;
 mod vector;
 
 use roundlaw::codec::{Rounded, quantize};

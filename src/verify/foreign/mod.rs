@@ -4,6 +4,7 @@ mod block_causes;
 mod case;
 mod cause;
 mod element_causes;
+mod integer_causes;
 mod parts;
 pub mod random;
 mod rank;
