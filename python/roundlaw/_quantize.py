@@ -80,8 +80,9 @@ def quantize(
         seed: key of the random words of a random rounding, by default 0.
         random: uint32, a random word for each element, in place of the seed's.
         stats: whether to measure errors, see :attr:`Quantized.stats`.
-        **options: of the format, as a recipe has them: rounding, bits, variant, step, range, scale, block, scale_mode,
-            tensor_scale, overflow, nan, subnormals, base_factor, bias, specials, gradual_underflow.
+        **options: of the format, as a recipe has them, with underscores: rounding, bits, step, range, scale, block,
+            scale_mode, tensor_scale, overflow, nan, subnormals, bias, specials and others; docs/formats.md has them
+            all.
 
     Raises:
         InputError: with the message of the command line.
