@@ -15,9 +15,9 @@ mod stored;
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
 pub use description::{any_float, description};
-pub use scale::{block_scale, scale_byte};
+pub use scale::{block_scale, scale_byte, scale_value};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
-pub use stored::stored;
+pub use stored::{scale_of_one, stored};
 
 use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;

@@ -2,14 +2,12 @@
 
 use super::bits::{INFINITY, QUIET, SIGN};
 use super::product::multiply;
-use super::scale::e4m3_value;
+use super::scale::scale_value;
 use super::{NO_CODE, decoded};
 use crate::format::{QuantOp, Specials, class, policy};
 
 /// The byte of a shared E8M0 scale that is NaN.
 const NAN_SCALE: u32 = 0xff;
-/// The byte of a shared E4M3 scale that is NaN.
-const NAN_TENSOR_SCALE: u32 = 0x7f;
 
 /// The value of a code with its sign, as f32 bits; `scale` is the byte of its block, where elements share one. Products
 /// are f32's, as in the codec. Subtractive dither alone cannot be undone: it asks for the random word too.
@@ -23,12 +21,19 @@ pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
     }
     let (code, sign) = taken_apart(op, code);
     match (op.kind, scale) {
-        (class::BLOCK, NAN_SCALE) | (class::TWO_LEVEL, NAN_TENSOR_SCALE..) => QUIET,
+        (class::BLOCK, NAN_SCALE) => QUIET,
+        (class::TWO_LEVEL, _) if scale > op.scale_add => QUIET,
         (class::BLOCK, _) => sign | decoded(code, op, scale as i32 - 127),
-        (class::TWO_LEVEL, _) => multiply(multiply(sign | decoded(code, op, 0), e4m3_value(scale)), op.step),
+        (class::TWO_LEVEL, _) => multiply(multiply(sign | decoded(code, op, 0), scale_value(scale, op)), op.step),
         (class::STEP, _) => multiply(sign | decoded(code, op, 0), op.step),
         _ => sign | special(op, code).unwrap_or_else(|| decoded(code, op, 0)),
     }
+}
+
+/// The byte of the shared scale 1.
+pub fn scale_of_one(op: &QuantOp) -> u32 {
+    // Behind three mantissa bits stands the exponent, of which 1 is that of the smallest step but for them.
+    if op.kind == class::TWO_LEVEL { ((-2 - op.emax) as u32) << 3 } else { 127 }
 }
 
 /// A code without its sign, and the sign bit of f32.

@@ -1,17 +1,14 @@
 use serde_json::{Map, Value, json};
 
 use super::format_options::FormatOptions;
-use crate::codec::{any_float, description, stored};
+use crate::codec::{any_float, description, scale_of_one, stored};
 use crate::error::{Error, Result};
 use crate::files::csv_text;
-use crate::format::{FORMATS, QuantOp, Quantizer, class};
+use crate::format::{FORMATS, QuantOp, Quantizer};
 use crate::streams::{print, print_all};
 
 /// The widest codes that are listed: 65,536 of them.
 const MAX_WIDTH: u32 = 16;
-/// The byte of a scale 1: E8M0, and E4M3 of nvfp4.
-const ONE_E8M0: u32 = 127;
-const ONE_E4M3: u32 = 0x38;
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
@@ -70,7 +67,7 @@ fn table(as_json: bool, quantizer: &Quantizer) -> Result<()> {
     if width > MAX_WIDTH {
         return Err(Error::Input(format!("{name}: codes have {width} bits: allowed are tables of up to {MAX_WIDTH}")));
     }
-    let one = if op.kind == class::TWO_LEVEL { ONE_E4M3 } else { ONE_E8M0 };
+    let one = scale_of_one(&op);
     let digits = width.div_ceil(4) as usize;
     let row = |code: u32| {
         let bits = stored(&op, code, one);

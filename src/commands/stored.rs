@@ -13,9 +13,6 @@ use crate::format::{QuantOp, class, policy};
 use crate::tensor::numbers::codes;
 use crate::tensor::{Element, Source};
 
-/// The largest byte of an E4M3 scale, which has no sign: its NaN.
-const MAX_E4M3: u32 = 0x7f;
-
 impl BlockOptions {
     /// The shape of the elements whose codes are stored.
     pub fn shape_of_codes(&self, codes: &Source) -> Vec<usize> {
@@ -155,10 +152,11 @@ pub fn read_scales(
     source.read(count, bytes)?;
     scales.clear();
     scales.extend(bytes.iter().map(|byte| u32::from(*byte)));
-    match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > MAX_E4M3) {
+    match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > op.scale_add + 1) {
         Some(scale) => {
             let name = source.name();
-            Err(Error::Input(format!("--scales: {name} has 0x{scale:x}: allowed are E4M3 codes up to 0x7f")))
+            let most = op.scale_add + 1;
+            Err(Error::Input(format!("--scales: {name} has 0x{scale:x}: allowed are E4M3 codes up to 0x{most:x}")))
         }
         None => Ok(()),
     }

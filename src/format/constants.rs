@@ -11,7 +11,7 @@ pub mod class {
     pub const STEP: u32 = 3;
     /// Roots of two.
     pub const LOGARITHMIC: u32 = 4;
-    /// A grid, scaled by the E4M3 number of a block and the f32 of the tensor.
+    /// A grid, scaled by an 8-bit float of a block and the f32 of the tensor.
     pub const TWO_LEVEL: u32 = 5;
     /// Powers of two without a zero.
     pub const EXPONENT: u32 = 6;

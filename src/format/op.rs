@@ -1,8 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
 use super::{
-    BLOCK_SCALE, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec, Specials,
-    Subnormals, class, policy,
+    Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, Sharing, Spec,
+    Specials, Subnormals, class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
@@ -31,11 +31,13 @@ twin! {
         pub specials: u32,
         /// Bits of [`policy`].
         pub policy: u32,
-        /// A block of largest exponent E gets the scale 2^(E - emax).
+        /// A block of largest exponent E gets the scale 2^(E - emax). Of a two-level format: the exponent of the smallest
+        /// step of a block's scale.
         pub emax: i32,
         /// Elements that share a scale, or [`super::WHOLE`].
         pub block: u32,
-        /// Added to the significand of a block's largest magnitude before the exponent is read.
+        /// Added to the significand of a block's largest magnitude before the exponent is read. Of a two-level format:
+        /// the code of the largest scale of a block, which that of NaN follows.
         pub scale_add: u32,
         /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest
         /// magnitude to its scale in a two-level format.
@@ -129,11 +131,11 @@ impl QuantOp {
     }
 
     /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of
-    /// largest magnitude A gets the [`BLOCK_SCALE`] nearest fl(A m), m = fl(S fl(1/L)) for the largest element L.
+    /// largest magnitude A gets the scale nearest fl(A m), m = fl(S fl(1/L)) for the largest element L.
     pub fn with_tensor_scale(self, encode: f32, decode: f32) -> QuantOp {
         // A power of two times the bits of a block's scale and those of an element.
         let exact = decode.to_bits() << 9 == 0;
-        let significand = if exact { self.mantissa as u32 + 1 + BLOCK_SCALE.mantissa + 1 } else { 24 };
+        let significand = if exact { self.mantissa as u32 + 1 + SCALE_MANTISSA + 1 } else { 24 };
         let factor = (encode * (1.0 / f32::from_bits(self.max_bits))).to_bits();
         QuantOp { factor, step: decode.to_bits(), significand, ..self }
     }
@@ -218,9 +220,10 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
             };
             shared(grid, quantizer.sharing.unwrap_or(Sharing::of(size)), emax)
         }
-        Layout::TwoLevel { element, size } => {
+        Layout::TwoLevel { element, scale, size } => {
             let block = quantizer.sharing.unwrap_or(Sharing::of(size)).size;
-            let op = QuantOp { kind: class::TWO_LEVEL, block, ..minifloat(op, &element, 0) };
+            let (emax, scale_add) = (scale.float().lsb(), scale.float().max_code());
+            let op = QuantOp { kind: class::TWO_LEVEL, emax, block, scale_add, ..minifloat(op, &element, 0) };
             // The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
             let g = quantizer.tensor_scale;
             op.with_tensor_scale((1.0 / g).min(f32::MAX), g)

@@ -6,8 +6,8 @@ use super::limits::{
 };
 use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
-    BLOCK_SIZES, Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing,
-    Specials, Subnormals, WHOLE, format, names,
+    BLOCK_SIZES, Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleFormat,
+    ScaleMode, Sharing, Specials, Subnormals, WHOLE, format, names,
 };
 use crate::words::words;
 
@@ -177,6 +177,22 @@ pub const FORMAT_OPTIONS: &[Row] = &[
             q.sharing.as_mut().is_some_and(|sharing| set(&mut sharing.mode, mode))
         },
         write: |q| q.sharing.map(|sharing| Setting::Word(sharing.mode.name())),
+        ..Row::FREE
+    },
+    Row {
+        name: "scale_format",
+        kind: Kind::Layout,
+        help: "Of nvfp4: the type of a block's scale: {}",
+        allowed: Allowed::Words(words::<ScaleFormat>),
+        applies: |q| matches!(q.layout, Layout::TwoLevel { .. }),
+        read: |q, value| match &mut q.layout {
+            Layout::TwoLevel { scale, .. } => set(scale, word(value)),
+            _ => false,
+        },
+        write: |q| match q.layout {
+            Layout::TwoLevel { scale, .. } => Some(Setting::Word(scale.name())),
+            _ => None,
+        },
         ..Row::FREE
     },
     Row {

@@ -3,7 +3,7 @@
 use super::option::is_power_of_two;
 use super::{Format, Layout, Nan, Overflow, Rounding, Sharing, Subnormals, WHOLE};
 
-/// Of the scale that a block shares: E8M0 or E4M3.
+/// Of the scale that a block shares: E8M0, E4M3 or UE5M3.
 const SCALE_BITS: u32 = 8;
 
 /// A format with every option.

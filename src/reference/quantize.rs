@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_byte};
+use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_byte, scale_value};
 use crate::error::{Error, Result};
-use crate::format::{BLOCK_SCALE, Layout, QuantOp, Quantizer};
+use crate::format::{Layout, QuantOp, Quantizer};
 use crate::random::{Purpose, Stream};
 use crate::site::Counts;
 
@@ -122,11 +122,16 @@ pub fn largest_finite(bits: &[u32]) -> u32 {
     bits.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST).max().unwrap_or(0)
 }
 
-/// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for the
-/// largest block scale times the largest element L (NVIDIA Transformer Engine, NVFP4 quantization).
+/// What [`scaled_to`] takes the largest magnitude of a tensor to: the largest block scale times the largest element.
+pub fn most_scaled(op: &QuantOp) -> f32 {
+    f32::from_bits(scale_value(op.scale_add, op)) * f32::from_bits(op.max_bits)
+}
+
+/// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for
+/// L = [`most_scaled`] (NVIDIA Transformer Engine, NVFP4 quantization).
 pub fn scaled_to(op: &QuantOp, largest: u32) -> QuantOp {
     let largest = f32::from_bits(largest);
-    let scale = (BLOCK_SCALE.max() as f32 * f32::from_bits(op.max_bits) / largest).min(f32::MAX);
+    let scale = (most_scaled(op) / largest).min(f32::MAX);
     let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)
 }

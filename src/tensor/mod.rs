@@ -44,7 +44,7 @@ pub struct Tensor {
     /// The code of each value in its low bits, integers in two's complement; `None` for a value that the format has no
     /// code for, as a NaN where it has none.
     pub codes: Vec<Option<u32>>,
-    /// A byte per block, row by row: E8M0 (2^(byte - 127)), of nvfp4 E4M3. Empty where nothing is shared.
+    /// A byte per block, row by row: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3. Empty where nothing is shared.
     pub scales: Vec<u8>,
     /// How many values were clipped, became zero, or are not finite.
     pub counts: Counts,

@@ -9,6 +9,7 @@ mod list;
 mod lists;
 mod random;
 mod tables;
+mod two_level;
 mod vector;
 
 use roundlaw::codec::{Rounded, quantize};

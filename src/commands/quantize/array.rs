@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer, class};
 use crate::gpu::Gpu;
 use crate::random::Stream;
-use crate::reference::quantize::{Job, largest_finite, scaled_to};
+use crate::reference::quantize::{Job, largest_finite, most_scaled, scaled_to};
 use crate::site::Counts;
 use crate::streams::{print, tell};
 use crate::tensor::blocks::Batch;
@@ -37,7 +37,7 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     let numbers = Numbers::new(source.element, rounds_odd_alike(&op));
     let op = match op.kind {
         class::TWO_LEVEL if !args.options.has("tensor_scale") => {
-            let scaled = scaled_to(&op, largest(&mut source, &numbers)?);
+            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers)?);
             source = Source::open(input, &Element::NUMBERS)?;
             scaled
         }
@@ -72,12 +72,13 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
 }
 
 /// The largest magnitude of an array that is read for it once more.
-fn largest(source: &mut Source, numbers: &Numbers) -> Result<u32> {
+fn largest(op: &QuantOp, source: &mut Source, numbers: &Numbers) -> Result<u32> {
     if source.is_pipe() {
         return Err(Error::Input(format!(
             "--tensor-scale is missing: {} can be read only once, and the scale of all of it comes first; allowed is its \
-             largest magnitude divided by 2688, or a file",
-            source.name()
+             largest magnitude divided by {}, or a file",
+            source.name(),
+            most_scaled(op)
         )));
     }
     let (mut bytes, mut bits, mut most) = (Vec::new(), Vec::new(), 0);

@@ -30,20 +30,21 @@ pub(super) fn block_lanes(
     let largest = largest(op, lanes, used, whole, counts);
     let (mut before, mut behind) = ([0.0; SLICE], [0.0; SLICE]);
     for ((before, behind), largest) in before.iter_mut().zip(&mut behind).zip(largest) {
-        *behind = nearest_e4m3(f32::from_bits(largest) * to_scale);
+        *behind = nearest_scale(op, f32::from_bits(largest) * to_scale);
         let scale = *behind * g;
         *before = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
     }
     between(op, lanes, &before, &behind, words, counts);
 }
 
-/// The E4M3 number nearest x >= 0, at most 448. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
+/// The scale nearest x >= 0, of three mantissa bits. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
 /// multiple of a tie; between 8 and 16 steps that is the even code, as below 8 steps of the smallest normal number.
 #[inline(always)]
-fn nearest_e4m3(x: f32) -> f32 {
-    let x = x.min(448.0);
-    // 2^(E - 3), at least 2^-9.
-    let step = ((x.to_bits() & INFINITY).max(121 << 23)) - (3 << 23);
+fn nearest_scale(op: &QuantOp, x: f32) -> f32 {
+    let least = ((op.emax + 3 + 127) << 23) as u32; // the smallest normal number
+    let x = x.min(f32::from_bits(least - (1 << 23) + (op.scale_add << 20)));
+    // 2^(E - 3), at least the smallest step.
+    let step = ((x.to_bits() & INFINITY).max(least)) - (3 << 23);
     let magic = f32::from_bits(step + (23 << 23)) * 1.5;
     (x + magic) - magic
 }

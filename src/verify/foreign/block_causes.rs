@@ -6,9 +6,10 @@ use super::case::{Case, Cut};
 use super::cause::{Cause, Habit};
 use super::parts::scale_value;
 use crate::codec::bits::FRACTION;
-use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_byte};
+use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_byte, scale_of_one};
 use crate::format::{
-    BLOCK_SCALE, BLOCK_SIZES, Format, Layout, Overflow, QuantOp, Quantizer, ScaleMode, Sharing, class, format, policy,
+    BLOCK_SIZES, Format, Layout, Overflow, QuantOp, Quantizer, SCALE_MANTISSA, ScaleFormat, ScaleMode, Sharing, class,
+    format, policy,
 };
 
 /// Every cause at the blocks of a format that has any.
@@ -18,7 +19,7 @@ pub fn all(case: &Case) -> Vec<Cause> {
     causes.extend(maxima());
     causes.extend(bytes());
     match case.op.kind {
-        class::TWO_LEVEL => causes.extend(two_level()),
+        class::TWO_LEVEL => causes.extend(two_level(&case.quantizer)),
         _ => causes.extend(powers()),
     }
     causes.extend(places());
@@ -88,7 +89,7 @@ fn bytes() -> Vec<Cause> {
         scale("the scale is one step too small", |op, largest| stepped(op, largest, -1)),
         scale("the scale is one step too large", |op, largest| stepped(op, largest, 1)),
         scale("a block of zeros has the scale 1", |op, largest| match largest {
-            0 => one(op),
+            0 => scale_of_one(op),
             _ => scale_byte(largest, op),
         }),
         scale("an infinity has the largest scale", |op, largest| match largest {
@@ -101,11 +102,6 @@ fn bytes() -> Vec<Cause> {
 /// The byte of a scale that is NaN.
 fn nan_byte(op: &QuantOp) -> u32 {
     scale_byte(INFINITY, &QuantOp { policy: op.policy & !policy::SATFINITE, ..*op })
-}
-
-/// The byte of the scale 1.
-fn one(op: &QuantOp) -> u32 {
-    if op.kind == class::BLOCK { 127 } else { (BLOCK_SCALE.bias as u32) << BLOCK_SCALE.mantissa }
 }
 
 fn stepped(op: &QuantOp, largest: u32, by: i32) -> u32 {
@@ -177,24 +173,32 @@ fn by_product(op: &QuantOp, largest: u32) -> u32 {
     }
 }
 
-/// Of E4M3 scales below an f32 of the tensor.
-fn two_level() -> Vec<Cause> {
-    const SMALLEST_NORMAL: u32 = 1 << BLOCK_SCALE.mantissa;
+/// Of 8-bit floats as scales below an f32 of the tensor.
+fn two_level(base: &Quantizer) -> Vec<Cause> {
+    const SMALLEST_NORMAL: u32 = 1 << SCALE_MANTISSA;
+    let Layout::TwoLevel { scale: own, .. } = base.layout else { return Vec::new() };
+    let others = ScaleFormat::VARIANTS.iter().filter(|other| **other != own).map(|&scale| {
+        let layout = base.layout.with_scale(scale);
+        Cause::new(format!("scale format {}", scale.name()), Habit::Format(Quantizer { layout, ..*base }))
+    });
     let scale = |name: &str, scale| Cause::new(name, Habit::Scale(scale));
-    vec![
-        scale("the scale is never below 2^-6, the smallest normal one", |op, largest| {
-            scale_byte(largest, op).max(SMALLEST_NORMAL)
+    let least = format!("the scale is never below 2^{}, the smallest normal one", 1 - own.float().bias);
+    let mut causes = vec![
+        scale(&least, |op, largest| scale_byte(largest, op).max(SMALLEST_NORMAL)),
+        scale("the top exponent of a scale is reserved: it saturates below", |op, largest| {
+            let byte = scale_byte(largest, op);
+            if byte == nan_byte(op) { byte } else { byte.min((op.scale_add & !(SMALLEST_NORMAL - 1)) - 1) }
         }),
         scale("subnormal scales are flushed to 0", |op, largest| match scale_byte(largest, op) {
             ..SMALLEST_NORMAL => 0,
             byte => byte,
         }),
         scale("a scale beyond the largest is NaN", |op, largest| {
-            e4m3(f32::from_bits(largest) * f32::from_bits(op.factor), Overflow::Ieee)
+            scale_of(op, f32::from_bits(largest) * f32::from_bits(op.factor), Overflow::Ieee)
         }),
         scale("the scale divides in f32, by the largest element and then by that of the tensor", |op, largest| {
             let quotient = f32::from_bits(largest) / f32::from_bits(op.max_bits) / f32::from_bits(op.step);
-            if largest < INFINITY { e4m3(quotient, Overflow::Saturate) } else { scale_byte(largest, op) }
+            if largest < INFINITY { scale_of(op, quotient, Overflow::Saturate) } else { scale_byte(largest, op) }
         }),
         Cause::new("the scale of the tensor is 1", Habit::TensorScale(1.0)),
         Cause::new(
@@ -208,14 +212,17 @@ fn two_level() -> Vec<Cause> {
                 }
             }),
         ),
-    ]
+    ];
+    causes.extend(others);
+    causes
 }
 
-/// The E4M3 number nearest it; `overflow` says what is beyond.
-fn e4m3(scale: f32, overflow: Overflow) -> u32 {
+/// The scale of a block nearest it; `overflow` says what is beyond.
+fn scale_of(op: &QuantOp, scale: f32, overflow: Overflow) -> u32 {
     let format = format("e4m3").expect("the format of scales has a row");
-    let op = QuantOp::of(&Quantizer { overflow, ..Quantizer::new(format) });
-    quantize(&op, scale.to_bits(), 0, 0).code
+    let mut floats = ScaleFormat::VARIANTS.iter().map(|own| own.float());
+    let layout = Layout::Float(floats.find(|float| float.lsb() == op.emax).expect("an operation has one of them"));
+    quantize(&QuantOp::of(&Quantizer { overflow, layout, ..Quantizer::new(format) }), scale.to_bits(), 0, 0).code
 }
 
 /// Scales of other blocks.

@@ -270,7 +270,7 @@ fn integers(base: &Quantizer, bits: u32, full: bool) -> Vec<Cause> {
 fn floats(base: &Quantizer, float: Float) -> Vec<Cause> {
     let layout = |float: Float| match base.layout {
         Layout::Block { emax, size, .. } => Layout::Block { element: format::Element::Float(float), emax, size },
-        Layout::TwoLevel { size, .. } => Layout::TwoLevel { element: float, size },
+        Layout::TwoLevel { scale, size, .. } => Layout::TwoLevel { element: float, scale, size },
         _ => Layout::Float(float),
     };
     let with = |name: &str, float: Float| Cause::new(name, Habit::Format(Quantizer { layout: layout(float), ..*base }));

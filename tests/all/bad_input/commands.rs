@@ -92,7 +92,10 @@ fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
             ("quantize --format mxfp4 --scale-mode round", &["--scale-mode", "floor, rceil, even, ceil"]),
             ("quantize --format mxfp4 --tensor-scale 1", &["--tensor-scale", "--block, --scale-mode"]),
             ("quantize --format nvfp4 --tensor-scale 0", &["--tensor-scale = 0", "a number from"]),
-            ("quantize --format nvfp4 --scale-mode floor", &["--scale-mode", "--block, --tensor-scale"]),
+            (
+                "quantize --format nvfp4 --scale-mode floor",
+                &["--scale-mode", "--block, --scale-format, --tensor-scale"],
+            ),
             ("quantize --format fp32 --nan satfinite", &["--nan", "allowed are --format"]),
             ("verify --codec t.csv --format e5", &["--format = \"e5\"", names]),
             ("verify --gemv in.npy v.npy out.npy --format int8", &["--step is missing", "a number"]),

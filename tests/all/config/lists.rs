@@ -85,6 +85,7 @@ fn two_values(option: &str) -> (String, [String; 2]) {
         "scale" => ("format = \"e4m3\", ", ["0.5", "4.0"]),
         "block" => ("format = \"mxfp4\", ", ["16", "\"vector\""]),
         "scale_mode" => ("format = \"mxfp4\", ", ["\"floor\"", "\"even\""]),
+        "scale_format" => ("format = \"nvfp4\", ", ["\"e4m3\"", "\"ue5m3\""]),
         "tensor_scale" => ("format = \"nvfp4\", ", ["0.5", "0.75"]),
         "overflow" => ("format = \"e4m3\", ", ["\"saturate\"", "\"ieee\""]),
         "nan" => ("format = \"e4m3\", ", ["\"propagate\"", "\"satfinite\""]),

@@ -25,7 +25,7 @@ fn keys_of(name: &str) -> String {
 pub static FLOAT_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("e4m3"));
 pub static INTEGER_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("int8"));
 pub static LOGARITHMIC_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("log8"));
-static BLOCK_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("mxfp4"));
+pub static BLOCK_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("mxfp4"));
 pub static TWO_LEVEL_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("nvfp4"));
 
 #[track_caller]

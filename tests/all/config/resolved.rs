@@ -140,7 +140,11 @@ fn every_option(layout: &Layout) -> Vec<String> {
         }
         Layout::TwoLevel { .. } => {
             let scales = |block: &str| ["1", "0.5", "0.1"].map(|s| format!("block = {block}, tensor_scale = {s}"));
-            SIZES.iter().flat_map(|(block, _)| scales(block)).collect()
+            let all = SIZES.iter().flat_map(|(block, _)| scales(block));
+            all.flat_map(|text| {
+                words::<ScaleFormat>().into_iter().map(move |own| format!("{text}, scale_format = \"{own}\""))
+            })
+            .collect()
         }
     };
     let first = options[0].clone();

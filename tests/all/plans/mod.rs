@@ -115,10 +115,11 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
     }
     let format = match c.below(14) {
         10 => format!(
-            "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}",
+            "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}, scale_format = \"{}\"",
             c.pick(&["16", "16", "32", "\"vector\""]),
             c.pick(&["propagate", "satfinite"]),
-            c.pick(&["0.01", "0.0078125", "1e-4"])
+            c.pick(&["0.01", "0.0078125", "1e-4"]),
+            c.pick(&["e4m3", "ue5m3"])
         ),
         11 => format!(
             "format = \"{}\", nan = \"{}\", base_factor = {}, bias = {}",

@@ -13,6 +13,7 @@ fn formats() -> Vec<String> {
         .chain([
             "e3m4 --specials none --overflow saturate".into(),
             "int6 --step absmax".into(),
+            "nvfp4 --scale-format ue5m3 --tensor-scale 1".into(),
             "int5 --step 0.25 --range full".into(),
         ])
         .collect()

@@ -1,10 +1,10 @@
 //! Faults at the two scales of NVFP4 are diagnosed.
 
-use roundlaw::format::Quantizer;
+use roundlaw::format::{Quantizer, ScaleFormat};
 use roundlaw::verify::foreign::{Case, Cut, Found, Inputs};
 
 use super::blocks::{COLUMNS, largest, numbers, quantizer, word};
-use super::foreign::{E2M1, E4M3, array, diagnosed, double, even, right};
+use super::foreign::{E2M1, E4M3, Grid, UE5M3, array, diagnosed, double, even, right};
 
 /// The steps of an NVFP4 cast, in f32: the scale of the tensor, that of a block, what multiplies its values.
 struct TwoLevel {
@@ -114,4 +114,36 @@ fn a_scale_of_the_tensor_that_is_too_small() {
     };
     right(&with(0x7e));
     diagnosed(&with(0x7f), "a scale beyond the largest is NaN");
+}
+
+/// What a cast without a scale of the tensor stores: the scales of a grid, up to the largest that it uses.
+fn cast_without_tensor_scale(own: ScaleFormat, grid: Grid, most: f64, bits: &[u32]) -> Case {
+    let values: Vec<f64> = bits.iter().map(|bits| double(*bits)).collect();
+    let scale = |block: &[f64]| grid.encode((largest(block) as f32 * (1.0f32 / 6.0)).into(), even).min(grid.code(most));
+    let scales: Vec<u32> = values.chunks(16).map(scale).collect();
+    let code = |(k, x): (usize, &f64)| match grid.value(scales[k / 16]) as f32 {
+        0.0 => E2M1.sign(*x),
+        scale => E2M1.encode((*x as f32 * (1.0 / scale)).into(), even),
+    };
+    let codes = values.iter().enumerate().map(code).collect();
+    let base = quantizer("nvfp4");
+    let quantizer = Quantizer { layout: base.layout.with_scale(own), ..base };
+    let shape = vec![bits.len() / COLUMNS, COLUMNS];
+    let inputs = Inputs { bits: bits.to_vec(), nearest: None, shape, is_fortran: false };
+    Case::new(quantizer, true, inputs, Cut::Along(1), Found::Codes { codes, scales })
+}
+
+#[test]
+fn scales_of_another_type() {
+    let (e4m3, ue5m3) = (ScaleFormat::E4m3, ScaleFormat::Ue5m3);
+    // Of both types some scales are subnormal, and of E4M3 some saturate.
+    let bits = numbers(-14, 13);
+    right(&cast_without_tensor_scale(ue5m3, UE5M3, UE5M3.largest, &bits));
+    right(&cast_without_tensor_scale(e4m3, E4M3, E4M3.largest, &bits));
+    diagnosed(&cast_without_tensor_scale(ue5m3, E4M3, E4M3.largest, &bits), "scale format e4m3");
+    // Some take the top exponent for infinities and NaN.
+    let large = numbers(0, 19);
+    right(&cast_without_tensor_scale(ue5m3, UE5M3, UE5M3.largest, &large));
+    let reserved = cast_without_tensor_scale(ue5m3, UE5M3, 61440.0, &large);
+    diagnosed(&reserved, "the top exponent of a scale is reserved: it saturates below");
 }
