@@ -36,10 +36,13 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     }
     // What a class multiplies with goes around the rounding: (of a block, what comes before).
     var scales = vec2<u32>(ONE, op.factor);
+    let is_block = op.kind == CLASS_TWO_LEVEL || op.kind == CLASS_ABSMAX;
     if op.kind == CLASS_TWO_LEVEL {
         scales = two_level(largest, op);
+    } else if op.kind == CLASS_ABSMAX {
+        scales = absmax(largest, op);
     }
-    let multiplies = op.kind == CLASS_STEP || op.kind == CLASS_TWO_LEVEL;
+    let multiplies = op.kind == CLASS_STEP || is_block;
     var inner = bits;
     if multiplies {
         inner = multiply(bits, scales.y);
@@ -49,8 +52,9 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
         return value;
     }
     let found = rescaled(value, bits, scales.x, op.step);
-    // A scale is at most 1/16 too large, so only the largest element can leave f32, and the next one does not.
-    if (found.bits & MAGNITUDE) >= INFINITY && op.kind == CLASS_TWO_LEVEL && has(op, SATFINITE) {
+    // A scale is at most 1/16 too large, so only the largest element of its sign can leave f32, and the next one does
+    // not.
+    if (found.bits & MAGNITUDE) >= INFINITY && is_block && has(op, SATFINITE) {
         return rescaled(second_largest(op, value), bits, scales.x, op.step);
     }
     return found;

@@ -13,6 +13,7 @@ const CLASS_TWO_LEVEL: u32 = 5u;
 const CLASS_EXPONENT: u32 = 6u;
 const CLASS_ADDITIVE: u32 = 7u;
 const CLASS_RELATIVE: u32 = 8u;
+const CLASS_ABSMAX: u32 = 9u;
 
 const OVERFLOWS: u32 = 1u;
 const SATFINITE: u32 = 2u;
@@ -21,6 +22,7 @@ const ZERO_MEAN: u32 = 8u;
 const INTEGER: u32 = 16u;
 const ABRUPT: u32 = 32u;
 const ONE_ZERO: u32 = 128u;
+const EVEN_SCALE: u32 = 256u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;
@@ -63,7 +65,7 @@ fn has(op: QuantOp, bit: u32) -> bool {
 
 // Whether elements share a scale along the vector.
 fn shares(op: QuantOp) -> bool {
-    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
+    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL || op.kind == CLASS_ABSMAX;
 }
 
 // Whether elements need random words.

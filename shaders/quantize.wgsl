@@ -44,7 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
     if shares(op) {
         largest = atomicLoad(&maxima[block]);
         if column % params.block == 0u {
-            scales[block] = scale_byte(largest, op);
+            scales[block] = stored_scale(largest, op);
         }
     }
     var word = 0u;

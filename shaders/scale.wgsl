@@ -1,13 +1,18 @@
-// Scales that elements share: powers of two, and the E4M3 or UE5M3 of two-level formats. Twin of src/codec/scale.rs.
+// Scales that elements share: powers of two, the E4M3 or UE5M3 of two-level formats, and f32. Twin of src/codec/scale.rs.
 
 fn block_scale(largest: u32, op: QuantOp) -> i32 {
-    let carry = i32((unpack_significand(largest) + op.scale_add) >> 24u);
-    return clamp(unpack_exponent(largest) + 23 + carry - op.emax, -127, 127);
+    let smaller = unpack_exponent(largest) + 23 - op.emax;
+    let odd = select(0u, u32(smaller + 127) & 1u, has(op, EVEN_SCALE));
+    let carry = i32((unpack_significand(largest) + op.scale_add + odd) >> 24u);
+    return clamp(smaller + carry, -127, 127);
 }
 
-// The byte of a block's shared scale: E8M0, or that of a two-level format.
-fn scale_byte(raw_largest: u32, op: QuantOp) -> u32 {
+// What is stored of a block's shared scale: its byte in E8M0 or that of a two-level format, or the bits of an f32.
+fn stored_scale(raw_largest: u32, op: QuantOp) -> u32 {
     let largest = admitted(op, raw_largest);
+    if op.kind == CLASS_ABSMAX {
+        return select(multiply(largest, op.factor), QUIET, largest >= INFINITY);
+    }
     let two_level = op.kind == CLASS_TWO_LEVEL;
     if largest >= INFINITY {
         return select(0xffu, op.scale_add + 1u, two_level);
@@ -38,6 +43,12 @@ fn scale_value(code: u32, op: QuantOp) -> u32 {
 
 fn tensor_block_scale(largest: u32, op: QuantOp) -> u32 {
     return scale_code(multiply(largest, op.factor), op);
+}
+
+// The scale s of a block whose largest magnitude it takes to the largest element, and fl(1/s).
+fn absmax(largest: u32, op: QuantOp) -> vec2<u32> {
+    let scale = multiply(largest, op.factor);
+    return vec2<u32>(scale, inverse(scale));
 }
 
 // The scale c of a block in a two-level format, and fl(1/fl(c g)) for the scale g of the tensor.

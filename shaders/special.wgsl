@@ -45,8 +45,9 @@ fn saturated(op: QuantOp, sign: u32) -> Coded {
 
 // The float before `largest`, which is the largest of its format.
 fn second_largest(op: QuantOp, largest: Rounded) -> Rounded {
-    let bits = (largest.bits & SIGN) | decoded(op.max_code - 1u, op, 0);
-    return Rounded(bits, largest.code - 1u, largest.flags | SATURATED);
+    let sign = largest.bits & SIGN;
+    let code = limit(op, sign) - 1u;
+    return Rounded(sign | decoded(code, op, 0), signed_code(op, sign, code), largest.flags | SATURATED);
 }
 
 // What lies beyond the largest value.

@@ -1,6 +1,6 @@
 //! What stored codes and scales stand for: the way back from [`super::quantize`].
 
-use super::bits::{INFINITY, QUIET, SIGN};
+use super::bits::{INFINITY, MAGNITUDE, ONE, QUIET, SIGN};
 use super::product::multiply;
 use super::scale::scale_value;
 use super::{NO_CODE, decoded};
@@ -9,7 +9,7 @@ use crate::format::{QuantOp, Specials, class, policy};
 /// The byte of a shared E8M0 scale that is NaN.
 const NAN_SCALE: u32 = 0xff;
 
-/// The value of a code with its sign, as f32 bits; `scale` is the byte of its block, where elements share one. Products
+/// The value of a code with its sign, as f32 bits; `scale` is the stored scale of its block, where elements share one. Products
 /// are f32's, as in the codec. Subtractive dither alone cannot be undone: it asks for the random word too.
 pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
     if op.kind == class::NONE || code == NO_CODE {
@@ -25,15 +25,21 @@ pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
         (class::TWO_LEVEL, _) if scale > op.scale_add => QUIET,
         (class::BLOCK, _) => sign | decoded(code, op, scale as i32 - 127),
         (class::TWO_LEVEL, _) => multiply(multiply(sign | decoded(code, op, 0), scale_value(scale, op)), op.step),
+        (class::ABSMAX, _) if scale & MAGNITUDE > INFINITY => QUIET,
+        (class::ABSMAX, _) => multiply(sign | decoded(code, op, 0), scale),
         (class::STEP, _) => multiply(sign | decoded(code, op, 0), op.step),
         _ => sign | special(op, code).unwrap_or_else(|| decoded(code, op, 0)),
     }
 }
 
-/// The byte of the shared scale 1.
+/// What is stored of the shared scale 1.
 pub fn scale_of_one(op: &QuantOp) -> u32 {
-    // Behind three mantissa bits stands the exponent, of which 1 is that of the smallest step but for them.
-    if op.kind == class::TWO_LEVEL { ((-2 - op.emax) as u32) << 3 } else { 127 }
+    match op.kind {
+        // Behind three mantissa bits stands the exponent, of which 1 is that of the smallest step but for them.
+        class::TWO_LEVEL => ((-2 - op.emax) as u32) << 3,
+        class::ABSMAX => ONE,
+        _ => 127,
+    }
 }
 
 /// A code without its sign, and the sign bit of f32.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::block_options::{BlockOptions, Laid};
 use super::format_options::FormatOptions;
-use crate::codec::stored;
+use crate::codec::{INFINITY, SIGN, stored};
 use crate::error::{Error, Result};
 use crate::format::direction::DITHER;
 use crate::format::{QuantOp, class, policy};
@@ -112,6 +112,11 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     *code <= all
 }
 
+/// The type of stored scales.
+pub fn of_scales(op: &QuantOp) -> Element {
+    if op.kind == class::ABSMAX { Element::F32 } else { Element::U8 }
+}
+
 /// The scales that the format asks for, one for each block; `option` is the one that goes with them.
 pub fn scales(
     path: Option<&Path>,
@@ -124,12 +129,17 @@ pub fn scales(
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
     match path {
         None if op.shares() => {
-            allowed(&format!("is missing: allowed with {option} is a file with a byte for each block"))
+            let what = if of_scales(op) == Element::U8 { "a byte" } else { "an f32" };
+            allowed(&format!("is missing: allowed with {option} is a file with {what} for each block"))
         }
         None => Ok(None),
         Some(_) if !op.shares() => allowed("does not apply: allowed with formats whose blocks share a scale"),
         Some(path) => {
-            let scales = Source::open(path, &[Element::U8, Element::E8m0, Element::E4m3])?;
+            let types: &[Element] = match of_scales(op) {
+                Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
+                _ => &[Element::F32],
+            };
+            let scales = Source::open(path, types)?;
             if scales.shape != laid.scales || scales.is_fortran != is_fortran {
                 let (name, found, must) = (scales.name(), &scales.shape, &laid.scales);
                 return Err(Error::Input(format!(
@@ -141,7 +151,7 @@ pub fn scales(
     }
 }
 
-/// The bytes of the next blocks.
+/// What is stored of the scales of the next blocks.
 pub fn read_scales(
     op: &QuantOp,
     source: &mut Source,
@@ -150,8 +160,14 @@ pub fn read_scales(
     scales: &mut Vec<u32>,
 ) -> Result<()> {
     source.read(count, bytes)?;
-    scales.clear();
-    scales.extend(bytes.iter().map(|byte| u32::from(*byte)));
+    scales.resize(count, 0);
+    codes(source.element, bytes, scales);
+    if op.kind == class::ABSMAX
+        && let Some(scale) = scales.iter().find(|scale| **scale > SIGN && **scale <= SIGN | INFINITY)
+    {
+        let (name, scale) = (source.name(), f32::from_bits(*scale));
+        return Err(Error::Input(format!("--scales: {name} has {scale:?}: allowed are numbers that are not negative")));
+    }
     match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > op.scale_add + 1) {
         Some(scale) => {
             let name = source.name();

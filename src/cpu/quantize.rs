@@ -6,7 +6,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::codec::{NAN, Rounded, SATURATED, UNDERFLOWED, quantize_inline, scale_byte};
+use crate::codec::{NAN, Rounded, SATURATED, UNDERFLOWED, quantize_inline, stored_scale};
 use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, class};
 use crate::site::Counts;
@@ -33,6 +33,9 @@ pub fn round(op: &QuantOp, inputs: &Words, largest: &Words, words: &Words, found
         class::BLOCK => round_class::<{ class::BLOCK }>(op, inputs, largest, words, found),
         class::TWO_LEVEL if op.rounding == NEAREST_EVEN => {
             round_as::<{ class::TWO_LEVEL }, NEAREST_EVEN>(op, inputs, largest, words, found);
+        }
+        class::ABSMAX if op.rounding == NEAREST_EVEN => {
+            round_as::<{ class::ABSMAX }, NEAREST_EVEN>(op, inputs, largest, words, found);
         }
         class::EXPONENT if op.rounding == UP => {
             round_as::<{ class::EXPONENT }, UP>(op, inputs, largest, words, found);
@@ -87,8 +90,8 @@ pub struct Rounding {
     pub codes: Vec<u32>,
     /// Those of [`Rounded`].
     pub flags: Vec<u8>,
-    /// A byte for each block; empty where nothing is shared.
-    pub scales: Vec<u8>,
+    /// What is stored of the scale of each block; empty where nothing is shared.
+    pub scales: Vec<u32>,
     /// The largest magnitudes of the blocks, and of the block of each element.
     maxima: Vec<u32>,
     largest: Vec<u32>,
@@ -103,7 +106,7 @@ impl Rounding {
         if op.shares() {
             batch.maxima(bits, &mut self.maxima);
             self.scales.clear();
-            self.scales.extend(self.maxima.iter().map(|largest| scale_byte(*largest, op) as u8));
+            self.scales.extend(self.maxima.iter().map(|largest| stored_scale(*largest, op)));
             self.largest.resize(bits.len(), 0);
             batch.spread(&self.maxima, &mut self.largest);
         }

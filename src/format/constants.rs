@@ -17,6 +17,8 @@ pub mod class {
     pub const EXPONENT: u32 = 6;
     pub const ADDITIVE: u32 = 7;
     pub const RELATIVE: u32 = 8;
+    /// A grid, scaled by the f32 of a block that takes its largest magnitude to the largest element.
+    pub const ABSMAX: u32 = 9;
 }
 
 /// [`super::Direction`] as [`super::QuantOp::rounding`] has it.
@@ -50,4 +52,6 @@ pub mod policy {
     pub const OWN_SIGN: u32 = 64;
     /// Zero has no sign.
     pub const ONE_ZERO: u32 = 128;
+    /// Of two powers of two that are as near, a block's scale is the one with the even byte.
+    pub const EVEN_SCALE: u32 = 256;
 }

@@ -72,14 +72,20 @@ const E4M3B11FNUZ: Float = Float { bias: 11, ..float(4, 3, Specials::Fnuz) };
 const E3M2: Float = float(3, 2, Specials::None);
 const E2M3: Float = float(2, 3, Specials::None);
 const E2M1: Float = float(2, 1, Specials::None);
-/// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere.
+/// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere, and no default.
 const E8M0: Layout = Layout::Coded(Coding {
     class: class::EXPONENT,
     width: 8,
     limits: (254, 254),
     specials: Specials::Nan,
     zero: false,
-    directions: &[Direction::Down, Direction::Up, Direction::TowardZero],
+    directions: &[
+        Direction::Down,
+        Direction::Up,
+        Direction::TowardZero,
+        Direction::NearestEven,
+        Direction::NearestAway,
+    ],
     text: "8 exponent bits, bias 127",
 });
 

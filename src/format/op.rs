@@ -1,8 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
 use super::{
-    Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, Sharing, Spec,
-    Specials, Subnormals, class, policy,
+    Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, ScaleMode, Sharing,
+    Spec, Specials, Subnormals, class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
@@ -40,9 +40,9 @@ twin! {
         /// the code of the largest scale of a block, which that of NaN follows.
         pub scale_add: u32,
         /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest
-        /// magnitude to its scale in a two-level format.
+        /// magnitude to its scale where that is no power of two.
         pub factor: u32,
-        /// f32 bits: the step, or the scale of the tensor.
+        /// f32 bits: the step, or the scale of the tensor, 1 where there is none.
         pub step: u32,
         /// The result has at most this many significant bits; that of a law is rounded to them.
         pub significand: u32,
@@ -156,7 +156,7 @@ impl QuantOp {
 
     /// Whether elements share a scale along the vector.
     pub fn shares(&self) -> bool {
-        self.kind == class::BLOCK || self.kind == class::TWO_LEVEL
+        matches!(self.kind, class::BLOCK | class::TWO_LEVEL | class::ABSMAX)
     }
 
     /// Whether elements need random words.
@@ -264,8 +264,13 @@ fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
     }
 }
 
-/// A grid whose blocks share a power of two.
+/// A grid whose blocks share a power of two, or the f32 of their largest magnitudes.
 fn shared(op: QuantOp, sharing: Sharing, emax: i32) -> QuantOp {
-    let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
-    QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
+    if sharing.mode == ScaleMode::Absmax {
+        let (factor, step) = ((1.0 / f32::from_bits(op.max_bits)).to_bits(), 1f32.to_bits());
+        return QuantOp { kind: class::ABSMAX, block: sharing.size, factor, step, significand: 24, ..op };
+    }
+    let (scale_add, emax) = sharing.mode.addend(f32::from_bits(op.max_bits), emax, op.significand - 1);
+    let policy = op.policy | if sharing.mode == ScaleMode::Nearest { policy::EVEN_SCALE } else { 0 };
+    QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, policy, ..op }
 }

@@ -27,6 +27,9 @@ enum Variant {
     B,
 }
 
+/// Steps of integers that follow from the largest magnitude of a vector.
+const STEPS: [(&str, ScaleMode); 2] = [("absmax", ScaleMode::Rceil), ("absmax-f32", ScaleMode::Absmax)];
+
 type Row = OptionRow<Quantizer>;
 
 /// In the order of `--help`.
@@ -104,15 +107,20 @@ pub const FORMAT_OPTIONS: &[Row] = &[
     Row {
         name: "step",
         kind: Kind::Scale,
-        help: "Of integers: a number or absmax; if it is no power of two, values are multiplied by its f32 reciprocal",
-        allowed: Allowed::Text("a number from 2^-48 to 2^48, best a power of two as 0.03125, or `\"absmax\"`"),
+        help: "Of integers: a number, absmax or absmax-f32; if no power of two, values are multiplied by its f32 reciprocal",
+        allowed: Allowed::Text(
+            "a number from 2^-48 to 2^48, best a power of two as 0.03125, or `\"absmax\"`, `\"absmax-f32\"`",
+        ),
         unset: Unset::Required,
         applies: |q| matches!(q.layout, Layout::Integer { .. }),
-        read: |q, value| match value.as_str() {
-            Some("absmax") => set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil }))),
-            _ => set(&mut q.scale, between(value, -48, 48)),
+        read: |q, value| match STEPS.iter().find(|(word, _)| value.as_str() == Some(word)) {
+            Some((_, mode)) => set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: *mode }))),
+            None => set(&mut q.scale, between(value, -48, 48)),
         },
-        write: |q| Some(if q.sharing.is_some() { Setting::Word("absmax") } else { Setting::Step(q.scale) }),
+        write: |q| {
+            let word = STEPS.iter().find(|(_, mode)| q.sharing.is_some_and(|sharing| sharing.mode == *mode));
+            Some(word.map_or(Setting::Step(q.scale), |(word, _)| Setting::Word(word)))
+        },
         always: |_| true,
         ..Row::FREE
     },

@@ -60,7 +60,7 @@ fn constants() -> Vec<(String, Literal)> {
     all.extend(named![bits::QUIET, bits::LARGEST, bits::SMALLEST_NORMAL, bits::SMALLEST_POWER, NO_CODE, WHOLE, CHUNK]);
     all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
-    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO]);
+    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO, policy::EVEN_SCALE]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
@@ -81,7 +81,7 @@ fn constants() -> Vec<(String, Literal)> {
         ("SMALLEST_BLOCK", BLOCK_SIZES[0]),
     ]);
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
-    let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE]);
+    let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE, class::ABSMAX]);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
     let words = IN_WORDS.iter().map(|shared| (loaders::constant(shared.name), (shared.size / 4) as u32));
     let all = all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_byte, scale_value};
+use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_value, stored_scale};
 use crate::error::{Error, Result};
 use crate::format::{Layout, QuantOp, Quantizer};
 use crate::random::{Purpose, Stream};
@@ -27,7 +27,7 @@ pub struct Job<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantized {
     pub elements: Vec<Rounded>,
-    /// Bytes of the shared scales: a row of blocks for each row of elements. Empty where nothing is shared.
+    /// What is stored of the shared scales: a row of blocks for each row of elements. Empty where nothing is shared.
     pub scales: Vec<u32>,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Job<'a> {
                     elements
                         .extend(block.iter().enumerate().map(|(k, bits)| quantize(&self.op, *bits, largest, word(k))));
                     if self.op.shares() {
-                        scales.push(scale_byte(largest, &self.op));
+                        scales.push(stored_scale(largest, &self.op));
                     }
                 }
                 (elements, scales)

@@ -79,6 +79,9 @@ fn codecs(format: &'static Format) -> Vec<Case> {
         cases.push(Case::new(format!("block/{name}/absmax"), Subject::Block(absmax)));
         let satfinite = Quantizer { nan: Nan::Satfinite, ..absmax };
         cases.push(Case::new(format!("block/{name}/absmax-satfinite"), Subject::Block(satfinite)));
+        let single = Some(Sharing { size: WHOLE, mode: ScaleMode::Absmax });
+        let single = Quantizer { sharing: single, ..satfinite };
+        cases.push(Case::new(format!("block/{name}/absmax-f32-satfinite"), Subject::Block(single)));
     }
     cases.extend(policies(Quantizer { scale: steps[0].0, ..Quantizer::new(format) }));
     cases

@@ -1,6 +1,7 @@
 //! The codec against oracles that know nothing of it: lists of every value of a format, exact arithmetic, and other
 //! people's libraries.
 
+mod absmax;
 mod blocks;
 mod edges;
 mod laws;

@@ -12,6 +12,7 @@ use super::stats::{COLUMNS, Stats};
 use super::text::{self, Summary};
 use crate::codec::Rounded;
 use crate::commands::block_options::{Array, Laid};
+use crate::commands::stored::of_scales;
 use crate::cpu::quantize::{Rounding, counts};
 use crate::decimal::rounds_odd_alike;
 use crate::error::{Error, Result};
@@ -190,11 +191,12 @@ fn prove(op: &QuantOp, batch: &Batch, bits: &[u32], words: &[u32], cpu: &Roundin
     }
     let job = Job { op: *op, input: bits, columns: batch.columns, words: words.into() };
     let own = |k: usize| Rounded { bits: cpu.values[k], code: cpu.codes[k], flags: cpu.flags[k].into() };
-    device::prove(gpu, &job, own, cpu.scales.iter().map(|byte| u32::from(*byte)))
+    device::prove(gpu, &job, own, cpu.scales.iter().copied())
 }
 
 /// The files that are asked for.
 struct Outputs<'a> {
+    op: QuantOp,
     codes: Option<(Output<'a>, Codes)>,
     scales: Option<Output<'a>>,
     rows: Option<Output<'a>>,
@@ -221,13 +223,13 @@ impl<'a> Outputs<'a> {
             None => None,
         };
         let scales =
-            args.scales.as_deref().map(|path| array("--scales", path, Element::U8, &laid.scales)).transpose()?;
+            args.scales.as_deref().map(|path| array("--scales", path, of_scales(op), &laid.scales)).transpose()?;
         let mut rows = args.rows().map(|path| Output::begin("--stats", path)).transpose()?;
         if let Some(rows) = &mut rows {
             rows.write(COLUMNS.as_bytes())?;
         }
         let values = array("OUT.npy", output, Element::F32, shape)?;
-        Ok(Outputs { codes, scales, rows, has_stats: args.stats.is_some(), values })
+        Ok(Outputs { op: *op, codes, scales, rows, has_stats: args.stats.is_some(), values })
     }
 
     fn write(&mut self, bits: &[u32], rounding: &mut Rounding, stats: &mut Stats) -> Result<()> {
@@ -242,7 +244,10 @@ impl<'a> Outputs<'a> {
             file.write(codes.bytes(&rounding.codes)?)?;
         }
         if let Some(file) = &mut self.scales {
-            file.write(&rounding.scales)?;
+            match of_scales(&self.op) {
+                Element::U8 => file.write(&rounding.scales.iter().map(|scale| *scale as u8).collect::<Vec<u8>>())?,
+                _ => file.write_words(&mut rounding.scales)?,
+            }
         }
         self.values.write_words(&mut rounding.values)
     }

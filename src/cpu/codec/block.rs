@@ -80,10 +80,13 @@ fn settled(op: &QuantOp, values: &mut [f32], used: usize, counts: &mut Counts) -
 pub(super) fn scales(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [i32; SLICE] {
     let largest = largest(op, lanes, used, whole, counts);
     let mut scales = [0; SLICE];
+    let even = i32::from(op.has(policy::EVEN_SCALE));
     for (scale, largest) in scales.iter_mut().zip(&largest) {
+        // Where A is halfway between two scales whether the smaller one's byte is odd decides.
+        let odd = ((*largest >> 23) as i32 - op.emax) & even;
         // The addend's carry out of the fraction is one more octave. No block's largest magnitude is subnormal, and the scale
         // of zeros does not matter, if only it leaves the largest magnitude of the format a number.
-        let exponent = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
+        let exponent = (((largest + op.scale_add + odd as u32) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
         *scale = if *largest == 0 { 0 } else { exponent };
     }
     scales

@@ -2,7 +2,7 @@
 //!
 //! Nothing here rounds with the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the
 //! bits they must both give. Where the scalar code counts codes in whole numbers, this one compares values: grids are
-//! rounded by f32 additions, steps and two-level blocks between f32 products, dither in f64, and roots of two by their
+//! rounded by f32 additions, steps and blocks without powers of two between f32 products, dither in f64, and roots of two by their
 //! thresholds.
 //!
 //! A run holds +0 and magnitudes of at least 2^-48, so no value is subnormal.
@@ -149,7 +149,7 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
         class::SCALAR | class::STEP if dithers => dither::lanes(op, lanes, words, counts),
         class::BLOCK => grid::block_lanes(op, lanes, (used, whole), words, counts),
         class::STEP => scaled::step_lanes(op, lanes, words, counts),
-        class::TWO_LEVEL => scaled::block_lanes(op, lanes, (used, whole), words, counts),
+        class::TWO_LEVEL | class::ABSMAX => scaled::block_lanes(op, lanes, (used, whole), words, counts),
         class::EXPONENT => power::lanes(op, &mut lanes[..used], counts),
         class::LOGARITHMIC => logarithmic::lanes(op, lanes, words, counts),
         _ => grid::lanes(op, lanes, words, counts),

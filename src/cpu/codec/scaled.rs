@@ -1,4 +1,4 @@
-//! Grids between f32 products: steps that are no power of two, and two-level blocks. A value is multiplied, rounded to a
+//! Grids between f32 products: steps that are no power of two, two-level blocks, and those whose scale is an f32. A value is multiplied, rounded to a
 //! grid, and multiplied back.
 
 use super::block::largest;
@@ -8,7 +8,7 @@ use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use crate::format::{QuantOp, policy};
+use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 
 /// x fl(1/d) to whole numbers of steps d.
@@ -30,7 +30,8 @@ pub(super) fn block_lanes(
     let largest = largest(op, lanes, used, whole, counts);
     let (mut before, mut behind) = ([0.0; SLICE], [0.0; SLICE]);
     for ((before, behind), largest) in before.iter_mut().zip(&mut behind).zip(largest) {
-        *behind = nearest_scale(op, f32::from_bits(largest) * to_scale);
+        let own = f32::from_bits(largest) * to_scale;
+        *behind = if op.kind == class::ABSMAX { own } else { nearest_scale(op, own) };
         let scale = *behind * g;
         *before = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
     }
@@ -75,6 +76,11 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
     counts: &mut Counts,
 ) {
     let step = f32::from_bits(op.step);
+    // Between the largest value and the one before: a float's significand is behind its exponent, an integer's step fixed.
+    let last_step = match op.has(policy::INTEGER) {
+        true => f32::from_bits(((op.lsb_min + 127) << 23) as u32),
+        false => f32::from_bits((op.max_bits & INFINITY) - ((op.mantissa as u32) << 23)),
+    };
     // No usual one has magnitudes that would be shifted down.
     let (grid, _) = Grid::new(op, 0);
     each!(op, lanes, words, |l: usize| (before[l], behind[l]), counts, |value, word, (before, block)| {
@@ -88,7 +94,8 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
         if RARER {
             // Only the largest element of a block can leave f32, and the next one does not.
             leaves = op.has(policy::SATFINITE) & (bits & MAGNITUDE == INFINITY);
-            let next = product(element.bits.wrapping_sub(1 << (23 - op.mantissa)));
+            let largest = f32::from_bits(element.bits);
+            let next = product((largest - last_step.copysign(largest)).to_bits());
             bits = if leaves { next } else { bits };
         }
         let nan = (element.counted >= ONE_NAN) | (bits & MAGNITUDE >= INFINITY);

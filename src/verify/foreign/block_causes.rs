@@ -6,7 +6,7 @@ use super::case::{Case, Cut};
 use super::cause::{Cause, Habit};
 use super::parts::scale_value;
 use crate::codec::bits::FRACTION;
-use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_byte, scale_of_one};
+use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_of_one, stored_scale};
 use crate::format::{
     BLOCK_SIZES, Format, Layout, Overflow, QuantOp, Quantizer, SCALE_MANTISSA, ScaleFormat, ScaleMode, Sharing, class,
     format, policy,
@@ -20,6 +20,7 @@ pub fn all(case: &Case) -> Vec<Cause> {
     causes.extend(bytes());
     match case.op.kind {
         class::TWO_LEVEL => causes.extend(two_level(&case.quantizer)),
+        class::ABSMAX => causes.extend(absmax()),
         _ => causes.extend(powers()),
     }
     causes.extend(places());
@@ -90,26 +91,29 @@ fn bytes() -> Vec<Cause> {
         scale("the scale is one step too large", |op, largest| stepped(op, largest, 1)),
         scale("a block of zeros has the scale 1", |op, largest| match largest {
             0 => scale_of_one(op),
-            _ => scale_byte(largest, op),
+            _ => stored_scale(largest, op),
         }),
         scale("an infinity has the largest scale", |op, largest| match largest {
+            INFINITY if op.kind == class::ABSMAX => stored_scale(LARGEST, op),
             INFINITY => nan_byte(op) - 1,
-            _ => scale_byte(largest, op),
+            _ => stored_scale(largest, op),
         }),
     ]
 }
 
-/// The byte of a scale that is NaN.
+/// What is stored of a scale that is NaN.
 fn nan_byte(op: &QuantOp) -> u32 {
-    scale_byte(INFINITY, &QuantOp { policy: op.policy & !policy::SATFINITE, ..*op })
+    stored_scale(INFINITY, &QuantOp { policy: op.policy & !policy::SATFINITE, ..*op })
 }
 
 fn stepped(op: &QuantOp, largest: u32, by: i32) -> u32 {
-    let own = scale_byte(largest, op);
+    let own = stored_scale(largest, op);
     match largest {
         0 | INFINITY.. => own,
-        // A power of two is limited where it is used, not where it is found.
-        _ if op.kind == class::BLOCK => scale_byte(largest, &QuantOp { emax: op.emax - by, ..*op }),
+        // A power of two is limited where it is used, not where it is found; but which of two is even depends on it.
+        _ if op.kind == class::BLOCK && !op.has(policy::EVEN_SCALE) => {
+            stored_scale(largest, &QuantOp { emax: op.emax - by, ..*op })
+        }
         _ => own.saturating_add_signed(by).min(nan_byte(op) - 1),
     }
 }
@@ -120,7 +124,7 @@ fn powers() -> Vec<Cause> {
     vec![
         scale("the scale is found by log2 in f32, which rounds up below a power of two", by_logarithm),
         scale("the scale is an f32 product rounded up, whose subnormals round first", by_product),
-        scale("the scale is never below 2^-126", |op, largest| scale_byte(largest, op).max(1)),
+        scale("the scale is never below 2^-126", |op, largest| stored_scale(largest, op).max(1)),
         scale("the scale stays within f16: it saturates at 2^-24 and 2^15", |op, largest| {
             within(op, largest, (-24, 15))
         }),
@@ -145,14 +149,14 @@ fn powers() -> Vec<Cause> {
 }
 
 fn within(op: &QuantOp, largest: u32, (low, high): (i32, i32)) -> u32 {
-    let byte = scale_byte(largest, op);
+    let byte = stored_scale(largest, op);
     if byte == nan_byte(op) { byte } else { byte.clamp((127 + low) as u32, (127 + high) as u32) }
 }
 
 /// floor(log2 A) of an f32 logarithm (the PyTorch path of microxcaling).
 fn by_logarithm(op: &QuantOp, largest: u32) -> u32 {
     match largest {
-        0 | INFINITY.. => scale_byte(largest, op),
+        0 | INFINITY.. => stored_scale(largest, op),
         _ => {
             let exponent = (libm::log2(f32::from_bits(largest).into()) as f32).floor() as i32;
             ((exponent - op.emax).clamp(-127, 127) + 127) as u32
@@ -164,7 +168,7 @@ fn by_logarithm(op: &QuantOp, largest: u32) -> u32 {
 /// (NVIDIA Transformer Engine, float_to_e8m0).
 fn by_product(op: &QuantOp, largest: u32) -> u32 {
     match largest {
-        0 | INFINITY.. => scale_byte(largest, op),
+        0 | INFINITY.. => stored_scale(largest, op),
         _ => {
             let product = (f32::from_bits(largest) * (1.0 / f32::from_bits(op.max_bits))).to_bits();
             let (field, fraction) = (product >> 23, product & FRACTION);
@@ -184,12 +188,12 @@ fn two_level(base: &Quantizer) -> Vec<Cause> {
     let scale = |name: &str, scale| Cause::new(name, Habit::Scale(scale));
     let least = format!("the scale is never below 2^{}, the smallest normal one", 1 - own.float().bias);
     let mut causes = vec![
-        scale(&least, |op, largest| scale_byte(largest, op).max(SMALLEST_NORMAL)),
+        scale(&least, |op, largest| stored_scale(largest, op).max(SMALLEST_NORMAL)),
         scale("the top exponent of a scale is reserved: it saturates below", |op, largest| {
-            let byte = scale_byte(largest, op);
+            let byte = stored_scale(largest, op);
             if byte == nan_byte(op) { byte } else { byte.min((op.scale_add & !(SMALLEST_NORMAL - 1)) - 1) }
         }),
-        scale("subnormal scales are flushed to 0", |op, largest| match scale_byte(largest, op) {
+        scale("subnormal scales are flushed to 0", |op, largest| match stored_scale(largest, op) {
             ..SMALLEST_NORMAL => 0,
             byte => byte,
         }),
@@ -198,23 +202,68 @@ fn two_level(base: &Quantizer) -> Vec<Cause> {
         }),
         scale("the scale divides in f32, by the largest element and then by that of the tensor", |op, largest| {
             let quotient = f32::from_bits(largest) / f32::from_bits(op.max_bits) / f32::from_bits(op.step);
-            if largest < INFINITY { scale_of(op, quotient, Overflow::Saturate) } else { scale_byte(largest, op) }
+            if largest < INFINITY { scale_of(op, quotient, Overflow::Saturate) } else { stored_scale(largest, op) }
         }),
         Cause::new("the scale of the tensor is 1", Habit::TensorScale(1.0)),
-        Cause::new(
-            "values are divided by the scale, not multiplied by its reciprocal",
-            Habit::Code(|op, x| {
-                let scale = scale_value(op, x.scale) as f32 * f32::from_bits(op.step);
-                let quotient = f32::from_bits(x.bits) / scale;
-                match scale > 0.0 {
-                    true => quantize(&QuantOp { kind: class::SCALAR, ..*op }, quotient.to_bits(), 0, 0).code,
-                    false => x.code,
-                }
-            }),
-        ),
+        divided(),
     ];
     causes.extend(others);
     causes
+}
+
+/// Of both kinds of f32 products.
+fn divided() -> Cause {
+    Cause::new(
+        "values are divided by the scale, not multiplied by its reciprocal",
+        Habit::Code(|op, x| {
+            let scale = scale_value(op, x.scale) as f32 * f32::from_bits(op.step);
+            let quotient = f32::from_bits(x.bits) / scale;
+            match scale > 0.0 {
+                true => quantize(&QuantOp { kind: class::SCALAR, ..*op }, quotient.to_bits(), 0, 0).code,
+                false => x.code,
+            }
+        }),
+    )
+}
+
+/// Of scales that are f32.
+fn absmax() -> Vec<Cause> {
+    let scale = |name: &str, scale| Cause::new(name, Habit::Scale(scale));
+    /// What becomes of a scale that is a number.
+    fn of(op: &QuantOp, largest: u32, then: impl Fn(f32) -> f32) -> u32 {
+        let own = stored_scale(largest, op);
+        if largest < INFINITY { then(f32::from_bits(own)).to_bits() } else { own }
+    }
+    fn through(op: &QuantOp, largest: u32, name: &str) -> u32 {
+        let format = format(name).map(|format| QuantOp::of(&Quantizer::new(format)));
+        of(op, largest, |own| {
+            f32::from_bits(format.map_or(own.to_bits(), |op| quantize(&op, own.to_bits(), 0, 0).bits))
+        })
+    }
+    vec![
+        scale("the scale is the quotient of the largest magnitude and the largest element", |op, largest| {
+            of(op, largest, |_| f32::from_bits(largest) / f32::from_bits(op.max_bits))
+        }),
+        scale("the scale is rounded to bf16", |op, largest| through(op, largest, "bf16")),
+        scale("the scale is rounded to f16", |op, largest| through(op, largest, "f16")),
+        scale("the scale is rounded up to a power of two", |op, largest| {
+            let up = |own: f32| f32::from_bits((own.to_bits() + FRACTION) & !FRACTION);
+            of(op, largest, up)
+        }),
+        scale("the largest element counts as 2^(b-1), the magnitude of the most negative code", |op, largest| {
+            let most = f32::from_bits(op.max_bits) + libm::ldexpf(1.0, op.lsb_min);
+            let factor = if op.has(policy::INTEGER) { (1.0 / most).to_bits() } else { op.factor };
+            stored_scale(largest, &QuantOp { factor, ..*op })
+        }),
+        divided(),
+        Cause::new(
+            "the reciprocal of the scale is stored",
+            Habit::ScaleByte(|_, own| match f32::from_bits(own) {
+                own if own > 0.0 => (1.0 / own).min(f32::MAX).to_bits(),
+                _ => own,
+            }),
+        ),
+    ]
 }
 
 /// The scale of a block nearest it; `overflow` says what is beyond.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::parts::is_nan;
-use crate::codec::{NO_CODE, quantize, scale_byte, stored};
+use crate::codec::{NO_CODE, quantize, stored, stored_scale};
 use crate::format::{QuantOp, Quantizer};
 use crate::reference::quantize::operation;
 use crate::tensor::blocks::Blocks;
@@ -14,7 +14,7 @@ use crate::tensor::blocks::Blocks;
 pub struct Stored {
     /// With its sign; [`NO_CODE`] where the format has none, or a value is what is stored.
     pub code: u32,
-    /// The byte of its block's scale; 0 where nothing is shared.
+    /// What is stored of its block's scale; 0 where nothing is shared.
     pub scale: u32,
     /// f32 bits.
     pub value: u32,
@@ -26,7 +26,7 @@ pub type Codec<'a> = Box<dyn Fn(usize) -> Stored + Sync + 'a>;
 /// What was found in the files.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// A code for each element, and a byte for each block.
+    /// A code for each element, and a scale for each block.
     Codes { codes: Vec<u32>, scales: Vec<u32> },
     /// Dequantized values, as f32 bits.
     Values(Vec<u32>),
@@ -111,7 +111,7 @@ impl Case {
 
     /// What a format gives for values in blocks, of which the scales are stored in the order of the blocks.
     pub(super) fn rounded<'a>(&'a self, op: QuantOp, inputs: Cow<'a, [u32]>, blocks: Blocked) -> Codec<'a> {
-        let scales: Vec<u32> = blocks.maxima.iter().map(|largest| scale_byte(*largest, &op)).collect();
+        let scales: Vec<u32> = blocks.maxima.iter().map(|largest| stored_scale(*largest, &op)).collect();
         Box::new(move |k| {
             let rounded = quantize(&op, inputs[k], blocks.largest(k), 0);
             // The files have their scales where the case's blocks are.
@@ -177,7 +177,7 @@ impl Case {
     pub(super) fn different_scales(&self) -> Option<(usize, usize)> {
         match &self.found {
             Found::Codes { scales, .. } if self.op.shares() => {
-                let ours = self.blocks.maxima.iter().map(|largest| scale_byte(*largest, &self.op));
+                let ours = self.blocks.maxima.iter().map(|largest| stored_scale(*largest, &self.op));
                 Some((ours.zip(scales).filter(|(ours, theirs)| ours != *theirs).count(), scales.len()))
             }
             _ => None,

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::case::{Blocked, Case, Codec, Cut, Stored};
 use super::parts::{Element, code_at};
-use crate::codec::{quantize, scale_byte, stored};
+use crate::codec::{quantize, stored, stored_scale};
 use crate::format::{Format, Layout, QuantOp, Quantizer};
 
 /// A cause of differences.
@@ -71,7 +71,7 @@ impl Cause {
         let of_blocks = |op: QuantOp, blocks: Blocked| {
             case.has_room(&blocks).then(|| case.rounded(op, Cow::Borrowed(&case.inputs), blocks))
         };
-        let scales = |op: &QuantOp| case.blocks.maxima.iter().map(|most| scale_byte(*most, op)).collect::<Vec<u32>>();
+        let scales = |op: &QuantOp| case.blocks.maxima.iter().map(|most| stored_scale(*most, op)).collect::<Vec<u32>>();
         match self.habit {
             Habit::Format(quantizer) => {
                 let op = case.operation(&quantizer);

@@ -86,7 +86,7 @@ fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
             ("quantize --format e4m3 --rounding stochastic --variant c", &["--variant = \"c\"", "a, b"]),
             ("quantize --format e4m3 --rounding dither", &["--rounding = \"dither\"", "integers with a fixed step"]),
             ("quantize --format int12 --step 1 --rounding dither --bits 16", &["--bits = 16", "at most 12"]),
-            ("quantize --format e8m0 --rounding nearest-even", &["--rounding", "toward-zero, up, down"]),
+            ("quantize --format e8m0 --rounding stochastic", &["--rounding", "toward-zero, up, down"]),
             ("quantize --format log8 --base-factor 17", &["--base-factor = 17", "a whole number from 1 to 16"]),
             ("quantize --format mxfp4 --block 7", &["--block = 7", "8, 16, 32, 64, \"vector\""]),
             ("quantize --format mxfp4 --scale-mode round", &["--scale-mode", "floor, rceil, even, ceil"]),

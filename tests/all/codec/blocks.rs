@@ -1,6 +1,8 @@
 //! Shared scales: their exponents by definition, their elements by the list of their values.
 
-use roundlaw::codec::{NAN, Rounded, SATURATED, block_scale, scale_byte};
+use std::cmp::Ordering;
+
+use roundlaw::codec::{NAN, Rounded, SATURATED, block_scale, stored_scale};
 use roundlaw::format::{Element, Layout, Nan, QuantOp, Quantizer, ScaleMode, Sharing, WHOLE};
 use roundlaw::reference::quantize::{Job, Quantized, operation};
 use strum::VariantArray as _;
@@ -17,7 +19,7 @@ const MX: [(&str, i32, u32); 6] = [
     ("mxint8", 0, 6),
 ];
 
-fn shared(name: &str, size: u32, mode: ScaleMode) -> Quantizer {
+pub fn shared(name: &str, size: u32, mode: ScaleMode) -> Quantizer {
     Quantizer { sharing: Some(Sharing { size, mode }), ..quantizer(name) }
 }
 
@@ -33,15 +35,17 @@ fn values(done: &Quantized) -> Vec<f32> {
 
 #[test]
 fn scale_modes_choose_the_exponent_that_their_definition_says() {
-    let fractions: Vec<u32> =
-        (0..1u32 << 12).map(|k| k << 11).chain([0x3f_ffff, 0x60_0001, 0x7f_ffff, 0x40_0001, 0x7e_0001, 1]).collect();
+    let fractions: Vec<u32> = (0..1u32 << 12)
+        .map(|k| k << 11)
+        .chain([0x3f_ffff, 0x60_0001, 0x7f_ffff, 0x40_0001, 0x7e_0001, 1, 0xf_ffff, 0x10_0001, 0x27_ffff, 0x28_0001])
+        .collect();
     // Normal numbers, and subnormal ones as multiples of 2^-149.
     let normal = [-126, -40, -3, 0, 1, 17, 127]
         .into_iter()
         .flat_map(|e| fractions.iter().map(move |fraction| (((e + 127) as u32) << 23) | fraction).collect::<Vec<_>>());
     let inputs: Vec<u32> = normal.chain(fractions.iter().map(|fraction| fraction | 1)).collect();
     for (name, emax, mantissa) in MX {
-        for &mode in ScaleMode::VARIANTS {
+        for &mode in ScaleMode::VARIANTS.iter().filter(|mode| **mode != ScaleMode::Absmax) {
             let op = QuantOp::of(&shared(name, 32, mode));
             let max = f64::from(f32::from_bits(op.max_bits));
             for &largest in &inputs {
@@ -52,6 +56,16 @@ fn scale_modes_choose_the_exponent_that_their_definition_says() {
                     ScaleMode::Ceil => exponent + i32::from(a > 2f64.powi(exponent)) - emax,
                     // The smallest s for which a / 2^s does not exceed the largest element.
                     ScaleMode::Rceil => (exponent - emax - 1..).find(|s| libm::ldexp(a, -s) <= max).unwrap(),
+                    ScaleMode::Absmax => unreachable!("no power of two"),
+                    // The whole number s with 2^s nearest a/max; of two the one whose byte is even.
+                    ScaleMode::Nearest => {
+                        let below = (exponent - emax - 2..).find(|s| 2.0 * max * libm::ldexp(1.0, *s) > a).unwrap();
+                        match (2.0 * a).total_cmp(&(3.0 * max * libm::ldexp(1.0, below))) {
+                            Ordering::Less => below,
+                            Ordering::Equal if (below + 127) % 2 == 0 => below,
+                            _ => below + 1,
+                        }
+                    }
                     ScaleMode::Even => {
                         let grid = libm::ldexp(1.0, exponent - mantissa as i32);
                         let rounded = (a / grid + 0.5).floor() * grid;
@@ -60,7 +74,7 @@ fn scale_modes_choose_the_exponent_that_their_definition_says() {
                 };
                 let wanted = wanted.clamp(-127, 127);
                 assert_eq!(block_scale(largest, &op), wanted, "{name} {}: {a:e}", mode.name());
-                assert_eq!(scale_byte(largest, &op), (wanted + 127) as u32);
+                assert_eq!(stored_scale(largest, &op), (wanted + 127) as u32);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Two-level blocks: the scales of blocks by the lists of their numbers, elements by the order of the definition.
 
-use roundlaw::codec::{scale_byte, scale_of_one, scale_value};
+use roundlaw::codec::{scale_of_one, scale_value, stored_scale};
 use roundlaw::format::{Direction, Float, Layout, QuantOp, Quantizer, ScaleFormat, Specials};
 use strum::VariantArray as _;
 
@@ -58,13 +58,13 @@ fn the_scale_of_a_block_is_the_nearest_number_and_saturates() {
         let last = numbers.0[numbers.0.len() - 1].1;
         assert_eq!(last, if scale == ScaleFormat::E4m3 { 0x7e } else { 0xfe });
         for x in telling_inputs(&numbers.0).into_iter().filter(|x| x.is_sign_positive()) {
-            assert_eq!(scale_byte(x.to_bits(), &op), nearest(&numbers, x).1, "{}: {x:e}", scale.name());
+            assert_eq!(stored_scale(x.to_bits(), &op), nearest(&numbers, x).1, "{}: {x:e}", scale.name());
         }
         for tiny in [1, 0x7f_ffff, 0x80_0000] {
-            assert_eq!(scale_byte(tiny, &op), 0);
+            assert_eq!(stored_scale(tiny, &op), 0);
         }
         for no_number in [f32::INFINITY, f32::NAN] {
-            assert_eq!(scale_byte(no_number.to_bits(), &op), last + 1);
+            assert_eq!(stored_scale(no_number.to_bits(), &op), last + 1);
         }
         let done = run(&nvfp4(scale), &[1.0, f32::NAN]);
         assert!(done.scales == [last + 1] && done.elements.iter().all(|element| value(*element).is_nan()));

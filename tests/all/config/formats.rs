@@ -306,8 +306,8 @@ fn a_format_without_a_zero_stands_at_no_site() {
         "weight",
         &[
             (
-                "{ format = \"e8m0\", rounding = \"nearest-even\" }",
-                &["weight.rounding = \"nearest-even\"", "toward-zero, up, down"],
+                "{ format = \"e8m0\", rounding = \"stochastic\" }",
+                &["weight.rounding = \"stochastic\"", "nearest-even, nearest-away, toward-zero, up, down"],
             ),
             ("{ format = \"e8m0\", scale = 2 }", &["weight.scale", "format, rounding, overflow, nan, subnormals"]),
         ],

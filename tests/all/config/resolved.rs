@@ -118,7 +118,7 @@ fn every_option(layout: &Layout) -> Vec<String> {
             options
         }
         Layout::Integer { .. } => {
-            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004", "\"absmax\""];
+            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004", "\"absmax\"", "\"absmax-f32\""];
             let ranges = |step: &str| ["symmetric", "full"].map(|r| format!("step = {step}, range = \"{r}\""));
             steps.into_iter().flat_map(ranges).collect()
         }

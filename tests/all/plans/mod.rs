@@ -132,7 +132,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             "format = \"{}\", nan = \"{}\", step = {}, range = \"{}\"",
             c.pick(&["int8", "int5", "int11"]),
             c.pick(&["propagate", "satfinite"]),
-            c.pick(&["0.03", "0.001", "\"absmax\"", "0.125"]),
+            c.pick(&["0.03", "0.001", "\"absmax\"", "0.125", "\"absmax-f32\""]),
             c.pick(&["full", "symmetric"])
         ),
         13 => format!(
@@ -154,7 +154,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             c.pick(&["mxfp8", "mxfp8-e5m2", "mxfp6-e3m2", "mxfp6-e2m3", "mxfp4", "mxint8", "bfp8", "bfp12"]),
             c.pick(&["propagate", "propagate", "satfinite"]),
             c.pick(&["8", "16", "32", "64", "\"vector\""]),
-            c.pick(&["floor", "rceil", "even", "ceil"])
+            c.pick(&["floor", "rceil", "even", "ceil", "nearest", "absmax", "absmax"])
         ),
     };
     if format.contains("step = 0") && c.below(4) == 0 && !format.contains("int16") {

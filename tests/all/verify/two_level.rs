@@ -55,7 +55,7 @@ fn two_level_scales() {
 }
 
 /// Of the f32 around a number the first with which something holds.
-fn near(x: f32, holds: impl Fn(f32) -> bool) -> f32 {
+pub fn near(x: f32, holds: impl Fn(f32) -> bool) -> f32 {
     let around = (0..2000).map(|k| f32::from_bits(x.to_bits() - 1000 + k));
     around.into_iter().find(|x| holds(*x)).unwrap_or(x)
 }
