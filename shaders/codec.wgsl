@@ -28,7 +28,7 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     if shares(op) && largest >= INFINITY {
         return Rounded(QUIET, 0u, NAN);
     }
-    if !EVERY_CLASS {
+    if !HAS_SCALED {
         return rounded(op, bits, grid_scale(op, largest), word);
     }
     if op.kind == CLASS_NONE {
@@ -89,13 +89,13 @@ fn encoded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     if magnitude > INFINITY {
         return encoded_nan(op, bits & SIGN);
     }
-    if EVERY_CLASS && op.kind == CLASS_EXPONENT {
+    if HAS_SCALED && op.kind == CLASS_EXPONENT {
         return encoded_power(op, bits);
     }
     if magnitude == INFINITY {
         return beyond(op, bits & SIGN);
     }
-    if EVERY_CLASS && op.kind == CLASS_LOGARITHMIC {
+    if HAS_SCALED && op.kind == CLASS_LOGARITHMIC {
         return encoded_logarithmic(op, bits, word);
     }
     return encoded_grid(op, bits, scale, word);
@@ -103,10 +103,10 @@ fn encoded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 
 // The bits of a code, scaled by 2^scale: of one without sign, or of one that carries its own.
 fn decoded(code: u32, op: QuantOp, scale: i32) -> u32 {
-    if EVERY_CLASS && op.kind == CLASS_EXPONENT {
+    if HAS_SCALED && op.kind == CLASS_EXPONENT {
         return decoded_power(code);
     }
-    if EVERY_CLASS && op.kind == CLASS_LOGARITHMIC {
+    if HAS_SCALED && op.kind == CLASS_LOGARITHMIC {
         return decoded_logarithmic(code, op);
     }
     return decoded_grid(code, op, scale);

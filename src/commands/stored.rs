@@ -33,7 +33,7 @@ impl BlockOptions {
         values: &mut [u32],
     ) -> Result<()> {
         match self.nibbles {
-            Some(nibbles) if source.element.bytes() == 1 => {
+            Some(nibbles) if source.element.bits() == 8 => {
                 source.read(values.len() / 2, bytes)?;
                 nibbles.unpack(bytes, values);
             }

@@ -3,6 +3,7 @@
 use multiversion::multiversion;
 
 use super::codec::apply_samples;
+use super::codec::fused::{Fused, counts_of};
 use super::draw::quantize_row;
 use super::lanes::{LANES, flush48, tree};
 use super::train::Sample;
@@ -93,6 +94,32 @@ pub fn advance_ahead(v: &[f32], next: &mut [f32], z: &[f32], r: f32, c: f32, ahe
         *next = new;
     }
     (any_diverges(&largest), tree(sums))
+}
+
+/// [`advance_ahead`] with weights that the product reads as `fused` rounds them, and what rounding did.
+#[inline(always)]
+pub fn advance_rounded<const SHARES: bool>(
+    v: &[f32],
+    next: &mut [f32],
+    (z, r, c): (&[f32], f32, f32),
+    ahead: &[f32],
+    fused: &Fused,
+) -> (bool, f32, Counts) {
+    let (mut sums, mut largest, mut counted) = ([0.0; LANES], [0; LANES], [0; LANES]);
+    let rows = next.as_chunks_mut::<LANES>().0.iter_mut().zip(v.as_chunks::<LANES>().0);
+    for (((next, v), z), ahead) in rows.zip(z.as_chunks::<LANES>().0).zip(ahead.as_chunks::<LANES>().0) {
+        let mut new = [0.0; LANES];
+        for l in 0..LANES {
+            new[l] = flush48(v[l] + c * flush48(z[l] * r));
+        }
+        let read = fused.row::<SHARES>(&new, &mut counted);
+        for l in 0..LANES {
+            largest[l] = largest[l].max(new[l].to_bits() & MAGNITUDE);
+            sums[l] += ahead[l] * read[l];
+        }
+        *next = new;
+    }
+    (any_diverges(&largest), tree(sums), counts_of(&counted))
 }
 
 /// Whether one of the values is too large to go on with, or no number.

@@ -2,10 +2,13 @@
 
 use multiversion::multiversion;
 
+use super::codec::fused::Fused;
 use super::codec::{apply_samples, apply_slices};
 use super::draw::quantize_row;
 use super::lanes::{LANES, SLICE, flush48, tree};
-use super::passes::{add_products, advance, advance_ahead, diverges, dot, fold, round_features, step, sum};
+use super::passes::{
+    add_products, advance, advance_ahead, advance_rounded, diverges, dot, fold, round_features, step, sum,
+};
 use crate::format::{QuantOp, class};
 use crate::plan::Snapshot;
 use crate::plan::{TrainOps, Trajectory};
@@ -103,17 +106,19 @@ impl Run {
 }
 
 /// Where a training is: samples that it has seen, and those that its next row has.
-#[derive(Clone, Copy)]
 struct Turn {
     at: usize,
     due: usize,
+    /// The parameter site, where it rounds in the pass that makes the weights.
+    fused: Option<Fused>,
 }
 
 /// Trains them in turns, one update each: while an update of one waits for its sums, the processor begins that of
 /// the next.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi2", "x86_64+avx2+fma+bmi2"))]
 pub fn train(trainings: &mut [Training], key: [u32; 4]) {
-    let mut turns: Vec<Turn> = trainings.iter().map(|own| Turn { at: 0, due: own.due(0) }).collect();
+    let first = |own: &Training| Turn { at: 0, due: own.due(0), fused: Fused::new(&own.ops.parameter) };
+    let mut turns: Vec<Turn> = trainings.iter().map(first).collect();
     loop {
         let mut ended = true;
         for (own, turn) in trainings.iter_mut().zip(&mut turns) {
@@ -132,7 +137,7 @@ impl Training<'_> {
     #[inline(always)]
     fn turn(&mut self, key: [u32; 4], turn: &mut Turn) {
         if self.run.diverged_at.is_none() {
-            self.update(key, turn.at);
+            self.update(key, turn);
         }
         turn.at += self.trajectory.batch as usize;
         if turn.at == turn.due {
@@ -155,13 +160,15 @@ impl Training<'_> {
 
     /// The update on the batch that begins with sample `at`.
     #[inline(always)]
-    fn update(&mut self, key: [u32; 4], at: usize) {
-        let (run, what, n) = (&mut *self.run, (self.trajectory, self.ops), (self.first + at as u64) as u32);
+    fn update(&mut self, key: [u32; 4], Turn { at, fused, .. }: &Turn) {
+        let (at, run, n) = (*at, &mut *self.run, (self.first + *at as u64) as u32);
         if self.trajectory.batch == 1 && self.ops.feature_grad.kind == class::NONE {
             let next = self.samples.get(at + 1).map(|sample| sample.z);
+            let what = (self.trajectory, self.ops, fused.as_ref());
             return one(run, what, key, n, &self.samples[at], self.gradient[at].z, next);
         }
         let batch = at..at + self.trajectory.batch as usize;
+        let what = (self.trajectory, self.ops);
         many(run, what, key, n, &self.samples[batch.clone()], &self.gradient[batch]);
     }
 }
@@ -177,7 +184,7 @@ fn count(run: &mut Run, site: Site, counts: Counts) -> u64 {
 #[inline(always)]
 fn one(
     run: &mut Run,
-    (trajectory, ops): (&Trajectory, &TrainOps),
+    (trajectory, ops, fused): (&Trajectory, &TrainOps, Option<&Fused>),
     key: [u32; 4],
     n: u32,
     sample: &Sample,
@@ -199,10 +206,18 @@ fn one(
 
     let (c, z) = (trajectory.step.at(t), &gradient_z[..used]);
     let (v, new) = (&run.v[..used], &mut run.next[..used]);
-    let (diverged, product) = match (weight.kind, parameter.kind, next) {
-        (class::NONE, class::NONE, Some(next)) => {
+    let (diverged, found) = match (weight.kind, parameter.kind, fused, next) {
+        (class::NONE, class::NONE, _, Some(next)) => {
             let (diverged, product) = advance_ahead(v, new, z, residual[0], c, &next[..used]);
-            (diverged, Some(product))
+            (diverged, Some(Ahead { product, counts: Counts::default() }))
+        }
+        (class::NONE, _, Some(fused), Some(next)) => {
+            let (z, next) = ((z, residual[0], c), &next[..used]);
+            let (diverged, product, counts) = match fused.shares() {
+                true => advance_rounded::<true>(v, new, z, next, fused),
+                false => advance_rounded::<false>(v, new, z, next, fused),
+            };
+            (diverged, Some(Ahead { product, counts }))
         }
         (class::NONE, ..) => (advance(v, new, z, residual[0], c), None),
         _ => {
@@ -216,8 +231,8 @@ fn one(
     if !finish(run, diverged || nans > 0, used) {
         return;
     }
-    run.ahead = match (product, next) {
-        (Some(product), _) => Some(Ahead { product, counts: Counts::default() }),
+    run.ahead = match (found, next) {
+        (Some(found), _) => Some(found),
         (None, Some(z)) => Some(activation(run, parameter, model, key, t.wrapping_add(1), z)),
         (None, None) => None,
     };

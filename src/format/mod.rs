@@ -3,6 +3,7 @@
 //! A format is one row of [`FORMATS`], or any `eXmY` by name; everything else here is derived from it.
 
 pub mod binary32;
+mod classes;
 mod constants;
 mod law;
 mod layout;
@@ -17,6 +18,7 @@ mod splitting;
 
 use std::sync::LazyLock;
 
+pub use classes::Classes;
 pub use constants::{class, direction, policy};
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
 pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, SCALE_MANTISSA, ScaleFormat, Specials};

@@ -1,8 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
 use super::{
-    Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, ScaleMode, Sharing,
-    Spec, Specials, Subnormals, class, policy,
+    Classes, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, ScaleMode,
+    Sharing, Spec, Specials, Subnormals, class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
@@ -149,9 +149,12 @@ impl QuantOp {
         !matches!(self.kind, class::NONE | class::ADDITIVE | class::RELATIVE)
     }
 
-    /// Whether the codec rounds to a grid, or does not round to a format at all.
-    pub fn is_grid(&self) -> bool {
-        !self.is_counted() || matches!(self.kind, class::SCALAR | class::BLOCK)
+    /// What a pipeline must know to do it.
+    pub fn classes(&self) -> Classes {
+        match self.kind {
+            class::NONE | class::SCALAR | class::BLOCK | class::ADDITIVE | class::RELATIVE => Classes::GRIDS,
+            _ => Classes::SCALED,
+        }
     }
 
     /// Whether elements share a scale along the vector.

@@ -8,7 +8,7 @@ use super::project::TILE_SAMPLES;
 use super::slice::SLICE;
 use super::train::layout::{Exchange, Layout};
 use crate::config::{MAX_BATCH, MAX_MODEL};
-use crate::format::QuantOp;
+use crate::format::{Classes, QuantOp};
 use crate::plan::{TrainOps, Trajectory};
 use crate::site::Site;
 use crate::twin::{Member, Twin};
@@ -134,8 +134,8 @@ pub fn model_size(model: u32) -> u32 {
 pub struct Variant {
     /// Every accumulator is opaque, not only what a compiler may contract.
     pub strict: bool,
-    /// The codec knows every class of format, not only grids and blocks of them: three times the code.
-    pub every_class: bool,
+    /// The classes of formats that the codec knows: all of them take three times the code.
+    pub classes: Classes,
     /// One of [`MODEL_SIZES`]; of a pipeline of [`Own`] runs, their model.
     pub model: u32,
     /// What a workgroup of the projection makes.
@@ -204,14 +204,15 @@ impl Variant {
         let of_size = |model| Variant { model, ..Variant::least() };
         let of_tile = |tile| [false, true].map(|paired| Variant { tile, paired, ..Variant::least() });
         let plain = MODEL_SIZES.into_iter().map(of_size).chain(Tile::all().into_iter().flat_map(of_tile));
-        let choices = [(false, false), (false, true), (true, false), (true, true)];
-        plain.flat_map(move |variant| choices.map(|(strict, every_class)| Variant { strict, every_class, ..variant }))
+        let (few, more) = (Classes::GRIDS, Classes::SCALED);
+        let choices = [(false, few), (false, more), (true, few), (true, more)];
+        plain.flat_map(move |variant| choices.map(|(strict, classes)| Variant { strict, classes, ..variant }))
     }
 
     /// That of grids and laws, for the smaller models, on every device.
     pub fn least() -> Variant {
         let (model, tile) = (MODEL_SIZES[0], Tile::of(MODEL_SIZES[0], 0));
-        Variant { strict: false, every_class: false, model, tile, paired: true, own: None, alone: None }
+        Variant { strict: false, classes: Classes::GRIDS, model, tile, paired: true, own: None, alone: None }
     }
 
     /// Whether it serves some runs or some operation alone.
@@ -226,14 +227,14 @@ impl Variant {
 
     /// That of an operation on covariates alone.
     pub fn of_op(op: SplitOp, strict: bool) -> Variant {
-        Variant { strict, every_class: !op.op.is_grid(), alone: Some(op), ..Variant::least() }
+        Variant { strict, classes: op.op.classes(), alone: Some(op), ..Variant::least() }
     }
 
     /// That of the runs of a trajectory alone, in the phase with these operations.
     pub fn of_runs(t: &Trajectory, ops: &TrainOps, average: bool, layout: Layout, strict: bool) -> Variant {
-        let every_class = !ops.by_site().iter().all(|(_, op)| op.is_grid());
+        let classes = ops.by_site().iter().map(|(_, op)| op.classes()).collect();
         let own = Some(Own { ops: *ops, batch: t.batch, average, layout });
-        Variant { strict, every_class, model: t.model, own, ..Variant::least() }
+        Variant { strict, classes, model: t.model, own, ..Variant::least() }
     }
 }
 
@@ -242,14 +243,13 @@ impl Variant {
 pub fn compose(kernel: &Kernel, variant: Variant) -> String {
     let layout = variant.layout();
     let body = body(kernel, layout.exchange);
-    let Variant { strict, every_class, model, tile, paired, own, alone } = variant;
+    let Variant { strict, classes, model, tile, paired, own, alone } = variant;
     let none = SplitOp { op: QuantOp::none(), components: 1, bits: 24 };
     let SplitOp { op, components, bits } = alone.unwrap_or(none);
     let batch = own.map_or(MAX_BATCH, |own| own.batch);
     let ops = own.map_or_else(|| TrainOps::new(|_| QuantOp::none()), |own| own.ops);
     let constants = [
         ("STRICT".into(), format!("{strict}")),
-        ("EVERY_CLASS".into(), format!("{every_class}")),
         ("MODEL".into(), format!("{model}u")),
         ("BATCH".into(), format!("{batch}u")),
         ("TILE_ROWS".into(), format!("{}u", tile.rows)),
@@ -262,7 +262,9 @@ pub fn compose(kernel: &Kernel, variant: Variant) -> String {
         ("AVERAGE".into(), format!("{}", own.is_some_and(|own| own.average))),
     ];
     let of_site = |(site, op): (Site, &QuantOp)| (format!("OP_{}", site.name().to_uppercase()), op.literal());
-    let constants = constants.into_iter().chain(ops.by_site().into_iter().map(of_site));
+    let of_group = |(name, group): &(&str, Classes)| (name.to_string(), format!("{}", classes.contain(*group)));
+    let groups = Classes::GROUPS.iter().map(of_group);
+    let constants = constants.into_iter().chain(groups).chain(ops.by_site().into_iter().map(of_site));
     let occur = constants.filter(|(name, _)| body.contains(name));
     let text: String = occur.map(|(name, value)| format!("const {name} = {value};\n")).collect();
     text + &body

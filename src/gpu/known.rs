@@ -1,11 +1,13 @@
 //! The known-answer blocks: small sweeps that pipelines must repeat bit for bit before they are trusted. All pipelines
-//! repeat the first three; those of every class of format, which a plan takes that needs one, repeat the last too.
+//! repeat the first three; those that know more classes of formats, which a plan takes that needs them, repeat one more for
+//! each group of these.
 
 use std::sync::LazyLock;
 
 use super::shapes::Tuning;
 use crate::config::Config;
 use crate::error::Result;
+use crate::format::Classes;
 use crate::plan::{Cohort, Plan, Shard, Snapshot};
 use crate::problem::Input;
 use crate::problem::Sketch;
@@ -173,7 +175,7 @@ seed = 20264
 "#;
 
 /// Formats whose values are not a grid times a power of two, and the rarer options of grids.
-const CLASSES: &str = r#"
+const SCALED: &str = r#"
 [problem]
 dim = 150
 spectrum = { kind = "power", exponent = 1.0 }
@@ -224,16 +226,17 @@ pub struct Known {
     pub answers: Vec<Vec<Snapshot>>,
 }
 
-static BLOCKS: [LazyLock<Known>; 4] = [
-    LazyLock::new(|| known(config(CONFIG), 201)),
-    LazyLock::new(|| known(components(), 30)),
-    LazyLock::new(|| known(config(FEATURES), 15)),
-    LazyLock::new(|| known(config(CLASSES), 66)),
+/// What a pipeline must know to do a block, and the block.
+static BLOCKS: [(Classes, LazyLock<Known>); 4] = [
+    (Classes::GRIDS, LazyLock::new(|| known(config(CONFIG), 201))),
+    (Classes::GRIDS, LazyLock::new(|| known(components(), 30))),
+    (Classes::GRIDS, LazyLock::new(|| known(config(FEATURES), 15))),
+    (Classes::SCALED, LazyLock::new(|| known(config(SCALED), 66))),
 ];
 
-/// What pipelines must repeat, those of every class of format or of grids and laws alone.
-pub fn blocks(every_class: bool) -> &'static [LazyLock<Known>] {
-    if every_class { &BLOCKS } else { &BLOCKS[..3] }
+/// What pipelines that know these classes must repeat.
+pub fn blocks(classes: Classes) -> impl Iterator<Item = &'static Known> {
+    BLOCKS.iter().filter(move |(groups, _)| classes.contain(*groups)).map(|(_, block)| &**block)
 }
 
 fn known(config: Config, samples: u64) -> Known {
@@ -262,13 +265,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_block_has_runs_that_end_and_only_the_last_needs_pipelines_of_every_class() {
-        for (index, block) in blocks(true).iter().enumerate() {
+    fn every_block_has_runs_that_end_and_needs_the_classes_it_says() {
+        for (index, (classes, block)) in BLOCKS.iter().enumerate() {
             let ended = |rows: &Vec<Snapshot>| rows.iter().any(|row| row.diverged_at.is_none());
             assert!(block.answers.iter().all(ended), "block {index}");
-            let every_class = block.plan.points.iter().any(|point| point.has_every_class());
-            assert_eq!(every_class, index == 3, "block {index}");
+            let needed: Classes = block.plan.points.iter().map(|point| point.classes()).collect();
+            assert_eq!(needed, *classes, "block {index}");
         }
-        assert_eq!(blocks(false).len(), 3);
+        let counts = Classes::GROUPS.iter().map(|(_, group)| blocks(*group).count());
+        assert!(counts.min() > Some(blocks(Classes::GRIDS).count()), "a group without a block of its own");
+        assert_eq!(blocks(Classes::all()).count(), BLOCKS.len());
     }
 }

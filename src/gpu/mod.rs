@@ -56,6 +56,7 @@ pub use faults::{Fault, Flip};
 pub use shapes::Tuning;
 
 use crate::error::{Error, Result};
+use crate::format::Classes;
 use crate::plan::{Cohort, Plan, ProblemPoint, Snapshot, Trajectory};
 use crate::risk::CohortStates;
 use crate::watch::Watch;
@@ -259,7 +260,7 @@ impl Gpu {
     /// The pipelines that the runs of a point take.
     fn pipelines(&self, point: &ProblemPoint, strict: bool) -> Variant {
         let (model, tile) = (model_size(point.model), Tile::of(point.model, self.limits.workgroup));
-        Variant { strict, every_class: point.has_every_class(), model, tile, ..Variant::least() }
+        Variant { strict, classes: point.classes(), model, tile, ..Variant::least() }
     }
 
     fn run(
@@ -352,6 +353,6 @@ impl Gpu {
 
     /// The variant of the kernels that hold the whole codec.
     fn every(&self) -> Variant {
-        Variant { every_class: true, ..Variant::least() }
+        Variant { classes: Classes::all(), ..Variant::least() }
     }
 }

@@ -106,8 +106,8 @@ impl Gpu {
     }
 
     fn known_difference(&self, variant: Variant, watch: &Watch) -> Result<Option<String>> {
-        for block in known::blocks(variant.every_class) {
-            let Known { plan, cohorts, tuning, answers } = &**block;
+        for block in known::blocks(variant.classes) {
+            let Known { plan, cohorts, tuning, answers } = block;
             let found = self.run(plan, cohorts, *tuning, watch, |_| variant)?;
             for ((cohort, found), expected) in cohorts.iter().zip(&found).zip(answers) {
                 if let Some(place) = plan.difference(*cohort, expected, &found.states) {
@@ -177,9 +177,10 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::format::Classes;
 
-    fn every_class() -> Variant {
-        Variant { every_class: true, ..Variant::least() }
+    fn scaled() -> Variant {
+        Variant { classes: Classes::SCALED, ..Variant::least() }
     }
 
     fn strict(variant: Variant) -> Variant {
@@ -196,18 +197,18 @@ mod tests {
 
     #[test]
     fn where_one_pipeline_needs_the_strict_shaders_all_are_proved_strict() {
-        let (grids, every_class) = (Variant::least(), every_class());
+        let (grids, scaled) = (Variant::least(), scaled());
         let tried = RefCell::new(Vec::<Variant>::new());
         let failure = |variants: &[Variant]| {
             tried.borrow_mut().extend(variants);
-            Ok(variants.contains(&every_class).then(|| "a bit".to_string()))
+            Ok(variants.contains(&scaled).then(|| "a bit".to_string()))
         };
         let proofs = Proofs::default();
         assert!(!proofs.settle(&[grids], failure).expect("the plain ones hold"));
-        assert!(proofs.settle(&[grids, every_class], failure).expect("the strict ones hold"));
+        assert!(proofs.settle(&[grids, scaled], failure).expect("the strict ones hold"));
         assert!(proofs.is_strict());
-        assert_eq!(tried.take(), [grids, every_class, strict(grids), strict(every_class)]);
-        assert!(proofs.settle(&[every_class, grids], failure).expect("they held"));
+        assert_eq!(tried.take(), [grids, scaled, strict(grids), strict(scaled)]);
+        assert!(proofs.settle(&[scaled, grids], failure).expect("they held"));
         proofs.use_strict(false);
         assert!(!proofs.settle(&[grids], failure).expect("it held"));
         assert_eq!(tried.take(), [], "what is proved is not tried again");

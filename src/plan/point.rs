@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::step::{StepSize, TrainOps};
 use crate::codec::flush48;
-use crate::format::{QuantOp, Splitting};
+use crate::format::{Classes, QuantOp, Splitting};
 use crate::problem::{Problem, TailVariance, eigenvalues};
 
 /// One draw of the sketch: nested sizes share one, else each M has its own.
@@ -216,13 +216,13 @@ impl ProblemPoint {
         f32::from_bits(flush48(((self.tail.features / f64::from(model)).sqrt() as f32).to_bits()))
     }
 
-    /// Whether some operation is neither a grid, nor blocks of one, nor a law.
-    pub fn has_every_class(&self) -> bool {
+    /// What pipelines must know to do its operations.
+    pub fn classes(&self) -> Classes {
         let pairs = self.pairs.iter().flat_map(|pair| [&pair.data, &pair.sketch]);
         let features = self.features.iter().map(|feature| &feature.op);
         let phases = self.trajectories.iter().flat_map(|trajectory| &trajectory.phases);
         let runs = phases.flat_map(|phase| phase.ops.by_site().map(|(_, op)| op));
-        pairs.chain(features).chain(runs).any(|op| !op.is_grid())
+        pairs.chain(features).chain(runs).map(QuantOp::classes).collect()
     }
 
     /// Rows that a pair projects on: as many features as its largest model has.

@@ -1,6 +1,7 @@
 //! The types that numbers are stored in.
 
-/// The type of a stored number; those of several bytes are little-endian.
+/// The type of a stored number; those of several bytes are little-endian, and those of less than a byte lie one after
+/// the other from the lowest bit of a byte up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element {
     F32,
@@ -10,6 +11,11 @@ pub enum Element {
     E5m2,
     E4m3,
     E8m0,
+    E5m2Fnuz,
+    E4m3Fnuz,
+    E3m2,
+    E2m3,
+    E2m1,
     I8,
     I16,
     I32,
@@ -23,39 +29,44 @@ pub enum Element {
 /// What is known of a type.
 struct Row {
     element: Element,
-    bytes: usize,
+    bits: u32,
     /// NumPy's name for it. NumPy has none for bfloat16: arrays of ml_dtypes are stored as two bytes of no type.
     npy: Option<&'static str>,
     safetensors: &'static str,
 }
 
-const fn row(element: Element, bytes: usize, npy: Option<&'static str>, safetensors: &'static str) -> Row {
-    Row { element, bytes, npy, safetensors }
+const fn row(element: Element, bits: u32, npy: Option<&'static str>, safetensors: &'static str) -> Row {
+    Row { element, bits, npy, safetensors }
 }
 
 /// Every type, in the order of [`Element`].
-const ROWS: [Row; 15] = [
-    row(Element::F32, 4, Some("<f4"), "F32"),
-    row(Element::F64, 8, Some("<f8"), "F64"),
-    row(Element::F16, 2, Some("<f2"), "F16"),
-    row(Element::Bf16, 2, Some("<V2"), "BF16"),
-    row(Element::E5m2, 1, None, "F8_E5M2"),
-    row(Element::E4m3, 1, None, "F8_E4M3"),
-    row(Element::E8m0, 1, None, "F8_E8M0"),
-    row(Element::I8, 1, Some("|i1"), "I8"),
-    row(Element::I16, 2, Some("<i2"), "I16"),
-    row(Element::I32, 4, Some("<i4"), "I32"),
-    row(Element::I64, 8, Some("<i8"), "I64"),
-    row(Element::U8, 1, Some("|u1"), "U8"),
-    row(Element::U16, 2, Some("<u2"), "U16"),
-    row(Element::U32, 4, Some("<u4"), "U32"),
-    row(Element::U64, 8, Some("<u8"), "U64"),
+const ROWS: [Row; 20] = [
+    row(Element::F32, 32, Some("<f4"), "F32"),
+    row(Element::F64, 64, Some("<f8"), "F64"),
+    row(Element::F16, 16, Some("<f2"), "F16"),
+    row(Element::Bf16, 16, Some("<V2"), "BF16"),
+    row(Element::E5m2, 8, None, "F8_E5M2"),
+    row(Element::E4m3, 8, None, "F8_E4M3"),
+    row(Element::E8m0, 8, None, "F8_E8M0"),
+    row(Element::E5m2Fnuz, 8, None, "F8_E5M2FNUZ"),
+    row(Element::E4m3Fnuz, 8, None, "F8_E4M3FNUZ"),
+    row(Element::E3m2, 6, None, "F6_E3M2"),
+    row(Element::E2m3, 6, None, "F6_E2M3"),
+    row(Element::E2m1, 4, None, "F4"),
+    row(Element::I8, 8, Some("|i1"), "I8"),
+    row(Element::I16, 16, Some("<i2"), "I16"),
+    row(Element::I32, 32, Some("<i4"), "I32"),
+    row(Element::I64, 64, Some("<i8"), "I64"),
+    row(Element::U8, 8, Some("|u1"), "U8"),
+    row(Element::U16, 16, Some("<u2"), "U16"),
+    row(Element::U32, 32, Some("<u4"), "U32"),
+    row(Element::U64, 64, Some("<u8"), "U64"),
 ];
 
 impl Element {
     /// What `quantize` takes for numbers.
-    pub const NUMBERS: [Element; 15] = {
-        let mut all = [Element::F32; 15];
+    pub const NUMBERS: [Element; ROWS.len()] = {
+        let mut all = [Element::F32; ROWS.len()];
         let mut k = 0;
         while k < all.len() {
             all[k] = ROWS[k].element;
@@ -64,7 +75,7 @@ impl Element {
         all
     };
     /// What may hold codes or the bytes of scales.
-    pub const CODES: [Element; 8] = [
+    pub const CODES: [Element; 13] = [
         Element::U8,
         Element::U16,
         Element::U32,
@@ -73,14 +84,25 @@ impl Element {
         Element::E5m2,
         Element::E4m3,
         Element::E8m0,
+        Element::E5m2Fnuz,
+        Element::E4m3Fnuz,
+        Element::E3m2,
+        Element::E2m3,
+        Element::E2m1,
     ];
 
     fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }
 
-    pub fn bytes(self) -> u64 {
-        self.row().bytes as u64
+    /// Bits of an element in a file.
+    pub fn bits(self) -> u32 {
+        self.row().bits
+    }
+
+    /// Bytes of an element in memory: one at least.
+    pub fn bytes(self) -> usize {
+        self.bits().div_ceil(8) as usize
     }
 
     /// NumPy's name for it; that of safetensors where NumPy has none.
@@ -120,15 +142,20 @@ impl Element {
             Element::E5m2 => Some("e5m2"),
             Element::E4m3 => Some("e4m3"),
             Element::E8m0 => Some("e8m0"),
+            Element::E5m2Fnuz => Some("e5m2fnuz"),
+            Element::E4m3Fnuz => Some("e4m3fnuz"),
+            Element::E3m2 => Some("e3m2"),
+            Element::E2m3 => Some("e2m3"),
+            Element::E2m1 => Some("e2m1"),
             _ => None,
         }
     }
 }
 
-/// Number of elements and the bytes they fill, unless these exceed every file and address.
+/// Number of elements and the bytes they fill, the last perhaps not all of it, unless these exceed every file and address.
 pub fn size(element: Element, shape: &[usize]) -> Option<(usize, u64)> {
     let count = shape.iter().try_fold(1usize, |count, &extent| count.checked_mul(extent))?;
-    let bytes = u64::try_from(count).ok()?.checked_mul(element.bytes())?;
+    let bytes = u64::try_from(count).ok()?.checked_mul(element.bits().into())?.div_ceil(8);
     i64::try_from(bytes).is_ok().then_some((count, bytes))
 }
 

@@ -4,6 +4,7 @@ pub mod blocks;
 mod element;
 pub mod nibbles;
 pub mod numbers;
+mod packed;
 pub mod places;
 mod reader;
 mod safetensors;

@@ -34,7 +34,7 @@ impl Numbers {
 
     /// The bits of the f32 of each number; and how many numbers were no f32.
     pub fn bits(&self, bytes: &[u8], bits: &mut [u32]) -> u64 {
-        let bytes = bytes.par_chunks(PIECE * self.element.bytes() as usize);
+        let bytes = bytes.par_chunks(PIECE * self.element.bytes());
         bits.par_chunks_mut(PIECE).zip(bytes).map(|(bits, bytes)| self.piece(bytes, bits)).sum()
     }
 
@@ -44,7 +44,14 @@ impl Numbers {
             Element::F32 => each(bytes, bits, u32::from_le_bytes),
             Element::F64 => inexact(bytes, bits, |x| single(f64::from_le_bytes(x), to_odd)),
             Element::F16 | Element::Bf16 => each(bytes, bits, |x| self.table[u16::from_le_bytes(x) as usize]),
-            Element::E5m2 | Element::E4m3 | Element::E8m0 => each(bytes, bits, |[x]| self.table[x as usize]),
+            Element::E5m2
+            | Element::E4m3
+            | Element::E8m0
+            | Element::E5m2Fnuz
+            | Element::E4m3Fnuz
+            | Element::E3m2
+            | Element::E2m3
+            | Element::E2m1 => each(bytes, bits, |[x]| self.table[x as usize]),
             Element::I8 => each(bytes, bits, |x| f32::from(i8::from_le_bytes(x)).to_bits()),
             Element::U8 => each(bytes, bits, |[x]| f32::from(x).to_bits()),
             Element::I16 => each(bytes, bits, |x| f32::from(i16::from_le_bytes(x)).to_bits()),

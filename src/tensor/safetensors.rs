@@ -45,6 +45,11 @@ pub fn find(path: &Path, name: &str, allowed: &[Element]) -> Result<Tensor> {
     let (place, extents) = key("shape");
     let shape = whole(extents).and_then(|all| all.into_iter().map(|extent| usize::try_from(extent).ok()).collect());
     let shape: Vec<usize> = shape.ok_or_else(|| wrong(format!("{place} = {extents}: allowed is a list of extents")))?;
+    if size(element, &shape).is_some_and(|(count, _)| !(count as u64 * u64::from(element.bits())).is_multiple_of(8)) {
+        let (bits, name) = (element.bits(), element.safetensors());
+        let allowed = format!("allowed are elements that fill whole bytes, {bits} bits each of {name}");
+        return Err(wrong(format!("{place} = {extents}: {allowed}")));
+    }
     let (place, offsets) = key("data_offsets");
     let bytes = size(element, &shape).map(|(_, bytes)| bytes);
     let held = reader.len.unwrap_or_default() - start;

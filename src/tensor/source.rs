@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::element::{Element, size};
+use super::packed::Packed;
 use super::reader::{LONGER, Reader};
 use super::safetensors;
 use crate::error::{Error, Result};
@@ -18,6 +19,8 @@ pub struct Source {
     /// Elements in all, and those that are yet to be read.
     pub count: usize,
     left: usize,
+    /// Of elements that are not whole bytes.
+    packed: Packed,
 }
 
 impl Source {
@@ -29,7 +32,8 @@ impl Source {
             reader.name = format!("{}:{}", reader.name, tensor.escape_debug());
             let (count, _) = size(found.element, &found.shape).unwrap_or_default();
             let safetensors::Tensor { element, shape, .. } = found;
-            return Ok(Source { reader, element, shape, is_fortran: false, count, left: count });
+            let packed = Packed::new(element.bits());
+            return Ok(Source { reader, element, shape, is_fortran: false, count, left: count, packed });
         }
         if path.to_str().is_some_and(|path| path.ends_with(safetensors::ENDING)) {
             return Err(Error::Input(safetensors::unnamed(path)?));
@@ -38,7 +42,8 @@ impl Source {
         let header = header(&mut reader, Allowed { elements: allowed, any_layout: true })?;
         let count = reader.holds(header.element, &header.shape)?;
         let (element, shape, is_fortran) = (header.element, header.shape, header.is_fortran);
-        let mut source = Source { reader, element, shape, is_fortran, count, left: count };
+        let packed = Packed::new(element.bits());
+        let mut source = Source { reader, element, shape, is_fortran, count, left: count, packed };
         source.end()?;
         Ok(source)
     }
@@ -53,10 +58,13 @@ impl Source {
         self.reader.len.is_none()
     }
 
-    /// The next `count` elements, which must exist, in the order of the file.
+    /// The next `count` elements, which must exist, in the order of the file; of less than a byte, each in one.
     pub fn read(&mut self, count: usize, bytes: &mut Vec<u8>) -> Result<()> {
-        bytes.resize(count * self.element.bytes() as usize, 0);
-        self.reader.fill(bytes)?;
+        bytes.resize(count * self.element.bytes(), 0);
+        match self.element.bits() {
+            ..8 => self.packed.read(&mut self.reader, bytes)?,
+            _ => self.reader.fill(bytes)?,
+        }
         self.left -= count;
         self.end()
     }

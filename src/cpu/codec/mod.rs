@@ -9,6 +9,7 @@
 
 mod block;
 mod dither;
+pub mod fused;
 mod grid;
 mod law;
 mod logarithmic;

@@ -93,14 +93,20 @@ impl Grid {
         if up { below + step } else { below }
     }
 
+    /// The place of the power that is added to a normal magnitude.
+    #[inline(always)]
+    pub fn normal(&self, value: f32) -> i32 {
+        ((value.to_bits() & INFINITY) as i32).wrapping_add(self.normal)
+    }
+
     /// The least power that is added at a scale. Of zeros the scale may be any.
     #[inline(always)]
-    fn least(&self, scale: i32) -> i32 {
+    pub fn least(&self, scale: i32) -> i32 {
         ((self.least + scale) << 23).max(LEAST_PLACE)
     }
 
     #[inline(always)]
-    fn largest(&self, scale: i32) -> f32 {
+    pub fn largest(&self, scale: i32) -> f32 {
         f32::from_bits(self.largest.wrapping_add_signed(scale << 23))
     }
 
@@ -127,6 +133,14 @@ impl Grid {
         let fraction = rest * f32::from_bits(places.wrapping_sub(place as u32));
         fraction - upper as i32 as f32 * 65536.0 >= lower as i32 as f32
     }
+}
+
+/// A value rounded to multiples of the last place of the power in `place`: with the sign on the power, which leaves a zero
+/// without one.
+#[inline(always)]
+pub fn nearest_even(value: f32, place: i32) -> f32 {
+    let power = f32::from_bits(place as u32 | value.to_bits() & !MAGNITUDE);
+    (value + power) - power
 }
 
 /// Whether what lies beyond the largest value stops there: directions toward zero do, but not from an infinity.
@@ -224,13 +238,9 @@ fn within<const DIRECTION: u32, const BLOCKS: bool>(
     for l in 0..lanes.len().min(SLICE) {
         let (value, largest) = (lanes[l], largest(l));
         let sign = value.to_bits() & !MAGNITUDE;
-        let place = ((value.to_bits() & INFINITY) as i32 + grid.normal).max(least(l));
+        let place = grid.normal(value).max(least(l));
         let rounded = match DIRECTION {
-            // With the sign on the power, which leaves a zero without one.
-            NEAREST_EVEN => {
-                let power = f32::from_bits(place as u32 | sign);
-                (value + power) - power
-            }
+            NEAREST_EVEN => nearest_even(value, place),
             _ => {
                 let magnitude = grid.to::<DIRECTION>(value.abs(), sign != 0, place, words.as_flattened()[l]);
                 f32::from_bits(if magnitude == 0.0 { 0 } else { magnitude.to_bits() | sign })

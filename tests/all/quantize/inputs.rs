@@ -175,6 +175,39 @@ fn a_tensor_of_a_safetensors_file_is_read_by_its_name() {
     assert_eq!(place.read("out.npy", "<f4", &[4]), [1.0f32, -2.0, 448.0, 2f32.powi(-9)].map(f32::to_bits));
 }
 
+/// Codes of 4 and 6 bits follow each other from the lowest bit up; rows of 5 and of 3 end inside a byte.
+#[test]
+fn tensors_of_less_than_a_byte_an_element_are_read() {
+    let place = Place::new(&[1], &[1.0]);
+    let header = r#"{"a":{"dtype":"F4","shape":[2,5],"data_offsets":[0,5]},
+        "b":{"dtype":"F6_E2M3","shape":[4,3],"data_offsets":[5,14]},
+        "c":{"dtype":"F6_E3M2","shape":[4],"data_offsets":[14,17]},
+        "d":{"dtype":"F8_E4M3FNUZ","shape":[2],"data_offsets":[17,19]},
+        "odd":{"dtype":"F4","shape":[1,5],"data_offsets":[0,3]}}"#;
+    // Codes 0 to 9; 0 to 11; 63, 1, 32, 31; 0x80, which is NaN, and 0x38.
+    let codes = [0x10, 0x32, 0x54, 0x76, 0x98];
+    let sixes = [0x40, 0x20, 0x0c, 0x44, 0x61, 0x1c, 0x48, 0xa2, 0x2c, 0x7f, 0x00, 0x7e];
+    place.write("m.safetensors", &safetensors(header, &[&codes[..], &sixes, &[0x80, 0x38]].concat()));
+    let e2m1 = [0.0f32, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5].map(f32::to_bits);
+    place.stdout("quantize --format fp32 m.safetensors:a out.npy", "");
+    assert_eq!(place.read("out.npy", "<f4", &[2, 5]), e2m1);
+    place.stdout("quantize --decode --format e2m1 m.safetensors:a out.npy", "");
+    assert_eq!(place.read("out.npy", "<f4", &[2, 5]), e2m1);
+    place.stdout("quantize --format mxfp4 --block 8 --axis 0 m.safetensors:b out.npy --codes codes.npy", "");
+    place.stdout("quantize --decode --format e2m3 m.safetensors:b out.npy", "");
+    let e2m3: Vec<u32> =
+        (0..12).map(|code| ((if code < 8 { code } else { 8 | code & 7 }) as f32 / 8.0).to_bits()).collect();
+    assert_eq!(place.read("out.npy", "<f4", &[4, 3]), e2m3);
+    place.stdout("quantize --format fp32 m.safetensors:c out.npy", "");
+    assert_eq!(place.read("out.npy", "<f4", &[4]), [-28.0f32, 0.0625, -0.0, 28.0].map(f32::to_bits));
+    place.stdout("quantize --format fp32 m.safetensors:d out.npy", "");
+    assert_eq!(place.read("out.npy", "<f4", &[2]), [0x7fc0_0000, 0.5f32.to_bits()]);
+    fs::remove_file(place.0.path().join("out.npy")).unwrap();
+    let refused = |rest: &str, parts: &[&str]| place.refused(&format!("quantize {rest}"), b"", parts);
+    refused("--format e4m3 m.safetensors:odd out.npy", &["shape = [1,5]", "fill whole bytes, 4 bits each of F4"]);
+    refused("--decode --format e2m1 --nibbles low m.safetensors:a out.npy", &["--nibbles", "F4", "those of a byte"]);
+}
+
 #[test]
 fn tensors_that_are_not_there_or_do_not_fit_are_refused_by_name() {
     let place = Place::new(&[1], &[1.0]);

@@ -1,0 +1,78 @@
+//! Grids that round weights in the pass that makes them: to nearest, saturating, alone or with a power of two for each row
+//! of lanes. What [`super::usual`] does with values in memory, for values that are still in registers.
+
+use super::grid::is_rarer;
+use super::largest_of;
+use super::usual::{Grid, nearest_even};
+use crate::codec::{DIVERGED, MAGNITUDE};
+use crate::cpu::lanes::{LANES, flush48};
+use crate::format::direction::NEAREST_EVEN;
+use crate::format::{QuantOp, class, policy};
+use crate::site::Counts;
+
+/// One of a kind in [`Fused::row`]'s counts: a lane sees at most 2^7 rows, all lanes 2^12 elements.
+const ONE_UNDERFLOWED: u32 = 1;
+const ONE_SATURATED: u32 = 1 << 16;
+
+/// An operation that rounds so.
+pub struct Fused {
+    grid: Grid,
+    /// Added to the bits of a row's largest magnitude, which then has its scale in place of the exponent; unset where
+    /// nothing is shared.
+    to_scale: Option<u32>,
+    emax: i32,
+}
+
+impl Fused {
+    /// `None`: the operation is not of this kind.
+    pub fn new(op: &QuantOp) -> Option<Fused> {
+        let shares = op.kind == class::BLOCK && op.block == LANES as u32;
+        let is_usual = op.rounding == NEAREST_EVEN && !op.has(policy::OVERFLOWS) && op.unit == 0 && !is_rarer(op);
+        // No weight of a run that goes on is as large as this.
+        let most = (DIVERGED >> 23) as i32 - 127 - op.emax;
+        let (grid, down) = Grid::new(op, if shares { most } else { 0 });
+        // Alone no result falls below the floor.
+        let fits = shares || op.kind == class::SCALAR && op.lsb_min >= -48;
+        (is_usual && fits && down == 0).then_some(Fused {
+            grid,
+            to_scale: shares.then_some(op.scale_add),
+            emax: op.emax,
+        })
+    }
+
+    pub fn shares(&self) -> bool {
+        self.to_scale.is_some()
+    }
+
+    /// Rounds a row of weights of a run that goes on; of another the result is nothing anybody reads.
+    #[inline(always)]
+    pub fn row<const SHARES: bool>(&self, weights: &[f32; LANES], counted: &mut [u32; LANES]) -> [f32; LANES] {
+        let scale = if SHARES { self.scale(largest_of(weights)) } else { 0 };
+        let (least, largest) = (self.grid.least(scale), self.grid.largest(scale));
+        let mut rounded = [0.0; LANES];
+        for l in 0..LANES {
+            let (weight, sign) = (weights[l], weights[l].to_bits() & !MAGNITUDE);
+            let value = nearest_even(weight, self.grid.normal(weight).max(least));
+            let over = value.abs() > largest;
+            let underflowed = (value == 0.0) & (weight != 0.0);
+            counted[l] += if over { ONE_SATURATED } else { 0 } | if underflowed { ONE_UNDERFLOWED } else { 0 };
+            let kept = if over { f32::from_bits(largest.to_bits() | sign) } else { value };
+            rounded[l] = if SHARES { flush48(kept) } else { kept };
+        }
+        rounded
+    }
+
+    /// The exponent of a block's scale, see [`super::block::scales`].
+    #[inline(always)]
+    fn scale(&self, largest: u32) -> i32 {
+        let carried = largest.wrapping_add(self.to_scale.unwrap_or(0)) >> 23;
+        if largest == 0 { 0 } else { (carried as i32 - 127 - self.emax).clamp(-127, 127) }
+    }
+}
+
+/// What all rows were counted as.
+#[inline(always)]
+pub fn counts_of(counted: &[u32; LANES]) -> Counts {
+    let all: u32 = counted.iter().sum();
+    Counts { saturated: (all / ONE_SATURATED).into(), underflowed: (all % ONE_SATURATED).into(), nan: 0 }
+}
