@@ -23,6 +23,8 @@ const INTEGER: u32 = 16u;
 const ABRUPT: u32 = 32u;
 const ONE_ZERO: u32 = 128u;
 const EVEN_SCALE: u32 = 256u;
+const FOUR_OVER_SIX: u32 = 512u;
+const TO_FOUR: u32 = 1024u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;

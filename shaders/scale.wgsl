@@ -42,7 +42,11 @@ fn scale_value(code: u32, op: QuantOp) -> u32 {
 }
 
 fn tensor_block_scale(largest: u32, op: QuantOp) -> u32 {
-    return scale_code(multiply(largest, op.factor), op);
+    let scale = multiply(largest, op.factor);
+    if has(op, TO_FOUR) {
+        return scale_code(multiply(scale, SIX_OVER_FOUR), op);
+    }
+    return scale_code(scale, op);
 }
 
 // The scale s of a block whose largest magnitude it takes to the largest element, and fl(1/s).

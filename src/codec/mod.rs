@@ -2,6 +2,7 @@
 //! only chooses: each class of formats has a file, a code and a value. Twin of shaders/codec.wgsl.
 
 pub mod bits;
+mod choice;
 mod description;
 mod grid;
 pub mod logarithmic;
@@ -14,6 +15,7 @@ mod stored;
 
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
+pub(crate) use choice::{added, chosen, distance};
 pub use description::{any_float, description};
 pub use scale::{block_scale, scale_value, stored_scale};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};

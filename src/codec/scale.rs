@@ -1,6 +1,6 @@
 //! Scales that elements share: powers of two, the E4M3 or UE5M3 of two-level formats, and f32. Twin of shaders/scale.wgsl.
 
-use super::bits::{INFINITY, QUIET, pack, unpack};
+use super::bits::{INFINITY, QUIET, SIX_OVER_FOUR, pack, unpack};
 use super::product::{inverse, multiply};
 use super::special::admitted;
 use crate::format::{QuantOp, class, policy};
@@ -44,7 +44,8 @@ pub fn scale_value(code: u32, op: &QuantOp) -> u32 {
 
 /// The code of the scale of a block in a two-level format.
 fn tensor_block_scale(largest: u32, op: &QuantOp) -> u32 {
-    scale_code(multiply(largest, op.factor), op)
+    let scale = multiply(largest, op.factor);
+    scale_code(if op.has(policy::TO_FOUR) { multiply(scale, SIX_OVER_FOUR) } else { scale }, op)
 }
 
 /// The scale s of a block whose largest magnitude it takes to the largest element, and fl(1/s).

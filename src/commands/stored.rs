@@ -117,6 +117,14 @@ pub fn of_scales(op: &QuantOp) -> Element {
     if op.kind == class::ABSMAX { Element::F32 } else { Element::U8 }
 }
 
+/// A stored scale in text: a byte, or a number.
+pub fn scale_text(op: &QuantOp, scale: u32) -> String {
+    match of_scales(op) {
+        Element::U8 => format!("0x{scale:02x}"),
+        _ => format!("{:?}", f32::from_bits(scale)),
+    }
+}
+
 /// The scales that the format asks for, one for each block; `option` is the one that goes with them.
 pub fn scales(
     path: Option<&Path>,

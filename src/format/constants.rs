@@ -54,4 +54,8 @@ pub mod policy {
     pub const ONE_ZERO: u32 = 128;
     /// Of two powers of two that are as near, a block's scale is the one with the even byte.
     pub const EVEN_SCALE: u32 = 256;
+    /// Of the two scales that take a block's largest magnitude to 6 and to 4, the one that leaves the smaller error.
+    pub const FOUR_OVER_SIX: u32 = 512;
+    /// The scale takes a block's largest magnitude to two thirds of the largest element.
+    pub const TO_FOUR: u32 = 1024;
 }

@@ -114,6 +114,7 @@ impl QuantOp {
         let policy = set(policy::OVERFLOWS, quantizer.overflow == Overflow::Ieee)
             | set(policy::SATFINITE, quantizer.nan == Nan::Satfinite)
             | set(policy::FLUSHES, quantizer.subnormals == Subnormals::Flush)
+            | set(policy::FOUR_OVER_SIX, quantizer.four_over_six)
             // Subtractive dither takes the middle of the interval that the random bits stand for.
             | set(policy::ZERO_MEAN, rounding.zero_mean || rounding.direction == Direction::Dither);
         let op = QuantOp {
@@ -138,6 +139,11 @@ impl QuantOp {
         let significand = if exact { self.mantissa as u32 + 1 + SCALE_MANTISSA + 1 } else { 24 };
         let factor = (encode * (1.0 / f32::from_bits(self.max_bits))).to_bits();
         QuantOp { factor, step: decode.to_bits(), significand, ..self }
+    }
+
+    /// With the scales that take the largest magnitudes of two-level blocks to 4, not to 6.
+    pub fn to_four(&self) -> QuantOp {
+        QuantOp { policy: self.policy | policy::TO_FOUR, ..*self }
     }
 
     pub fn is_set(&self) -> bool {

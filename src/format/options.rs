@@ -204,6 +204,16 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         ..Row::FREE
     },
     Row {
+        name: "four_over_six",
+        kind: Kind::Layout,
+        help: "Of nvfp4, but not in a sweep: whether a block's largest magnitude may go to 4 in place of 6: {}",
+        allowed: Allowed::Words(truths),
+        applies: |q| matches!(q.layout, Layout::TwoLevel { .. }),
+        read: |q, value| set(&mut q.four_over_six, value.as_bool()),
+        write: |q| Some(Setting::Truth(q.four_over_six)),
+        ..Row::FREE
+    },
+    Row {
         name: "tensor_scale",
         kind: Kind::Scale,
         help: "Of nvfp4: the tensor's scale; without it, it follows from the largest magnitude",

@@ -20,6 +20,9 @@ pub struct Quantizer {
     pub sharing: Option<Sharing>,
     /// The f32 that multiplies all of a two-level format.
     pub tensor_scale: f32,
+    /// Whether a two-level block's largest magnitude goes to 6 or to 4, whichever leaves the smaller error (Cook et al.,
+    /// "Four Over Six: More Accurate NVFP4 Quantization with Adaptive Block Scaling", arXiv 2512.02010).
+    pub four_over_six: bool,
 }
 
 impl Quantizer {
@@ -35,6 +38,7 @@ impl Quantizer {
             subnormals: Subnormals::Honour,
             sharing: format.layout.sharing(),
             tensor_scale: 1.0,
+            four_over_six: false,
         }
     }
 

@@ -61,6 +61,7 @@ fn constants() -> Vec<(String, Literal)> {
     all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
     all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO, policy::EVEN_SCALE]);
+    all.extend(named![policy::FOUR_OVER_SIX, policy::TO_FOUR, bits::SIX_OVER_FOUR]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([

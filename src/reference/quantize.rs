@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_value, stored_scale};
+use crate::codec::{
+    LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, chosen, quantize, scale_value, stored_scale,
+};
 use crate::error::{Error, Result};
-use crate::format::{Layout, QuantOp, Quantizer};
+use crate::format::{Layout, QuantOp, Quantizer, policy};
 use crate::random::{Purpose, Stream};
 use crate::site::Counts;
 
@@ -85,10 +87,11 @@ impl<'a> Job<'a> {
                     let largest = block.iter().map(|bits| bits & MAGNITUDE).max().unwrap_or(0);
                     let first = row * self.columns + index * size;
                     let word = |k: usize| self.words.get(first + k).copied().unwrap_or(0);
-                    elements
-                        .extend(block.iter().enumerate().map(|(k, bits)| quantize(&self.op, *bits, largest, word(k))));
-                    if self.op.shares() {
-                        scales.push(stored_scale(largest, &self.op));
+                    let drawn = || block.iter().enumerate().map(|(k, bits)| (*bits, word(k)));
+                    let op = chosen(&self.op, largest, drawn());
+                    elements.extend(drawn().map(|(bits, word)| quantize(&op, bits, largest, word)));
+                    if op.shares() {
+                        scales.push(stored_scale(largest, &op));
                     }
                 }
                 (elements, scales)
@@ -122,9 +125,11 @@ pub fn largest_finite(bits: &[u32]) -> u32 {
     bits.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST).max().unwrap_or(0)
 }
 
-/// What [`scaled_to`] takes the largest magnitude of a tensor to: the largest block scale times the largest element.
+/// What [`scaled_to`] takes the largest magnitude of a tensor to: the largest block scale times the largest element. Where a
+/// block's scale may be larger by a half, the power of two below leaves room (256 of E4M3 in Four Over Six).
 pub fn most_scaled(op: &QuantOp) -> f32 {
-    f32::from_bits(scale_value(op.scale_add, op)) * f32::from_bits(op.max_bits)
+    let code = if op.has(policy::FOUR_OVER_SIX) { op.scale_add & !7 } else { op.scale_add };
+    f32::from_bits(scale_value(code, op)) * f32::from_bits(op.max_bits)
 }
 
 /// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for

@@ -160,6 +160,7 @@ fn blocks(format: &'static Format) -> Vec<Case> {
     };
     if let Layout::TwoLevel { .. } = format.layout {
         let scaled = |tensor_scale: f32| Quantizer { tensor_scale, ..base };
+        let four_over_six = |base: Quantizer| Quantizer { four_over_six: true, ..base };
         let ue5m3 = |base: Quantizer| Quantizer { layout: format.layout.with_scale(ScaleFormat::Ue5m3), ..base };
         let cases = [
             ("e4m3", base),
@@ -167,6 +168,9 @@ fn blocks(format: &'static Format) -> Vec<Case> {
             ("satfinite", satfinite),
             ("tensor-scale", scaled(0.003)),
             ("ue5m3", ue5m3(base)),
+            ("four-over-six", four_over_six(base)),
+            ("four-over-six-sr", four_over_six(Quantizer { tensor_scale: 0.003, ..stochastic })),
+            ("four-over-six-ue5m3-satfinite", four_over_six(ue5m3(Quantizer { tensor_scale: 2.66e37, ..satfinite }))),
             ("ue5m3-tensor-scale", ue5m3(scaled(0.003))),
             ("ue5m3-tiny-tensor-scale", ue5m3(scaled(3e-41))),
             ("ue5m3-huge-tensor-scale-satfinite", ue5m3(Quantizer { tensor_scale: 2.66e37, ..satfinite })),

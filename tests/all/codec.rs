@@ -4,6 +4,7 @@
 mod absmax;
 mod blocks;
 mod edges;
+mod four_over_six;
 mod laws;
 mod libraries;
 mod list;

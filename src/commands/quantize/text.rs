@@ -5,14 +5,13 @@ use serde_json::{Value, json};
 use super::device::Proof;
 use super::stats::Sums;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
-use crate::commands::stored::of_scales;
+use crate::commands::stored::scale_text;
 use crate::decimal::Number;
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer, class};
 use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
 use crate::streams::print_all;
-use crate::tensor::Element;
 
 /// Characters of a cell that are shown.
 const CELL: usize = 64;
@@ -118,11 +117,7 @@ fn number(quantizer: &Quantizer, written: &Number, job: &Job, done: &Quantized, 
     });
     if op.shares() {
         let (size, _) = job.blocks();
-        let scale = done.scales[k / size];
-        row["scale"] = match of_scales(op) {
-            Element::U8 => json!(format!("0x{scale:02x}")),
-            _ => json!(format!("{:?}", f32::from_bits(scale))),
-        };
+        row["scale"] = json!(scale_text(op, done.scales[k / size]));
     }
     if let Some(scale) = tensor_scale(&job.op) {
         row["tensor_scale"] = json!(format!("{scale:?}"));

@@ -5,6 +5,7 @@ mod case;
 mod cause;
 mod element_causes;
 mod parts;
+mod product_causes;
 pub mod random;
 mod rank;
 pub mod table;

@@ -94,7 +94,7 @@ fn a_format_and_its_options_are_refused_by_the_name_of_the_option() {
             ("quantize --format nvfp4 --tensor-scale 0", &["--tensor-scale = 0", "a number from"]),
             (
                 "quantize --format nvfp4 --scale-mode floor",
-                &["--scale-mode", "--block, --scale-format, --tensor-scale"],
+                &["--scale-mode", "--block, --scale-format, --four-over-six, --tensor-scale"],
             ),
             ("quantize --format fp32 --nan satfinite", &["--nan", "allowed are --format"]),
             ("verify --codec t.csv --format e5", &["--format = \"e5\"", names]),

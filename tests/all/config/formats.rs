@@ -249,6 +249,12 @@ fn two_level_blocks_have_a_size_and_a_scale_of_the_tensor() {
         let option = if word == "e4m3" { "" } else { " scale_format=ue5m3" };
         assert_eq!(Spec::Format(quantizer).canonical(), format!("nvfp4{option}"));
     }
+    assert_eq!(quantizer_of(&with("four_over_six = false")), quantizer_of("\"nvfp4\""));
+    let twice = ["four_over_six = true", "allowed at a site is false", "roundlaw quantize"];
+    values_refused(
+        "weight",
+        &[(&with("four_over_six = true"), &twice), (&with("four_over_six = 1"), &["true, false"])],
+    );
     let range = "a number from 2^-48 to 2^48";
     values_refused(
         "weight",

@@ -43,6 +43,21 @@ fn blocks_along_another_axis_are_those_of_the_transposed_array() {
 }
 
 #[test]
+fn the_choice_of_a_block_s_scale_is_that_of_the_transposed_array() {
+    let (rows_of, columns) = (70, 9);
+    let values = numbers(rows_of * columns);
+    let place = Place::new(&[rows_of, columns], &values);
+    let named = "{ format = \"nvfp4\", four_over_six = true }";
+    let (must, scales) = rows(&transposed(&values, columns), rows_of, named);
+    let line = "quantize --format nvfp4 --four-over-six true in.npy out.npy --axis 0 --scales scales.npy";
+    place.stdout(line, "");
+    assert_eq!(place.read("out.npy", "<f4", &[70, 9]), transposed(&must, rows_of));
+    assert_eq!(place.read("scales.npy", "|u1", &[5, 9]), transposed(&scales, 5));
+    let (_, six) = rows(&transposed(&values, columns), rows_of, "nvfp4");
+    assert!(six != scales);
+}
+
+#[test]
 fn a_middle_axis_is_the_last_of_the_array_with_both_exchanged() {
     let values = numbers(3 * 20 * 5);
     let place = Place::new(&[3, 20, 5], &values);

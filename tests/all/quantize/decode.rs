@@ -17,6 +17,7 @@ fn formats() -> Vec<String> {
             "mxfp8 --scale-mode absmax".into(),
             "bfp4 --scale-mode absmax".into(),
             "nvfp4 --scale-format ue5m3 --tensor-scale 1".into(),
+            "nvfp4 --four-over-six true --tensor-scale 0.0371".into(),
             "int5 --step 0.25 --range full".into(),
         ])
         .collect()

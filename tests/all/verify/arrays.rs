@@ -64,6 +64,7 @@ fn what_quantize_made_is_right() {
         ("--format int8 --step absmax-f32", ""),
         ("--format mxfp8 --scale-mode absmax", "--tile 128x128"),
         ("--format bfp4 --scale-mode absmax --nibbles low", "--tile 1x64"),
+        ("--format nvfp4 --four-over-six true", "--tile 16x16"),
         ("--format nvfp4 --scale-format ue5m3 --tensor-scale 1 --nibbles low", ""),
     ] {
         let made = format!("{options} {cut}");

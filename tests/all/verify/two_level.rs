@@ -147,3 +147,37 @@ fn scales_of_another_type() {
     let reserved = cast_without_tensor_scale(ue5m3, UE5M3, 61440.0, &large);
     diagnosed(&reserved, "the top exponent of a scale is reserved: it saturates below");
 }
+
+#[test]
+fn the_choice_between_two_scales() {
+    let bits = numbers(-3, 3);
+    let values: Vec<f64> = bits.iter().map(|bits| double(*bits)).collect();
+    let cast = TwoLevel { encode: 1.0, decode: 1.0 };
+    // Codes, the scale, and the squared error in f64, whose own error is far below the differences.
+    let by = |block: &[f64], expansion: f32| {
+        let ideal = (largest(block) as f32 * (1.0f32 / 6.0)) * expansion;
+        let scale = E4M3.encode(ideal.into(), even);
+        let codes: Vec<u32> = block.iter().map(|x| cast.code(*x, scale)).collect();
+        let error = block.iter().zip(&codes).map(|(x, code)| (E2M1.value(*code) * E4M3.value(scale) - x).powi(2));
+        (error.sum::<f64>(), scale, codes)
+    };
+    let with = |four_over_six: bool, better: &dyn Fn(f64, f64) -> bool| {
+        let best = |block: &[f64]| {
+            let (six, four) = (by(block, 1.0), by(block, 1.5));
+            if better(four.0, six.0) { four } else { six }
+        };
+        let blocks: Vec<(f64, u32, Vec<u32>)> = values.chunks(16).map(best).collect();
+        let (scales, codes) =
+            (blocks.iter().map(|block| block.1).collect(), blocks.into_iter().flat_map(|block| block.2));
+        let quantizer = Quantizer { four_over_six, ..quantizer("nvfp4") };
+        let shape = vec![bits.len() / COLUMNS, COLUMNS];
+        let inputs = Inputs { bits: bits.clone(), nearest: None, shape, is_fortran: false };
+        Case::new(quantizer, true, inputs, Cut::Along(1), Found::Codes { codes: codes.collect(), scales })
+    };
+    right(&with(true, &|four, six| four < six));
+    right(&with(false, &|_, _| false));
+    diagnosed(&with(true, &|_, _| false), "the scale is always that to 6");
+    diagnosed(&with(true, &|_, _| true), "the scale is always that to 4");
+    let found = diagnosed(&with(false, &|four, six| four < six), "the better of the scales to 6 and to 4");
+    assert!(found.causes[0].repeat.unwrap().quantizer.four_over_six);
+}

@@ -56,6 +56,12 @@ fn table(args: &Args, quantizer: Quantizer, given: bool, path: &Path) -> Result<
 
 fn arrays(args: &Args, quantizer: Quantizer, given: bool, path: &Path) -> Result<Files> {
     let op = QuantOp::of(&quantizer);
+    if quantizer.four_over_six && op.draws() {
+        return Err(Error::Input(
+            "--four-over-six true: allowed with roundings that are not random: a block's scale depends on its words"
+                .into(),
+        ));
+    }
     if args.blocks.nibbles.is_some() && args.codes.is_none() {
         return Err(Error::Input("--nibbles: allowed with --codes".into()));
     }
