@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::Args;
 use super::repeat;
-use crate::commands::stored::scale_text;
 use crate::codec::NO_CODE;
+use crate::commands::stored::scale_text;
 use crate::verify::foreign::{Case, CodecComparison, Difference, LikelyCause, Stored};
 
 /// Causes that the text tells; the document has all.
