@@ -143,12 +143,16 @@ fn training(c: &mut Criterion) {
 fn codecs(c: &mut Criterion) {
     let mut group = c.benchmark_group("codec");
     group.throughput(Throughput::Elements(PADDED as u64));
-    let plain = ["e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8", "log8", "log6", "log4", "nvfp4"];
+    let plain = [
+        "e4m3", "e5m2", "e2m1", "bf16", "mxfp8", "mxfp4", "mxint8", "bfp8", "log8", "log6", "log4", "posit8",
+        "posit16", "nvfp4",
+    ];
     let mut texts: Vec<String> = plain.map(|name| format!("format = \"{name}\"")).to_vec();
     let rarer = [
         "\"int8\", step = 0.03125",
         "\"int8\", step = 0.03",
         "\"int8\", step = 0.03125, range = \"full\"",
+        "\"uint8\", step = 0.03125, zero_point = 128",
         "\"e4m3\", gradual_underflow = false",
         "\"e4m3\", nan = \"satfinite\"",
         "\"e5m0\"",

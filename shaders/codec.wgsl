@@ -1,6 +1,6 @@
 // The codec: rounds f32 bit patterns with u32 and i32 arithmetic only. This file only chooses: each class of formats has a
 // file, a code and a value. Twin of src/codec/mod.rs.
-// needs: op, bits, special, grid, power, logarithmic, scale, product
+// needs: op, bits, special, grid, power, logarithmic, posit, scale, product
 
 const SATURATED: u32 = 1u;
 const UNDERFLOWED: u32 = 2u;
@@ -89,25 +89,42 @@ fn encoded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     if magnitude > INFINITY {
         return encoded_nan(op, bits & SIGN);
     }
-    if HAS_SCALED && op.kind == CLASS_EXPONENT {
-        return encoded_power(op, bits);
+    // A condition of its own that is false leaves nothing to compile.
+    if HAS_SCALED {
+        if op.kind == CLASS_EXPONENT {
+            return encoded_power(op, bits);
+        }
+    }
+    if HAS_POSIT {
+        if op.kind == CLASS_POSIT {
+            return encoded_posit(op, bits, word);
+        }
     }
     if magnitude == INFINITY {
         return beyond(op, bits & SIGN);
     }
-    if HAS_SCALED && op.kind == CLASS_LOGARITHMIC {
-        return encoded_logarithmic(op, bits, word);
+    if HAS_SCALED {
+        if op.kind == CLASS_LOGARITHMIC {
+            return encoded_logarithmic(op, bits, word);
+        }
     }
     return encoded_grid(op, bits, scale, word);
 }
 
 // The bits of a code, scaled by 2^scale: of one without sign, or of one that carries its own.
 fn decoded(code: u32, op: QuantOp, scale: i32) -> u32 {
-    if HAS_SCALED && op.kind == CLASS_EXPONENT {
-        return decoded_power(code);
+    if HAS_SCALED {
+        if op.kind == CLASS_EXPONENT {
+            return decoded_power(code);
+        }
+        if op.kind == CLASS_LOGARITHMIC {
+            return decoded_logarithmic(code, op);
+        }
     }
-    if HAS_SCALED && op.kind == CLASS_LOGARITHMIC {
-        return decoded_logarithmic(code, op);
+    if HAS_POSIT {
+        if op.kind == CLASS_POSIT {
+            return decoded_posit(code, op);
+        }
     }
     return decoded_grid(code, op, scale);
 }

@@ -14,6 +14,7 @@ const CLASS_EXPONENT: u32 = 6u;
 const CLASS_ADDITIVE: u32 = 7u;
 const CLASS_RELATIVE: u32 = 8u;
 const CLASS_ABSMAX: u32 = 9u;
+const CLASS_POSIT: u32 = 10u;
 
 const OVERFLOWS: u32 = 1u;
 const SATFINITE: u32 = 2u;
@@ -22,9 +23,10 @@ const ZERO_MEAN: u32 = 8u;
 const INTEGER: u32 = 16u;
 const ABRUPT: u32 = 32u;
 const ONE_ZERO: u32 = 128u;
-const EVEN_SCALE: u32 = 256u;
-const FOUR_OVER_SIX: u32 = 512u;
-const TO_FOUR: u32 = 1024u;
+const OFFSET: u32 = 256u;
+const EVEN_SCALE: u32 = 512u;
+const FOUR_OVER_SIX: u32 = 1024u;
+const TO_FOUR: u32 = 2048u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;

@@ -66,7 +66,9 @@ fn inverse(a: u32) -> u32 {
 // A rounded value times the scales that were taken off `bits` before.
 fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
     let value = multiply(multiply(rounded.bits, block), step);
-    let lost = (rounded.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u;
+    // What is clipped at zero is not lost below the step.
+    let is_clipped = (rounded.flags & SATURATED) != 0u;
+    let lost = (rounded.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u && !is_clipped;
     let huge = (value & MAGNITUDE) >= INFINITY;
     return Rounded(value, rounded.code, rounded.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
 }

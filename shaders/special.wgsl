@@ -32,10 +32,11 @@ fn limit(op: QuantOp, sign: u32) -> u32 {
 // A code with its sign.
 fn signed_code(op: QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1u << (op.width - 1u);
+    let zero = select(0u, op.min_code, has(op, OFFSET));
     if sign == 0u || has(op, OWN_SIGN) || (code == 0u && has(op, ONE_ZERO)) {
-        return code;
+        return zero + code;
     }
-    return select(top | code, (0u - code) & (top | (top - 1u)), has(op, INTEGER));
+    return select(top | code, (zero - code) & (top | (top - 1u)), has(op, INTEGER));
 }
 
 // The largest value of that sign.

@@ -4,9 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::magnitudes;
 use crate::format::{
-    Element, FORMAT_OPTIONS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
-    block_name, format as format_of, usual,
+    Element, FORMAT_OPTIONS, FORMATS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset,
+    applying, block_name, format as format_of, usual,
 };
+
+/// Every row of the table, and the formats without a row.
+pub fn descriptions() -> impl Iterator<Item = Map<String, Value>> {
+    FORMATS.iter().map(description).chain([any_float()])
+}
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.
@@ -38,7 +43,8 @@ pub fn description(format: &'static Format) -> Map<String, Value> {
         add("nan", codes(!nans.is_empty(), &nans));
     }
     if let Layout::Coded(coding) = format.layout {
-        add("nan", codes(coding.specials == Specials::Nan, &[coding.limits.0 + 1]));
+        let nan = if coding.specials == Specials::Fnuz { 1 << (coding.width - 1) } else { coding.limits.0 + 1 };
+        add("nan", codes(coding.specials != Specials::None, &[nan]));
     }
     add("zero", json!(format.has_zero()));
     if let Some(sharing) = quantizer.sharing {
@@ -100,6 +106,7 @@ fn layout(layout: &Layout) -> String {
         }
         Layout::Coded(coding) => coding.text.into(),
         Layout::Integer { bits, .. } => format!("two's complement of {bits} bits, symmetric, times a step"),
+        Layout::Unsigned { bits, .. } => format!("{bits} bits c: c less the zero point, times a step"),
         Layout::Logarithmic { bits, base_factor, bias } => {
             let place = if base_factor == 1 { format!("c - {bias}") } else { format!("(c - {bias})/{base_factor}") };
             format!("sign, {} bits c: 2^({place}), and 0 for c = 0", bits - 1)

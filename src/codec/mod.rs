@@ -4,22 +4,26 @@
 pub mod bits;
 mod choice;
 mod description;
+mod gap;
 mod grid;
 pub mod logarithmic;
+mod posit;
 mod power;
 mod product;
 mod scale;
 mod site;
 mod special;
 mod stored;
+mod table;
 
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
 pub(crate) use choice::{added, chosen, distance};
-pub use description::{any_float, description};
+pub use description::{any_float, description, descriptions};
 pub use scale::{block_scale, scale_value, stored_scale};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
 pub use stored::{scale_of_one, stored};
+pub use table::table;
 
 use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;
@@ -127,6 +131,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     match op.kind {
         _ if magnitude > INFINITY => encoded_nan(op, sign),
         class::EXPONENT => power::encoded(op, bits),
+        class::POSIT => posit::encoded(op, bits, word),
         _ if magnitude == INFINITY => beyond(op, sign),
         class::LOGARITHMIC => logarithmic::encoded(op, bits, word),
         _ => grid::encoded(op, bits, scale, word),
@@ -138,6 +143,7 @@ fn encoded(op: &QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
 pub fn decoded(code: u32, op: &QuantOp, scale: i32) -> u32 {
     match op.kind {
         class::EXPONENT => power::decoded(code),
+        class::POSIT => posit::decoded(code, op),
         class::LOGARITHMIC => logarithmic::decoded(code, op),
         _ => grid::decoded(code, op, scale),
     }

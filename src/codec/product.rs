@@ -2,7 +2,7 @@
 //! in whole numbers: a CPU's floats can be relied on, a GPU's cannot.
 
 use super::bits::{INFINITY, LARGEST, MAGNITUDE};
-use super::{NAN, Rounded, UNDERFLOWED};
+use super::{NAN, Rounded, SATURATED, UNDERFLOWED};
 
 /// fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
 #[inline(always)]
@@ -23,7 +23,8 @@ pub(super) fn inverse(a: u32) -> u32 {
 #[inline(always)]
 pub(super) fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
     let value = multiply(multiply(rounded.bits, block), step);
-    let lost = rounded.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0;
+    // What is clipped at zero is not lost below the step.
+    let lost = rounded.bits & MAGNITUDE == 0 && bits & MAGNITUDE != 0 && rounded.flags & SATURATED == 0;
     let lost = if lost { UNDERFLOWED } else { 0 };
     let huge = if value & MAGNITUDE >= INFINITY { NAN } else { 0 };
     Rounded { bits: value, flags: rounded.flags | lost | huge, ..rounded }

@@ -37,11 +37,12 @@ pub(super) fn limit(op: &QuantOp, sign: u32) -> u32 {
 #[inline(always)]
 pub(super) fn signed(op: &QuantOp, sign: u32, code: u32) -> u32 {
     let top = 1 << (op.width - 1);
+    let zero = if op.has(policy::OFFSET) { op.min_code } else { 0 };
     match (sign != 0, op.has(policy::INTEGER)) {
-        (true, _) if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::ONE_ZERO) => code,
-        (false, _) => code,
+        (true, _) if op.has(policy::OWN_SIGN) || code == 0 && op.has(policy::ONE_ZERO) => zero + code,
+        (false, _) => zero + code,
         (true, false) => top | code,
-        (true, true) => code.wrapping_neg() & (top | (top - 1)),
+        (true, true) => zero.wrapping_sub(code) & (top | (top - 1)),
     }
 }
 

@@ -45,6 +45,9 @@ pub fn scale_of_one(op: &QuantOp) -> u32 {
 /// A code without its sign, and the sign bit of f32.
 fn taken_apart(op: &QuantOp, code: u32) -> (u32, u32) {
     let top = 1 << (op.width - 1);
+    if op.has(policy::OFFSET) {
+        return (code.abs_diff(op.min_code), if code < op.min_code { SIGN } else { 0 });
+    }
     let sign = if code & top != 0 { SIGN } else { 0 };
     match sign {
         _ if op.has(policy::OWN_SIGN) => (code, 0),

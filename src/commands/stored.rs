@@ -106,7 +106,7 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     let all = u32::MAX >> (32 - op.width);
     let extended =
         |bits: u32| *code >> bits == 0 && *code >> (op.width - 1) == u32::MAX >> (32 - bits) >> (op.width - 1);
-    if op.has(policy::INTEGER) && op.width < 16 && (extended(8) || extended(16)) {
+    if op.has(policy::INTEGER) && !op.has(policy::OFFSET) && op.width < 16 && (extended(8) || extended(16)) {
         *code &= all;
     }
     *code <= all
@@ -125,7 +125,7 @@ pub fn scale_text(op: &QuantOp, scale: u32) -> String {
     }
 }
 
-/// The scales that the format asks for, one for each block; `option` is the one that goes with them.
+/// The scales that the format asks for, one for each block, from a file; `option` is the one that goes with them.
 pub fn scales(
     path: Option<&Path>,
     option: &str,
@@ -133,21 +133,37 @@ pub fn scales(
     is_fortran: bool,
     codes: &str,
     laid: &Laid,
-) -> Result<Option<Source>> {
+) -> Result<Option<Source<'static>>> {
+    scales_of(|| path.map(|path| Source::open(path, types_of_scales(op))), option, op, is_fortran, codes, laid)
+}
+
+/// What scales may be stored as.
+pub fn types_of_scales(op: &QuantOp) -> &'static [Element] {
+    match of_scales(op) {
+        Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
+        _ => &[Element::F32],
+    }
+}
+
+/// The same of scales that `open` gives, where there are any.
+pub fn scales_of<'a>(
+    open: impl FnOnce() -> Option<Result<Source<'a>>>,
+    option: &str,
+    op: &QuantOp,
+    is_fortran: bool,
+    codes: &str,
+    laid: &Laid,
+) -> Result<Option<Source<'a>>> {
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
-    match path {
+    match open() {
         None if op.shares() => {
             let what = if of_scales(op) == Element::U8 { "a byte" } else { "an f32" };
             allowed(&format!("is missing: allowed with {option} is a file with {what} for each block"))
         }
         None => Ok(None),
         Some(_) if !op.shares() => allowed("does not apply: allowed with formats whose blocks share a scale"),
-        Some(path) => {
-            let types: &[Element] = match of_scales(op) {
-                Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
-                _ => &[Element::F32],
-            };
-            let scales = Source::open(path, types)?;
+        Some(opened) => {
+            let scales = opened?;
             if scales.shape != laid.scales || scales.is_fortran != is_fortran {
                 let (name, found, must) = (scales.name(), &scales.shape, &laid.scales);
                 return Err(Error::Input(format!(

@@ -12,8 +12,9 @@ impl Classes {
     pub const GRIDS: Classes = Classes(0);
     /// Values that are multiplied before they are rounded, roots and powers of two.
     pub const SCALED: Classes = Classes(1);
+    pub const POSIT: Classes = Classes(2);
     /// Every group, with the constant of the shaders that says whether a pipeline knows it.
-    pub const GROUPS: &[(&str, Classes)] = &[("HAS_SCALED", Classes::SCALED)];
+    pub const GROUPS: &[(&str, Classes)] = &[("HAS_SCALED", Classes::SCALED), ("HAS_POSIT", Classes::POSIT)];
 
     /// Every group.
     pub fn all() -> Classes {

@@ -22,6 +22,11 @@ pub enum Layout {
         bits: u32,
         full: bool,
     },
+    /// value = (code - zero_point) step for the codes 0 to 2^bits - 1.
+    Unsigned {
+        bits: u32,
+        zero_point: u32,
+    },
     /// 0, and with a sign the code c >= 1 for 2^((c - bias) / base_factor): powers of the base 2^(1 / base_factor)
     /// (Zhao et al., LNS-Madam, 2021).
     Logarithmic {
@@ -106,6 +111,10 @@ pub struct Coding {
     /// NaN it follows the largest.
     pub limits: (u32, u32),
     pub specials: Specials,
+    /// Bits of [`super::policy`] that say how codes carry signs.
+    pub policy: u32,
+    /// Significant bits that a number has at most.
+    pub significand: u32,
     /// Whether zero has a code: without one the format cannot stand at a site.
     pub zero: bool,
     /// Roundings that are defined, the usual one first.
@@ -136,7 +145,7 @@ pub enum Specials {
     Nan = 1,
     /// The codes of the largest E are an infinity and NaNs (IEEE 754).
     Ieee = 2,
-    /// Every code is a number but that of -0, which is NaN: there is one zero.
+    /// Every code is a number but that of the sign alone, -0 elsewhere, which is NaN: there is one zero.
     Fnuz = 3,
 }
 
@@ -192,9 +201,14 @@ impl Layout {
             Layout::Identity => 32,
             Layout::Float(float) => 1 + float.exponent + float.mantissa,
             Layout::Coded(coding) => coding.width,
-            Layout::Integer { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
+            Layout::Integer { bits, .. } | Layout::Unsigned { bits, .. } | Layout::Logarithmic { bits, .. } => bits,
             Layout::Block { .. } | Layout::TwoLevel { .. } => self.element().width(),
         }
+    }
+
+    /// Whether values are whole numbers of steps.
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Layout::Integer { .. } | Layout::Unsigned { .. })
     }
 
     /// The layout of what has a code: that of an element where elements share a scale.
@@ -214,8 +228,8 @@ impl Layout {
         }
     }
 
-    /// A code in parts: sign, exponent and mantissa of a float, the whole number of two's complement, sign and the rest
-    /// of another.
+    /// A code in parts: sign, exponent and mantissa of a float, the steps that an integer counts, sign and the rest of
+    /// another.
     pub fn fields(&self, code: u32) -> String {
         if code == NO_CODE {
             return "none".into();
@@ -231,6 +245,7 @@ impl Layout {
                 format!("{sign} {field:0e$b}{fraction}")
             }
             Layout::Integer { .. } => format!("{}", (i64::from(code) << (64 - width)) >> (64 - width)),
+            Layout::Unsigned { zero_point, .. } => format!("{}", i64::from(code) - i64::from(zero_point)),
             Layout::Coded(_) => format!("{code:0width$b}", width = width as usize),
             _ => format!("{sign} {rest:0digits$b}", digits = width as usize - 1),
         }

@@ -19,6 +19,7 @@ pub(super) fn knows(q: &Quantizer, direction: Direction) -> bool {
 pub(super) fn dither_bits(q: &Quantizer) -> Option<u32> {
     match (q.layout, q.sharing) {
         (Layout::Integer { bits, full }, None) => Some(24 - bits - u32::from(full)),
+        (Layout::Unsigned { bits, .. }, None) => Some(23 - bits),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ mod classes;
 mod constants;
 mod law;
 mod layout;
+mod layout_options;
 mod limits;
 mod op;
 mod option;
@@ -80,6 +81,8 @@ const E8M0: Layout = Layout::Coded(Coding {
     width: 8,
     limits: (254, 254),
     specials: Specials::Nan,
+    policy: policy::OWN_SIGN,
+    significand: 1,
     zero: false,
     directions: &[
         Direction::Down,
@@ -90,6 +93,27 @@ const E8M0: Layout = Layout::Coded(Coding {
     ],
     text: "8 exponent bits, bias 127",
 });
+
+/// The codes of negative numbers are those of two's complement, and NaR, which is not a real number, is the code of their
+/// sign alone. Of the directions the standard has the nearest, and says which code that is where two are as near.
+const fn posit(name: &'static str, width: u32, text: &'static str) -> Format {
+    use Direction::{Down, NearestEven, Stochastic, TowardZero, Up};
+    let largest = (1 << (width - 1)) - 1;
+    let coding = Coding {
+        class: class::POSIT,
+        width,
+        limits: (largest, largest),
+        specials: Specials::Fnuz,
+        policy: policy::INTEGER | policy::ONE_ZERO,
+        // Around 1 the regime has two bits.
+        significand: width - 4,
+        zero: true,
+        directions: &[NearestEven, Stochastic, TowardZero, Up, Down],
+        text,
+    };
+    // An infinity becomes NaR.
+    ieee(name, Layout::Coded(coding), "Posit Standard (2022)")
+}
 
 const fn saturating(name: &'static str, layout: Layout, source: &'static str) -> Format {
     Format { name, layout, overflow: Overflow::Saturate, source }
@@ -105,6 +129,11 @@ const fn mx(element: Float, emax: i32) -> Layout {
 
 const fn integer(name: &'static str, bits: u32) -> Format {
     saturating(name, Layout::Integer { bits, full: false }, "two's complement times a step")
+}
+
+const fn unsigned(name: &'static str, bits: u32) -> Format {
+    let layout = Layout::Unsigned { bits, zero_point: 0 };
+    saturating(name, layout, "ONNX, QuantizeLinear: whole numbers with a zero point, times a step")
 }
 
 const fn logarithmic(name: &'static str, bits: u32, base_factor: u32) -> Format {
@@ -148,6 +177,13 @@ pub const FORMATS: &[Format] = &[
     integer("int4", 4),
     integer("int3", 3),
     integer("int2", 2),
+    unsigned("uint16", 16),
+    unsigned("uint8", 8),
+    unsigned("uint4", 4),
+    unsigned("uint3", 3),
+    unsigned("uint2", 2),
+    posit("posit16", 16, "two's complement; regime, 2 exponent bits, up to 11 fraction bits"),
+    posit("posit8", 8, "two's complement; regime, 2 exponent bits, up to 3 fraction bits"),
     logarithmic("log8", 8, 8),
     logarithmic("log6", 6, 4),
     logarithmic("log4", 4, 1),

@@ -127,7 +127,7 @@ impl QuantOp {
         let op = laid_out(op, quantizer);
         let dithered = rounding.direction == Direction::Dither && op.kind == class::SCALAR;
         // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
-        let beyond = u32::from(op.min_code != op.max_code);
+        let beyond = u32::from(op.min_code != op.max_code && !op.has(policy::OFFSET));
         QuantOp { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
     }
 
@@ -159,6 +159,7 @@ impl QuantOp {
     pub fn classes(&self) -> Classes {
         match self.kind {
             class::NONE | class::SCALAR | class::BLOCK | class::ADDITIVE | class::RELATIVE => Classes::GRIDS,
+            class::POSIT => Classes::POSIT,
             _ => Classes::SCALED,
         }
     }
@@ -190,9 +191,9 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
     let scale = libm::ilogb(quantizer.scale);
     match quantizer.layout {
         Layout::Identity => QuantOp { kind: class::NONE, ..op },
-        Layout::Coded(Coding { class: kind, limits: (max_code, min_code), specials, .. }) => {
-            let (specials, policy) = (specials as u32, op.policy | policy::OWN_SIGN);
-            QuantOp { kind, max_code, min_code, specials, policy, ..op }
+        Layout::Coded(Coding { class: kind, limits: (max_code, min_code), specials, policy, significand, .. }) => {
+            let (specials, policy) = (specials as u32, op.policy | policy);
+            QuantOp { kind, max_code, min_code, specials, policy, significand, ..op }
         }
         Layout::Float(float) => minifloat(op, &float, scale),
         Layout::Integer { bits, full } => match quantizer.sharing {
@@ -201,13 +202,9 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
                 let op = integer(op, bits, full, 0);
                 shared(op, sharing, libm::ilogbf(f32::from_bits(op.max_bits)))
             }
-            None if quantizer.is_power_of_two() => integer(op, bits, full, scale),
-            None => {
-                let step = quantizer.scale as f32;
-                let (factor, step) = ((1.0 / step).to_bits(), step.to_bits());
-                QuantOp { kind: class::STEP, factor, step, significand: 24, ..integer(op, bits, full, 0) }
-            }
+            None => stepped(quantizer, |unit| integer(op, bits, full, unit)),
         },
+        Layout::Unsigned { bits, zero_point } => stepped(quantizer, |unit| unsigned(op, bits, zero_point, unit)),
         Layout::Logarithmic { bits, base_factor, bias } => {
             let max_code = (1 << (bits - 1)) - 1;
             let one = bias - scale * base_factor as i32;
@@ -271,6 +268,30 @@ fn integer(op: QuantOp, bits: u32, full: bool, unit: i32) -> QuantOp {
         significand: bits - 1,
         ..op
     }
+}
+
+/// Codes count from the most negative number.
+fn unsigned(op: QuantOp, bits: u32, zero_point: u32, unit: i32) -> QuantOp {
+    let max_code = (1u32 << bits) - 1 - zero_point;
+    let op = integer(op, bits, false, unit);
+    QuantOp {
+        max_bits: (libm::ldexp(max_code.into(), unit) as f32).to_bits(),
+        max_code,
+        min_code: zero_point,
+        policy: op.policy | policy::OFFSET,
+        significand: 32 - max_code.max(zero_point).leading_zeros(),
+        ..op
+    }
+}
+
+/// Whole numbers of steps: `of_unit` has those of 2^unit.
+fn stepped(quantizer: &Quantizer, of_unit: impl Fn(i32) -> QuantOp) -> QuantOp {
+    if quantizer.is_power_of_two() {
+        return of_unit(libm::ilogb(quantizer.scale));
+    }
+    let step = quantizer.scale as f32;
+    let (factor, step) = ((1.0 / step).to_bits(), step.to_bits());
+    QuantOp { kind: class::STEP, factor, step, significand: 24, ..of_unit(0) }
 }
 
 /// A grid whose blocks share a power of two, or the f32 of their largest magnitudes.

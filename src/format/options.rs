@@ -1,13 +1,12 @@
 //! The options of number formats. A row here, and what it means to the codec, is all that an option takes: the config's
 //! parser, the resolved config, the columns of rows, `formats`, the command line and the pages derive from the table.
 
-use super::limits::{
-    bias, biases, direction_limits, dither_bits, has_codes, is_other_logarithm, is_scale, knows, scales,
-};
+use super::layout_options::{BASE_FACTOR, BIAS, GRADUAL_UNDERFLOW, SPECIALS};
+use super::limits::{direction_limits, dither_bits, has_codes, is_scale, knows, scales};
 use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
-    BLOCK_SIZES, Direction, Format, Layout, MAX_BASE_FACTOR, Nan, Overflow, Quantizer, Rounding, ScaleFormat,
-    ScaleMode, Sharing, Specials, Subnormals, WHOLE, format, names,
+    BLOCK_SIZES, Direction, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleFormat, ScaleMode, Sharing,
+    Specials, Subnormals, WHOLE, format, names,
 };
 use crate::words::words;
 
@@ -66,7 +65,7 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         kind: Kind::Rounding,
         help: "Random bits of stochastic and dither: 8, 16, 32",
         allowed: Allowed::Text(
-            "8, 16, 32; of `dither` at most 24 less the bits of the integer, one less with `range = \"full\"`",
+            "8, 16, 32; of `dither` at most 24 less the bits of the integer, one less where it is unsigned or has `range = \"full\"`",
         ),
         applies: |q| has_codes(q) && knows(q, Direction::Stochastic),
         read: |q, value| {
@@ -107,27 +106,35 @@ pub const FORMAT_OPTIONS: &[Row] = &[
     Row {
         name: "step",
         kind: Kind::Scale,
-        help: "Of integers: a number, absmax or absmax-f32; if no power of two, values are multiplied by its f32 reciprocal",
+        help: "Of integers: a number, or absmax or absmax-f32 where they are signed; if it is no power of two, values are multiplied by its f32 reciprocal",
         allowed: Allowed::Text(
             "a number from 2^-48 to 2^48, best a power of two as 0.03125, or `\"absmax\"`, `\"absmax-f32\"`",
         ),
         unset: Unset::Required,
-        applies: |q| matches!(q.layout, Layout::Integer { .. }),
+        applies: |q| q.layout.is_integer(),
         read: |q, value| match STEPS.iter().find(|(word, _)| value.as_str() == Some(word)) {
-            Some((_, mode)) => set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: *mode }))),
+            Some((_, mode)) => {
+                matches!(q.layout, Layout::Integer { .. })
+                    && set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: *mode })))
+            }
             None => set(&mut q.scale, between(value, -48, 48)),
+        },
+        limits: |q| match q.layout {
+            Layout::Unsigned { .. } => {
+                Some((true, "a number from 2^-48 to 2^48, best a power of two as 0.03125".into()))
+            }
+            _ => None,
         },
         write: |q| {
             let word = STEPS.iter().find(|(_, mode)| q.sharing.is_some_and(|sharing| sharing.mode == *mode));
             Some(word.map_or(Setting::Step(q.scale), |(word, _)| Setting::Word(word)))
         },
         always: |_| true,
-        ..Row::FREE
     },
     Row {
         name: "range",
         kind: Kind::Scale,
-        help: "Of integers: {}",
+        help: "Of signed integers: {}",
         allowed: Allowed::Words(words::<Codes>),
         applies: |q| matches!(q.layout, Layout::Integer { .. }),
         read: |q, value| match &mut q.layout {
@@ -138,6 +145,31 @@ pub const FORMAT_OPTIONS: &[Row] = &[
             Layout::Integer { full, .. } => {
                 Some(Setting::Word(if full { Codes::Full } else { Codes::Symmetric }.into()))
             }
+            _ => None,
+        },
+        ..Row::FREE
+    },
+    Row {
+        name: "zero_point",
+        kind: Kind::Scale,
+        help: "Of unsigned integers: the code of 0",
+        allowed: Allowed::Text("a whole number from 0 to the largest code, 255 of uint8"),
+        applies: |q| matches!(q.layout, Layout::Unsigned { .. }),
+        read: |q, value| match &mut q.layout {
+            Layout::Unsigned { zero_point, .. } => {
+                set(zero_point, value.as_integer().and_then(|v| u32::try_from(v).ok()))
+            }
+            _ => false,
+        },
+        limits: |q| match q.layout {
+            Layout::Unsigned { bits, zero_point } => {
+                let largest = (1 << bits) - 1;
+                Some((zero_point <= largest, format!("a whole number from 0 to {largest}")))
+            }
+            _ => None,
+        },
+        write: |q| match q.layout {
+            Layout::Unsigned { zero_point, .. } => Some(Setting::Whole(zero_point.into())),
             _ => None,
         },
         ..Row::FREE
@@ -254,86 +286,10 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         write: |q| Some(Setting::Word(q.subnormals.name())),
         ..Row::FREE
     },
-    Row {
-        name: "base_factor",
-        kind: Kind::Layout,
-        help: "Of logarithmic formats: values per octave, 1 to 16",
-        allowed: Allowed::Text("a whole number from 1 to 16"),
-        unset: Unset::Layout,
-        applies: |q| matches!(q.layout, Layout::Logarithmic { .. }),
-        read: |q, value| match &mut q.layout {
-            Layout::Logarithmic { base_factor, .. } => {
-                let whole = value.as_integer().and_then(|v| u32::try_from(v).ok());
-                set(base_factor, whole.filter(|v| (1..=MAX_BASE_FACTOR).contains(v)))
-            }
-            _ => false,
-        },
-        write: |q| match q.layout {
-            Layout::Logarithmic { base_factor, .. } => Some(Setting::Whole(base_factor.into())),
-            _ => None,
-        },
-        always: is_other_logarithm,
-        ..Row::FREE
-    },
-    Row {
-        name: "bias",
-        kind: Kind::Layout,
-        help: "Exponent bias of a float format; of a logarithmic one the code of 1",
-        allowed: Allowed::Text("a whole number with which every value is an f32"),
-        unset: Unset::Layout,
-        applies: |q| matches!(q.layout, Layout::Float(_) | Layout::Logarithmic { .. }),
-        read: |q, value| {
-            let whole = value.as_integer().and_then(|v| i32::try_from(v).ok());
-            bias(&mut q.layout).is_some_and(|bias| set(bias, whole))
-        },
-        limits: |q| {
-            let ((low, high), mut layout) = (biases(q), q.layout);
-            let fits = bias(&mut layout).is_some_and(|bias| (low..=high).contains(bias));
-            Some((fits, format!("a whole number from {low} to {high}, so that every value is an f32")))
-        },
-        write: |q| bias(&mut { q.layout }).map(|bias| Setting::Whole((*bias).into())),
-        always: is_other_logarithm,
-    },
-    Row {
-        name: "specials",
-        kind: Kind::Layout,
-        help: "What the top codes of a float format are: {}",
-        allowed: Allowed::Words(words::<Specials>),
-        unset: Unset::Layout,
-        applies: |q| matches!(q.layout, Layout::Float(_)),
-        read: |q, value| match &mut q.layout {
-            Layout::Float(float) => set(&mut float.specials, word(value)),
-            _ => false,
-        },
-        write: |q| match q.layout {
-            Layout::Float(float) => Some(Setting::Word(float.specials.name())),
-            _ => None,
-        },
-        ..Row::FREE
-    },
-    Row {
-        name: "gradual_underflow",
-        kind: Kind::Layout,
-        help: "Whether a float format has subnormal numbers: {}",
-        allowed: Allowed::Words(truths),
-        applies: |q| matches!(q.layout, Layout::Float(_)),
-        read: |q, value| match &mut q.layout {
-            Layout::Float(float) => set(&mut float.gradual, value.as_bool()),
-            _ => false,
-        },
-        limits: |q| match q.layout {
-            Layout::Float(float) if float.max_code() < 1 << float.mantissa => Some((
-                float.gradual,
-                "true: with these specials all numbers are subnormal, and without them there is no number but 0".into(),
-            )),
-            _ => None,
-        },
-        write: |q| match q.layout {
-            Layout::Float(float) => Some(Setting::Truth(float.gradual)),
-            _ => None,
-        },
-        ..Row::FREE
-    },
+    BASE_FACTOR,
+    BIAS,
+    SPECIALS,
+    GRADUAL_UNDERFLOW,
 ];
 
 fn block(size: u32) -> Setting {

@@ -116,6 +116,13 @@ impl Spec {
                 significand: bits - 1,
                 fixed: true,
             }),
+            // Of the side that reaches less far, unless it has nothing.
+            Layout::Unsigned { bits, zero_point } => {
+                let above = (1u32 << bits) - 1 - zero_point;
+                let least = above.min(zero_point);
+                let most = if least == 0 { above.max(zero_point) } else { least };
+                Some(Range { min_normal: scale, max: scale * f64::from(most), significand: bits, fixed: true })
+            }
             _ => None,
         }
     }

@@ -81,7 +81,8 @@ macro_rules! parts {
 }
 
 parts! {
-    random normal common op bits codec special grid power logarithmic scale product choice site block slice tree update residual
+    random normal common op bits codec special grid power logarithmic posit gap scale product choice site block slice tree
+    update residual
     by_barrier by_shuffle pairs
 }
 
@@ -207,7 +208,9 @@ impl Variant {
         let plain = MODEL_SIZES.into_iter().map(of_size).chain(Tile::all().into_iter().flat_map(of_tile));
         let (few, more) = (Classes::GRIDS, Classes::SCALED);
         let choices = [(false, few), (false, more), (true, few), (true, more)];
-        plain.flat_map(move |variant| choices.map(|(strict, classes)| Variant { strict, classes, ..variant }))
+        let usual =
+            plain.flat_map(move |variant| choices.map(|(strict, classes)| Variant { strict, classes, ..variant }));
+        usual.chain([Variant { classes: Classes::POSIT, ..Variant::least() }])
     }
 
     /// That of grids and laws, for the smaller models, on every device.

@@ -224,6 +224,47 @@ seeds = 2
 seed = 20263
 "#;
 
+/// Posits at every site, to nearest and stochastic, and where their numbers are far apart.
+const POSITS: &str = r#"
+[problem]
+dim = 150
+spectrum = { kind = "power", exponent = 1.0 }
+noise = 0.5
+[train]
+model = [40]
+samples = [66]
+batch = [3]
+step_size = [0.05]
+[[recipe]]
+name = "nearest"
+data = "posit8"
+sketch = "posit8"
+feature = "posit16"
+feature_grad = "posit8"
+label = "posit8"
+parameter = "posit16"
+activation = "posit8"
+gradient = "posit8"
+weight = "posit16"
+[[recipe]]
+name = "stochastic"
+data = { format = "posit16", rounding = "stochastic" }
+sketch = { format = "posit8", rounding = "stochastic", bits = 8 }
+feature = { format = "posit8", rounding = "stochastic" }
+label = { format = "posit16", rounding = "up" }
+parameter = { format = "posit8", rounding = "stochastic", bits = 16, variant = "b" }
+gradient = { format = "posit16", rounding = "down" }
+weight = { format = "posit16", rounding = "stochastic" }
+[[recipe]]
+name = "grids"
+data = "e4m3"
+feature_grad = { format = "posit8", rounding = "toward-zero" }
+weight = { format = "posit8", rounding = "stochastic" }
+[sweep]
+seeds = 2
+seed = 20265
+"#;
+
 /// A plan, its cohorts, sizes that make panels and dispatches meet inside samples and batches, and the answers.
 pub struct Known {
     pub plan: Plan,
@@ -234,11 +275,12 @@ pub struct Known {
 }
 
 /// What a pipeline must know to do a block, and the block.
-static BLOCKS: [(Classes, LazyLock<Known>); 4] = [
+static BLOCKS: [(Classes, LazyLock<Known>); 5] = [
     (Classes::GRIDS, LazyLock::new(|| known(config(CONFIG), 201))),
     (Classes::GRIDS, LazyLock::new(|| known(components(), 30))),
     (Classes::GRIDS, LazyLock::new(|| known(config(FEATURES), 15))),
     (Classes::SCALED, LazyLock::new(|| known(config(SCALED), 66))),
+    (Classes::POSIT, LazyLock::new(|| known(config(POSITS), 66))),
 ];
 
 /// What pipelines that know these classes must repeat.

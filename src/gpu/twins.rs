@@ -60,8 +60,8 @@ fn constants() -> Vec<(String, Literal)> {
     all.extend(named![bits::QUIET, bits::LARGEST, bits::SMALLEST_NORMAL, bits::SMALLEST_POWER, NO_CODE, WHOLE, CHUNK]);
     all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
-    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO, policy::EVEN_SCALE]);
-    all.extend(named![policy::FOUR_OVER_SIX, policy::TO_FOUR, bits::SIX_OVER_FOUR]);
+    all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO, policy::OFFSET]);
+    all.extend(named![policy::EVEN_SCALE, policy::FOUR_OVER_SIX, policy::TO_FOUR, bits::SIX_OVER_FOUR]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
@@ -82,7 +82,8 @@ fn constants() -> Vec<(String, Literal)> {
         ("SMALLEST_BLOCK", BLOCK_SIZES[0]),
     ]);
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
-    let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE, class::ABSMAX]);
+    let others = named![class::EXPONENT, class::ADDITIVE, class::RELATIVE, class::ABSMAX, class::POSIT];
+    let classes = classes.into_iter().chain(others);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
     let words = IN_WORDS.iter().map(|shared| (loaders::constant(shared.name), (shared.size / 4) as u32));
     let all = all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words);
@@ -92,7 +93,7 @@ fn constants() -> Vec<(String, Literal)> {
 
 /// What a shader derives from other constants or from its variant, or settles for itself: the host reads sizes of
 /// workgroups from its text.
-const SHADERS_OWN: &str = "STRICT HAS_SCALED OWN ALONE AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
+const SHADERS_OWN: &str = "STRICT HAS_SCALED HAS_POSIT OWN ALONE AVERAGE GROUPS THREADS KEPT SUMS SINGLE PARTIAL_STRIDE \
     PACK TOTALS PAIRED SAMPLE_QUADS ROW_QUADS COLUMN_QUADS ALONG_ROWS ALONG_SAMPLES WIDE WIDE_BLOCKS X_LOADS X_OWN \
     ROWS_LOADED TILE_QUADS COLUMN_LOADS G_LOADS G_OWN SWIZZLE TURNED_STRIDE ROWS_OF_WORD";
 

@@ -4,7 +4,7 @@
 
 use super::laws::{FILE, Laws, NOT_GAUSSIAN, SiteLaw, no_law};
 use crate::config::Sites;
-use crate::format::{Law, Layout, Noise, Quantizer, Spec};
+use crate::format::{Law, Noise, Quantizer, Spec};
 use crate::plan::spec_at;
 use crate::problem::Problem;
 use crate::site::{PerSite, Site};
@@ -79,7 +79,7 @@ impl Default for Scales {
 /// arXiv 2510.18259), since the spectrum keeps its shape. The error of coordinates of a sketch, which all have nearly one variance, is isotropic: additive; so is that
 /// of integers with a fixed step at any site.
 fn law(quantizer: &Quantizer, site: Site, is_sketched: bool) -> SiteLaw {
-    let is_fixed = matches!(quantizer.layout, Layout::Integer { .. }) && quantizer.sharing.is_none();
+    let is_fixed = quantizer.layout.is_integer() && quantizer.sharing.is_none();
     let noise = match site {
         _ if is_fixed => Noise::Additive,
         Site::Data if is_sketched => Noise::Multiplicative,

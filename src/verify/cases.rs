@@ -65,12 +65,18 @@ pub fn cases(level: Level) -> Vec<Case> {
 fn codecs(format: &'static Format) -> Vec<Case> {
     let name = format.name;
     let steps: &[(f64, &str)] =
-        if let Layout::Integer { .. } = format.layout { &[(0.0625, ""), (0.3, "-reciprocal")] } else { &[(1.0, "")] };
+        if format.layout.is_integer() { &[(0.0625, ""), (0.3, "-reciprocal")] } else { &[(1.0, "")] };
     let mut cases = Vec::new();
     for &(scale, suffix) in steps {
         for rounding in roundings(format) {
-            let quantizer = Quantizer { scale, rounding, ..Quantizer::new(format) };
-            cases.push(codec(&format!("{name}{suffix}/{}", short(&rounding)), quantizer));
+            let base = Quantizer { scale, rounding, ..Quantizer::new(format) };
+            cases.push(codec(&format!("{name}{suffix}/{}", short(&rounding)), base));
+            // Where half of the numbers are negative, and where all are.
+            if let Layout::Unsigned { bits, .. } = format.layout {
+                let zero_point = if suffix.is_empty() { 1 << (bits - 1) } else { (1 << bits) - 1 };
+                let shifted = Quantizer { layout: Layout::Unsigned { bits, zero_point }, ..base };
+                cases.push(codec(&format!("{name}{suffix}-zero-{zero_point}/{}", short(&rounding)), shifted));
+            }
         }
     }
     if let Layout::Integer { .. } = format.layout {
@@ -139,8 +145,9 @@ fn short(rounding: &Rounding) -> String {
 fn roundings(format: &Format) -> Vec<Rounding> {
     let fits = |direction: &Direction| match (direction, format.layout) {
         (_, Layout::Coded(coding)) => coding.directions.contains(direction),
-        (Direction::Dither, Layout::Integer { .. }) => true,
-        (Direction::Dither, _) => false,
+        // The others differ in nothing but the number of codes.
+        (_, Layout::Unsigned { bits, .. }) if bits != 8 => *direction == Direction::NearestEven,
+        (Direction::Dither, layout) => layout.is_integer(),
         _ => true,
     };
     let few = Rounding { direction: Direction::Stochastic, bits: 8, zero_mean: false };

@@ -41,8 +41,9 @@ pub fn run(quantizer: &Quantizer, device: &Device, level: Level, watch: &Watch) 
 pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
     let step = if op.kind == class::STEP { f32::from_bits(op.step) } else { 1.0 };
     let value = |code: u32| (f32::from_bits(codec::decoded(code, op, 0) & MAGNITUDE) * step).to_bits();
-    // Where codes have a sign of their own none follows the last.
-    let last = if op.has(policy::OWN_SIGN) { op.max_code } else { op.max_code.max(op.min_code) + 1 };
+    // Where codes have a sign of their own none follows the last, nor any number the largest posit.
+    let is_last = op.has(policy::OWN_SIGN) || op.kind == class::POSIT;
+    let last = if is_last { op.max_code } else { op.max_code.max(op.min_code) + 1 };
     let stride = (last / CODES).max(1);
     let codes = (0..last.min(64)).chain((0..=last).step_by(stride as usize)).chain(last.saturating_sub(64)..=last);
     let mut points = vec![0, 1, FRACTION, SMALLEST_NORMAL, LARGEST, INFINITY, INFINITY + 1, MAGNITUDE];
@@ -50,6 +51,10 @@ pub fn telling_inputs(op: &QuantOp) -> Vec<u32> {
         let (low, high) = (value(code), value((code + 1).min(last)).min(INFINITY));
         let halfway = (f64::from(f32::from_bits(low)) + f64::from(f32::from_bits(high))) / 2.0;
         points.extend([low, (halfway as f32).to_bits()]);
+        if op.kind == class::POSIT {
+            // Halfway between two posits lies the one of a bit more.
+            points.push(codec::decoded(2 * code + 1, &QuantOp { width: op.width + 1, ..*op }, 0));
+        }
     }
     let near = points.iter().flat_map(|&point| [point.saturating_sub(1), point, point + 1]);
     let mut inputs: Vec<u32> = near.filter(|point| *point < SIGN).flat_map(|point| [point, point | SIGN]).collect();

@@ -30,7 +30,7 @@ const KERNELS: [(&str, &[&str]); 4] = [
 ];
 
 /// A format of each class that has several, beside every one of a class of its own; the full level tries all.
-const QUICK: [&str; 8] = ["e4m3", "bf16", "int8", "log8", "mxfp4", "mxint8", "nvfp4", "bfp8"];
+const QUICK: [&str; 9] = ["e4m3", "bf16", "int8", "uint8", "log8", "mxfp4", "mxint8", "nvfp4", "bfp8"];
 
 impl KernelCase {
     /// In the order of the pipeline.
@@ -43,9 +43,10 @@ impl KernelCase {
         let mut texts: Vec<(String, String)> = formats
             .map(|format| {
                 let option = match format.layout {
-                    Layout::Integer { .. } => ", step = 0.03125",
-                    Layout::TwoLevel { .. } => ", tensor_scale = 0.01",
-                    _ => "",
+                    Layout::Integer { .. } => ", step = 0.03125".into(),
+                    Layout::Unsigned { bits, .. } => format!(", step = 0.03125, zero_point = {}", 1 << (bits - 1)),
+                    Layout::TwoLevel { .. } => ", tensor_scale = 0.01".into(),
+                    _ => String::new(),
                 };
                 (format.name.to_string(), format!("format = \"{}\"{option}", format.name))
             })

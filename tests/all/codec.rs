@@ -9,9 +9,11 @@ mod laws;
 mod libraries;
 mod list;
 mod lists;
+mod posit;
 mod random;
 mod tables;
 mod two_level;
+mod unsigned;
 mod vector;
 
 use roundlaw::codec::{Rounded, quantize};

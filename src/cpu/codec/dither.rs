@@ -33,7 +33,7 @@ pub(super) fn lanes(op: &QuantOp, lanes: &mut [f32], words: &Words, counts: &mut
         let part = if over { limit } else { q + 0.5 - u };
         let part = (part * step) as f32 * behind;
         let out = if part == 0.0 { 0 } else { part.to_bits() ^ sign };
-        Element::new(out, over & !is_lost, is_step & (part == 0.0) & (value != 0.0), is_lost)
+        Element::new(out, over & !is_lost, is_step & !over & (part == 0.0) & (value != 0.0), is_lost)
     });
 }
 

@@ -3,7 +3,7 @@
 use super::block::scales;
 use super::usual::{self, for_direction};
 use super::{ALIKE, Element, ONE_SATURATED, Words, each};
-use crate::codec::bits::{FRACTION, IMPLICIT, INFINITY, LARGEST, MAGNITUDE, SIGN};
+use crate::codec::bits::{FRACTION, INFINITY, LARGEST, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
 use crate::format::{QuantOp, policy};
@@ -77,10 +77,11 @@ pub(super) fn round<const DIRECTION: u32>(op: &QuantOp, value: f32, scale: i32, 
     let q = whole::<DIRECTION>(op, y, sign != 0, odd, word);
     let units = q.to_bits().wrapping_add_signed((exponent - 150 + shift) << 23);
     let rounded = if (q == 0.0) | (magnitude == 0) { 0 } else { units };
-    // The one more code of two's complement is a power of two.
-    let most = (op.max_bits & !FRACTION) + IMPLICIT;
+    // Integers may reach less or more far below zero.
+    let most = (op.min_code as f32).to_bits().wrapping_add_signed(op.lsb_min << 23);
+    let most = if op.min_code == 0 { 0 } else { most };
     let max = if (sign != 0) & (op.min_code != op.max_code) { most } else { op.max_bits };
-    let max = max.wrapping_add_signed(scale << 23);
+    let max = if max == 0 { 0 } else { max.wrapping_add_signed(scale << 23) };
     // The largest multiple of a step that f32 holds, where a block's largest value is beyond it.
     let step = (op.lsb_min + scale - 104).max(23 - mantissa).clamp(0, 31);
     let most = LARGEST >> step << step;

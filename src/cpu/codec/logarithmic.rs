@@ -173,7 +173,7 @@ fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts:
 /// exact. Where d `places` is less than the first of them, the sign of the difference is right. Else the difference is at
 /// most d `places`, and a multiple of the last bit of either: at most 46 bits.
 #[inline(always)]
-fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bool {
+pub(super) fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bool {
     let (distance, gap) = (wide(magnitude) - wide(low), wide(high) - wide(low));
     let upper = f64::from_bits(gap.to_bits() >> 40 << 40);
     distance * places - missing * upper >= missing * (gap - upper)

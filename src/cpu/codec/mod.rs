@@ -2,8 +2,8 @@
 //!
 //! Nothing here rounds with the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the
 //! bits they must both give. Where the scalar code counts codes in whole numbers, this one compares values: grids are
-//! rounded by f32 additions, steps and blocks without powers of two between f32 products, dither in f64, and roots of two by their
-//! thresholds.
+//! rounded by f32 additions, steps and blocks without powers of two between f32 products, dither in f64, roots of two by
+//! their thresholds, and posits by the bits of the f32.
 //!
 //! A run holds +0 and magnitudes of at least 2^-48, so no value is subnormal.
 
@@ -13,6 +13,7 @@ pub mod fused;
 mod grid;
 mod law;
 mod logarithmic;
+mod posit;
 mod power;
 mod scaled;
 mod usual;
@@ -153,6 +154,7 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
         class::TWO_LEVEL | class::ABSMAX => scaled::block_lanes(op, lanes, (used, whole), words, counts),
         class::EXPONENT => power::lanes(op, &mut lanes[..used], counts),
         class::LOGARITHMIC => logarithmic::lanes(op, lanes, words, counts),
+        class::POSIT => posit::lanes(op, lanes, words, counts),
         _ => grid::lanes(op, lanes, words, counts),
     }
 }

@@ -99,7 +99,8 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
             bits = if leaves { next } else { bits };
         }
         let nan = (element.counted >= ONE_NAN) | (bits & MAGNITUDE >= INFINITY);
-        let underflowed = (element.bits == 0) & (element.counted < ONE_NAN) & (value != 0.0);
-        Element::new(bits, (element.counted & ONE_SATURATED != 0) | leaves, underflowed, nan)
+        let saturated = (element.counted & ONE_SATURATED != 0) | leaves;
+        let underflowed = (element.bits == 0) & (element.counted < ONE_NAN) & (value != 0.0) & !saturated;
+        Element::new(bits, saturated, underflowed, nan)
     });
 }

@@ -120,7 +120,7 @@ fn much(spec: &Spec, site: Site, counts: &Counts, values: u128) -> Option<(f64, 
     let Spec::Format(quantizer) = spec else { return None };
     let site = site.name();
     let hint = match quantizer.layout {
-        Layout::Integer { .. } if quantizer.sharing.is_none() => format!("; hint: a larger {site}.step"),
+        layout if layout.is_integer() && quantizer.sharing.is_none() => format!("; hint: a larger {site}.step"),
         Layout::Float(_) | Layout::Logarithmic { .. } => format!("; hint: a larger {site}.scale"),
         // The block's own largest value sets its scale.
         _ => String::new(),

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::cause::{Cause, Habit};
+use super::integer_causes;
 use super::parts::{Element, between, unscaled};
 use crate::codec::bits::{FRACTION, SMALLEST_NORMAL};
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, SIGN, quantize, stored};
@@ -21,7 +22,10 @@ pub fn all(case: &Case) -> Vec<Cause> {
     causes.extend(roundings_before());
     causes.extend(other_formats(base));
     match base.layout.element() {
-        Layout::Integer { bits, full } if base.sharing.is_none() => causes.extend(integers(base, bits, full)),
+        Layout::Integer { bits, full } if base.sharing.is_none() => {
+            causes.extend(integer_causes::signed(base, bits, full))
+        }
+        Layout::Unsigned { bits, zero_point } => causes.extend(integer_causes::unsigned(base, bits, zero_point)),
         Layout::Float(float) => causes.extend(floats(base, float)),
         _ => {}
     }
@@ -240,30 +244,6 @@ fn other_formats(base: &Quantizer) -> Vec<Cause> {
         Cause::new(format!("another format: {}", format.name), Habit::Format(quantizer))
     };
     FORMATS.iter().filter(is_other).map(with).collect()
-}
-
-/// The most negative code, and other ways to divide by the step.
-fn integers(base: &Quantizer, bits: u32, full: bool) -> Vec<Cause> {
-    let other = Quantizer { layout: Layout::Integer { bits, full: !full }, ..*base };
-    let name = if full { "never uses the most negative code" } else { "uses the most negative code" };
-    fn whole(op: &QuantOp, quotient: f64) -> u32 {
-        let clamped = quotient.round_ties_even().clamp(-f64::from(op.min_code), f64::from(op.max_code));
-        clamped as i32 as u32 & (u32::MAX >> (32 - op.width))
-    }
-    fn step(op: &QuantOp) -> f32 {
-        if op.kind == class::STEP { f32::from_bits(op.step) } else { libm::ldexpf(1.0, op.lsb_min) }
-    }
-    vec![
-        Cause::new(name, Habit::Format(other)),
-        Cause::new(
-            "divides by the step in f32",
-            Habit::Code(|op, x| whole(op, (f32::from_bits(x.bits) / step(op)).into())),
-        ),
-        Cause::new(
-            "divides by the step exactly",
-            Habit::Code(|op, x| whole(op, f64::from(f32::from_bits(x.bits)) / f64::from(step(op)))),
-        ),
-    ]
 }
 
 /// Other top codes and biases.

@@ -4,6 +4,7 @@ mod block_causes;
 mod case;
 mod cause;
 mod element_causes;
+mod integer_causes;
 mod parts;
 mod product_causes;
 pub mod random;

@@ -231,7 +231,7 @@ fn whole(field: &str) -> Option<i64> {
 /// The code as the format has it, or `None` for what is none.
 fn code_of(op: &QuantOp, code: i64) -> Option<u32> {
     let all = (1i64 << op.width) - 1;
-    let extended =
-        op.has(policy::INTEGER) && (code < 0 && code > -(1 << op.width) || code <= 0xff && code | all == 0xff);
+    let is_signed = op.has(policy::INTEGER) && !op.has(policy::OFFSET);
+    let extended = is_signed && (code < 0 && code > -(1 << op.width) || code <= 0xff && code | all == 0xff);
     ((0..=all).contains(&code) || extended).then_some((code & all) as u32)
 }

@@ -72,13 +72,22 @@ fn every_class_direction_and_width_gives_the_bits_and_counts_of_the_scalar_codec
         "format = \"mxint8\"",
         "format = \"bfp8\"",
         "format = \"nvfp4\"",
+        "format = \"uint8\", step = 0.03125, zero_point = 77",
+        "format = \"uint8\", step = 0.03, zero_point = 77",
+        "format = \"uint4\", step = 0.03125",
+        "format = \"uint4\", step = 0.03, zero_point = 15",
+        "format = \"posit8\"",
+        "format = \"posit16\", nan = \"satfinite\"",
+        "format = \"posit16\", overflow = \"saturate\"",
     ];
     let directions = ["nearest-even", "nearest-away", "toward-zero", "up", "down", "stochastic"];
     let mut roundings: Vec<String> = directions.map(|name| format!("\"{name}\"")).to_vec();
     roundings.extend(["8", "16, variant = \"b\""].map(|bits| format!("\"stochastic\", bits = {bits}")));
     let inputs = [values(), blocks()];
     let mut compared = 0;
-    for (format, rounding) in formats.iter().flat_map(|f| roundings.iter().map(move |r| (f, r))) {
+    let all = formats.iter().flat_map(|format| roundings.iter().map(move |rounding| (format, rounding)));
+    // Posits have no rule for ties but their own.
+    for (format, rounding) in all.filter(|(format, rounding)| !format.contains("posit") || !rounding.contains("away")) {
         for site in [Site::Weight, Site::Data] {
             let op = operation(&format!("{format}, rounding = {rounding}"), site);
             for (row, chunk) in (0..).zip(inputs.iter().flat_map(|values| values.chunks(LENGTH))) {

@@ -86,6 +86,46 @@ fn an_integer_may_take_its_step_from_the_largest_magnitude_and_use_its_last_code
 }
 
 #[test]
+fn unsigned_integers_have_a_zero_point() {
+    for bits in [2, 3, 4, 8, 16] {
+        let largest = (1u32 << bits) - 1;
+        let with = |options: &str| format!("{{ format = \"uint{bits}\", step = 0.5{options} }}");
+        for zero_point in [0, 1, largest] {
+            let quantizer = quantizer_of(&with(&format!(", zero_point = {zero_point}")));
+            assert_eq!(quantizer.layout, Layout::Unsigned { bits, zero_point });
+            let told = if zero_point == 0 { String::new() } else { format!(" zero_point={zero_point}") };
+            assert_eq!(Spec::Format(quantizer).canonical(), format!("uint{bits} step=0.5{told}"));
+            let range = Spec::Format(quantizer).range().unwrap();
+            assert!(range.fixed && range.max > 0.0 && range.max <= 0.5 * f64::from(largest));
+        }
+        let (over, allowed) = (format!("weight.zero_point = {}", largest + 1), format!("from 0 to {largest}"));
+        values_refused(
+            "weight",
+            &[
+                (&with(&format!(", zero_point = {}", largest + 1)), &[&over, &allowed]),
+                (&with(", zero_point = -1"), &["weight.zero_point = -1", &allowed]),
+                (&with(", zero_point = 0.5"), &["weight.zero_point = 0.5", &allowed]),
+                (&with(", range = \"full\""), &["weight.range", "format, rounding, bits, variant, step, zero_point"]),
+                (
+                    &format!("{{ format = \"uint{bits}\", step = \"absmax\" }}"),
+                    &["weight.step = \"absmax\"", "a number"],
+                ),
+                (&format!("{{ format = \"uint{bits}\" }}"), &["weight.step", "missing", "a number"]),
+            ],
+        );
+    }
+    // 16 bits and a half leave no room for 8 random ones.
+    let dither = "{ format = \"uint16\", step = 0.5, rounding = \"dither\" }";
+    values_refused("weight", &[(dither, &["weight.rounding = \"dither\"", "no room for 8 random ones"])]);
+    let bits = "{ format = \"uint8\", step = 0.5, rounding = \"dither\", bits = 16 }";
+    values_refused("weight", &[(bits, &["weight.bits = 16", "at most 15"])]);
+    values_refused(
+        "weight",
+        &[("{ format = \"int8\", step = 1, zero_point = 3 }", &["weight.zero_point", &INTEGER_KEYS])],
+    );
+}
+
+#[test]
 fn dither_is_for_integers_with_a_fixed_step() {
     for bits in INTEGERS {
         for (range, wider) in [("symmetric", 0), ("full", 1)] {

@@ -82,6 +82,7 @@ fn two_values(option: &str) -> (String, [String; 2]) {
         "variant" => ("format = \"e4m3\", rounding = \"stochastic\", ", ["\"a\"", "\"b\""]),
         "step" => ("format = \"int8\", ", ["0.5", "\"absmax\""]),
         "range" => ("format = \"int8\", step = 0.5, ", ["\"symmetric\"", "\"full\""]),
+        "zero_point" => ("format = \"uint8\", step = 0.5, ", ["0", "128"]),
         "scale" => ("format = \"e4m3\", ", ["0.5", "4.0"]),
         "block" => ("format = \"mxfp4\", ", ["16", "\"vector\""]),
         "scale_mode" => ("format = \"mxfp4\", ", ["\"floor\"", "\"even\""]),

@@ -8,7 +8,7 @@ use super::*;
 
 /// Every format, as messages list them.
 pub const FORMAT_NAMES: &str = "fp32, tf32, bf16, f16, e5m2, e4m3, e5m2fnuz, e4m3fnuz, e4m3b11fnuz, e3m2, e2m3, e2m1, e8m0, int16, int15, int14, int13, \
-                                int12, int11, int10, int9, int8, int7, int6, int5, int4, int3, int2, log8, log6, log4, \
+                                int12, int11, int10, int9, int8, int7, int6, int5, int4, int3, int2, uint16, uint8, uint4, uint3, uint2, posit16, posit8, log8, log6, log4, \
                                 mxfp8, mxfp8-e5m2, mxfp6-e3m2, mxfp6-e2m3, mxfp4, mxint8, nvfp4, bfp16, bfp12, bfp8, \
                                 bfp6, bfp4, or any eXmY with X = 1 to 8 exponent bits and Y = 0 to 22 mantissa bits";
 

@@ -122,6 +122,11 @@ fn every_option(layout: &Layout) -> Vec<String> {
             let ranges = |step: &str| ["symmetric", "full"].map(|r| format!("step = {step}, range = \"{r}\""));
             steps.into_iter().flat_map(ranges).collect()
         }
+        Layout::Unsigned { bits, .. } => {
+            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004"];
+            let points = |step: &str| [0, 1, (1 << bits) - 1].map(|z| format!("step = {step}, zero_point = {z}"));
+            steps.into_iter().flat_map(points).collect()
+        }
         Layout::Logarithmic { base_factor, bias, .. } => {
             let more = |base_factor: u32, bias: i32| format!("base_factor = {base_factor}, bias = {bias}");
             vec![
@@ -161,10 +166,14 @@ fn every_format_with_every_option_parses_back_and_has_its_own_text() {
         }
         let mut lines = String::new();
         for options in every_option(&format.layout) {
-            // The full range of int16 leaves no room for 8 random bits.
-            let dithers = matches!(format.layout, Layout::Integer { bits: ..=15, .. }) && !options.contains("absmax");
+            // The full range of int16 leaves no room for 8 random bits, nor does uint16.
+            let has_room =
+                matches!(format.layout, Layout::Integer { bits: ..=15, .. } | Layout::Unsigned { bits: ..=15, .. });
+            let dithers = has_room && !options.contains("absmax");
             let dither = dithers.then(|| "rounding = \"dither\"".to_string());
-            for rounding in roundings().into_iter().chain(dither) {
+            // Posits have no rule for ties but their own.
+            let knows = |rounding: &String| !matches!(format.layout, Layout::Coded(_)) || !rounding.contains("away");
+            for rounding in roundings().into_iter().chain(dither).filter(knows) {
                 let site = Site::ALL[count % SITES].name();
                 lines += &format!("[[recipe]]\nname = \"r{count}\"\n");
                 lines += &format!("{site} = {{ format = \"{}\", {options}, {rounding} }}\n", format.name);

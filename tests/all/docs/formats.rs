@@ -35,7 +35,7 @@ const CLASSES: [Class; 5] = [
     },
     Class {
         name: "integers",
-        holds: |layout| matches!(layout, Layout::Integer { .. }),
+        holds: |layout| layout.is_integer(),
         columns: &[
             ("format", "name"),
             ("bits", "bits"),

@@ -127,6 +127,7 @@ pub fn contexts() -> Vec<Context> {
         "{ format = \"int8\", step = 0.25, rounding = \"dither\" }",
         "{ format = \"int8\", step = \"absmax\" }",
         "{ format = \"log8\" }",
+        "{ format = \"uint8\", step = 0.25 }",
         "{ format = \"nvfp4\" }",
         "{ noise = \"additive\", eps = 0.01 }",
     ] {

@@ -12,11 +12,13 @@ use roundlaw::site::Site;
 pub struct Choices {
     case: u64,
     next: u32,
+    /// Whether posits are among the formats: a GPU compiles pipelines of their own for them.
+    posits: bool,
 }
 
 impl Choices {
     pub fn new(case: u64) -> Choices {
-        Choices { case, next: 0 }
+        Choices { case, next: 0, posits: false }
     }
 
     /// A number below `n`.
@@ -113,7 +115,24 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
         let shared = if site.is_scalar() { c.pick(&[", shared_batch = true", ""]) } else { "" };
         return format!("{{ noise = \"{noise}\", eps = {eps}, law = \"{law}\"{shared} }}");
     }
-    let format = match c.below(14) {
+    let format = match c.below(16) {
+        14 if c.posits => {
+            let (name, nan) = (c.pick(&["posit8", "posit16"]), c.pick(&["propagate", "satfinite"]));
+            let rounding = rounding.replace("nearest-away", "toward-zero");
+            let overflow = c.pick(&["saturate", "ieee"]);
+            return format!(
+                "{{ format = \"{name}\", nan = \"{nan}\", overflow = \"{overflow}\", rounding = \"{rounding} }}"
+            );
+        }
+        15 => {
+            let (name, most) = c.pick(&[("uint2", 3), ("uint3", 7), ("uint4", 15), ("uint8", 255)]);
+            let (step, zero_point) =
+                (c.pick(&["0.03", "0.25", "0.0078125"]), c.pick(&[0, most / 2, most / 2 + 1, most]));
+            format!(
+                "format = \"{name}\", step = {step}, zero_point = {zero_point}, nan = \"{}\"",
+                c.pick(&["propagate", "satfinite"])
+            )
+        }
         10 => format!(
             "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}, scale_format = \"{}\"",
             c.pick(&["16", "16", "32", "\"vector\""]),
@@ -242,7 +261,7 @@ pub fn random(case: u64) -> Plan {
 }
 
 pub fn random_config(case: u64) -> String {
-    let c = &mut Choices::new(case);
+    let c = &mut Choices { posits: true, ..Choices::new(case) };
     let unsketched = c.below(6) == 0;
     let dim = c.pick(&[1, 2, 31, 33, 100, 128, 129, 300]);
     let models: Vec<u32> = match case % 20 {

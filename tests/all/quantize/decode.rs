@@ -6,6 +6,7 @@ use super::*;
 fn formats() -> Vec<String> {
     let names = FORMATS.iter().map(|format| match format.name {
         int if int.starts_with("int") => format!("{int} --step 0.1"),
+        uint if uint.starts_with("uint") => format!("{uint} --step 0.1 --zero-point 3"),
         "nvfp4" => "nvfp4 --tensor-scale 0.0371".to_string(),
         other => other.to_string(),
     });
@@ -47,6 +48,8 @@ fn special_codes_are_infinities_and_nans() {
         ("e4m3", vec![0x7f, 0xff, 0x7e, 0x80], [f32::NAN, f32::NAN, 448.0, -0.0]),
         ("e8m0", vec![0xff, 0x00, 0x7f, 0xfe], [f32::NAN, 2f32.powi(-127), 1.0, 2f32.powi(127)]),
         ("int8 --step 2", vec![0x80, 0xff, 0x7f, 0x01], [-256.0, -2.0, 254.0, 2.0]),
+        ("uint8 --step 2 --zero-point 128", vec![0x80, 0xff, 0x7f, 0x00], [0.0, 254.0, -2.0, -256.0]),
+        ("posit8", vec![0x80, 0xff, 0x7f, 0x41], [f32::NAN, -(2f32.powi(-24)), 2f32.powi(24), 1.125]),
         // Two's complement of four bits, extended to a byte by its sign or not.
         ("int4 --step 1", vec![0xff, 0x0f, 0xf8, 0x07], [-1.0, -1.0, -8.0, 7.0]),
     ] {

@@ -25,7 +25,7 @@ fn the_table_of_e2m1_is_that_of_its_specification() {
 fn every_number_of_a_table_has_the_code_beside_it() {
     let place = Place::new(&[1], &[1.0]);
     for format in FORMATS.iter().filter(|format| format.layout.width() <= 16) {
-        let options = if format.name.starts_with("int") { " --step 1" } else { "" };
+        let options = if format.layout.is_integer() { " --step 1" } else { "" };
         let rows = document(&place.stdout(&format!("formats {} --table --json{options}", format.name), ""));
         let rows = rows.as_array().unwrap();
         assert_eq!(rows.len(), 1 << format.layout.width(), "{}", format.name);
@@ -45,7 +45,7 @@ fn every_number_of_a_table_has_the_code_beside_it() {
         let done = quantize(&values, &named, &QuantizeOptions::default()).unwrap();
         for ((code, value), found) in finite.into_iter().zip(done.codes) {
             // The most negative code of two's complement is no symmetric one.
-            let is_other = !options.is_empty() && code == 1 << (format.layout.width() - 1);
+            let is_other = format.name.starts_with("int") && code == 1 << (format.layout.width() - 1);
             assert!(found == Some(code) || is_other, "{}: {value:?} is 0x{code:x}, got {found:x?}", format.name);
         }
     }
@@ -58,6 +58,10 @@ fn options_change_the_table_and_wide_codes_have_none() {
     assert_eq!(
         text,
         "code,fields,value,value_bits\n0x0,0,0.0,0x00000000\n0x1,1,0.5,0x3f000000\n0x2,-2,-1.0,0xbf800000\n0x3,-1,-0.5,0xbf000000\n"
+    );
+    assert_eq!(
+        place.stdout("formats uint2 --table --step 0.5 --zero-point 1", ""),
+        "code,fields,value,value_bits\n0x0,-1,-0.5,0xbf000000\n0x1,0,0.0,0x00000000\n0x2,1,0.5,0x3f000000\n0x3,2,1.0,0x3f800000\n"
     );
     assert!(
         place
