@@ -77,13 +77,17 @@ fn with_numbers(command: clap::Command) -> clap::Command {
 
 /// The parser's message of several paragraphs as one line: what is wrong, its tip, and the help of that command.
 fn one_line(message: &str) -> String {
+    let asked = std::env::args_os().nth(1).filter(|word| Cli::command().find_subcommand(word).is_some());
+    let command = asked.map(|word| format!(" {}", word.display())).unwrap_or_default();
+    format!("{}; see `roundlaw{command} --help`", what_is_wrong(message))
+}
+
+/// What is wrong, and its tip.
+pub(crate) fn what_is_wrong(message: &str) -> String {
     let paragraphs = message.trim_start_matches("error: ").split("\n\n");
     let telling =
         paragraphs.take_while(|text| !text.starts_with("Usage: ") && !text.starts_with("For more information"));
     // No value of an option begins with two dashes.
     let lines = telling.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let lines = lines.filter(|line| !line.starts_with("tip: to pass '--"));
-    let asked = std::env::args_os().nth(1).filter(|word| Cli::command().find_subcommand(word).is_some());
-    let command = asked.map(|word| format!(" {}", word.display())).unwrap_or_default();
-    format!("{}; see `roundlaw{command} --help`", lines.collect::<Vec<_>>().join("; "))
+    lines.filter(|line| !line.starts_with("tip: to pass '--")).collect::<Vec<_>>().join("; ")
 }

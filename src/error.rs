@@ -91,6 +91,16 @@ impl Error {
     }
 }
 
+/// The exit status of a program that ends with an error: that of the [`Error`] in its chain.
+pub fn exit_code_of(error: &anyhow::Error) -> u8 {
+    known_of(error).map_or(exit::OTHER, Error::exit_code)
+}
+
+/// The [`Error`] in the chain of another one.
+pub fn known_of(error: &anyhow::Error) -> Option<&Error> {
+    error.chain().find_map(|cause| cause.downcast_ref::<Error>())
+}
+
 /// The codes of the system for too many open files: of all processes (ENFILE), and of this one (EMFILE; of Windows,
 /// ERROR_TOO_MANY_OPEN_FILES).
 const OUT_OF_FILES: [i32; 2] = if cfg!(windows) { [4, 4] } else { [23, 24] };

@@ -117,6 +117,8 @@ pub mod passport;
 pub mod plan;
 #[doc(hidden)]
 pub mod problem;
+#[cfg(feature = "python")]
+mod python;
 #[doc(hidden)]
 pub mod random;
 #[doc(hidden)]

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use roundlaw::cli::Cli;
-use roundlaw::error::{Error, exit};
+use roundlaw::error::{Error, exit, exit_code_of};
 use roundlaw::os;
 use roundlaw::streams::tell;
 
@@ -11,8 +11,7 @@ fn main() -> ExitCode {
     os::refuse_large_files();
     let Err(error) = run() else { return ExitCode::from(exit::OK) };
     tell(&format!("roundlaw: {error:#}"));
-    let known = error.chain().find_map(|cause| cause.downcast_ref::<Error>());
-    ExitCode::from(known.map_or(exit::OTHER, Error::exit_code))
+    ExitCode::from(exit_code_of(&error))
 }
 
 fn run() -> anyhow::Result<()> {

@@ -19,6 +19,21 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The part of a sweep that `--shard` asks for; of no more parts than there are seeds, so that none is empty.
+///
+/// # Errors
+/// [`Error::Input`] for what is no part, and where a batch system does not say which.
+pub fn asked(text: &str, seeds: u32) -> Result<Shard> {
+    let shard = match shards_of_auto(text) {
+        Some(of) => shard(of, variable)?,
+        None => Shard::parse(text).map_err(|error| Error::Input(format!("--{error}")))?,
+    };
+    match shard.of() <= seeds {
+        true => Ok(shard),
+        false => Err(Error::Input(format!("--shard {text}: allowed is i/n with n <= sweep.seeds = {seeds}"))),
+    }
+}
+
 /// Of the shard `auto/n` that n; `None` of any other text.
 pub fn shards_of_auto(text: &str) -> Option<&str> {
     text.strip_prefix(AUTO)?.strip_prefix('/')

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::characters::harmless;
 pub use crate::characters::one_line;
@@ -58,7 +59,25 @@ pub fn stdout_as_file() -> Option<File> {
     None
 }
 
+/// Where messages go in place of stderr.
+static LISTENER: OnceLock<fn(String)> = OnceLock::new();
+
+/// Has every message of [`tell`] handed to `listener`, from any thread, in a process whose stderr is another program's. The
+/// first one stays.
+pub fn tell_to(listener: fn(String)) {
+    let _ = LISTENER.set(listener);
+}
+
+/// Whether messages go to a listener, and not to stderr.
+pub fn has_listener() -> bool {
+    LISTENER.get().is_some()
+}
+
 /// Writes a message of one line to stderr; where that cannot be written the message is dropped, and the work goes on.
 pub fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "{}", one_line(line));
+    let line = one_line(line);
+    match LISTENER.get() {
+        Some(listener) => listener(line.into_owned()),
+        None => _ = writeln!(io::stderr(), "{line}"),
+    }
 }

@@ -1,6 +1,7 @@
 //! The threads of all computations.
 
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder, ScopedJoinHandle, available_parallelism};
 
 use rayon::ThreadPoolBuilder;
@@ -34,6 +35,24 @@ pub fn start() -> Result<()> {
         .num_threads(threads)
         .build_global()
         .map_err(|error| refused(&format!("{threads} threads: {error}")))
+}
+
+/// [`start`] in a process that may have started them before, as that of an interpreter.
+///
+/// # Errors
+/// Those of [`start`], and [`Error::Input`] in a process that was forked from the one that started them: threads do not go
+/// along.
+pub fn started() -> Result<()> {
+    static STARTED: Mutex<Option<u32>> = Mutex::new(None);
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    match (*started, std::process::id()) {
+        (Some(by), own) if by != own => Err(Error::Input(format!(
+            "this process was forked from process {by}, whose threads did not go along: start it anew, as \
+             multiprocessing does with \"spawn\""
+        ))),
+        (Some(_), _) => Ok(()),
+        (None, own) => start().map(|()| *started = Some(own)),
+    }
 }
 
 /// [`start`] for commands that threads only make faster: where there are none, this thread does all by itself.

@@ -26,13 +26,15 @@ pub struct Watch {
     stops: Vec<Arc<AtomicBool>>,
     /// Bits of an f64.
     done: Arc<AtomicU64>,
+    /// Things done, of all.
+    counted: Arc<[AtomicU64; 2]>,
     /// What a told share counts for.
     weight: f64,
 }
 
 impl Default for Watch {
     fn default() -> Watch {
-        Watch { stops: vec![Arc::default()], done: Arc::default(), weight: 1.0 }
+        Watch { stops: vec![Arc::default()], done: Arc::default(), counted: Arc::default(), weight: 1.0 }
     }
 }
 
@@ -73,6 +75,18 @@ impl Watch {
     /// What was told so far, in units of the whole.
     pub fn done(&self) -> f64 {
         f64::from_bits(self.done.load(Ordering::Relaxed))
+    }
+
+    /// So many runs, or whatever the computation counts, are finished, of `all`.
+    pub fn count(&self, finished: u64, all: u64) {
+        self.counted[0].store(finished, Ordering::Relaxed);
+        self.counted[1].store(all, Ordering::Relaxed);
+    }
+
+    /// How many are finished, of how many; nothing of nothing before anything is counted.
+    pub fn counted(&self) -> (u64, u64) {
+        let [finished, all] = self.counted.each_ref().map(|count| count.load(Ordering::Relaxed));
+        (finished, all)
     }
 
     /// For a part of the computation that is `weight` of its work, and tells shares of its own.

@@ -4,9 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::magnitudes;
 use crate::format::{
-    Element, FORMAT_OPTIONS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset, applying,
-    block_name, format as format_of, usual,
+    Element, FORMAT_OPTIONS, FORMATS, Float, Format, Kind, Layout, OptionRow, QuantOp, Quantizer, Specials, Unset,
+    applying, block_name, format as format_of, usual,
 };
+
+/// Every row of the table, and the formats without a row.
+pub fn descriptions() -> impl Iterator<Item = Map<String, Value>> {
+    FORMATS.iter().map(description).chain([any_float()])
+}
 
 /// Layout, limits, special values, every default, and the source of a format; keys that do not apply are left out.
 /// Limits are those of step, scale and shared scale 1.

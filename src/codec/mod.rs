@@ -13,13 +13,15 @@ mod scale;
 mod site;
 mod special;
 mod stored;
+mod table;
 
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
-pub use description::{any_float, description};
+pub use description::{any_float, description, descriptions};
 pub use scale::{block_scale, scale_byte};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
 pub use stored::stored;
+pub use table::table;
 
 use crate::format::{QuantOp, class, direction, policy};
 use bits::QUIET;

@@ -1,17 +1,11 @@
 use serde_json::{Map, Value, json};
 
 use super::format_options::FormatOptions;
-use crate::codec::{any_float, description, stored};
+use crate::codec::{self, descriptions};
 use crate::error::{Error, Result};
 use crate::files::csv_text;
-use crate::format::{FORMATS, QuantOp, Quantizer, class};
+use crate::format::{QuantOp, Quantizer};
 use crate::streams::{print, print_all};
-
-/// The widest codes that are listed: 65,536 of them.
-const MAX_WIDTH: u32 = 16;
-/// The byte of a scale 1: E8M0, and E4M3 of nvfp4.
-const ONE_E8M0: u32 = 127;
-const ONE_E4M3: u32 = 0x38;
 
 // Not a doc comment, to which that of the flattened options would be preferred.
 #[derive(clap::Args, Debug)]
@@ -48,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.options.any() {
         return Err(Error::Input("options of a format: allowed with NAME --table".into()).into());
     }
-    let rows: Vec<_> = FORMATS.iter().map(description).chain([any_float()]).map(Value::Object).collect();
+    let rows: Vec<_> = descriptions().map(Value::Object).collect();
     if args.json {
         return Ok(print(&Value::from(rows).to_string())?);
     }
@@ -65,19 +59,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Every code, from 0 on. Values are those of a shared scale 1, and of a tensor scale 1.
 fn table(as_json: bool, quantizer: &Quantizer) -> Result<()> {
     const COLUMNS: [&str; 4] = ["code", "fields", "value", "value_bits"];
-    let op = QuantOp::of(quantizer);
-    let (name, width) = (quantizer.format.name, op.width);
-    if width > MAX_WIDTH {
-        return Err(Error::Input(format!("{name}: codes have {width} bits: allowed are tables of up to {MAX_WIDTH}")));
-    }
-    let one = if op.kind == class::TWO_LEVEL { ONE_E4M3 } else { ONE_E8M0 };
-    let digits = width.div_ceil(4) as usize;
-    let row = |code: u32| {
-        let bits = stored(&op, code, one);
+    let digits = QuantOp::of(quantizer).width.div_ceil(4) as usize;
+    let rows = codec::table(quantizer)?.map(|(code, bits)| {
         let (value, fields) = (f32::from_bits(bits), quantizer.layout.fields(code));
         [format!("0x{code:0digits$x}"), fields, format!("{value:?}"), format!("0x{bits:08x}")]
-    };
-    let rows = (0..1 << width).map(row);
+    });
     if !as_json {
         let head = COLUMNS.map(String::from).to_vec();
         return print_all([csv_text(std::iter::once(head).chain(rows.map(|row| row.to_vec())))]);

@@ -1,11 +1,11 @@
 //! The commands. Each is a file of its own (a folder, where it takes several) with its arguments, its examples and
 //! what it does, and one line in the list below.
 
-mod block_options;
-mod format_options;
+pub(crate) mod block_options;
+pub(crate) mod format_options;
 mod memory_option;
 mod run_options;
-mod stored;
+pub(crate) mod stored;
 
 /// Makes of each line the module, the subcommand that the command line reads, and the call. A module holds `Args`,
 /// whose documentation (or `about`) is the help, and `run`, which takes them.
@@ -13,7 +13,7 @@ mod stored;
 /// `cargo fmt` does not look for modules behind a macro: `cargo fmt -- src/commands/*.rs src/commands/*/*.rs` does.
 macro_rules! commands {
     ($($module:ident: $name:ident,)*) => {
-        $(mod $module;)*
+        $(pub(crate) mod $module;)*
 
         /// What the command line asks for.
         #[derive(clap::Subcommand, Debug)]

@@ -1,17 +1,11 @@
 use std::path::PathBuf;
 
-use anyhow::Context as _;
-use serde_json::json;
-
 use crate::config::Config;
-use crate::cpu::memory;
-use crate::plan::{self, Plan};
-use crate::run::estimate::{self, Estimate};
-use crate::run::{adapter, warnings};
-use crate::signals;
-use crate::streams::{print, tell};
-use crate::threads;
+use crate::plan::Plan;
+use crate::run::outline::{Outline, outline};
+use crate::streams::print;
 use crate::watch::Watch;
+use crate::{signals, threads};
 
 /// Say what a config will run and cost, and warn of what you would regret; keep nothing.
 #[derive(clap::Args, Debug)]
@@ -32,71 +26,34 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let plan = Plan::new(Config::load(&args.config, &args.set)?)?;
-    let threads = threads::number()? as u64;
     // The trials of the warnings are small.
     threads::start_or_alone();
-    let (cost, fits) = (plan::cost(&plan), memory::fits(&plan, threads));
-    // The warnings try the plan out in small, which takes its memory.
-    let warnings = if fits.is_ok() { warnings::warnings(&plan, &Watch::default())? } else { Vec::new() };
-    let (cohort_bytes, bytes) = memory::memory(&plan, threads);
-    let seeds = u64::from(plan.config.sweep.seeds);
-    let cohorts = plan.points.len() as u64 * seeds;
-    let blocks = plan.points.iter().map(|p| p.samples.div_ceil(p.block)).sum::<u64>().saturating_mul(seeds);
-    let trajectories = plan.points.iter().map(|p| p.trajectories.len() as u64).sum::<u64>() * seeds;
-    let checked = u64::from(plan.checked_count());
-    let work = |per_seed: f64| (per_seed * seeds as f64) as u64;
-    let (estimate, adapter) =
-        match adapter::find_all(&args.adapter).with_context(|| format!("--adapter {}", args.adapter))?.is_empty() {
-            true => (estimate::of_cpu(&plan, threads as usize), "cpu".to_owned()),
-            false => of_device(args, &plan, threads as usize)?,
-        };
-    let document = json!({
-        "cells": plan.cells.len(),
-        "runs": plan.runs(),
-        "trajectories": trajectories,
-        "cohorts": cohorts,
-        "blocks": blocks,
-        "checked_seeds": checked,
-        "cohort_bytes": cohort_bytes,
-        "bytes": bytes,
-        "draws": work(cost.draws),
-        "projection_products": work(cost.projections),
-        "training_element_steps": work(cost.steps),
-        "adapter": adapter,
-        "seconds": estimate.total,
-        "execution_seconds": estimate.execution,
-        "evaluation_seconds": estimate.evaluation,
-        "check_seconds": estimate.check,
-        "warnings": warnings,
-    });
-    let place = if adapter == "cpu" { "the same cores" } else { &adapter };
+    let found = outline(&plan, &args.adapter, &Watch::default(), signals::watched)?;
     if args.json {
-        print(&document.to_string())?;
-        return Ok(fits?);
+        print(&found.document().to_string())?;
+        return Ok(found.fits?);
     }
+    let place = if found.adapter == "cpu" { "the same cores" } else { &found.adapter };
+    let Outline { cells, runs, cohorts, blocks, trajectories, checked, seeds, threads, work, estimate, .. } = &found;
+    let [draws, projections, steps] = work;
     print(&format!(
-        "cells {}, runs {}, cohorts {cohorts} of {}, {trajectories} trajectories\n\
+        "cells {cells}, runs {runs}, cohorts {cohorts} of {}, {trajectories} trajectories\n\
          checked by the reference: {checked} of {seeds} seeds\n\
          memory {:.1} MiB ({:.1} MiB per cohort, {threads} at once)\n\
-         work {:.3e} draws, {:.3e} projection products, {:.3e} training element-steps\n\
+         work {draws:.3e} draws, {projections:.3e} projection products, {steps:.3e} training element-steps\n\
          time about {}: {} on {place}, {} of risks and rows and {} of the check on {threads} cores",
-        plan.cells.len(),
-        plan.runs(),
-        of_each(blocks, cohorts),
-        bytes as f64 / 1048576.0,
-        cohort_bytes as f64 / 1048576.0,
-        cost.draws * seeds as f64,
-        cost.projections * seeds as f64,
-        cost.steps * seeds as f64,
+        of_each(*blocks, *cohorts),
+        found.bytes as f64 / 1048576.0,
+        found.cohort_bytes as f64 / 1048576.0,
         time(estimate.total),
         time(estimate.execution),
         time(estimate.evaluation),
         time(estimate.check),
     ))?;
-    for warning in warnings {
+    for warning in &found.warnings {
         print(&format!("warning: {warning}"))?;
     }
-    Ok(fits?)
+    Ok(found.fits?)
 }
 
 /// Blocks of a cohort, on average.
@@ -120,12 +77,4 @@ fn time(seconds: f64) -> String {
         s if s < 2.0 * YEAR => format!("{:.0} days", s / DAY),
         s => format!("{:.3e} years", s / YEAR),
     }
-}
-
-/// A GPU is opened as for a sweep: proved, and asked for its own time; with its name.
-fn of_device(args: &Args, plan: &Plan, threads: usize) -> anyhow::Result<(Estimate, String)> {
-    let watch = signals::watched()?;
-    let adapter = adapter::open_telling(&args.adapter, None, &watch, |line| tell(&format!("warning: {line}")))
-        .with_context(|| format!("--adapter {}", args.adapter))?;
-    Ok((estimate::of_device(plan, threads, adapter.as_ref(), &watch)?, adapter.origin().adapter))
 }

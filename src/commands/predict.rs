@@ -1,16 +1,14 @@
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::Plan;
-use crate::run::predict::{Found, FoundMeans, Mean, Means, Place, PredictOptions, Predicted, RISKS, Status, predict};
-use crate::run::stored::Stored;
+use crate::run::predict::{Found, FoundMeans, Mean, Means, Place, PredictOptions, Predicted, RISKS};
+use crate::run::predict::{of_directory, predict};
 use crate::streams::{one_line, print, print_all, tell};
-use crate::watch::Watch;
-use crate::{signals, store, threads};
+use crate::{signals, threads};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,9 +17,6 @@ Examples:
   roundlaw predict configs/noise.toml --json --per-seed --set sweep.seeds=4
   roundlaw predict big.toml --prior --budget 600
   roundlaw predict out/quickstart";
-
-/// Cells of a warning that are named.
-const NAMED: usize = 8;
 
 /// The exact expected risk of every cell, without running any: under each seed's own sketch and target, and the mean.
 ///
@@ -50,22 +45,16 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<()> {
     threads::start()?;
-    let stored = if args.source.is_dir() { Some(Stored::open(&args.source)?) } else { None };
-    let plan = match &stored {
-        Some(_) if !args.set.is_empty() => {
-            let (set, dir) = (args.set.join(" --set "), args.source.display());
-            let allowed = "the config of a sweep's directory is what it is: allowed is --set with a config file";
-            return Err(Error::Input(format!("--set {set} of {dir}: {allowed}")).into());
-        }
-        Some(stored) => stored.plan()?.clone(),
-        None => Plan::new(Config::load(&args.source, &args.set)?)?,
+    let (stored, plan) = match args.source.is_dir() {
+        true => of_directory(&args.source, &args.set).map(|(stored, plan)| (Some(stored), plan))?,
+        false => (None, Plan::new(Config::load(&args.source, &args.set)?)?),
     };
     let watch = signals::watched()?;
     let options = PredictOptions { prior: args.prior, budget: args.budget };
     let predicted = predict(&plan, &options, &watch)?;
-    caution(&plan, &predicted);
+    predicted.cautions().iter().for_each(|line| tell(&format!("warning: {line}")));
     if let Some(stored) = &stored {
-        let path = write(stored, &predicted, args, &watch)?;
+        let path = predicted.write(stored, &options, &watch)?;
         if !args.json && !args.per_seed {
             return Ok(print(&one_line(&path.display().to_string()))?);
         }
@@ -81,43 +70,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes predict.parquet into a sweep's directory, with the digest of the rows that are there.
-fn write(stored: &Stored, predicted: &Predicted, args: &Args, watch: &Watch) -> Result<PathBuf> {
-    let dir = stored.contents.dir();
-    let digest = store::digest_of(stored.rows().map(|row| watch.ask().and(row)))?;
-    let of = json!({
-        "digest": digest,
-        "identity": stored.sweep.identity,
-        "stream_version": stored.sweep.stream_version,
-        "seeds": stored.contents.seeds(),
-        "prior": args.prior,
-        "budget": args.budget,
-    });
-    let _lock = store::lock_report(dir, watch)?;
-    store::predictions::write(dir, &of, predicted.stored())
-}
-
 pub(super) fn seconds(text: &str) -> std::result::Result<f64, String> {
     let allowed = || "allowed is a finite number of seconds above 0".to_owned();
     text.parse().ok().filter(|seconds: &f64| *seconds > 0.0 && seconds.is_finite()).ok_or_else(allowed)
-}
-
-/// A line for each reason why numbers of cells are not exact, or missing.
-fn caution(plan: &Plan, predicted: &Predicted) {
-    let mut reasons: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
-    for (cell, status) in predicted.inexact() {
-        let what = match status {
-            Status::Matched(_) => "numbers of laws like their formats",
-            _ => "no prediction",
-        };
-        reasons.entry((what, status.reason().unwrap_or_default())).or_default().push(cell);
-    }
-    for ((what, reason), cells) in reasons {
-        let names: Vec<String> = cells.iter().take(NAMED).map(u64::to_string).collect();
-        let more = if cells.len() > NAMED { format!(" and {} more", cells.len() - NAMED) } else { String::new() };
-        let (count, all, names) = (cells.len(), plan.cells().len(), names.join(", "));
-        tell(&format!("warning: {count} of {all} cells have {what}, {reason}: cell {names}{more}"));
-    }
 }
 
 fn print_array(objects: impl Iterator<Item = String>) -> Result<()> {

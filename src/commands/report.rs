@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::report::{FigureFormat, Report, ReportOptions, Risk, Variable, View, variable, variables};
@@ -104,13 +104,6 @@ fn options(args: &Args, report: &Report) -> Result<ReportOptions> {
     };
     let views = if is_view(args) { vec![view()] } else { Vec::new() };
     Ok(ReportOptions { views, recipes: args.recipe.clone(), only: args.only.clone(), baseline, format: args.format })
-}
-
-/// Writes the page of one sweep.
-pub fn write(dir: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
-    // Shards that end at one moment write the same files; the last of them reads every row.
-    let _lock = store::lock_report(dir, watch)?;
-    gather(&[dir.to_path_buf()], true, watch)?.write(dir, &ReportOptions::default())
 }
 
 fn names(all: impl Iterator<Item = &'static str>) -> String {

@@ -3,11 +3,12 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::error::Error;
-use crate::run::stored::Stored;
-use crate::scheduler::array_spec;
-use crate::store::{self, Contents};
-use crate::streams::{print, tell};
+use crate::run::status::{Status, status};
+use crate::scheduler::{array_spec, asked};
+use crate::store::Contents;
+use crate::streams::print;
 use crate::threads;
+use crate::watch::Watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,26 +35,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(shards) = args.missing_shards {
         return missing(args, shards);
     }
-    let stored = Stored::open(&args.dir)?;
-    stored.caution().iter().for_each(|line| tell(&format!("warning: {line}")));
-    let all = stored.runs();
-    let (mut rows, mut done, mut checked, mut last) = (0_u64, 0_u64, 0_u64, None);
-    let stored = stored.rows().inspect(|row| {
-        let Ok(row) = row else { return };
-        rows += 1;
-        // The rows of a run come together, and were checked together.
-        if last.replace(row.run_id) != Some(row.run_id) {
-            done += 1;
-            checked += u64::from(row.is_checked());
-        }
-    });
-    let digest = store::digest_of(stored)?;
-    if args.json {
-        let document = json!({ "runs": all, "done": done, "checked": checked, "rows": rows, "digest": digest });
-        Ok(print(&document.to_string())?)
-    } else {
-        Ok(print(&format!("{done} of {all} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"))?)
-    }
+    let found = status(&args.dir, &Watch::default())?;
+    let Status { runs, done, checked, rows, digest } = &found;
+    let text = match args.json {
+        true => json!(found).to_string(),
+        false => format!("{done} of {runs} runs, {checked} checked bit for bit, {rows} rows, digest {digest}"),
+    };
+    Ok(print(&text)?)
 }
 
 /// Which shards of so many lack a cohort; none of them is empty.
@@ -64,7 +52,7 @@ fn missing(args: &Args, shards: u32) -> anyhow::Result<()> {
         let what = "no sweep's directory, it holds no manifest.json and no parts; name the one that a sweep wrote";
         return Err(Error::Corrupt(format!("{}: {what}", args.dir.display())).into());
     }
-    super::sweep::shard(&format!("0/{shards}"), contents.seeds())?;
+    asked(&format!("0/{shards}"), contents.seeds())?;
     let (seeds, cohorts) = contents.missing();
     let spec = array_spec(&seeds.iter().map(|seed| seed % shards).collect());
     let text = match args.json {

@@ -115,7 +115,7 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     *code <= all
 }
 
-/// The scales that the format asks for, one for each block; `option` is the one that goes with them.
+/// The scales that the format asks for, one for each block, from a file; `option` is the one that goes with them.
 pub fn scales(
     path: Option<&Path>,
     option: &str,
@@ -123,16 +123,31 @@ pub fn scales(
     is_fortran: bool,
     codes: &str,
     laid: &Laid,
-) -> Result<Option<Source>> {
+) -> Result<Option<Source<'static>>> {
+    scales_of(|| path.map(|path| Source::open(path, &SCALES)), option, op, is_fortran, codes, laid)
+}
+
+/// What bytes of scales may be stored as.
+pub const SCALES: [Element; 3] = [Element::U8, Element::E8m0, Element::E4m3];
+
+/// The same of scales that `open` gives, where there are any.
+pub fn scales_of<'a>(
+    open: impl FnOnce() -> Option<Result<Source<'a>>>,
+    option: &str,
+    op: &QuantOp,
+    is_fortran: bool,
+    codes: &str,
+    laid: &Laid,
+) -> Result<Option<Source<'a>>> {
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
-    match path {
+    match open() {
         None if op.shares() => {
             allowed(&format!("is missing: allowed with {option} is a file with a byte for each block"))
         }
         None => Ok(None),
         Some(_) if !op.shares() => allowed("does not apply: allowed with formats whose blocks share a scale"),
-        Some(path) => {
-            let scales = Source::open(path, &[Element::U8, Element::E8m0, Element::E4m3])?;
+        Some(opened) => {
+            let scales = opened?;
             if scales.shape != laid.scales || scales.is_fortran != is_fortran {
                 let (name, found, must) = (scales.name(), &scales.shape, &laid.scales);
                 return Err(Error::Input(format!(

@@ -1,15 +1,20 @@
 //! The fits of a directory: its rows, expectations and closed forms, gathered and fitted.
 
+use std::path::Path;
+
+use serde_json::{Value, json};
+
 use super::limits::{Settled, limits};
 use super::rows::{Origin, settings};
 use super::stored::Stored;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fit::grid::Grid;
 use crate::fit::{Fit, Group, fit};
 use crate::plan::{Cohort, Plan};
 use crate::store;
 use crate::store::predictions::{self, Found};
 use crate::store::row::Row;
+use crate::streams::tell;
 use crate::watch::Watch;
 
 /// What [`fits`] may be told besides its directory.
@@ -67,6 +72,66 @@ pub fn fits(stored: &Stored, options: &FitOptions, watch: &Watch) -> Result<Fits
         fits.push((group, found, row));
     }
     Ok(Fits { digest, fits, expected, beyond, runs })
+}
+
+/// Fits a directory, tells what is missing, and writes fit.json beside the rows, with the digest of the rows that were
+/// there: the fits, and their documents.
+///
+/// # Errors
+/// Those of [`fits`] and of the file; [`Error::Input`] for a directory without rows.
+pub fn of_directory(dir: &Path, options: &FitOptions, watch: &Watch) -> Result<(Fits, Vec<Value>)> {
+    let stored = Stored::open(dir)?;
+    let found = fits(&stored, options, watch)?;
+    if found.fits.is_empty() {
+        return Err(Error::Input(format!("{}: no finished run to fit: `roundlaw sweep` first", dir.display())));
+    }
+    caution(&stored, &found);
+    let objects: Vec<Value> =
+        found.fits.iter().map(|(group, fit, row)| Value::Object(fit.object(group, row))).collect();
+    let document = json!({
+        "digest": found.digest,
+        "identity": stored.sweep.identity,
+        "stream_version": stored.sweep.stream_version,
+        "seeds": stored.contents.seeds(),
+        "resamples": options.resamples,
+        "budget": options.budget,
+        "predictions": match &found.expected {
+            Found::Read(source) => json!(source),
+            _ => Value::Null,
+        },
+        "fits": objects,
+    });
+    let _lock = store::lock_report(dir, watch)?;
+    store::fits::write(dir, &document)?;
+    Ok((found, objects))
+}
+
+/// The documents of a directory beside those of others.
+pub fn named(dir: &Path, objects: Vec<Value>) -> impl Iterator<Item = Value> {
+    objects.into_iter().map(move |mut object| {
+        object["directory"] = dir.display().to_string().into();
+        object
+    })
+}
+
+/// A line for each thing that is missing.
+fn caution(stored: &Stored, found: &Fits) {
+    stored.unfinished(found.runs).iter().for_each(|line| tell(&format!("warning: {line}")));
+    let dir = stored.contents.dir().display();
+    let none = match found.expected {
+        Found::Read(_) => None,
+        Found::Nothing => Some("no z-scores, there is no predict.parquet"),
+        Found::Others => Some("no z-scores, predict.parquet is of other rows"),
+        Found::Prior => Some("no z-scores, predict.parquet has means over targets"),
+    };
+    none.iter().for_each(|none| tell(&format!("warning: {dir}: {none}: `roundlaw predict {dir}` writes each row's")));
+    if !found.beyond.is_empty() {
+        let points: Vec<String> = found.beyond.iter().map(usize::to_string).collect();
+        let points = points.join(", ");
+        tell(&format!(
+            "warning: {dir}: floors of problem point {points} are read from the rows: closed forms take more than --budget"
+        ));
+    }
 }
 
 /// Gives a grid the closed forms of its floors; returns the problem points that were beyond the budget.

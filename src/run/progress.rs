@@ -1,11 +1,12 @@
-//! Progress on stderr: a bar on a terminal, else one line per 30 seconds.
+//! Progress on stderr: a bar on a terminal, else one line per 30 seconds. Where stderr is another program's the watch alone
+//! is told.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::streams::tell;
+use crate::streams::{has_listener, tell};
 use crate::watch::Watch;
 
 const SILENCE: Duration = Duration::from_secs(30);
@@ -30,7 +31,8 @@ pub struct Progress<'a> {
 impl Progress<'_> {
     /// Of so many runs, or what `noun` says, and cohorts, whose work the watch is told of.
     pub fn new<'a>(noun: &'static str, runs: u64, cohorts: usize, watch: &'a Watch) -> Progress<'a> {
-        let bar = (std::io::stderr().is_terminal() && runs > 0).then(|| {
+        watch.count(0, runs);
+        let bar = (!has_listener() && std::io::stderr().is_terminal() && runs > 0).then(|| {
             let bar = ProgressBar::new(STEPS);
             if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
                 bar.set_style(style);
@@ -43,12 +45,13 @@ impl Progress<'_> {
 
     /// Called often, with what is finished.
     pub fn update(&mut self, runs: u64, cohorts: usize) {
+        self.watch.count(runs, self.runs);
         let share = self.watch.done() - self.before;
         let line = || self.line(runs, cohorts, share, self.begun.elapsed());
         if let Some(bar) = &self.bar {
             bar.set_message(line());
             bar.set_position((share * STEPS as f64) as u64);
-        } else if self.spoken.elapsed() >= SILENCE {
+        } else if !has_listener() && self.spoken.elapsed() >= SILENCE {
             tell(&line());
             self.spoken = Instant::now();
         }
@@ -72,10 +75,12 @@ impl Drop for Progress<'_> {
 
 /// The time left of work of which that share took so long.
 pub fn left(share: f64, elapsed: Duration) -> String {
-    match share > 0.0 {
-        true => format!("{} left", time(elapsed.as_secs_f64() * (1.0 - share) / share)),
-        false => "time left unknown".into(),
-    }
+    seconds_left(share, elapsed).map_or("time left unknown".into(), |seconds| format!("{} left", time(seconds)))
+}
+
+/// [`left`] in seconds, where it can be told.
+pub fn seconds_left(share: f64, elapsed: Duration) -> Option<f64> {
+    (share > 0.0).then(|| elapsed.as_secs_f64() * (1.0 - share) / share)
 }
 
 /// Seconds in a unit that suits them.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::spectra;
 use super::stored::Stored;
 use crate::error::{Error, Result};
-use crate::report::{Report, Source};
+use crate::report::{Report, ReportOptions, Source};
 use crate::store;
 use crate::store::fits::FoundFits;
 use crate::store::predictions::{self, Found};
@@ -26,6 +26,16 @@ pub fn gather(dirs: &[PathBuf], is_page: bool, watch: &Watch) -> Result<Report> 
     }
     report.table.choose_step_sizes();
     Ok(report)
+}
+
+/// Writes the page of one sweep.
+///
+/// # Errors
+/// Those of [`gather`], and of files that can't be written.
+pub fn write(dir: &Path, watch: &Watch) -> Result<Vec<PathBuf>> {
+    // Shards that end at one moment write the same files; the last of them reads every row.
+    let _lock = store::lock_report(dir, watch)?;
+    gather(&[dir.to_path_buf()], true, watch)?.write(dir, &ReportOptions::default())
 }
 
 fn add(report: &mut Report, dir: &Path, watch: &Watch) -> Result<()> {

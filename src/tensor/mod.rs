@@ -1,14 +1,17 @@
 //! Values in a number format, outside of any run; and the arrays that hold numbers, as people store them.
 
 pub mod blocks;
+pub mod codes;
 mod element;
 pub mod nibbles;
 pub mod numbers;
 mod packed;
 pub mod places;
 mod reader;
+pub mod rounds;
 mod safetensors;
 mod source;
+pub mod stats;
 
 use toml::{Table, Value};
 

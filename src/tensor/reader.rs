@@ -1,4 +1,4 @@
-//! The bytes of a file or a pipe, read once from its beginning.
+//! The bytes of a file, a pipe or an array in memory, read once from their beginning.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::hash::{fnv1a64, fnv1a64_more};
 
 /// Where the bytes come from, and how far they have been read.
-pub struct Reader {
+pub struct Reader<'a> {
     /// As messages give it, in one line.
     pub name: String,
-    from: Box<dyn Read + Send>,
+    from: Box<dyn Read + Send + 'a>,
     /// Bytes of a regular file; of a pipe nobody knows.
     pub len: Option<u64>,
     pub at: u64,
@@ -32,14 +32,14 @@ pub fn plain(path: &Path) -> String {
     path.display().to_string().chars().map(plain).collect()
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     /// Opens a regular file that is not empty. Every refusal is an [`Error::Input`] that says what is allowed.
-    pub fn file(path: &Path) -> Result<Reader> {
+    pub fn file(path: &Path) -> Result<Reader<'a>> {
         Reader::file_from(path, 0)
     }
 
     /// The same from byte `at` on.
-    pub fn file_from(path: &Path, at: u64) -> Result<Reader> {
+    pub fn file_from(path: &Path, at: u64) -> Result<Reader<'a>> {
         let (name, is_file) = Reader::look(path)?;
         match is_file {
             true => Reader::opened(path, name, at),
@@ -48,7 +48,7 @@ impl Reader {
     }
 
     /// Opens a file, a pipe or, for `-`, stdin.
-    pub fn any(path: &Path) -> Result<Reader> {
+    pub fn any(path: &Path) -> Result<Reader<'a>> {
         if path == Path::new("-") {
             return Ok(Reader { name: "stdin".into(), from: Box::new(io::stdin()), len: None, at: 0, hash: None });
         }
@@ -66,7 +66,7 @@ impl Reader {
         }
     }
 
-    fn opened(path: &Path, name: String, at: u64) -> Result<Reader> {
+    fn opened(path: &Path, name: String, at: u64) -> Result<Reader<'a>> {
         let opened = File::open(path).and_then(|mut file| {
             let found = file.metadata()?;
             // No pipe can do this, or is asked to.
@@ -83,12 +83,17 @@ impl Reader {
         }
     }
 
+    /// The data of an array in memory.
+    pub fn memory(name: &str, bytes: &'a [u8]) -> Reader<'a> {
+        Reader { name: name.to_string(), from: Box::new(bytes), len: Some(bytes.len() as u64), at: 0, hash: None }
+    }
+
     fn unreadable(name: &str, error: &io::Error) -> Error {
         Error::Input(format!("{name} can't be opened: {error}: allowed is {ARRAY} that can be read"))
     }
 
     /// With the hash of everything that will be read.
-    pub fn hashing(self) -> Reader {
+    pub fn hashing(self) -> Reader<'a> {
         Reader { hash: Some(fnv1a64([])), ..self }
     }
 

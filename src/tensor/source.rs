@@ -9,9 +9,9 @@ use super::safetensors;
 use crate::error::{Error, Result};
 use crate::npy::{Allowed, header};
 
-/// An array that is yet to be read: an `.npy` file or pipe, `-` for stdin, or `FILE.safetensors:TENSOR`.
-pub struct Source {
-    reader: Reader,
+/// An array that is yet to be read: an `.npy` file or pipe, `-` for stdin, `FILE.safetensors:TENSOR`, or one in memory.
+pub struct Source<'a> {
+    reader: Reader<'a>,
     pub element: Element,
     pub shape: Vec<usize>,
     /// The first axis is the fastest, and not the last.
@@ -23,9 +23,9 @@ pub struct Source {
     packed: Packed,
 }
 
-impl Source {
+impl<'a> Source<'a> {
     /// Opens an array whose elements are `allowed`. Every refusal names the file, what is wrong and what is allowed.
-    pub fn open(path: &Path, allowed: &[Element]) -> Result<Source> {
+    pub fn open(path: &Path, allowed: &[Element]) -> Result<Source<'a>> {
         if let Some((file, tensor)) = named_tensor(path) {
             let found = safetensors::find(file, tensor, allowed)?;
             let mut reader = Reader::file_from(file, found.start)?;
@@ -46,6 +46,20 @@ impl Source {
         let mut source = Source { reader, element, shape, is_fortran, count, left: count, packed };
         source.end()?;
         Ok(source)
+    }
+
+    /// An array in memory, which messages call `name`: its bytes, in the order in which its elements are stored.
+    pub fn memory(
+        name: &str,
+        element: Element,
+        shape: Vec<usize>,
+        is_fortran: bool,
+        bytes: &'a [u8],
+    ) -> Result<Source<'a>> {
+        let reader = Reader::memory(name, bytes);
+        let count = reader.holds(element, &shape)?;
+        let packed = Packed::new(element.bits());
+        Ok(Source { reader, element, shape, is_fortran, count, left: count, packed })
     }
 
     /// The file, and the tensor's name, as messages give them.

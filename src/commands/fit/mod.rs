@@ -1,16 +1,12 @@
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::run::fit::{FitOptions, Fits, fits};
-use crate::run::stored::Stored;
-use crate::store::predictions::Found;
-use crate::streams::{print, print_all, tell};
-use crate::watch::Watch;
-use crate::{signals, store, threads};
+use crate::run::fit::{FitOptions, named, of_directory};
+use crate::streams::{print, print_all};
+use crate::{signals, threads};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,75 +39,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     threads::start()?;
     let watch = signals::watched()?;
     let mut all = Vec::new();
+    let options = FitOptions { resamples: args.resamples, budget: args.budget };
     for dir in &args.dirs {
-        let (stored, found) = of_directory(dir, args, &watch)?;
-        caution(&stored, &found);
-        let objects: Vec<Value> =
-            found.fits.iter().map(|(group, fit, row)| Value::Object(fit.object(group, row))).collect();
-        write(&stored, &found, args, &objects, &watch)?;
+        let (found, objects) = of_directory(dir, &options, &watch)?;
         if !args.json {
             print_all(
                 found.fits.iter().zip(&objects).map(|((group, fit, _), object)| table::text(group, fit, object)),
             )?;
         }
-        let named = objects.into_iter().map(|mut object| {
-            object["directory"] = dir.display().to_string().into();
-            object
-        });
-        all.extend(named);
+        all.extend(named(dir, objects));
     }
     if args.json {
         print(&Value::Array(all).to_string())?;
     }
     Ok(())
-}
-
-fn of_directory(dir: &Path, args: &Args, watch: &Watch) -> Result<(Stored, Fits)> {
-    let stored = Stored::open(dir)?;
-    let options = FitOptions { resamples: args.resamples, budget: args.budget };
-    let found = fits(&stored, &options, watch)?;
-    if found.fits.is_empty() {
-        return Err(Error::Input(format!("{}: no finished run to fit: `roundlaw sweep` first", dir.display())));
-    }
-    Ok((stored, found))
-}
-
-/// Writes fit.json into a sweep's directory, with the digest of the rows that were there.
-fn write(stored: &Stored, found: &Fits, args: &Args, objects: &[Value], watch: &Watch) -> Result<()> {
-    let dir = stored.contents.dir();
-    let document = json!({
-        "digest": found.digest,
-        "identity": stored.sweep.identity,
-        "stream_version": stored.sweep.stream_version,
-        "seeds": stored.contents.seeds(),
-        "resamples": args.resamples,
-        "budget": args.budget,
-        "predictions": match &found.expected {
-            Found::Read(source) => json!(source),
-            _ => Value::Null,
-        },
-        "fits": objects,
-    });
-    let _lock = store::lock_report(dir, watch)?;
-    store::fits::write(dir, &document).map(drop)
-}
-
-/// A line for each thing that is missing.
-fn caution(stored: &Stored, found: &Fits) {
-    stored.unfinished(found.runs).iter().for_each(|line| tell(&format!("warning: {line}")));
-    let dir = stored.contents.dir().display();
-    let none = match found.expected {
-        Found::Read(_) => None,
-        Found::Nothing => Some("no z-scores, there is no predict.parquet"),
-        Found::Others => Some("no z-scores, predict.parquet is of other rows"),
-        Found::Prior => Some("no z-scores, predict.parquet has means over targets"),
-    };
-    none.iter().for_each(|none| tell(&format!("warning: {dir}: {none}: `roundlaw predict {dir}` writes each row's")));
-    if !found.beyond.is_empty() {
-        let points: Vec<String> = found.beyond.iter().map(usize::to_string).collect();
-        let points = points.join(", ");
-        tell(&format!(
-            "warning: {dir}: floors of problem point {points} are read from the rows: closed forms take more than --budget"
-        ));
-    }
 }

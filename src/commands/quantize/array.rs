@@ -1,33 +1,28 @@
-//! Arrays to a format, batch by batch: the memory it takes does not grow with the array.
+//! Arrays to a format, from files to files.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use rayon::prelude::*;
 
 use super::Args;
 use super::device::{self, Proof};
-use super::files::{self, Codes, Output};
-use super::stats::{COLUMNS, Stats};
+use super::files::{self, Output};
 use super::text::{self, Summary};
-use crate::codec::Rounded;
+use crate::codec;
 use crate::commands::block_options::{Array, Laid};
-use crate::cpu::quantize::{Rounding, counts};
+use crate::cpu::quantize::Rounding;
 use crate::decimal::rounds_odd_alike;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer, class};
 use crate::gpu::Gpu;
-use crate::random::Stream;
-use crate::reference::quantize::{Job, largest_finite, scaled_to};
-use crate::site::Counts;
+use crate::reference::quantize::{Job, scaled_to};
 use crate::streams::{print, tell};
 use crate::tensor::blocks::Batch;
+use crate::tensor::codes::Codes;
 use crate::tensor::numbers::Numbers;
-use crate::tensor::places::Places;
+use crate::tensor::rounds::{self, Rounded, Totals, Words, largest};
+use crate::tensor::stats::{COLUMNS, Stats};
 use crate::tensor::{Element, Source};
-
-/// Elements read at a time where the largest is looked for.
-const PIECE: usize = 1 << 18;
 
 /// Rounds an array to a format, and says what became of it.
 pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> anyhow::Result<()> {
@@ -45,7 +40,7 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     };
     let array = Array { name: source.name(), shape: &source.shape, is_fortran: source.is_fortran };
     let laid = args.blocks.laid(&op, &array)?;
-    let words = Words::of(args, &op, &source, laid.axis)?;
+    let words = words(args, &op, &source, laid.axis)?;
     let gpu = device::open(args)?;
     let mut outputs = Outputs::begin(args, output, &op, &source, &laid)?;
     let done = round(&op, &mut source, &numbers, words, &laid, gpu.as_ref(), &mut outputs)?;
@@ -54,8 +49,8 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
         args.json,
         &Summary {
             elements: source.count,
-            counts: done.counts,
-            inexact: done.inexact,
+            counts: done.totals.counts,
+            inexact: done.totals.inexact,
             is_rounded_once: rounds_odd_alike(&op),
             format: quantizer.format.name,
             tensor_scale: text::tensor_scale(&op),
@@ -71,85 +66,9 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     Ok(())
 }
 
-/// The largest magnitude of an array that is read for it once more.
-fn largest(source: &mut Source, numbers: &Numbers) -> Result<u32> {
-    if source.is_pipe() {
-        return Err(Error::Input(format!(
-            "--tensor-scale is missing: {} can be read only once, and the scale of all of it comes first; allowed is its \
-             largest magnitude divided by 2688, or a file",
-            source.name()
-        )));
-    }
-    let (mut bytes, mut bits, mut most) = (Vec::new(), Vec::new(), 0);
-    for start in (0..source.count).step_by(PIECE) {
-        let count = PIECE.min(source.count - start);
-        source.read(count, &mut bytes)?;
-        bits.resize(count, 0);
-        numbers.bits(&bytes, &mut bits);
-        most = bits.par_chunks(PIECE / 16).map(largest_finite).max().unwrap_or(0).max(most);
-    }
-    Ok(most)
-}
-
-/// Where the random words of a rounding come from.
-enum Words {
-    None,
-    Seeded(Stream, Places),
-    Given(Source),
-}
-
-impl Words {
-    fn of(args: &Args, op: &QuantOp, source: &Source, axis: usize) -> anyhow::Result<Words> {
-        let Some(path) = &args.random else {
-            if !op.draws() {
-                return Ok(Words::None);
-            }
-            let places = Places::new(&source.shape, source.is_fortran, axis).ok_or_else(|| {
-                let (name, shape) = (source.name(), &source.shape);
-                Error::Input(format!(
-                    "{name} has shape {shape:?}: a random rounding allows 2^32 rows, and as long ones"
-                ))
-            })?;
-            return Ok(Words::Seeded(Stream::new(args.seed.unwrap_or(0), 0), places));
-        };
-        let wrong = |message: String| Error::Input(format!("--random {}: {message}", path.display()));
-        let given = Source::open(path, &[Element::U32])?;
-        if !op.draws() {
-            return Err(wrong("words are allowed with rounding stochastic or dither".into()).into());
-        }
-        if given.count != source.count {
-            let (found, needed) = (given.count, source.count);
-            return Err(wrong(format!("there are {found} words: allowed are {needed}, one per element")).into());
-        }
-        if given.is_fortran != source.is_fortran {
-            let allowed = format!("its order is not that of {}: allowed is the same order", source.name());
-            return Err(wrong(allowed).into());
-        }
-        Ok(Words::Given(given))
-    }
-
-    /// The words of the elements from `first` on, a word each unless none is asked for.
-    fn next(&mut self, first: usize, count: usize, bytes: &mut Vec<u8>, words: &mut Vec<u32>) -> Result<()> {
-        match self {
-            Words::None => {}
-            Words::Seeded(stream, places) => {
-                words.resize(count, 0);
-                places.words(*stream, first, words);
-            }
-            Words::Given(source) => {
-                source.read(count, bytes)?;
-                words.resize(count, 0);
-                crate::tensor::numbers::codes(Element::U32, bytes, words);
-            }
-        }
-        Ok(())
-    }
-}
-
 /// What came of an array.
 struct Done {
-    counts: Counts,
-    inexact: u64,
+    totals: Totals,
     stats: Stats,
 }
 
@@ -162,24 +81,26 @@ fn round(
     gpu: Option<&Gpu>,
     outputs: &mut Outputs,
 ) -> anyhow::Result<Done> {
-    let mut done = Done { counts: Counts::default(), inexact: 0, stats: Stats::new(laid.blocks) };
-    let (mut bytes, mut bits, mut drawn, mut rounding) = (Vec::new(), Vec::new(), Vec::new(), Rounding::default());
-    let mut first = 0;
-    for batch in laid.blocks.batches() {
-        let count = batch.count();
-        source.read(count, &mut bytes)?;
-        bits.resize(count, 0);
-        done.inexact += numbers.bits(&bytes, &mut bits);
-        words.next(first, count, &mut bytes, &mut drawn)?;
-        rounding.round(op, &batch, &bits, &drawn);
+    let mut stats = Stats::new(laid.blocks);
+    let totals = rounds::round(op, source, numbers, &mut words, laid.blocks, |done: Rounded| {
+        let Rounded { first, batch, bits, words, rounding } = done;
         if let Some(gpu) = gpu {
-            prove(op, &batch, &bits, &drawn, &rounding, gpu).with_context(|| format!("elements from {first} on"))?;
+            prove(op, &batch, bits, words, rounding, gpu).with_context(|| format!("elements from {first} on"))?;
         }
-        done.counts += counts(&rounding.flags);
-        outputs.write(&bits, &mut rounding, &mut done.stats)?;
-        first += count;
+        Ok::<(), anyhow::Error>(outputs.write(bits, rounding, &mut stats)?)
+    })?;
+    Ok(Done { totals, stats })
+}
+
+/// The random words that are asked for.
+fn words<'a>(args: &Args, op: &QuantOp, source: &Source, axis: usize) -> Result<Words<'a>> {
+    match &args.random {
+        None => Words::seeded(op, source, axis, args.seed.unwrap_or(0)),
+        Some(path) => {
+            let given = Source::open(path, &[Element::U32])?;
+            Words::given(op, source, &format!("--random {}", path.display()), given)
+        }
     }
-    Ok(done)
 }
 
 /// Has the GPU do a batch, and compares every bit.
@@ -188,13 +109,13 @@ fn prove(op: &QuantOp, batch: &Batch, bits: &[u32], words: &[u32], cpu: &Roundin
         return Err(Error::Input("--adapter: a GPU is allowed with blocks along the last axis, in C order".into()));
     }
     let job = Job { op: *op, input: bits, columns: batch.columns, words: words.into() };
-    let own = |k: usize| Rounded { bits: cpu.values[k], code: cpu.codes[k], flags: cpu.flags[k].into() };
+    let own = |k: usize| codec::Rounded { bits: cpu.values[k], code: cpu.codes[k], flags: cpu.flags[k].into() };
     device::prove(gpu, &job, own, cpu.scales.iter().map(|byte| u32::from(*byte)))
 }
 
 /// The files that are asked for.
 struct Outputs<'a> {
-    codes: Option<(Output<'a>, Codes)>,
+    codes: Option<(Output<'a>, Codes, Vec<u8>)>,
     scales: Option<Output<'a>>,
     rows: Option<Output<'a>>,
     has_stats: bool,
@@ -215,7 +136,7 @@ impl<'a> Outputs<'a> {
         let codes = match &args.codes {
             Some(path) => {
                 let codes = Codes::new(op.width, args.blocks.nibbles);
-                Some((array("--codes", path, codes.element(), &codes.shape(shape))?, codes))
+                Some((array("--codes", path, codes.element(), &codes.shape(shape))?, codes, Vec::new()))
             }
             None => None,
         };
@@ -237,8 +158,11 @@ impl<'a> Outputs<'a> {
                 rows.write(lines.as_bytes())?;
             }
         }
-        if let Some((file, codes)) = &mut self.codes {
-            file.write(codes.bytes(&rounding.codes)?)?;
+        if let Some((file, codes, bytes)) = &mut self.codes {
+            bytes.clear();
+            codes.pack(&rounding.codes, bytes);
+            codes.complete()?;
+            file.write(bytes)?;
         }
         if let Some(file) = &mut self.scales {
             file.write(&rounding.scales)?;
@@ -248,6 +172,6 @@ impl<'a> Outputs<'a> {
 
     fn finish(self) -> Result<()> {
         let Outputs { codes, scales, rows, values, .. } = self;
-        files::finish(codes.map(|(file, _)| file).into_iter().chain(scales).chain(rows).chain([values]).collect())
+        files::finish(codes.map(|(file, ..)| file).into_iter().chain(scales).chain(rows).chain([values]).collect())
     }
 }

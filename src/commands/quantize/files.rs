@@ -4,12 +4,10 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::Args;
-use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
 use crate::files::{Begun, are_one_file, begun, is_stdout};
 use crate::npy::header_of;
 use crate::streams::taken;
-use crate::tensor::nibbles::Nibbles;
 use crate::tensor::{Element, file_of};
 
 /// What stands for stdin and stdout.
@@ -120,59 +118,4 @@ pub fn finish(outputs: Vec<Output>) -> Result<()> {
         finished.push((label, path));
     }
     Ok(())
-}
-
-/// The codes of elements as bytes.
-pub struct Codes {
-    nibbles: Option<Nibbles>,
-    element: Element,
-    /// Whether every word is a code, as of fp32.
-    is_any: bool,
-    /// Of the next element.
-    at: usize,
-    bytes: Vec<u8>,
-}
-
-impl Codes {
-    /// Codes of `width` bits: in bytes, in two bytes above 8 bits, in four above 16; or two in a byte.
-    pub fn new(width: u32, nibbles: Option<Nibbles>) -> Codes {
-        let element = match width {
-            ..=8 => Element::U8,
-            9..=16 => Element::U16,
-            _ => Element::U32,
-        };
-        Codes { nibbles, element, is_any: width == 32, at: 0, bytes: Vec::new() }
-    }
-
-    pub fn element(&self) -> Element {
-        self.element
-    }
-
-    /// The shape of an array of them.
-    pub fn shape(&self, shape: &[usize]) -> Vec<usize> {
-        let mut shape = shape.to_vec();
-        if let (Some(_), Some(last)) = (self.nibbles, shape.last_mut()) {
-            *last /= 2;
-        }
-        shape
-    }
-
-    /// The bytes of the next codes, which the format must have.
-    pub fn bytes(&mut self, codes: &[u32]) -> Result<&[u8]> {
-        if let Some(k) = codes.iter().position(|code| *code == NO_CODE && !self.is_any) {
-            let hint =
-                "allowed are values the format has a code for; --nan satfinite and --overflow saturate make them";
-            let at = self.at + k;
-            return Err(Error::Input(format!("--codes: element {at} has no code in this format: {hint}")));
-        }
-        self.at += codes.len();
-        self.bytes.clear();
-        match (self.nibbles, self.element) {
-            (Some(nibbles), _) => nibbles.pack(codes, &mut self.bytes),
-            (None, Element::U8) => self.bytes.extend(codes.iter().map(|code| *code as u8)),
-            (None, Element::U16) => self.bytes.extend(codes.iter().flat_map(|code| (*code as u16).to_le_bytes())),
-            _ => self.bytes.extend(codes.iter().flat_map(|code| code.to_le_bytes())),
-        }
-        Ok(&self.bytes)
-    }
 }

@@ -3,7 +3,6 @@ mod decode;
 mod device;
 mod files;
 mod input;
-mod stats;
 mod text;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::device::Proof;
-use super::stats::Sums;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
 use crate::decimal::Number;
 use crate::error::Result;
@@ -11,6 +10,7 @@ use crate::format::{QuantOp, Quantizer, class};
 use crate::reference::quantize::{Job, Quantized};
 use crate::site::Counts;
 use crate::streams::print_all;
+use crate::tensor::stats::Sums;
 
 /// Characters of a cell that are shown.
 const CELL: usize = 64;

@@ -10,9 +10,9 @@ use super::run_options::RunOptions;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::run::{adapter, sweep};
-use crate::store;
 use crate::streams::tell;
 use crate::words;
+use crate::{scheduler, store};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,7 @@ impl Submission {
     fn new(args: &Args) -> anyhow::Result<Submission> {
         let config = args.options.config(&args.config)?;
         let shards = format!("auto/{}", args.shards);
-        super::sweep::shard(&format!("0/{}", args.shards), config.sweep.seeds)?;
+        scheduler::asked(&format!("0/{}", args.shards), config.sweep.seeds)?;
         let plan = Plan::new(config)?;
         look_for(&args.options)?;
         let name = args.config.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,5 +1,5 @@
 mod cases;
-mod codec;
+pub(crate) mod codec;
 mod gemm;
 pub(super) mod progress;
 

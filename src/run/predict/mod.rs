@@ -3,6 +3,7 @@
 
 mod cohort;
 mod cost;
+mod directory;
 mod document;
 mod measured;
 mod memory;
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 use self::cohort::{Curve, Fixed};
 pub use self::cohort::{inputs, named};
 pub use self::cost::shared_seconds;
+pub use self::directory::of_directory;
 pub use self::document::RISKS;
 pub use self::rows::{Found, FoundMeans, Mean, Means, Place, Risks};
 use crate::config::{Recipe, Sites};

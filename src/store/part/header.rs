@@ -176,8 +176,8 @@ impl Header {
             && ascends
             && within
             && self.cohorts.iter().all(seeds)
-            && runs(|claim| &claim.seeds) == self.work.runs.into()
-            && runs(|claim| &claim.checked) == self.work.checked.into()
+            && runs(|claim| &claim.seeds) == u128::from(self.work.runs)
+            && runs(|claim| &claim.checked) == u128::from(self.work.checked)
     }
 
     /// What it says of the cohort of a cell and a seed index.

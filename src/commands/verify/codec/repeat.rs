@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::Args;
+use super::text::Asked;
 use crate::commands::format_options::command_line;
 use crate::format::{Quantizer, class};
 use crate::shell::quoted;
@@ -11,12 +11,12 @@ use crate::verify::foreign::{Case, Cut, Repeat};
 
 /// The command. `example` is an input of a table, which has no file that `quantize` reads; what it cannot say of one input
 /// is not told.
-pub fn command(args: &Args, path: &Path, case: &Case, repeat: &Repeat, example: Option<u32>) -> Option<String> {
+pub fn command(asked: &Asked, path: &Path, case: &Case, repeat: &Repeat, example: Option<u32>) -> Option<String> {
     let Repeat { quantizer, through, cut, tensor_scale, is_swapped } = repeat;
     let mut options = command_line(quantizer);
     match tensor_scale {
         Some(scale) => options += &format!(" --tensor-scale {scale:?}"),
-        None if case.op.kind == class::TWO_LEVEL && args.options.has("tensor_scale") => {
+        None if case.op.kind == class::TWO_LEVEL && asked.has_tensor_scale => {
             options += &format!(" --tensor-scale {:?}", case.quantizer.tensor_scale);
         }
         None => {}
@@ -32,12 +32,12 @@ pub fn command(args: &Args, path: &Path, case: &Case, repeat: &Repeat, example: 
         }
         Cut::Along(_) => {}
     }
-    let stored = match (&args.codes, case.op.shares()) {
-        (None, _) => "",
-        (Some(_), false) => " --codes CODES.npy",
-        (Some(_), true) => " --codes CODES.npy --scales SCALES.npy",
+    let stored = match (asked.has_codes, case.op.shares()) {
+        (false, _) => "",
+        (true, false) => " --codes CODES.npy",
+        (true, true) => " --codes CODES.npy --scales SCALES.npy",
     };
-    let nibbles = match (args.blocks.nibbles, is_swapped) {
+    let nibbles = match (asked.nibbles, is_swapped) {
         (None, true) => return None,
         (Some(Nibbles::Low), false) | (Some(Nibbles::High), true) => " --nibbles low",
         (Some(Nibbles::High), false) | (Some(Nibbles::Low), true) => " --nibbles high",

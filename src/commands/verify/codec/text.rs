@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::super::Args;
 use super::repeat;
 use crate::codec::NO_CODE;
+use crate::tensor::nibbles::Nibbles;
 use crate::verify::foreign::{Case, CodecComparison, Difference, LikelyCause, Stored};
 
 /// Causes that the text tells; the document has all.
@@ -14,19 +14,26 @@ const CAUSES: usize = 5;
 
 /// What is told of.
 pub struct Told<'a> {
-    pub args: &'a Args,
+    pub asked: Asked,
     pub path: &'a Path,
     pub case: &'a Case,
+}
+
+/// What was compared, for the commands that confirm a cause.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Codes were stored, or values; or both stand in a table.
+    pub has_codes: bool,
+    pub is_table: bool,
+    pub nibbles: Option<Nibbles>,
+    /// Whether a two-level format has its own scale of the tensor.
+    pub has_tensor_scale: bool,
 }
 
 impl Told<'_> {
     /// What is counted.
     pub fn noun(&self) -> &'static str {
-        if self.is_table() { "rows" } else { "elements" }
-    }
-
-    fn is_table(&self) -> bool {
-        self.args.codes.is_none() && self.args.values.is_none()
+        if self.asked.is_table { "rows" } else { "elements" }
     }
 
     pub fn document(&self, found: &CodecComparison) -> Value {
@@ -111,8 +118,8 @@ impl Told<'_> {
 
     /// The command that shows what a cause gives.
     fn confirmed(&self, cause: &LikelyCause) -> Option<String> {
-        let example = self.is_table().then(|| self.case.inputs[cause.example]);
-        repeat::command(self.args, self.path, self.case, &cause.repeat?, example)
+        let example = self.asked.is_table.then(|| self.case.inputs[cause.example]);
+        repeat::command(&self.asked, self.path, self.case, &cause.repeat?, example)
     }
 
     pub fn lines(&self, found: &CodecComparison) -> Vec<String> {
@@ -139,7 +146,7 @@ impl Told<'_> {
 
     /// The element and its input.
     pub fn place_text(&self, element: usize, input: u32) -> String {
-        let place = match self.is_table() {
+        let place = match self.asked.is_table {
             true => format!("row {element}"),
             false => format!("element {:?}", self.index(element)),
         };
@@ -157,7 +164,7 @@ impl Told<'_> {
     }
 
     fn cause_lines(&self, cause: &LikelyCause, different: usize) -> Vec<String> {
-        let noun = if self.is_table() { "row" } else { "element" };
+        let noun = if self.asked.is_table { "row" } else { "element" };
         let also = match cause.contradicts {
             0 => format!("and no {noun} speaks against it"),
             1 => format!("1 {noun} speaks against it"),

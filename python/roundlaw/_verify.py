@@ -1,0 +1,60 @@
+"""Somebody else's codec, by what it stored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy.typing as npt
+
+from roundlaw import _roundlaw
+from roundlaw._arrays import view, words
+
+
+def verify_codec(
+    inputs: npt.ArrayLike,
+    format: str,
+    *,
+    codes: npt.ArrayLike | None = None,
+    scales: npt.ArrayLike | None = None,
+    values: npt.ArrayLike | None = None,
+    again: npt.ArrayLike | None = None,
+    axis: int | None = None,
+    tile: tuple[int, int] | None = None,
+    nibbles: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Compares what somebody's codec stored with what its format asks for, as ``roundlaw verify --codec --json``.
+
+    Args:
+        inputs: the numbers that were rounded, of any type that :func:`roundlaw.quantize` takes.
+        format: what they should have been rounded to.
+        codes: what was stored, with the scales of its blocks; or
+        values: the dequantized values, in place of codes and scales.
+        again: of a stochastic rounding: codes or values of a second call, which must be independent of the first.
+        axis, tile, nibbles, **options: as in :func:`roundlaw.quantize`.
+
+    Returns:
+        ``rows``, how many are ``different``, ``first`` the first differences with their bits, and ``causes``, the
+        likely ones, the best first: how many differences each ``explains``, how many elements ``contradicts`` it, and a
+        command to ``confirm`` it. Of a stochastic rounding ``tests``, each of which ``passed`` or not.
+
+    Raises:
+        InputError: with the message of the command line.
+
+    Examples:
+        >>> import numpy as np, roundlaw
+        >>> x = np.linspace(-2, 2, 1001, dtype=np.float32)
+        >>> truncated = roundlaw.quantize(x, "e4m3", rounding="toward-zero").codes
+        >>> found = roundlaw.verify_codec(x, "e4m3", codes=truncated)
+        >>> found["causes"][0]["cause"]
+        'truncation: rounds toward zero'
+    """
+    given: dict[str, Any] = {"inputs": view("inputs", inputs)}
+    for name, array in {"codes": codes, "scales": scales}.items():
+        given[name] = None if array is None else view(name, array, as_codes=True)
+    given["values"] = None if values is None else view("values", values)
+    given["again"] = None if again is None else view("again", again, as_codes=codes is not None)
+    options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}
+    found: dict[str, Any] = json.loads(_roundlaw.verify_codec(given, words(options)))
+    return found
