@@ -58,6 +58,12 @@ def view(name: str, array: npt.ArrayLike, as_codes: bool = False) -> View:
     return name, np.ascontiguousarray(flat).view(np.uint8), element, shape, is_fortran
 
 
+def view_of_scales(scales: npt.ArrayLike) -> View:
+    """Bytes of scales, or scales in float32."""
+    is_byte = np.asarray(scales).dtype not in (np.float16, np.float32, np.float64)
+    return view("scales", scales if is_byte else np.asarray(scales, np.float32), as_codes=is_byte)
+
+
 def _codes(name: str, codes: np.ndarray) -> np.ndarray:
     """Whole numbers of a list in the smallest type that holds them."""
     if codes.size == 0:

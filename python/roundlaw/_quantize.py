@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roundlaw import _roundlaw
-from roundlaw._arrays import shaped, view, words
+from roundlaw._arrays import shaped, view, view_of_scales, words
 from roundlaw.errors import InputError
 
 
@@ -80,8 +80,9 @@ def quantize(
         seed: key of the random words of a random rounding, by default 0.
         random: uint32, a random word for each element, in place of the seed's.
         stats: whether to measure errors, see :attr:`Quantized.stats`.
-        **options: of the format, as a recipe has them: rounding, bits, variant, step, range, scale, block, scale_mode,
-            tensor_scale, overflow, nan, subnormals, base_factor, bias, specials, gradual_underflow.
+        **options: of the format, as a recipe has them, with underscores: rounding, bits, step, range, scale, block,
+            scale_mode, tensor_scale, overflow, nan, subnormals, bias, specials and others; docs/formats.md has them
+            all.
 
     Raises:
         InputError: with the message of the command line.
@@ -102,9 +103,10 @@ def quantize(
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, "seed": seed, **options}
     done = _roundlaw.quantize(own, words(options), given, stats)
     (*_, shape, is_fortran), scales = own, done["shape_of_scales"]
+    type_of_scales = np.uint8 if done["bytes_of_scales"] == 1 else np.float32
     return Quantized(
         values=shaped(done["values"], np.float32, shape, is_fortran),
-        scales=None if scales is None else shaped(done["scales"], np.uint8, scales, is_fortran),
+        scales=None if scales is None else shaped(done["scales"], type_of_scales, scales, is_fortran),
         format=done["format"],
         saturated=done["saturated"],
         underflowed=done["underflowed"],
@@ -147,7 +149,7 @@ def decode(
         [[2.0, 12.0]]
     """
     own = view("codes", codes, as_codes=True)
-    shared = None if scales is None else view("scales", scales, as_codes=True)
+    shared = None if scales is None else view_of_scales(scales)
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}
     values, shape = _roundlaw.decode(own, words(options), shared)
     return shaped(values, np.float32, shape, own[-1])

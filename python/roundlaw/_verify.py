@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from roundlaw import _roundlaw
-from roundlaw._arrays import view, words
+from roundlaw._arrays import view, view_of_scales, words
 
 
 def verify_codec(
@@ -51,8 +51,8 @@ def verify_codec(
         'truncation: rounds toward zero'
     """
     given: dict[str, Any] = {"inputs": view("inputs", inputs)}
-    for name, array in {"codes": codes, "scales": scales}.items():
-        given[name] = None if array is None else view(name, array, as_codes=True)
+    given["codes"] = None if codes is None else view("codes", codes, as_codes=True)
+    given["scales"] = None if scales is None else view_of_scales(scales)
     given["values"] = None if values is None else view("values", values)
     given["again"] = None if again is None else view("again", again, as_codes=codes is not None)
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}

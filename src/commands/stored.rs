@@ -115,6 +115,11 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
     *code <= all
 }
 
+/// The type of stored scales.
+pub fn of_scales(_: &QuantOp) -> Element {
+    Element::U8
+}
+
 /// The scales that the format asks for, one for each block, from a file; `option` is the one that goes with them.
 pub fn scales(
     path: Option<&Path>,
@@ -124,15 +129,12 @@ pub fn scales(
     codes: &str,
     laid: &Laid,
 ) -> Result<Option<Source<'static>>> {
-    scales_of(|| path.map(|path| Source::open(path, &SCALES)), option, op, is_fortran, codes, laid)
+    scales_of(|types| path.map(|path| Source::open(path, types)), option, op, is_fortran, codes, laid)
 }
 
-/// What bytes of scales may be stored as.
-pub const SCALES: [Element; 3] = [Element::U8, Element::E8m0, Element::E4m3];
-
-/// The same of scales that `open` gives, where there are any.
+/// The same of scales that `open` gives of these types, where there are any.
 pub fn scales_of<'a>(
-    open: impl FnOnce() -> Option<Result<Source<'a>>>,
+    open: impl FnOnce(&[Element]) -> Option<Result<Source<'a>>>,
     option: &str,
     op: &QuantOp,
     is_fortran: bool,
@@ -140,7 +142,11 @@ pub fn scales_of<'a>(
     laid: &Laid,
 ) -> Result<Option<Source<'a>>> {
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
-    match open() {
+    let types: &[Element] = match of_scales(op) {
+        Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
+        _ => &[Element::F32],
+    };
+    match open(types) {
         None if op.shares() => {
             allowed(&format!("is missing: allowed with {option} is a file with a byte for each block"))
         }
@@ -168,8 +174,8 @@ pub fn read_scales(
     scales: &mut Vec<u32>,
 ) -> Result<()> {
     source.read(count, bytes)?;
-    scales.clear();
-    scales.extend(bytes.iter().map(|byte| u32::from(*byte)));
+    scales.resize(count, 0);
+    codes(source.element, bytes, scales);
     match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > MAX_E4M3) {
         Some(scale) => {
             let name = source.name();

@@ -87,8 +87,8 @@ pub struct Rounding {
     pub codes: Vec<u32>,
     /// Those of [`Rounded`].
     pub flags: Vec<u8>,
-    /// A byte for each block; empty where nothing is shared.
-    pub scales: Vec<u8>,
+    /// What is stored of the scale of each block; empty where nothing is shared.
+    pub scales: Vec<u32>,
     /// The largest magnitudes of the blocks, and of the block of each element.
     maxima: Vec<u32>,
     largest: Vec<u32>,
@@ -103,7 +103,7 @@ impl Rounding {
         if op.shares() {
             batch.maxima(bits, &mut self.maxima);
             self.scales.clear();
-            self.scales.extend(self.maxima.iter().map(|largest| scale_byte(*largest, op) as u8));
+            self.scales.extend(self.maxima.iter().map(|largest| scale_byte(*largest, op)));
             self.largest.resize(bits.len(), 0);
             batch.spread(&self.maxima, &mut self.largest);
         }
