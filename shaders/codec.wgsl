@@ -1,5 +1,8 @@
 // The codec: rounds f32 bit patterns with u32 and i32 arithmetic only. This file only chooses: each class of formats has a
 // file, a code and a value. Twin of src/codec/mod.rs.
+//
+// Here and in those files truths are joined by & and |, which compute both sides: && and || are branches, and SwiftShader
+// compiled a pipeline of train with one more of them for half as long again.
 // needs: op, bits, special, grid, power, logarithmic, posit, scale, product
 
 const SATURATED: u32 = 1u;
@@ -72,11 +75,11 @@ fn rounded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     if op.rounding == DITHER && (found.flags & SATURATED) == 0u {
         return without_dither(op, found.sign, found.code, scale, word);
     }
-    let sign = select(found.sign, 0u, has(op, OWN_SIGN) || (found.code == 0u && has(op, ONE_ZERO)));
+    let sign = select(found.sign, 0u, has(op, OWN_SIGN) | ((found.code == 0u) & has(op, ONE_ZERO)));
     let value = decoded(found.code, op, scale);
     let is_lost = (value & MAGNITUDE) >= INFINITY;
     // A scale can take a value beyond f32: to 2^128, since it came from f32.
-    if is_lost && shares(op) && has(op, SATFINITE) {
+    if is_lost & shares(op) & has(op, SATFINITE) {
         let code = found.code - 1u;
         return Rounded(sign | decoded(code, op, scale), signed_code(op, sign, code), found.flags | SATURATED);
     }

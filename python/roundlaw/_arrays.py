@@ -59,9 +59,9 @@ def view(name: str, array: npt.ArrayLike, as_codes: bool = False) -> View:
 
 
 def view_of_scales(scales: npt.ArrayLike) -> View:
-    """The scales of blocks: bytes, or the numbers that absmax scales are."""
-    own = np.asarray(scales)
-    return view("scales", own.astype(np.float32) if own.dtype.kind == "f" else scales, as_codes=own.dtype.kind != "f")
+    """Bytes of scales, or scales in float32."""
+    is_byte = np.asarray(scales).dtype not in (np.float16, np.float32, np.float64)
+    return view("scales", scales if is_byte else np.asarray(scales, np.float32), as_codes=is_byte)
 
 
 def _codes(name: str, codes: np.ndarray) -> np.ndarray:

@@ -20,9 +20,9 @@ class Quantized:
 
     #: What the codes stand for, scales included: float32, in the shape and the order of the input.
     values: npt.NDArray[np.float32]
-    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3; or the float32 of an absmax scale. None where
-    #: nothing is shared.
-    scales: npt.NDArray[Any] | None
+    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3; a float32 of absmax scales. None where nothing is
+    #: shared.
+    scales: npt.NDArray[np.uint8] | npt.NDArray[np.float32] | None
     #: The name of the format.
     format: str
     #: How many elements were clipped to the largest value.
@@ -81,8 +81,9 @@ def quantize(
         seed: key of the random words of a random rounding, by default 0.
         random: uint32, a random word for each element, in place of the seed's.
         stats: whether to measure errors, see :attr:`Quantized.stats`.
-        **options: of the format, as a recipe has them: rounding, bits, variant, step, range, scale, block, scale_mode,
-            tensor_scale, overflow, nan, subnormals, base_factor, bias, specials, gradual_underflow.
+        **options: of the format, as a recipe has them, with underscores: rounding, bits, step, range, scale, block,
+            scale_mode, tensor_scale, overflow, nan, subnormals, bias, specials and others; docs/formats.md has them
+            all.
 
     Raises:
         InputError: with the message of the command line.
@@ -103,9 +104,10 @@ def quantize(
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, "seed": seed, **options}
     done = _roundlaw.quantize(own, words(options), given, stats)
     (*_, shape, is_fortran), scales = own, done["shape_of_scales"]
+    type_of_scales = np.uint8 if done["bytes_of_scales"] == 1 else np.float32
     return Quantized(
         values=shaped(done["values"], np.float32, shape, is_fortran),
-        scales=None if scales is None else shaped(done["scales"], done["scales"].dtype, scales, is_fortran),
+        scales=None if scales is None else shaped(done["scales"], type_of_scales, scales, is_fortran),
         format=done["format"],
         saturated=done["saturated"],
         underflowed=done["underflowed"],
@@ -133,7 +135,7 @@ def decode(
     Args:
         codes: uint8, uint16, uint32, or a small type of ml_dtypes whose bytes are the codes.
         format: a name of :func:`formats`, or any eXmY.
-        scales: a byte for each block, where blocks share a scale; a float of absmax scales.
+        scales: a byte for each block, where blocks share a scale.
         axis, tile, nibbles: as in :func:`quantize`.
         **options: as in :func:`quantize`; two-level formats ask for their tensor_scale.
 

@@ -134,20 +134,12 @@ pub fn scales(
     codes: &str,
     laid: &Laid,
 ) -> Result<Option<Source<'static>>> {
-    scales_of(|| path.map(|path| Source::open(path, types_of_scales(op))), option, op, is_fortran, codes, laid)
+    scales_of(|types| path.map(|path| Source::open(path, types)), option, op, is_fortran, codes, laid)
 }
 
-/// What scales may be stored as.
-pub fn types_of_scales(op: &QuantOp) -> &'static [Element] {
-    match of_scales(op) {
-        Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
-        _ => &[Element::F32],
-    }
-}
-
-/// The same of scales that `open` gives, where there are any.
+/// The same of scales that `open` gives of these types, where there are any.
 pub fn scales_of<'a>(
-    open: impl FnOnce() -> Option<Result<Source<'a>>>,
+    open: impl FnOnce(&[Element]) -> Option<Result<Source<'a>>>,
     option: &str,
     op: &QuantOp,
     is_fortran: bool,
@@ -155,7 +147,11 @@ pub fn scales_of<'a>(
     laid: &Laid,
 ) -> Result<Option<Source<'a>>> {
     let allowed = |message: &str| Err(Error::Input(format!("--scales {message}")));
-    match open() {
+    let types: &[Element] = match of_scales(op) {
+        Element::U8 => &[Element::U8, Element::E8m0, Element::E4m3],
+        _ => &[Element::F32],
+    };
+    match open(types) {
         None if op.shares() => {
             let what = if of_scales(op) == Element::U8 { "a byte" } else { "an f32" };
             allowed(&format!("is missing: allowed with {option} is a file with {what} for each block"))

@@ -15,7 +15,7 @@ use crate::decimal::rounds_odd_alike;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, class};
 use crate::reference::quantize::scaled_to;
-use crate::tensor::codes::Codes;
+use crate::tensor::codes::{Codes, pack_scales};
 use crate::tensor::numbers::Numbers;
 use crate::tensor::rounds::{self, Rounded, Totals, Words, largest};
 use crate::tensor::stats::Stats;
@@ -43,9 +43,9 @@ struct Done {
     values: Vec<u32>,
     /// Little-endian.
     codes: Vec<u8>,
-    /// What is stored: bytes, or bits of f32.
-    scales: Vec<u32>,
-    scales_are_f32: bool,
+    /// Little-endian.
+    scales: Vec<u8>,
+    bytes_of_scales: usize,
     shape_of_codes: Vec<usize>,
     bytes_of_codes: usize,
     /// Why an element has no code.
@@ -77,14 +77,8 @@ pub fn quantize<'py>(
     result.set_item("shape_of_codes", done.shape_of_codes)?;
     result.set_item("bytes_of_codes", done.bytes_of_codes)?;
     result.set_item("without_code", done.without_code)?;
-    match done.scales_are_f32 {
-        true => {
-            result.set_item("scales", owned(py, done.scales.into_iter().map(f32::from_bits).collect::<Vec<f32>>()))?
-        }
-        false => {
-            result.set_item("scales", owned(py, done.scales.iter().map(|scale| *scale as u8).collect::<Vec<u8>>()))?
-        }
-    }
+    result.set_item("scales", owned(py, done.scales))?;
+    result.set_item("bytes_of_scales", done.bytes_of_scales)?;
     result.set_item("shape_of_scales", done.shape_of_scales)?;
     result.set_item("saturated", done.totals.counts.saturated)?;
     result.set_item("underflowed", done.totals.counts.underflowed)?;
@@ -124,6 +118,7 @@ fn quantized(
         None => Words::seeded(&op, &source, laid.axis, options.seed.unwrap_or(0))?,
         Some(random) => Words::given(&op, &source, "--random", random.open(&[Element::U32])?)?,
     };
+    let of_scales = stored::of_scales(&op);
     let mut codes = Codes::new(op.width, options.blocks.nibbles);
     let mut stats = has_stats.then(|| Stats::new(laid.blocks));
     let (mut values, mut packed, mut scales) = (room(source.count)?, Vec::new(), Vec::new());
@@ -134,14 +129,14 @@ fn quantized(
         }
         values.extend_from_slice(&done.rounding.values);
         codes.pack(&done.rounding.codes, &mut packed);
-        scales.extend_from_slice(&done.rounding.scales);
+        pack_scales(of_scales, &done.rounding.scales, &mut scales);
         Ok::<(), Error>(())
     })?;
     Ok(Done {
         values,
         codes: packed,
         scales,
-        scales_are_f32: stored::of_scales(&op) == Element::F32,
+        bytes_of_scales: of_scales.bytes(),
         shape_of_codes: codes.shape(input.shape),
         bytes_of_codes: codes.element().bytes(),
         without_code: codes.complete().err().map(|error| error.to_string()),
@@ -177,7 +172,7 @@ pub fn decode<'py>(
         let mut source = input.open(&Element::CODES)?;
         let shape = options.blocks.shape_of_codes(&source);
         let laid = laid(&options, &op, &source, &shape)?;
-        let open = || scales.map(|scales| scales.open(stored::types_of_scales(&op)));
+        let open = |types: &[Element]| scales.map(|scales| scales.open(types));
         let scales = stored::scales_of(open, "--decode", &op, input.is_fortran, source.name(), &laid)?;
         let mut values = room(shape.iter().product())?;
         stored::decode(&op, &options.blocks, &mut source, scales, &laid, |batch| {

@@ -1,9 +1,17 @@
-//! Codes as arrays hold them: in bytes, in two bytes above 8 bits, in four above 16; or two in a byte.
+//! Codes as arrays hold them: in bytes, in two bytes above 8 bits, in four above 16; or two in a byte. And scales.
 
 use super::Element;
 use super::nibbles::Nibbles;
 use crate::codec::NO_CODE;
 use crate::error::{Error, Result};
+
+/// Adds what is stored of scales to `bytes`, as elements of that type.
+pub fn pack_scales(element: Element, scales: &[u32], bytes: &mut Vec<u8>) {
+    match element.bytes() {
+        1 => bytes.extend(scales.iter().map(|scale| *scale as u8)),
+        _ => bytes.extend(scales.iter().flat_map(|scale| scale.to_le_bytes())),
+    }
+}
 
 /// The codes of an array, packed piece by piece.
 pub struct Codes {

@@ -1,5 +1,8 @@
 """Arrays through formats: the bits of ml_dtypes and NumPy, and the dtypes, orders and shapes that are taken."""
 
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 
@@ -78,6 +81,16 @@ def test_integers_are_those_of_numpy(bits):
     assert found.underflowed == ((theirs == 0) & (inputs != 0)).sum()
 
 
+def test_unsigned_integers_have_the_zero_point_of_numpy():
+    inputs, step, zero = random_floats(), 0.125, 13
+    inputs = inputs[np.isfinite(inputs)]
+    found = roundlaw.quantize(inputs, "uint8", step=step, zero_point=zero)
+    codes = np.clip(np.rint(inputs.astype(np.float64) / step) + zero, 0, 255)
+    assert np.array_equal(found.codes, codes)
+    assert np.array_equal(found.values, (codes - zero) * step)
+    assert np.array_equal(roundlaw.decode(found.codes, "uint8", step=step, zero_point=zero), found.values)
+
+
 def test_blocks_share_the_scale_of_their_largest():
     inputs = np.random.default_rng(1).standard_normal((6, 96)).astype(np.float32)
     for axis, blocks in [(-1, inputs.reshape(6, 3, 32)), (0, inputs.T.reshape(96, 1, 6))]:
@@ -91,6 +104,8 @@ def test_blocks_share_the_scale_of_their_largest():
         assert np.array_equal(found.values, values)
         again = roundlaw.decode(found.codes, "mxfp4", scales=found.scales, axis=axis)
         assert np.array_equal(again, found.values)
+        theirs = found.scales.view(ml_dtypes.float8_e8m0fnu)
+        assert np.array_equal(roundlaw.decode(found.codes, "mxfp4", scales=theirs, axis=axis), found.values)
 
 
 def test_tiles_and_packed_codes():
@@ -231,6 +246,25 @@ def test_other_threads_run_meanwhile():
     thread.join()
     during = [t for t in ticks if begun <= t <= ended]
     assert ended - begun > 0.02 and len(during) > 5, (ended - begun, len(during))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the unit of ru_maxrss is that of Linux")
+def test_memory_is_that_of_the_results():
+    program = textwrap.dedent("""
+        import numpy as np, resource, roundlaw
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+        for dtype in (np.float32, np.float64):
+            x = np.ones(1 << 23, dtype)
+            roundlaw.quantize(x[:1 << 19], "mxfp8")
+            before = peak()
+            del x
+            x = np.ones(1 << 23, dtype)
+            roundlaw.quantize(x, "mxfp8")
+            print((peak() - before) / x.size)
+    """)
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    # Bytes of values, codes and scales for each element: no copy of the input is among them.
+    assert max(map(float, found.split())) < 4 + 1 + 1 / 32 + 1.5, found
 
 
 def test_an_array_is_read_where_it_is():

@@ -19,7 +19,7 @@ use crate::gpu::Gpu;
 use crate::reference::quantize::{Job, scaled_to};
 use crate::streams::{print, tell};
 use crate::tensor::blocks::Batch;
-use crate::tensor::codes::Codes;
+use crate::tensor::codes::{Codes, pack_scales};
 use crate::tensor::numbers::Numbers;
 use crate::tensor::rounds::{self, Rounded, Totals, Words, largest};
 use crate::tensor::stats::{COLUMNS, Stats};
@@ -116,12 +116,13 @@ fn prove(op: &QuantOp, batch: &Batch, bits: &[u32], words: &[u32], cpu: &Roundin
 
 /// The files that are asked for.
 struct Outputs<'a> {
-    op: QuantOp,
-    codes: Option<(Output<'a>, Codes, Vec<u8>)>,
-    scales: Option<Output<'a>>,
+    codes: Option<(Output<'a>, Codes)>,
+    scales: Option<(Output<'a>, Element)>,
     rows: Option<Output<'a>>,
     has_stats: bool,
     values: Output<'a>,
+    /// What goes to a file next.
+    bytes: Vec<u8>,
 }
 
 impl<'a> Outputs<'a> {
@@ -138,18 +139,20 @@ impl<'a> Outputs<'a> {
         let codes = match &args.codes {
             Some(path) => {
                 let codes = Codes::new(op.width, args.blocks.nibbles);
-                Some((array("--codes", path, codes.element(), &codes.shape(shape))?, codes, Vec::new()))
+                Some((array("--codes", path, codes.element(), &codes.shape(shape))?, codes))
             }
             None => None,
         };
-        let scales =
-            args.scales.as_deref().map(|path| array("--scales", path, of_scales(op), &laid.scales)).transpose()?;
+        let scales = match &args.scales {
+            Some(path) => Some((array("--scales", path, of_scales(op), &laid.scales)?, of_scales(op))),
+            None => None,
+        };
         let mut rows = args.rows().map(|path| Output::begin("--stats", path)).transpose()?;
         if let Some(rows) = &mut rows {
             rows.write(COLUMNS.as_bytes())?;
         }
         let values = array("OUT.npy", output, Element::F32, shape)?;
-        Ok(Outputs { op: *op, codes, scales, rows, has_stats: args.stats.is_some(), values })
+        Ok(Outputs { codes, scales, rows, has_stats: args.stats.is_some(), values, bytes: Vec::new() })
     }
 
     fn write(&mut self, bits: &[u32], rounding: &mut Rounding, stats: &mut Stats) -> Result<()> {
@@ -160,23 +163,23 @@ impl<'a> Outputs<'a> {
                 rows.write(lines.as_bytes())?;
             }
         }
-        if let Some((file, codes, bytes)) = &mut self.codes {
-            bytes.clear();
-            codes.pack(&rounding.codes, bytes);
+        if let Some((file, codes)) = &mut self.codes {
+            self.bytes.clear();
+            codes.pack(&rounding.codes, &mut self.bytes);
             codes.complete()?;
-            file.write(bytes)?;
+            file.write(&self.bytes)?;
         }
-        if let Some(file) = &mut self.scales {
-            match of_scales(&self.op) {
-                Element::U8 => file.write(&rounding.scales.iter().map(|scale| *scale as u8).collect::<Vec<u8>>())?,
-                _ => file.write_words(&mut rounding.scales)?,
-            }
+        if let Some((file, element)) = &mut self.scales {
+            self.bytes.clear();
+            pack_scales(*element, &rounding.scales, &mut self.bytes);
+            file.write(&self.bytes)?;
         }
         self.values.write_words(&mut rounding.values)
     }
 
     fn finish(self) -> Result<()> {
         let Outputs { codes, scales, rows, values, .. } = self;
-        files::finish(codes.map(|(file, ..)| file).into_iter().chain(scales).chain(rows).chain([values]).collect())
+        let (codes, scales) = (codes.map(|(file, _)| file), scales.map(|(file, _)| file));
+        files::finish(codes.into_iter().chain(scales).chain(rows).chain([values]).collect())
     }
 }

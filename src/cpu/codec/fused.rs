@@ -1,5 +1,5 @@
 //! Grids that round weights in the pass that makes them: to nearest, saturating, alone or with a power of two for each row
-//! of lanes. What [`super::usual`] does with values in memory, for values that are still in registers.
+//! of lanes. What `usual` does with values in memory, for values that are still in registers.
 
 use super::grid::is_rarer;
 use super::largest_of;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::Args;
 use crate::commands::block_options::{Array, BlockOptions, Laid};
-use crate::commands::stored::{read_scales, scales_of, types_of_scales};
+use crate::commands::stored::{read_scales, scales_of};
 use crate::decimal::rounds_odd_alike;
 use crate::error::{Error, Result};
 use crate::format::{QuantOp, Quantizer};
@@ -179,7 +179,7 @@ fn codes_of(
     let mut source = opened(open, role, &Element::CODES)?;
     same_shape(role, &source, &blocks.shape_of_codes(&source), input)?;
     let name = source.name().to_string();
-    let scales = scales_of(|| open(Role::Scales, types_of_scales(op)), "--codes", op, source.is_fortran, &name, laid)?;
+    let scales = scales_of(|types| open(Role::Scales, types), "--codes", op, source.is_fortran, &name, laid)?;
     let (mut bytes, mut codes, mut bytes_of_scales) = (Vec::new(), vec![0; input.count], Vec::new());
     blocks.read_codes(op, &mut source, 0, &mut bytes, &mut codes)?;
     if let Some(mut source) = scales {
