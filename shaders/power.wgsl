@@ -18,7 +18,7 @@ fn encoded_power(op: QuantOp, bits: u32) -> Coded {
         return Coded(0u, 0u, SATURATED);
     }
     let inexact = unpack_significand(magnitude) != IMPLICIT;
-    let code = u32(unpack_exponent(magnitude) + 150) + select(0u, 1u, op.rounding == UP && inexact);
+    let code = u32(unpack_exponent(magnitude) + 150) + select(0u, 1u, (op.rounding == UP) & inexact);
     if code > op.max_code {
         return overflowed(op, 0u);
     }
