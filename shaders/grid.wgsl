@@ -87,7 +87,7 @@ fn stochastic_carry(significand: u32, shift: u32, op: QuantOp, word: u32) -> u32
     let cut = fraction & mask;
     let sum = cut + (word & mask);
     let late = sum + select(0u, first_cut, has(op, ZERO_MEAN));
-    return select(0u, 1u, sum < cut || late < sum);
+    return select(0u, 1u, (sum < cut) | (late < sum));
 }
 
 // The value of a fixed grid's code without the random part that was added to it.

@@ -69,13 +69,13 @@ fn has(op: QuantOp, bit: u32) -> bool {
 
 // Whether elements share a scale along the vector.
 fn shares(op: QuantOp) -> bool {
-    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL || op.kind == CLASS_ABSMAX;
+    return (op.kind == CLASS_BLOCK) | (op.kind == CLASS_TWO_LEVEL) | (op.kind == CLASS_ABSMAX);
 }
 
 // Whether elements need random words.
 fn draws(op: QuantOp) -> bool {
-    let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
-    return op.kind == CLASS_ADDITIVE || op.kind == CLASS_RELATIVE || (op.kind != CLASS_NONE && random);
+    let random = (op.rounding == STOCHASTIC) | (op.rounding == DITHER);
+    return (op.kind == CLASS_ADDITIVE) | (op.kind == CLASS_RELATIVE) | ((op.kind != CLASS_NONE) & random);
 }
 
 // Four words of a vector's elements, those of one counter; one word four times where a draw serves the whole vector.

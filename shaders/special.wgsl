@@ -75,7 +75,7 @@ fn overflowed(op: QuantOp, sign: u32) -> Coded {
 // A quiet NaN, in formats with several NaNs the one whose first mantissa bit is set; where zero has no sign, in place of -0.
 fn not_a_number(op: QuantOp, sign: u32) -> Rounded {
     var code = NO_CODE;
-    if op.specials == IEEE && op.mantissa > 0 {
+    if (op.specials == IEEE) & (op.mantissa > 0) {
         code = signed_code(op, sign, op.max_code + 1u + (1u << u32(op.mantissa - 1)));
     } else if op.specials == NAN_CODE {
         code = signed_code(op, sign, op.max_code + 1u);
