@@ -126,7 +126,8 @@ impl QuantOp {
         };
         let op = laid_out(op, quantizer);
         let dithered = rounding.direction == Direction::Dither && op.kind == class::SCALAR;
-        // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
+        // The random bits and the half behind them; the one more code of two's complement is a power of two, and its
+        // dither goes beyond. What counts from a zero point has the bits of its larger side.
         let beyond = u32::from(op.min_code != op.max_code && !op.has(policy::OFFSET));
         QuantOp { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
     }

@@ -14,7 +14,7 @@ use crate::site::Counts;
 const ONE_UNDERFLOWED: u32 = 1;
 const ONE_SATURATED: u32 = 1 << 16;
 
-/// An operation that rounds so.
+/// An operation that rounds so, at the parameter site: no result is moved by a unit there.
 pub struct Fused {
     grid: Grid,
     /// Added to the bits of a row's largest magnitude, which then has its scale in place of the exponent; unset where
@@ -27,7 +27,7 @@ impl Fused {
     /// `None`: the operation is not of this kind.
     pub fn new(op: &QuantOp) -> Option<Fused> {
         let shares = op.kind == class::BLOCK && op.block == LANES as u32;
-        let is_usual = op.rounding == NEAREST_EVEN && !op.has(policy::OVERFLOWS) && op.unit == 0 && !is_rarer(op);
+        let is_usual = op.rounding == NEAREST_EVEN && !op.has(policy::OVERFLOWS) && !is_rarer(op);
         // No weight of a run that goes on is as large as this.
         let most = (DIVERGED >> 23) as i32 - 127 - op.emax;
         let (grid, down) = Grid::new(op, if shares { most } else { 0 });

@@ -10,6 +10,7 @@
 mod block;
 mod dither;
 pub mod fused;
+mod gap;
 mod grid;
 mod law;
 mod logarithmic;
