@@ -5,6 +5,7 @@ const MAGNITUDE: u32 = 0x7fffffffu;
 const FRACTION: u32 = 0x007fffffu;
 const IMPLICIT: u32 = 0x00800000u;
 const ONE: u32 = 0x3f800000u;
+const SIX_OVER_FOUR: u32 = 0x3fc00000u;
 const INFINITY: u32 = 0x7f800000u;
 const QUIET: u32 = 0x7fc00000u;
 const LARGEST: u32 = 0x7f7fffffu;

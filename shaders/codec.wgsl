@@ -1,5 +1,8 @@
 // The codec: rounds f32 bit patterns with u32 and i32 arithmetic only. This file only chooses: each class of formats has a
 // file, a code and a value. Twin of src/codec/mod.rs.
+//
+// Here and in those files truths are joined by & and |, which compute both sides, but where one guards a read: && and || are
+// branches, and SwiftShader compiled a pipeline of train with one more of them for half as long again.
 // needs: op, bits, special, grid, power, logarithmic, posit, scale, product
 
 const SATURATED: u32 = 1u;
@@ -25,7 +28,7 @@ struct Rounded {
 fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     let bits = admitted(op, raw);
     let largest = admitted(op, raw_largest);
-    if shares(op) && largest >= INFINITY {
+    if shares(op) & (largest >= INFINITY) {
         return Rounded(QUIET, 0u, NAN);
     }
     if !HAS_SCALED {
@@ -36,10 +39,13 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
     }
     // What a class multiplies with goes around the rounding: (of a block, what comes before).
     var scales = vec2<u32>(ONE, op.factor);
+    let is_block = (op.kind == CLASS_TWO_LEVEL) | (op.kind == CLASS_ABSMAX);
     if op.kind == CLASS_TWO_LEVEL {
         scales = two_level(largest, op);
+    } else if op.kind == CLASS_ABSMAX {
+        scales = absmax(largest, op);
     }
-    let multiplies = op.kind == CLASS_STEP || op.kind == CLASS_TWO_LEVEL;
+    let multiplies = (op.kind == CLASS_STEP) | is_block;
     var inner = bits;
     if multiplies {
         inner = multiply(bits, scales.y);
@@ -49,8 +55,10 @@ fn quantize(op: QuantOp, raw: u32, raw_largest: u32, word: u32) -> Rounded {
         return value;
     }
     let found = rescaled(value, bits, scales.x, op.step);
-    // A scale is at most 1/16 too large, so only the largest element can leave f32, and the next one does not.
-    if (found.bits & MAGNITUDE) >= INFINITY && op.kind == CLASS_TWO_LEVEL && has(op, SATFINITE) {
+    // A scale is at most 1/16 too large, so only the largest element of its sign can leave f32, and the next one does
+    // not.
+    let is_lost = (found.bits & MAGNITUDE) >= INFINITY;
+    if is_lost & is_block & has(op, SATFINITE) {
         return rescaled(second_largest(op, value), bits, scales.x, op.step);
     }
     return found;
@@ -65,14 +73,14 @@ fn rounded(op: QuantOp, bits: u32, scale: i32, word: u32) -> Rounded {
     if (found.flags & NAN) != 0u {
         return not_a_number(op, found.sign);
     }
-    if op.rounding == DITHER && (found.flags & SATURATED) == 0u {
+    if (op.rounding == DITHER) & ((found.flags & SATURATED) == 0u) {
         return without_dither(op, found.sign, found.code, scale, word);
     }
-    let sign = select(found.sign, 0u, has(op, OWN_SIGN) || (found.code == 0u && has(op, ONE_ZERO)));
+    let sign = select(found.sign, 0u, has(op, OWN_SIGN) | ((found.code == 0u) & has(op, ONE_ZERO)));
     let value = decoded(found.code, op, scale);
     let is_lost = (value & MAGNITUDE) >= INFINITY;
     // A scale can take a value beyond f32: to 2^128, since it came from f32.
-    if is_lost && shares(op) && has(op, SATFINITE) {
+    if is_lost & shares(op) & has(op, SATFINITE) {
         let code = found.code - 1u;
         return Rounded(sign | decoded(code, op, scale), signed_code(op, sign, code), found.flags | SATURATED);
     }

@@ -9,16 +9,16 @@ fn goes_up(op: QuantOp, sign: u32, distance: u32, gap: u32, down: u32, code: u32
     var up = false;
     switch op.rounding {
         case NEAREST_EVEN: {
-            up = double > scaled || (double == scaled && code % 2u == 1u);
+            up = (double > scaled) | ((double == scaled) & (code % 2u == 1u));
         }
         case NEAREST_AWAY: {
             up = double >= scaled;
         }
         case UP: {
-            up = sign == 0u && distance > 0u;
+            up = (sign == 0u) & (distance > 0u);
         }
         case DOWN: {
-            up = sign != 0u && distance > 0u;
+            up = (sign != 0u) & (distance > 0u);
         }
         case STOCHASTIC: {
             up = reaches(op, distance, gap, down, word);
@@ -52,5 +52,5 @@ fn reaches(op: QuantOp, distance: u32, gap: u32, down: u32, word: u32) -> bool {
     }
     let low = wanted.y + gap;
     let high = wanted.x + select(0u, 1u, low < gap);
-    return reached.x > high || (reached.x == high && reached.y >= low);
+    return (reached.x > high) | ((reached.x == high) & (reached.y >= low));
 }

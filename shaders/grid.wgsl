@@ -4,14 +4,14 @@
 fn encoded_grid(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     let magnitude = bits & MAGNITUDE;
     let sign = bits & SIGN;
-    if magnitude == 0u && op.rounding != DITHER {
+    if (magnitude == 0u) & (op.rounding != DITHER) {
         return Coded(0u, sign, 0u);
     }
     let significand = unpack_significand(magnitude);
     let exponent = unpack_exponent(magnitude);
     // value = significand 2^exponent; q counts steps of 2^(exponent + shift).
     let fine = op.lsb_min + scale - exponent;
-    let coarse = has(op, ABRUPT) && fine > 23 - op.mantissa;
+    let coarse = has(op, ABRUPT) & (fine > 23 - op.mantissa);
     let shift = select(max(max(fine, 23 - op.mantissa), 0), fine + op.mantissa, coarse);
     let steps = select(u32(exponent + shift - scale - op.lsb_min), 0u, coarse);
     // Without mantissa bits codes that are even have steps that are.
@@ -21,14 +21,14 @@ fn encoded_grid(op: QuantOp, bits: u32, scale: i32, word: u32) -> Coded {
     if code > limit(op, sign) {
         return overflowed(op, sign);
     }
-    return Coded(code, sign, select(0u, UNDERFLOWED, code == 0u && op.rounding != DITHER));
+    return Coded(code, sign, select(0u, UNDERFLOWED, (code == 0u) & (op.rounding != DITHER)));
 }
 
 // The value of a code without sign, scaled by 2^scale, as bits.
 fn decoded_grid(code: u32, op: QuantOp, scale: i32) -> u32 {
     let field = code >> u32(op.mantissa);
     // The codes of a fixed grid are whole numbers.
-    if field == 0u || op.mantissa == 23 {
+    if (field == 0u) | (op.mantissa == 23) {
         return pack(code, op.lsb_min + scale);
     }
     let significand = (code & ((1u << u32(op.mantissa)) - 1u)) | (1u << u32(op.mantissa));
@@ -87,7 +87,7 @@ fn stochastic_carry(significand: u32, shift: u32, op: QuantOp, word: u32) -> u32
     let cut = fraction & mask;
     let sum = cut + (word & mask);
     let late = sum + select(0u, first_cut, has(op, ZERO_MEAN));
-    return select(0u, 1u, sum < cut || late < sum);
+    return select(0u, 1u, (sum < cut) | (late < sum));
 }
 
 // The value of a fixed grid's code without the random part that was added to it.

@@ -13,6 +13,7 @@ const CLASS_TWO_LEVEL: u32 = 5u;
 const CLASS_EXPONENT: u32 = 6u;
 const CLASS_ADDITIVE: u32 = 7u;
 const CLASS_RELATIVE: u32 = 8u;
+const CLASS_ABSMAX: u32 = 9u;
 const CLASS_POSIT: u32 = 10u;
 
 const OVERFLOWS: u32 = 1u;
@@ -23,6 +24,9 @@ const INTEGER: u32 = 16u;
 const ABRUPT: u32 = 32u;
 const ONE_ZERO: u32 = 128u;
 const OFFSET: u32 = 256u;
+const EVEN_SCALE: u32 = 512u;
+const FOUR_OVER_SIX: u32 = 1024u;
+const TO_FOUR: u32 = 2048u;
 
 const NEAREST_EVEN: u32 = 0u;
 const STOCHASTIC: u32 = 1u;
@@ -65,13 +69,13 @@ fn has(op: QuantOp, bit: u32) -> bool {
 
 // Whether elements share a scale along the vector.
 fn shares(op: QuantOp) -> bool {
-    return op.kind == CLASS_BLOCK || op.kind == CLASS_TWO_LEVEL;
+    return (op.kind == CLASS_BLOCK) | (op.kind == CLASS_TWO_LEVEL) | (op.kind == CLASS_ABSMAX);
 }
 
 // Whether elements need random words.
 fn draws(op: QuantOp) -> bool {
-    let random = op.rounding == STOCHASTIC || op.rounding == DITHER;
-    return op.kind == CLASS_ADDITIVE || op.kind == CLASS_RELATIVE || (op.kind != CLASS_NONE && random);
+    let random = (op.rounding == STOCHASTIC) | (op.rounding == DITHER);
+    return (op.kind == CLASS_ADDITIVE) | (op.kind == CLASS_RELATIVE) | ((op.kind != CLASS_NONE) & random);
 }
 
 // Four words of a vector's elements, those of one counter; one word four times where a draw serves the whole vector.

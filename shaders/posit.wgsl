@@ -32,7 +32,7 @@ fn encoded_posit(op: QuantOp, bits: u32, word: u32) -> Coded {
     let octave = unpack_exponent(magnitude) + 23;
     let outermost = 4 * (i32(op.width) - 2);
     if octave >= outermost {
-        let is_largest = octave == outermost && significand == IMPLICIT;
+        let is_largest = (octave == outermost) & (significand == IMPLICIT);
         return Coded(limit(op, sign), sign, select(SATURATED, 0u, is_largest));
     }
     let is_least = octave < -outermost;
@@ -46,7 +46,7 @@ fn encoded_posit(op: QuantOp, bits: u32, word: u32) -> Coded {
     let rest = tail & ((1u << cut) - 1u);
     let code = select((field << places) + (tail >> cut), 0u, is_least);
     if op.rounding == NEAREST_EVEN {
-        let up = is_least || rest + (code & 1u) > (1u << (cut - 1u));
+        let up = is_least | (rest + (code & 1u) > (1u << (cut - 1u)));
         return Coded(code + select(0u, 1u, up), sign, select(0u, SATURATED, is_least));
     }
     // Where bits of the exponent are cut, the numbers around are powers of two, 4 or 2 octaves apart.

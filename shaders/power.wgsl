@@ -17,8 +17,23 @@ fn encoded_power(op: QuantOp, bits: u32) -> Coded {
     if magnitude < SMALLEST_POWER {
         return Coded(0u, 0u, SATURATED);
     }
-    let inexact = unpack_significand(magnitude) != IMPLICIT;
-    let code = u32(unpack_exponent(magnitude) + 150) + select(0u, 1u, op.rounding == UP && inexact);
+    let significand = unpack_significand(magnitude);
+    let below = u32(unpack_exponent(magnitude) + 150);
+    let halfway = IMPLICIT + (IMPLICIT >> 1u);
+    var up = false;
+    switch op.rounding {
+        case UP: {
+            up = significand > IMPLICIT;
+        }
+        case NEAREST_EVEN: {
+            up = significand + (below & 1u) > halfway;
+        }
+        case NEAREST_AWAY: {
+            up = significand >= halfway;
+        }
+        default: {}
+    }
+    let code = below + select(0u, 1u, up);
     if code > op.max_code {
         return overflowed(op, 0u);
     }

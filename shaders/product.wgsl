@@ -21,7 +21,7 @@ fn rounded_f32(significand: u32, rest: bool, exponent: i32) -> u32 {
     let kept = (significand >> 1u) >> (shift - 1u);
     let half = 1u << (shift - 1u);
     let below = significand & (half - 1u);
-    let up = (significand & half) != 0u && (rest || below != 0u || (kept & 1u) != 0u);
+    let up = ((significand & half) != 0u) & (rest | (below != 0u) | ((kept & 1u) != 0u));
     let base = u32(max(field, 1) - 1) << 23u;
     return min(base + kept + select(0u, 1u, up), INFINITY);
 }
@@ -29,7 +29,7 @@ fn rounded_f32(significand: u32, rest: bool, exponent: i32) -> u32 {
 // fl(a b) for b >= 0; zeros, infinities and NaNs a stay as they are.
 fn multiply(a: u32, b: u32) -> u32 {
     let magnitude = a & MAGNITUDE;
-    if magnitude == 0u || magnitude >= INFINITY {
+    if (magnitude == 0u) | (magnitude >= INFINITY) {
         return a;
     }
     if b == 0u {
@@ -68,7 +68,7 @@ fn rescaled(rounded: Rounded, bits: u32, block: u32, step: u32) -> Rounded {
     let value = multiply(multiply(rounded.bits, block), step);
     // What is clipped at zero is not lost below the step.
     let is_clipped = (rounded.flags & SATURATED) != 0u;
-    let lost = (rounded.bits & MAGNITUDE) == 0u && (bits & MAGNITUDE) != 0u && !is_clipped;
+    let lost = ((rounded.bits & MAGNITUDE) == 0u) & ((bits & MAGNITUDE) != 0u) & !is_clipped;
     let huge = (value & MAGNITUDE) >= INFINITY;
     return Rounded(value, rounded.code, rounded.flags | select(0u, UNDERFLOWED, lost) | select(0u, NAN, huge));
 }

@@ -1,5 +1,5 @@
 // A tensor through the codec: a thread per element. Twin of src/reference/quantize.rs.
-// needs: common, op, codec
+// needs: common, op, codec, choice
 
 struct Params {
     zero: u32,
@@ -39,12 +39,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) g
         atomicMax(&maxima[block], input[k] & MAGNITUDE);
         return;
     }
-    let op = params.op;
+    var op = params.op;
     var largest = 0u;
     if shares(op) {
-        largest = atomicLoad(&maxima[block]);
+        // The sign is what choose.wgsl leaves.
+        let measured = atomicLoad(&maxima[block]);
+        largest = measured & MAGNITUDE;
+        if (measured & SIGN) != 0u {
+            op = to_four(op);
+        }
         if column % params.block == 0u {
-            scales[block] = scale_byte(largest, op);
+            scales[block] = stored_scale(largest, op);
         }
     }
     var word = 0u;

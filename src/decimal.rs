@@ -104,7 +104,8 @@ pub fn rounds_odd_alike(op: &QuantOp) -> bool {
     !op.draws()
         && match op.kind {
             class::SCALAR | class::BLOCK => fits,
-            class::EXPONENT => true,
+            // The points that a posit is cut at are those of one bit more: all have few bits.
+            class::EXPONENT | class::POSIT => true,
             // Powers of two; other roots are f32 of all 24 bits.
             class::LOGARITHMIC => op.mantissa == 1,
             _ => false,

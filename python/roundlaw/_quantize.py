@@ -20,8 +20,9 @@ class Quantized:
 
     #: What the codes stand for, scales included: float32, in the shape and the order of the input.
     values: npt.NDArray[np.float32]
-    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3. None where nothing is shared.
-    scales: npt.NDArray[np.uint8] | None
+    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3; a float32 of absmax scales. None where nothing is
+    #: shared.
+    scales: npt.NDArray[np.uint8] | npt.NDArray[np.float32] | None
     #: The name of the format.
     format: str
     #: How many elements were clipped to the largest value.

@@ -49,8 +49,10 @@ pub fn description(format: &'static Format) -> Map<String, Value> {
     add("zero", json!(format.has_zero()));
     if let Some(sharing) = quantizer.sharing {
         add("block", json!(block_name(sharing.size)));
-        let scale =
-            if let Layout::TwoLevel { .. } = format.layout { "e4m3, and an f32 for the tensor" } else { "e8m0" };
+        let scale = match format.layout {
+            Layout::TwoLevel { scale, .. } => format!("{}, and an f32 for the tensor", scale.name()),
+            _ => "e8m0".into(),
+        };
         add("scale", json!(scale));
         if let Layout::Block { emax, .. } = format.layout {
             add("emax", json!(emax));

@@ -2,6 +2,7 @@
 //! only chooses: each class of formats has a file, a code and a value. Twin of shaders/codec.wgsl.
 
 pub mod bits;
+mod choice;
 mod description;
 mod gap;
 mod grid;
@@ -17,10 +18,11 @@ mod table;
 
 pub use crate::format::NO_CODE;
 pub use bits::{INFINITY, LARGEST, MAGNITUDE, SIGN};
+pub(crate) use choice::{added, chosen, distance};
 pub use description::{any_float, description, descriptions};
-pub use scale::{block_scale, scale_byte};
+pub use scale::{block_scale, scale_value, stored_scale};
 pub use site::{DIVERGED, FLOOR, apply, apply_one, component, deviate, flush48, round_significand, tally};
-pub use stored::stored;
+pub use stored::{scale_of_one, stored};
 pub use table::table;
 
 use crate::format::{QuantOp, class, direction, policy};
@@ -78,11 +80,13 @@ pub(crate) fn quantize_inline(op: &QuantOp, bits: u32, largest: u32, word: u32) 
             let inner = rounded(op, multiply(bits, op.factor), 0, word);
             rescaled(inner, bits, bits::ONE, op.step)
         }
-        class::TWO_LEVEL => {
-            let (block, inverse) = scale::two_level(largest, op);
+        class::TWO_LEVEL | class::ABSMAX => {
+            let (block, inverse) =
+                if op.kind == class::ABSMAX { scale::absmax(largest, op) } else { scale::two_level(largest, op) };
             let inner = rounded(op, multiply(bits, inverse), 0, word);
             let found = rescaled(inner, bits, block, op.step);
-            // A scale is at most 1/16 too large, so only the largest element can leave f32, and the next one does not.
+            // A scale is at most 1/16 too large, so only the largest element of its sign can leave f32, and the next one does
+            // not.
             match found.bits & MAGNITUDE {
                 INFINITY.. if op.has(policy::SATFINITE) => rescaled(second_largest(op, inner), bits, block, op.step),
                 _ => found,

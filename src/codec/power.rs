@@ -4,7 +4,7 @@ use super::bits::{IMPLICIT, INFINITY, MAGNITUDE, SIGN, SMALLEST_POWER, pack, unp
 use super::special::{beyond, overflowed};
 use super::{Coded, NAN, SATURATED};
 use crate::format::QuantOp;
-use crate::format::direction::UP;
+use crate::format::direction::{NEAREST_AWAY, NEAREST_EVEN, UP};
 
 /// The bits of a code.
 #[inline(always)]
@@ -26,6 +26,14 @@ pub(super) fn encoded(op: &QuantOp, bits: u32) -> Coded {
         return Coded { code: 0, sign: 0, flags: SATURATED };
     }
     let (significand, exponent) = unpack(magnitude);
-    let code = (exponent + 150) as u32 + u32::from(op.rounding == UP && significand != IMPLICIT);
+    let below = (exponent + 150) as u32;
+    let halfway = IMPLICIT + (IMPLICIT >> 1);
+    let up = match op.rounding {
+        UP => significand > IMPLICIT,
+        NEAREST_EVEN => significand + (below & 1) > halfway,
+        NEAREST_AWAY => significand >= halfway,
+        _ => false,
+    };
+    let code = below + u32::from(up);
     if code > op.max_code { overflowed(op, 0) } else { Coded { code, sign: 0, flags: 0 } }
 }

@@ -55,8 +55,9 @@ pub(super) fn saturated(op: &QuantOp, sign: u32) -> Coded {
 /// The float before `largest`, which is the largest of its format.
 #[inline(always)]
 pub(super) fn second_largest(op: &QuantOp, largest: Rounded) -> Rounded {
-    let bits = largest.bits & SIGN | decoded(op.max_code - 1, op, 0);
-    Rounded { bits, code: largest.code - 1, flags: largest.flags | SATURATED }
+    let sign = largest.bits & SIGN;
+    let code = limit(op, sign) - 1;
+    Rounded { bits: sign | decoded(code, op, 0), code: signed(op, sign, code), flags: largest.flags | SATURATED }
 }
 
 /// What lies beyond the largest value.

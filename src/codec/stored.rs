@@ -1,17 +1,15 @@
 //! What stored codes and scales stand for: the way back from [`super::quantize`].
 
-use super::bits::{INFINITY, QUIET, SIGN};
+use super::bits::{INFINITY, MAGNITUDE, ONE, QUIET, SIGN};
 use super::product::multiply;
-use super::scale::e4m3_value;
+use super::scale::scale_value;
 use super::{NO_CODE, decoded};
 use crate::format::{QuantOp, Specials, class, policy};
 
 /// The byte of a shared E8M0 scale that is NaN.
 const NAN_SCALE: u32 = 0xff;
-/// The byte of a shared E4M3 scale that is NaN.
-const NAN_TENSOR_SCALE: u32 = 0x7f;
 
-/// The value of a code with its sign, as f32 bits; `scale` is the byte of its block, where elements share one. Products
+/// The value of a code with its sign, as f32 bits; `scale` is the stored scale of its block, where elements share one. Products
 /// are f32's, as in the codec. Subtractive dither alone cannot be undone: it asks for the random word too.
 pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
     if op.kind == class::NONE || code == NO_CODE {
@@ -23,11 +21,24 @@ pub fn stored(op: &QuantOp, code: u32, scale: u32) -> u32 {
     }
     let (code, sign) = taken_apart(op, code);
     match (op.kind, scale) {
-        (class::BLOCK, NAN_SCALE) | (class::TWO_LEVEL, NAN_TENSOR_SCALE..) => QUIET,
+        (class::BLOCK, NAN_SCALE) => QUIET,
+        (class::TWO_LEVEL, _) if scale > op.scale_add => QUIET,
         (class::BLOCK, _) => sign | decoded(code, op, scale as i32 - 127),
-        (class::TWO_LEVEL, _) => multiply(multiply(sign | decoded(code, op, 0), e4m3_value(scale)), op.step),
+        (class::TWO_LEVEL, _) => multiply(multiply(sign | decoded(code, op, 0), scale_value(scale, op)), op.step),
+        (class::ABSMAX, _) if scale & MAGNITUDE > INFINITY => QUIET,
+        (class::ABSMAX, _) => multiply(sign | decoded(code, op, 0), scale),
         (class::STEP, _) => multiply(sign | decoded(code, op, 0), op.step),
         _ => sign | special(op, code).unwrap_or_else(|| decoded(code, op, 0)),
+    }
+}
+
+/// What is stored of the shared scale 1.
+pub fn scale_of_one(op: &QuantOp) -> u32 {
+    match op.kind {
+        // Behind three mantissa bits stands the exponent, of which 1 is that of the smallest step but for them.
+        class::TWO_LEVEL => ((-2 - op.emax) as u32) << 3,
+        class::ABSMAX => ONE,
+        _ => 127,
     }
 }
 

@@ -6,15 +6,12 @@ use rayon::prelude::*;
 
 use super::block_options::{BlockOptions, Laid};
 use super::format_options::FormatOptions;
-use crate::codec::stored;
+use crate::codec::{INFINITY, SIGN, stored};
 use crate::error::{Error, Result};
 use crate::format::direction::DITHER;
 use crate::format::{QuantOp, class, policy};
 use crate::tensor::numbers::codes;
 use crate::tensor::{Element, Source};
-
-/// The largest byte of an E4M3 scale, which has no sign: its NaN.
-const MAX_E4M3: u32 = 0x7f;
 
 impl BlockOptions {
     /// The shape of the elements whose codes are stored.
@@ -116,8 +113,16 @@ fn is_code(op: &QuantOp, code: &mut u32) -> bool {
 }
 
 /// The type of stored scales.
-pub fn of_scales(_: &QuantOp) -> Element {
-    Element::U8
+pub fn of_scales(op: &QuantOp) -> Element {
+    if op.kind == class::ABSMAX { Element::F32 } else { Element::U8 }
+}
+
+/// A stored scale in text: a byte, or a number.
+pub fn scale_text(op: &QuantOp, scale: u32) -> String {
+    match of_scales(op) {
+        Element::U8 => format!("0x{scale:02x}"),
+        _ => format!("{:?}", f32::from_bits(scale)),
+    }
 }
 
 /// The scales that the format asks for, one for each block, from a file; `option` is the one that goes with them.
@@ -148,7 +153,8 @@ pub fn scales_of<'a>(
     };
     match open(types) {
         None if op.shares() => {
-            allowed(&format!("is missing: allowed with {option} is a file with a byte for each block"))
+            let what = if of_scales(op) == Element::U8 { "a byte" } else { "an f32" };
+            allowed(&format!("is missing: allowed with {option} is a file with {what} for each block"))
         }
         None => Ok(None),
         Some(_) if !op.shares() => allowed("does not apply: allowed with formats whose blocks share a scale"),
@@ -165,7 +171,7 @@ pub fn scales_of<'a>(
     }
 }
 
-/// The bytes of the next blocks.
+/// What is stored of the scales of the next blocks.
 pub fn read_scales(
     op: &QuantOp,
     source: &mut Source,
@@ -176,10 +182,17 @@ pub fn read_scales(
     source.read(count, bytes)?;
     scales.resize(count, 0);
     codes(source.element, bytes, scales);
-    match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > MAX_E4M3) {
+    if op.kind == class::ABSMAX
+        && let Some(scale) = scales.iter().find(|scale| **scale > SIGN && **scale <= SIGN | INFINITY)
+    {
+        let (name, scale) = (source.name(), f32::from_bits(*scale));
+        return Err(Error::Input(format!("--scales: {name} has {scale:?}: allowed are numbers that are not negative")));
+    }
+    match scales.iter().find(|scale| op.kind == class::TWO_LEVEL && **scale > op.scale_add + 1) {
         Some(scale) => {
             let name = source.name();
-            Err(Error::Input(format!("--scales: {name} has 0x{scale:x}: allowed are E4M3 codes up to 0x7f")))
+            let most = op.scale_add + 1;
+            Err(Error::Input(format!("--scales: {name} has 0x{scale:x}: allowed are E4M3 codes up to 0x{most:x}")))
         }
         None => Ok(()),
     }

@@ -111,8 +111,14 @@ fn spec(site: Site, keys: Keys) -> Result<Option<Spec>> {
 }
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {
-    let key = keys.key(FORMAT);
+    let (key, four_over_six) = (keys.key(FORMAT), keys.key("four_over_six"));
     let quantizer = quantizer(keys)?;
+    if quantizer.four_over_six {
+        return Err(Error::Input(format!(
+            "{four_over_six} = true: allowed at a site is false, since the choice would read each block twice; \
+             `roundlaw quantize` and `roundlaw verify` have it"
+        )));
+    }
     if !quantizer.format.has_zero() {
         return Err(Error::Input(format!(
             "{key} = \"{}\": allowed at a site are formats with a zero; `roundlaw quantize` knows this one",

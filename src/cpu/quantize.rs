@@ -6,9 +6,9 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::codec::{NAN, Rounded, SATURATED, UNDERFLOWED, quantize_inline, scale_byte};
+use crate::codec::{NAN, Rounded, SATURATED, UNDERFLOWED, added, distance, quantize_inline, stored_scale};
 use crate::format::direction::{DITHER, DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use crate::format::{QuantOp, class};
+use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 use crate::tensor::blocks::Batch;
 
@@ -33,6 +33,9 @@ pub fn round(op: &QuantOp, inputs: &Words, largest: &Words, words: &Words, found
         class::BLOCK => round_class::<{ class::BLOCK }>(op, inputs, largest, words, found),
         class::TWO_LEVEL if op.rounding == NEAREST_EVEN => {
             round_as::<{ class::TWO_LEVEL }, NEAREST_EVEN>(op, inputs, largest, words, found);
+        }
+        class::ABSMAX if op.rounding == NEAREST_EVEN => {
+            round_as::<{ class::ABSMAX }, NEAREST_EVEN>(op, inputs, largest, words, found);
         }
         class::EXPONENT if op.rounding == UP => {
             round_as::<{ class::EXPONENT }, UP>(op, inputs, largest, words, found);
@@ -103,10 +106,44 @@ impl Rounding {
         if op.shares() {
             batch.maxima(bits, &mut self.maxima);
             self.scales.clear();
-            self.scales.extend(self.maxima.iter().map(|largest| scale_byte(*largest, op)));
+            self.scales.extend(self.maxima.iter().map(|largest| stored_scale(*largest, op)));
             self.largest.resize(bits.len(), 0);
             batch.spread(&self.maxima, &mut self.largest);
         }
+        self.elements(op, bits, words);
+        if op.has(policy::FOUR_OVER_SIX) {
+            self.choose(op, batch, bits, words);
+        }
+    }
+
+    /// Takes the blocks to 4 whose errors are smaller by it; so far all are at 6.
+    fn choose(&mut self, op: &QuantOp, batch: &Batch, bits: &[u32], words: &[u32]) {
+        let to_four = op.to_four();
+        let six = (self.values.clone(), self.codes.clone(), self.flags.clone());
+        self.elements(&to_four, bits, words);
+        let (mut blocks, numbers) = (vec![0; bits.len()], (0..self.maxima.len() as u32).collect::<Vec<u32>>());
+        batch.spread(&numbers, &mut blocks);
+        let mut sums = vec![[0u128; 2]; self.maxima.len()];
+        for (k, block) in blocks.iter().enumerate() {
+            let of = |sum: &mut u128, value: u32| *sum = added(*sum, distance(op, bits[k], self.largest[k], value));
+            let [of_six, of_four] = &mut sums[*block as usize];
+            of(of_six, six.0[k]);
+            of(of_four, self.values[k]);
+        }
+        for (k, block) in blocks.iter().enumerate() {
+            let [of_six, of_four] = sums[*block as usize];
+            if of_four >= of_six {
+                (self.values[k], self.codes[k], self.flags[k]) = (six.0[k], six.1[k], six.2[k]);
+            }
+        }
+        for (block, [of_six, of_four]) in sums.into_iter().enumerate() {
+            if of_four < of_six {
+                self.scales[block] = stored_scale(self.maxima[block], &to_four);
+            }
+        }
+    }
+
+    fn elements(&mut self, op: &QuantOp, bits: &[u32], words: &[u32]) {
         let pieces = self.values.par_chunks_mut(BLOCK).zip(self.codes.par_chunks_mut(BLOCK));
         pieces.zip(self.flags.par_chunks_mut(BLOCK)).enumerate().for_each(|(index, ((values, codes), flags))| {
             let place = index * BLOCK..index * BLOCK + values.len();

@@ -7,6 +7,8 @@ pub const MAGNITUDE: u32 = 0x7fff_ffff;
 pub const FRACTION: u32 = 0x007f_ffff;
 /// The leading one of a normal number's significand, which is not stored.
 pub const IMPLICIT: u32 = 0x0080_0000;
+/// 6/4.
+pub const SIX_OVER_FOUR: u32 = 0x3fc0_0000;
 pub const ONE: u32 = 0x3f80_0000;
 pub const INFINITY: u32 = 0x7f80_0000;
 pub const QUIET: u32 = 0x7fc0_0000;

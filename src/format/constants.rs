@@ -11,12 +11,14 @@ pub mod class {
     pub const STEP: u32 = 3;
     /// Roots of two.
     pub const LOGARITHMIC: u32 = 4;
-    /// A grid, scaled by the E4M3 number of a block and the f32 of the tensor.
+    /// A grid, scaled by an 8-bit float of a block and the f32 of the tensor.
     pub const TWO_LEVEL: u32 = 5;
     /// Powers of two without a zero.
     pub const EXPONENT: u32 = 6;
     pub const ADDITIVE: u32 = 7;
     pub const RELATIVE: u32 = 8;
+    /// A grid, scaled by the f32 of a block that takes its largest magnitude to the largest element.
+    pub const ABSMAX: u32 = 9;
     /// Posits with two exponent bits.
     pub const POSIT: u32 = 10;
 }
@@ -54,4 +56,10 @@ pub mod policy {
     pub const ONE_ZERO: u32 = 128;
     /// Codes count from that of the most negative number, which is 0.
     pub const OFFSET: u32 = 256;
+    /// Of two powers of two that are as near, a block's scale is the one with the even byte.
+    pub const EVEN_SCALE: u32 = 512;
+    /// Of the two scales that take a block's largest magnitude to 6 and to 4, the one that leaves the smaller error.
+    pub const FOUR_OVER_SIX: u32 = 1024;
+    /// The scale takes a block's largest magnitude to two thirds of the largest element.
+    pub const TO_FOUR: u32 = 2048;
 }

@@ -41,9 +41,10 @@ pub enum Layout {
         emax: i32,
         size: u32,
     },
-    /// `size` consecutive elements share a scale, a number of [`super::BLOCK_SCALE`], and all of the tensor an f32.
+    /// `size` consecutive elements share a scale, and all of the tensor an f32.
     TwoLevel {
         element: Float,
+        scale: ScaleFormat,
         size: u32,
     },
 }
@@ -68,6 +69,35 @@ impl Element {
         }
     }
 }
+
+/// The type of a block's scale in a two-level format, whose sign bit is not used or not there. Neither has infinities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ScaleFormat {
+    /// That of 8-bit floats (OCP 8-bit Floating Point Specification 1.0).
+    E4m3,
+    /// Unsigned: 5 exponent bits, 3 mantissa bits, bias 15, and NaN the code of all ones (`ue5m3` of NVIDIA's PTX ISA 9.4;
+    /// "Is Finer Better? The Limits of Microscaling Formats in Large Language Models", arXiv 2601.19026).
+    Ue5m3,
+}
+
+impl ScaleFormat {
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Its numbers.
+    pub const fn float(self) -> Float {
+        let (exponent, bias) = match self {
+            ScaleFormat::E4m3 => (4, 7),
+            ScaleFormat::Ue5m3 => (5, 15),
+        };
+        Float { exponent, mantissa: SCALE_MANTISSA, bias, specials: Specials::Nan, gradual: true }
+    }
+}
+
+/// Mantissa bits of every [`ScaleFormat`].
+pub const SCALE_MANTISSA: u32 = 3;
 
 /// A class of formats whose codes `src/codec/` gives and reads in a file of their own: all else follows from the numbers
 /// that the codes stand for.
@@ -186,6 +216,14 @@ impl Layout {
         match *self {
             Layout::Block { element, .. } => element.layout(),
             Layout::TwoLevel { element, .. } => Layout::Float(element),
+            other => other,
+        }
+    }
+
+    /// That of two-level blocks with another scale of a block; other layouts are as they were.
+    pub fn with_scale(self, scale: ScaleFormat) -> Layout {
+        match self {
+            Layout::TwoLevel { element, size, .. } => Layout::TwoLevel { element, scale, size },
             other => other,
         }
     }

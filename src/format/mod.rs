@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 pub use classes::Classes;
 pub use constants::{class, direction, policy};
 pub use law::{LAW_OPTIONS, Law, LawOptions, Noise};
-pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, Specials};
+pub use layout::{Coding, Element, Float, Layout, MAX_BASE_FACTOR, NO_CODE, SCALE_MANTISSA, ScaleFormat, Specials};
 pub use op::QuantOp;
 pub use option::{Allowed, Kind, OptionRow, Setting, Unset, applying, by_kind, number};
 pub use options::{FORMAT_OPTIONS, block_name, usual};
@@ -75,9 +75,7 @@ const E4M3B11FNUZ: Float = Float { bias: 11, ..float(4, 3, Specials::Fnuz) };
 const E3M2: Float = float(3, 2, Specials::None);
 const E2M3: Float = float(2, 3, Specials::None);
 const E2M1: Float = float(2, 1, Specials::None);
-/// The scales of blocks in a two-level format.
-pub const BLOCK_SCALE: Float = E4M3;
-/// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere.
+/// Code c is 2^(c - 127), 255 is NaN. The nearest power of two is not defined alike everywhere, and no default.
 const E8M0: Layout = Layout::Coded(Coding {
     class: class::EXPONENT,
     width: 8,
@@ -86,7 +84,13 @@ const E8M0: Layout = Layout::Coded(Coding {
     policy: policy::OWN_SIGN,
     significand: 1,
     zero: false,
-    directions: &[Direction::Down, Direction::Up, Direction::TowardZero],
+    directions: &[
+        Direction::Down,
+        Direction::Up,
+        Direction::TowardZero,
+        Direction::NearestEven,
+        Direction::NearestAway,
+    ],
     text: "8 exponent bits, bias 127",
 });
 
@@ -193,7 +197,11 @@ pub const FORMATS: &[Format] = &[
         Layout::Block { element: Element::Integer { bits: 8, unit: -6 }, emax: 0, size: 32 },
         "OCP Microscaling Formats Specification 1.0, MXINT8, symmetric",
     ),
-    saturating("nvfp4", Layout::TwoLevel { element: E2M1, size: 16 }, "NVIDIA Transformer Engine, NVFP4 block scaling"),
+    saturating(
+        "nvfp4",
+        Layout::TwoLevel { element: E2M1, scale: ScaleFormat::E4m3, size: 16 },
+        "NVIDIA Transformer Engine, NVFP4 block scaling",
+    ),
     shared_exponent("bfp16", 16),
     shared_exponent("bfp12", 12),
     shared_exponent("bfp8", 8),

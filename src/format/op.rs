@@ -1,8 +1,8 @@
 //! A site's operation as plain words, and the precision of its results.
 
 use super::{
-    BLOCK_SCALE, Classes, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, Sharing, Spec,
-    Specials, Subnormals, class, policy,
+    Classes, Coding, Direction, Element, Float, Layout, Nan, Noise, Overflow, Quantizer, SCALE_MANTISSA, ScaleMode,
+    Sharing, Spec, Specials, Subnormals, class, policy,
 };
 use crate::site::{Grids, Site};
 use crate::twin::twin;
@@ -31,16 +31,18 @@ twin! {
         pub specials: u32,
         /// Bits of [`policy`].
         pub policy: u32,
-        /// A block of largest exponent E gets the scale 2^(E - emax).
+        /// A block of largest exponent E gets the scale 2^(E - emax). Of a two-level format: the exponent of the smallest
+        /// step of a block's scale.
         pub emax: i32,
         /// Elements that share a scale, or [`super::WHOLE`].
         pub block: u32,
-        /// Added to the significand of a block's largest magnitude before the exponent is read.
+        /// Added to the significand of a block's largest magnitude before the exponent is read. Of a two-level format:
+        /// the code of the largest scale of a block, which that of NaN follows.
         pub scale_add: u32,
         /// f32 bits: the standard deviation of a law, the reciprocal of a step, and what takes a block's largest
-        /// magnitude to its scale in a two-level format.
+        /// magnitude to its scale where that is no power of two.
         pub factor: u32,
-        /// f32 bits: the step, or the scale of the tensor.
+        /// f32 bits: the step, or the scale of the tensor, 1 where there is none.
         pub step: u32,
         /// The result has at most this many significant bits; that of a law is rounded to them.
         pub significand: u32,
@@ -112,6 +114,7 @@ impl QuantOp {
         let policy = set(policy::OVERFLOWS, quantizer.overflow == Overflow::Ieee)
             | set(policy::SATFINITE, quantizer.nan == Nan::Satfinite)
             | set(policy::FLUSHES, quantizer.subnormals == Subnormals::Flush)
+            | set(policy::FOUR_OVER_SIX, quantizer.four_over_six)
             // Subtractive dither takes the middle of the interval that the random bits stand for.
             | set(policy::ZERO_MEAN, rounding.zero_mean || rounding.direction == Direction::Dither);
         let op = QuantOp {
@@ -123,19 +126,25 @@ impl QuantOp {
         };
         let op = laid_out(op, quantizer);
         let dithered = rounding.direction == Direction::Dither && op.kind == class::SCALAR;
-        // The random bits and the half behind them; the most negative code is a power of two, and its dither goes beyond.
+        // The random bits and the half behind them; the one more code of two's complement is a power of two, and its
+        // dither goes beyond. What counts from a zero point has the bits of its larger side.
         let beyond = u32::from(op.min_code != op.max_code && !op.has(policy::OFFSET));
         QuantOp { significand: op.significand + if dithered { rounding.bits + 1 + beyond } else { 0 }, ..op }
     }
 
     /// With other scales of the tensor: S, which takes its values to codes, and g, which takes them back. A block of
-    /// largest magnitude A gets the [`BLOCK_SCALE`] nearest fl(A m), m = fl(S fl(1/L)) for the largest element L.
+    /// largest magnitude A gets the scale nearest fl(A m), m = fl(S fl(1/L)) for the largest element L.
     pub fn with_tensor_scale(self, encode: f32, decode: f32) -> QuantOp {
         // A power of two times the bits of a block's scale and those of an element.
         let exact = decode.to_bits() << 9 == 0;
-        let significand = if exact { self.mantissa as u32 + 1 + BLOCK_SCALE.mantissa + 1 } else { 24 };
+        let significand = if exact { self.mantissa as u32 + 1 + SCALE_MANTISSA + 1 } else { 24 };
         let factor = (encode * (1.0 / f32::from_bits(self.max_bits))).to_bits();
         QuantOp { factor, step: decode.to_bits(), significand, ..self }
+    }
+
+    /// With the scales that take the largest magnitudes of two-level blocks to 4, not to 6.
+    pub fn to_four(&self) -> QuantOp {
+        QuantOp { policy: self.policy | policy::TO_FOUR, ..*self }
     }
 
     pub fn is_set(&self) -> bool {
@@ -158,7 +167,7 @@ impl QuantOp {
 
     /// Whether elements share a scale along the vector.
     pub fn shares(&self) -> bool {
-        self.kind == class::BLOCK || self.kind == class::TWO_LEVEL
+        matches!(self.kind, class::BLOCK | class::TWO_LEVEL | class::ABSMAX)
     }
 
     /// Whether elements need random words.
@@ -218,9 +227,10 @@ fn laid_out(op: QuantOp, quantizer: &Quantizer) -> QuantOp {
             };
             shared(grid, quantizer.sharing.unwrap_or(Sharing::of(size)), emax)
         }
-        Layout::TwoLevel { element, size } => {
+        Layout::TwoLevel { element, scale, size } => {
             let block = quantizer.sharing.unwrap_or(Sharing::of(size)).size;
-            let op = QuantOp { kind: class::TWO_LEVEL, block, ..minifloat(op, &element, 0) };
+            let (emax, scale_add) = (scale.float().lsb(), scale.float().max_code());
+            let op = QuantOp { kind: class::TWO_LEVEL, emax, block, scale_add, ..minifloat(op, &element, 0) };
             // The constant g of a recipe, and S = fl(1/g) (NVIDIA Transformer Engine, NVFP4 quantization).
             let g = quantizer.tensor_scale;
             op.with_tensor_scale((1.0 / g).min(f32::MAX), g)
@@ -285,8 +295,13 @@ fn stepped(quantizer: &Quantizer, of_unit: impl Fn(i32) -> QuantOp) -> QuantOp {
     QuantOp { kind: class::STEP, factor, step, significand: 24, ..of_unit(0) }
 }
 
-/// A grid whose blocks share a power of two.
+/// A grid whose blocks share a power of two, or the f32 of their largest magnitudes.
 fn shared(op: QuantOp, sharing: Sharing, emax: i32) -> QuantOp {
-    let scale_add = sharing.mode.addend(op.max_bits, op.significand - 1);
-    QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, ..op }
+    if sharing.mode == ScaleMode::Absmax {
+        let (factor, step) = ((1.0 / f32::from_bits(op.max_bits)).to_bits(), 1f32.to_bits());
+        return QuantOp { kind: class::ABSMAX, block: sharing.size, factor, step, significand: 24, ..op };
+    }
+    let (scale_add, emax) = sharing.mode.addend(f32::from_bits(op.max_bits), emax, op.significand - 1);
+    let policy = op.policy | if sharing.mode == ScaleMode::Nearest { policy::EVEN_SCALE } else { 0 };
+    QuantOp { kind: class::BLOCK, emax, block: sharing.size, scale_add, policy, ..op }
 }

@@ -3,10 +3,10 @@
 
 use super::layout_options::{BASE_FACTOR, BIAS, GRADUAL_UNDERFLOW, SPECIALS};
 use super::limits::{direction_limits, dither_bits, has_codes, is_scale, knows, scales};
-use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, word};
+use super::option::{Allowed, Kind, OptionRow, Setting, Unset, between, number, set, truths, word};
 use super::{
-    BLOCK_SIZES, Direction, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials,
-    Subnormals, WHOLE, format, names,
+    BLOCK_SIZES, Direction, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleFormat, ScaleMode, Sharing,
+    Specials, Subnormals, WHOLE, format, names,
 };
 use crate::words::words;
 
@@ -25,6 +25,9 @@ enum Variant {
     A,
     B,
 }
+
+/// Steps of integers that follow from the largest magnitude of a vector.
+const STEPS: [(&str, ScaleMode); 2] = [("absmax", ScaleMode::Rceil), ("absmax-f32", ScaleMode::Absmax)];
 
 type Row = OptionRow<Quantizer>;
 
@@ -103,16 +106,18 @@ pub const FORMAT_OPTIONS: &[Row] = &[
     Row {
         name: "step",
         kind: Kind::Scale,
-        help: "Of integers: a number, or absmax where they are signed; if it is no power of two, values are multiplied by its f32 reciprocal",
-        allowed: Allowed::Text("a number from 2^-48 to 2^48, best a power of two as 0.03125, or `\"absmax\"`"),
+        help: "Of integers: a number, or absmax or absmax-f32 where they are signed; if it is no power of two, values are multiplied by its f32 reciprocal",
+        allowed: Allowed::Text(
+            "a number from 2^-48 to 2^48, best a power of two as 0.03125, or `\"absmax\"`, `\"absmax-f32\"`",
+        ),
         unset: Unset::Required,
         applies: |q| q.layout.is_integer(),
-        read: |q, value| match value.as_str() {
-            Some("absmax") => {
+        read: |q, value| match STEPS.iter().find(|(word, _)| value.as_str() == Some(word)) {
+            Some((_, mode)) => {
                 matches!(q.layout, Layout::Integer { .. })
-                    && set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil })))
+                    && set(&mut q.sharing, Some(Some(Sharing { size: WHOLE, mode: *mode })))
             }
-            _ => set(&mut q.scale, between(value, -48, 48)),
+            None => set(&mut q.scale, between(value, -48, 48)),
         },
         limits: |q| match q.layout {
             Layout::Unsigned { .. } => {
@@ -120,7 +125,10 @@ pub const FORMAT_OPTIONS: &[Row] = &[
             }
             _ => None,
         },
-        write: |q| Some(if q.sharing.is_some() { Setting::Word("absmax") } else { Setting::Step(q.scale) }),
+        write: |q| {
+            let word = STEPS.iter().find(|(_, mode)| q.sharing.is_some_and(|sharing| sharing.mode == *mode));
+            Some(word.map_or(Setting::Step(q.scale), |(word, _)| Setting::Word(word)))
+        },
         always: |_| true,
     },
     Row {
@@ -209,6 +217,32 @@ pub const FORMAT_OPTIONS: &[Row] = &[
             q.sharing.as_mut().is_some_and(|sharing| set(&mut sharing.mode, mode))
         },
         write: |q| q.sharing.map(|sharing| Setting::Word(sharing.mode.name())),
+        ..Row::FREE
+    },
+    Row {
+        name: "scale_format",
+        kind: Kind::Layout,
+        help: "Of nvfp4: the type of a block's scale: {}",
+        allowed: Allowed::Words(words::<ScaleFormat>),
+        applies: |q| matches!(q.layout, Layout::TwoLevel { .. }),
+        read: |q, value| match &mut q.layout {
+            Layout::TwoLevel { scale, .. } => set(scale, word(value)),
+            _ => false,
+        },
+        write: |q| match q.layout {
+            Layout::TwoLevel { scale, .. } => Some(Setting::Word(scale.name())),
+            _ => None,
+        },
+        ..Row::FREE
+    },
+    Row {
+        name: "four_over_six",
+        kind: Kind::Layout,
+        help: "Of nvfp4, but not in a sweep: whether a block's largest magnitude may go to 4 in place of 6: {}",
+        allowed: Allowed::Words(truths),
+        applies: |q| matches!(q.layout, Layout::TwoLevel { .. }),
+        read: |q, value| set(&mut q.four_over_six, value.as_bool()),
+        write: |q| Some(Setting::Truth(q.four_over_six)),
         ..Row::FREE
     },
     Row {

@@ -1,10 +1,7 @@
 //! A format with its options.
 
 use super::option::is_power_of_two;
-use super::{Format, Layout, Nan, Overflow, Rounding, Sharing, Subnormals, WHOLE};
-
-/// Of the scale that a block shares: E8M0 or E4M3.
-const SCALE_BITS: u32 = 8;
+use super::{Format, Layout, Nan, Overflow, Rounding, ScaleMode, Sharing, Subnormals, WHOLE};
 
 /// A format with every option.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +20,9 @@ pub struct Quantizer {
     pub sharing: Option<Sharing>,
     /// The f32 that multiplies all of a two-level format.
     pub tensor_scale: f32,
+    /// Whether a two-level block's largest magnitude goes to 6 or to 4, whichever leaves the smaller error (Cook et al.,
+    /// "Four Over Six: More Accurate NVFP4 Quantization with Adaptive Block Scaling", arXiv 2512.02010).
+    pub four_over_six: bool,
 }
 
 impl Quantizer {
@@ -38,6 +38,7 @@ impl Quantizer {
             subnormals: Subnormals::Honour,
             sharing: format.layout.sharing(),
             tensor_scale: 1.0,
+            four_over_six: false,
         }
     }
 
@@ -46,11 +47,12 @@ impl Quantizer {
         is_power_of_two(self.scale)
     }
 
-    /// Bits that a stored element takes: its own, and its share of the 8 bits of a scale that a block has in common. A
+    /// Bits that a stored element takes: its own, and its share of the bits of a scale that a block has in common. A
     /// scale of all elements, or of a row of them, is too many elements' to count.
     pub fn bits(&self) -> f64 {
-        let shared = self.sharing.map(|sharing| sharing.size).filter(|size| *size < WHOLE);
-        f64::from(self.layout.width()) + shared.map_or(0.0, |size| f64::from(SCALE_BITS) / f64::from(size))
+        let shared = self.sharing.filter(|sharing| sharing.size < WHOLE);
+        let of_scale = |sharing: Sharing| if sharing.mode == ScaleMode::Absmax { 32.0 } else { 8.0 };
+        f64::from(self.layout.width()) + shared.map_or(0.0, |sharing| of_scale(sharing) / f64::from(sharing.size))
     }
 
     /// The defaults of the format, and of the direction.

@@ -128,6 +128,11 @@ pub enum ScaleMode {
     Even,
     /// ceil(log2 A).
     Ceil,
+    /// That of the scale nearest A over the element's largest value, on the line of numbers; of two the one with the even
+    /// byte.
+    Nearest,
+    /// No power of two: the f32 fl(A fl(1/L)) of the element's largest value L.
+    Absmax,
 }
 
 impl ScaleMode {
@@ -135,14 +140,18 @@ impl ScaleMode {
         self.into()
     }
 
-    /// What is added to the significand of A before its exponent is read: a carry makes the exponent one larger.
-    /// `max_bits` are those of the element's largest value, `mantissa` its mantissa bits.
-    pub(super) fn addend(self, max_bits: u32, mantissa: u32) -> u32 {
+    /// What is added to the significand of A before its exponent is read: a carry makes the exponent one larger; and what
+    /// is then taken off. `largest` is the element's largest value of exponent `emax`, `mantissa` its mantissa bits.
+    pub(super) fn addend(self, largest: f32, emax: i32, mantissa: u32) -> (u32, i32) {
+        // A carry where A is beyond a number times a power of two.
+        let beyond = |number: f32| FRACTION - (number.to_bits() & FRACTION);
         match self {
-            ScaleMode::Floor => 0,
-            ScaleMode::Rceil => FRACTION - (max_bits & FRACTION),
-            ScaleMode::Even => 1 << (22 - mantissa),
-            ScaleMode::Ceil => FRACTION,
+            ScaleMode::Floor | ScaleMode::Absmax => (0, emax),
+            ScaleMode::Rceil => (beyond(largest), emax),
+            ScaleMode::Even => (1 << (22 - mantissa), emax),
+            ScaleMode::Ceil => (FRACTION, emax),
+            // Halfway between the scales 1/2 and 1.
+            ScaleMode::Nearest => (beyond(0.75 * largest), libm::ilogbf(0.75 * largest) + 1),
         }
     }
 }

@@ -66,6 +66,7 @@ kernels! {
     TRAIN = train;
     PROBE = probe;
     QUANTIZE = quantize;
+    CHOOSE = choose as quantize;
     VERIFY = verify;
     GEMV = gemv;
     PEAKS = peaks;
@@ -80,7 +81,8 @@ macro_rules! parts {
 }
 
 parts! {
-    random normal common op bits codec special grid power logarithmic posit gap scale product site block slice tree update residual
+    random normal common op bits codec special grid power logarithmic posit gap scale product choice site block slice tree
+    update residual
     by_barrier by_shuffle pairs
 }
 

@@ -197,7 +197,7 @@ gradient = { format = "log8", rounding = "down" }
 weight = { format = "log8", scale = 0.0625, rounding = "stochastic" }
 [[recipe]]
 name = "two levels"
-data = { format = "nvfp4", tensor_scale = 0.01 }
+data = { format = "nvfp4", scale_format = "ue5m3", tensor_scale = 0.01 }
 sketch = { format = "nvfp4", tensor_scale = 0.0078125, rounding = "stochastic" }
 feature = { format = "nvfp4", tensor_scale = 0.003 }
 feature_grad = { format = "nvfp4", tensor_scale = 0.003, rounding = "stochastic" }
@@ -212,6 +212,13 @@ label = { format = "int8", step = 0.25, rounding = "dither", bits = 16 }
 parameter = { format = "e3m4", bias = 9, specials = "none", gradual_underflow = false }
 gradient = { format = "int5", step = 0.3, range = "full", rounding = "stochastic", bits = 8 }
 weight = { format = "int12", step = 0.001, rounding = "stochastic" }
+[[recipe]]
+name = "largest magnitudes"
+data = { format = "mxfp8", scale_mode = "absmax" }
+sketch = { format = "bfp6", scale_mode = "absmax", rounding = "stochastic" }
+feature_grad = { format = "mxint8", scale_mode = "absmax", block = 8 }
+parameter = { format = "mxfp4", scale_mode = "absmax" }
+weight = { format = "int12", step = "absmax-f32", rounding = "stochastic" }
 [sweep]
 seeds = 2
 seed = 20263

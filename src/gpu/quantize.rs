@@ -1,12 +1,12 @@
-//! The host of shaders/quantize.wgsl: tensors through the codec on the device.
+//! The host of shaders/quantize.wgsl and shaders/choose.wgsl: tensors through the codec on the device.
 
 use super::Gpu;
-use super::kernels::QUANTIZE;
+use super::kernels::{CHOOSE, QUANTIZE};
 use super::params::{Head, Parameters, params};
 use super::pipeline::{Bound, Dispatch};
 use crate::codec::Rounded;
-use crate::error::Result;
-use crate::format::QuantOp;
+use crate::error::{Error, Result};
+use crate::format::{QuantOp, policy};
 use crate::reference::quantize::{Job, Quantized};
 
 /// Elements of a dispatch.
@@ -32,8 +32,24 @@ params! {
     }
 }
 
+/// What a dispatch does with a piece of a tensor.
+#[derive(Clone, Copy, PartialEq)]
+enum Stage {
+    /// The blocks' largest magnitudes.
+    Measure,
+    /// Between the scales of a block.
+    Choose,
+    Round,
+}
+
+/// The largest block between whose scales a thread chooses: drivers end longer loops.
+const MAX_CHOSEN: usize = 1 << 14;
+
 impl Gpu {
     /// What [`Job::run`] gives, from the device.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where a thread would have to choose between the scales of too large a block.
     pub fn quantize(&self, job: &Job) -> Result<Quantized> {
         let (size, blocks) = job.blocks();
         let shares = job.op.shares();
@@ -43,9 +59,20 @@ impl Gpu {
         let variant = self.every();
         let [threads, ..] = self.context.workgroup_size(&QUANTIZE, variant);
         let mut elements = Vec::with_capacity(job.input.len());
-        for measure in if shares { &[true, false][..] } else { &[false] } {
-            for (index, input) in job.input.chunks(CHUNK).enumerate() {
-                let (first, count) = (index * CHUNK, input.len() as u32);
+        let chooses = job.op.has(policy::FOUR_OVER_SIX);
+        if chooses && size > MAX_CHOSEN {
+            return Err(Error::Input(format!(
+                "four_over_six: a block has {size} elements: a GPU allows up to {MAX_CHOSEN}; the CPU any"
+            )));
+        }
+        let stages: &[Stage] = match (shares, chooses) {
+            (false, _) => &[Stage::Round],
+            (true, false) => &[Stage::Measure, Stage::Round],
+            (true, true) => &[Stage::Measure, Stage::Choose, Stage::Round],
+        };
+        for stage in stages.iter().copied() {
+            for (first, input) in pieces(job, size) {
+                let count = input.len() as u32;
                 let words = job.words.get(first..first + input.len()).unwrap_or_default();
                 let params = Parameters::of(Params {
                     head: Head::of(0),
@@ -54,7 +81,7 @@ impl Gpu {
                     columns: job.columns as u32,
                     block: size as u32,
                     row_blocks: blocks as u32,
-                    measures: u32::from(*measure),
+                    measures: u32::from(stage == Stage::Measure),
                     is_random: u32::from(!words.is_empty()),
                     op: job.op,
                 });
@@ -64,13 +91,18 @@ impl Gpu {
                     Bound::new(&input, count.into()),
                     Bound::new(&random, words.len() as u64),
                     Bound::new(&maxima, scale_words),
-                    Bound::new(&result, if *measure { 0 } else { 3 * u64::from(count) }),
+                    Bound::new(&result, if stage == Stage::Round { 3 * u64::from(count) } else { 0 }),
                     Bound::new(&scales, scale_words),
                 ];
                 let groups = [count.div_ceil(threads), 1, 1];
-                let dispatch = Dispatch { kernel: &QUANTIZE, variant, params: &params, buffers: &buffers, groups };
+                // What chooses reads and writes the first of them.
+                let (kernel, buffers) = match stage {
+                    Stage::Choose => (&CHOOSE, &buffers[..3]),
+                    _ => (&QUANTIZE, &buffers[..]),
+                };
+                let dispatch = Dispatch { kernel, variant, params: &params, buffers, groups };
                 self.context.dispatch(dispatch)?;
-                if !measure {
+                if stage == Stage::Round {
                     let read = self.context.read(&[(&result, 0, 3 * u64::from(count))])?;
                     let rounded = |r: &[u32; 3]| Rounded { bits: r[0], code: r[1], flags: r[2] };
                     elements.extend(read.as_chunks::<3>().0.iter().map(rounded));
@@ -79,4 +111,17 @@ impl Gpu {
         }
         Ok(Quantized { elements, scales: self.context.read(&[(&scales, 0, scale_words)])? })
     }
+}
+
+/// The pieces of a tensor, each with the index of its first element. A piece has whole blocks where one is small enough.
+fn pieces<'a>(job: &Job<'a>, block: usize) -> impl Iterator<Item = (usize, &'a [u32])> {
+    let (input, columns) = (job.input, job.columns);
+    let (line, step) = match columns {
+        ..=CHUNK => (input.len().max(1), CHUNK / columns * columns),
+        _ if block <= CHUNK => (columns, CHUNK / block * block),
+        _ => (input.len(), CHUNK),
+    };
+    input.chunks(line).enumerate().flat_map(move |(row, line_of)| {
+        line_of.chunks(step).enumerate().map(move |(index, piece)| (row * line + index * step, piece))
+    })
 }

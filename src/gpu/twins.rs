@@ -61,6 +61,7 @@ fn constants() -> Vec<(String, Literal)> {
     all.extend(named![random::PARITY, normal::TAIL_BITS, normal::SEGMENT_BITS, normal::SLOPE_BITS]);
     all.extend(named![policy::OVERFLOWS, policy::SATFINITE, policy::FLUSHES, policy::ZERO_MEAN]);
     all.extend(named![policy::INTEGER, policy::ABRUPT, policy::OWN_SIGN, policy::ONE_ZERO, policy::OFFSET]);
+    all.extend(named![policy::EVEN_SCALE, policy::FOUR_OVER_SIX, policy::TO_FOUR, bits::SIX_OVER_FOUR]);
     all.extend(named![direction::NEAREST_EVEN, direction::NEAREST_AWAY, direction::TOWARD_ZERO]);
     all.extend(named![direction::UP, direction::DOWN, direction::STOCHASTIC, direction::DITHER]);
     all.extend([
@@ -81,7 +82,8 @@ fn constants() -> Vec<(String, Literal)> {
         ("SMALLEST_BLOCK", BLOCK_SIZES[0]),
     ]);
     let classes = named![class::NONE, class::SCALAR, class::BLOCK, class::STEP, class::LOGARITHMIC, class::TWO_LEVEL];
-    let classes = classes.into_iter().chain(named![class::EXPONENT, class::ADDITIVE, class::RELATIVE, class::POSIT]);
+    let others = named![class::EXPONENT, class::ADDITIVE, class::RELATIVE, class::ABSMAX, class::POSIT];
+    let classes = classes.into_iter().chain(others);
     let classes = classes.map(|(name, value)| (format!("CLASS_{name}"), value));
     let words = IN_WORDS.iter().map(|shared| (loaders::constant(shared.name), (shared.size / 4) as u32));
     let all = all.into_iter().map(|(name, value)| (name.to_string(), value)).chain(classes).chain(words);

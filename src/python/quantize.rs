@@ -107,7 +107,7 @@ fn quantized(
     let numbers = Numbers::new(source.element, rounds_odd_alike(&op));
     let op = match op.kind {
         class::TWO_LEVEL if !options.format.has("tensor_scale") => {
-            let scaled = scaled_to(&op, largest(&mut source, &numbers)?);
+            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers)?);
             source = input.open(&Element::NUMBERS)?;
             scaled
         }

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use crate::codec::{LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, quantize, scale_byte};
+use crate::codec::{
+    LARGEST, MAGNITUDE, NAN, Rounded, SATURATED, UNDERFLOWED, chosen, quantize, scale_value, stored_scale,
+};
 use crate::error::{Error, Result};
-use crate::format::{BLOCK_SCALE, Layout, QuantOp, Quantizer};
+use crate::format::{Layout, QuantOp, Quantizer, policy};
 use crate::random::{Purpose, Stream};
 use crate::site::Counts;
 
@@ -27,7 +29,7 @@ pub struct Job<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quantized {
     pub elements: Vec<Rounded>,
-    /// Bytes of the shared scales: a row of blocks for each row of elements. Empty where nothing is shared.
+    /// What is stored of the shared scales: a row of blocks for each row of elements. Empty where nothing is shared.
     pub scales: Vec<u32>,
 }
 
@@ -85,10 +87,11 @@ impl<'a> Job<'a> {
                     let largest = block.iter().map(|bits| bits & MAGNITUDE).max().unwrap_or(0);
                     let first = row * self.columns + index * size;
                     let word = |k: usize| self.words.get(first + k).copied().unwrap_or(0);
-                    elements
-                        .extend(block.iter().enumerate().map(|(k, bits)| quantize(&self.op, *bits, largest, word(k))));
-                    if self.op.shares() {
-                        scales.push(scale_byte(largest, &self.op));
+                    let drawn = || block.iter().enumerate().map(|(k, bits)| (*bits, word(k)));
+                    let op = chosen(&self.op, largest, drawn());
+                    elements.extend(drawn().map(|(bits, word)| quantize(&op, bits, largest, word)));
+                    if op.shares() {
+                        scales.push(stored_scale(largest, &op));
                     }
                 }
                 (elements, scales)
@@ -122,11 +125,18 @@ pub fn largest_finite(bits: &[u32]) -> u32 {
     bits.iter().map(|bits| bits & MAGNITUDE).filter(|magnitude| *magnitude <= LARGEST).max().unwrap_or(0)
 }
 
-/// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for the
-/// largest block scale times the largest element L (NVIDIA Transformer Engine, NVFP4 quantization).
+/// What [`scaled_to`] takes the largest magnitude of a tensor to: the largest block scale times the largest element. Where a
+/// block's scale may be larger by a half, the power of two below leaves room (256 of E4M3 in Four Over Six).
+pub fn most_scaled(op: &QuantOp) -> f32 {
+    let code = if op.has(policy::FOUR_OVER_SIX) { op.scale_add & !7 } else { op.scale_add };
+    f32::from_bits(scale_value(code, op)) * f32::from_bits(op.max_bits)
+}
+
+/// A two-level operation on a tensor whose largest finite magnitude A has these bits: S = fl(L/A), g = fl(1/S) for
+/// L = [`most_scaled`] (NVIDIA Transformer Engine, NVFP4 quantization).
 pub fn scaled_to(op: &QuantOp, largest: u32) -> QuantOp {
     let largest = f32::from_bits(largest);
-    let scale = (BLOCK_SCALE.max() as f32 * f32::from_bits(op.max_bits) / largest).min(f32::MAX);
+    let scale = (most_scaled(op) / largest).min(f32::MAX);
     let encode = if largest == 0.0 || scale == 0.0 { 1.0 } else { scale };
     op.with_tensor_scale(encode, 1.0 / encode)
 }

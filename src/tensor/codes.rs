@@ -67,8 +67,8 @@ impl Codes {
         match self.missing {
             None => Ok(()),
             Some(at) => {
-                let hint =
-                    "allowed are values the format has a code for; --nan satfinite and --overflow saturate make them";
+                let hint = "allowed are values the format has a code for; --nan satfinite makes them of NaN, and where \
+                            a format has it --overflow saturate of infinities";
                 Err(Error::Input(format!("--codes: element {at} has no code in this format: {hint}")))
             }
         }

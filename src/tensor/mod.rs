@@ -48,8 +48,9 @@ pub struct Tensor {
     /// The code of each value in its low bits, integers in two's complement; `None` for a value that the format has no
     /// code for, as a NaN where it has none.
     pub codes: Vec<Option<u32>>,
-    /// A byte per block, row by row: E8M0 (2^(byte - 127)), of nvfp4 E4M3. Empty where nothing is shared.
-    pub scales: Vec<u8>,
+    /// What is stored of the scale of each block, row by row: a byte in E8M0 (2^(byte - 127)), of nvfp4 in E4M3 or UE5M3; or the
+    /// bits of an f32 with `scale_mode = "absmax"` and `step = "absmax-f32"`. Empty where nothing is shared.
+    pub scales: Vec<u32>,
     /// How many values were clipped, became zero, or are not finite.
     pub counts: Counts,
 }
@@ -98,7 +99,7 @@ pub fn quantize(values: &[f32], format: &str, options: &QuantizeOptions) -> Resu
     Ok(Tensor {
         values: done.elements.iter().map(|element| f32::from_bits(element.bits)).collect(),
         codes: done.elements.iter().map(|element| Some(element.code).filter(|code| *code != NO_CODE)).collect(),
-        scales: done.scales.iter().map(|scale| *scale as u8).collect(),
+        scales: done.scales.clone(),
         counts: done.counts(),
     })
 }

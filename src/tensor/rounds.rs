@@ -10,19 +10,20 @@ use crate::cpu::quantize::{Rounding, counts};
 use crate::error::{Error, Result};
 use crate::format::QuantOp;
 use crate::random::Stream;
-use crate::reference::quantize::largest_finite;
+use crate::reference::quantize::{largest_finite, most_scaled};
 use crate::site::Counts;
 
 /// Elements read at a time where the largest is looked for.
 const PIECE: usize = 1 << 18;
 
 /// The largest magnitude of an array that is read for it once more, as bits.
-pub fn largest(source: &mut Source, numbers: &Numbers) -> Result<u32> {
+pub fn largest(op: &QuantOp, source: &mut Source, numbers: &Numbers) -> Result<u32> {
     if source.is_pipe() {
         return Err(Error::Input(format!(
             "--tensor-scale is missing: {} can be read only once, and the scale of all of it comes first; allowed is its \
-             largest magnitude divided by 2688, or a file",
-            source.name()
+             largest magnitude divided by {}, or a file",
+            source.name(),
+            most_scaled(op)
         )));
     }
     let (mut bytes, mut bits, mut most) = (Vec::new(), Vec::new(), 0);

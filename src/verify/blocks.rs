@@ -3,11 +3,13 @@
 use super::codec::{explain, lane_difference};
 use super::{Device, Verdict};
 use crate::codec::bits::FRACTION;
-use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, flush48};
+use crate::codec::{INFINITY, LARGEST, MAGNITUDE, Rounded, SIGN, flush48};
+use crate::cpu::quantize::Rounding;
 use crate::error::Result;
 use crate::format::{BLOCK_SIZES, QuantOp, Quantizer, Sharing, WHOLE};
 use crate::reference::quantize::Job;
 use crate::reference::verify::mixed;
+use crate::tensor::blocks::Blocks;
 
 /// Elements of a row: no multiple of any block's size, so that the last ones are shorter.
 const COLUMNS: usize = 203;
@@ -24,6 +26,7 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
         let quantizer = Quantizer { sharing: Some(Sharing { size, ..sharing }), ..*quantizer };
         let op = QuantOp::of(&quantizer);
         let verdict = match device {
+            Device::Cpu if quantizer.four_over_six => by_tensors(&op, &input, &quantizer),
             Device::Cpu => on_lanes(&op, &input, &quantizer),
             Device::Gpu(gpu) => {
                 let words: Vec<u32> =
@@ -53,6 +56,20 @@ pub fn run(quantizer: &Quantizer, device: &Device) -> Result<Verdict> {
         count += input.len() as u64;
     }
     Ok(Verdict::Pass(count))
+}
+
+/// What stands at no site of a run: the vector code of `quantize` against the scalar.
+fn by_tensors(op: &QuantOp, input: &[u32], quantizer: &Quantizer) -> Option<Vec<String>> {
+    let words: Vec<u32> = if op.draws() { (0..input.len() as u32).map(mixed).collect() } else { Vec::new() };
+    let must = Job { op: *op, input, columns: COLUMNS, words: (&words).into() }.run();
+    let shape = [ROWS as usize, COLUMNS];
+    let mut batches = Blocks::along(&shape, false, 1, op.block as usize).batches();
+    let mut found = Rounding::default();
+    found.round(op, &batches.next()?, input, &words);
+    let own = |k: usize| Rounded { bits: found.values[k], code: found.codes[k], flags: found.flags[k].into() };
+    let differs = (0..input.len()).find(|&k| own(k) != must.elements[k]);
+    let told = |k: usize| explain(quantizer, input[k], words.get(k).copied(), own(k), must.elements[k]);
+    differs.map(told).or_else(|| (found.scales != must.scales).then(|| vec!["scales of blocks differ".into()]))
 }
 
 fn on_lanes(op: &QuantOp, input: &[u32], quantizer: &Quantizer) -> Option<Vec<String>> {

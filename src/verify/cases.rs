@@ -5,8 +5,8 @@ use strum::VariantArray as _;
 use super::Level;
 use super::kernels::KernelCase;
 use crate::format::{
-    Direction, FORMATS, Float, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleMode, Sharing, Specials,
-    Subnormals, WHOLE, format,
+    Direction, FORMATS, Float, Format, Layout, Nan, Overflow, Quantizer, Rounding, ScaleFormat, ScaleMode, Sharing,
+    Specials, Subnormals, WHOLE, format,
 };
 use crate::reference::verify::Question;
 
@@ -85,6 +85,9 @@ fn codecs(format: &'static Format) -> Vec<Case> {
         cases.push(Case::new(format!("block/{name}/absmax"), Subject::Block(absmax)));
         let satfinite = Quantizer { nan: Nan::Satfinite, ..absmax };
         cases.push(Case::new(format!("block/{name}/absmax-satfinite"), Subject::Block(satfinite)));
+        let single = Some(Sharing { size: WHOLE, mode: ScaleMode::Absmax });
+        let single = Quantizer { sharing: single, ..satfinite };
+        cases.push(Case::new(format!("block/{name}/absmax-f32-satfinite"), Subject::Block(single)));
     }
     cases.extend(policies(Quantizer { scale: steps[0].0, ..Quantizer::new(format) }));
     cases
@@ -164,11 +167,20 @@ fn blocks(format: &'static Format) -> Vec<Case> {
     };
     if let Layout::TwoLevel { .. } = format.layout {
         let scaled = |tensor_scale: f32| Quantizer { tensor_scale, ..base };
+        let four_over_six = |base: Quantizer| Quantizer { four_over_six: true, ..base };
+        let ue5m3 = |base: Quantizer| Quantizer { layout: format.layout.with_scale(ScaleFormat::Ue5m3), ..base };
         let cases = [
             ("e4m3", base),
             ("sr", stochastic),
             ("satfinite", satfinite),
             ("tensor-scale", scaled(0.003)),
+            ("ue5m3", ue5m3(base)),
+            ("four-over-six", four_over_six(base)),
+            ("four-over-six-sr", four_over_six(Quantizer { tensor_scale: 0.003, ..stochastic })),
+            ("four-over-six-ue5m3-satfinite", four_over_six(ue5m3(Quantizer { tensor_scale: 2.66e37, ..satfinite }))),
+            ("ue5m3-tensor-scale", ue5m3(scaled(0.003))),
+            ("ue5m3-tiny-tensor-scale", ue5m3(scaled(3e-41))),
+            ("ue5m3-huge-tensor-scale-satfinite", ue5m3(Quantizer { tensor_scale: 2.66e37, ..satfinite })),
             ("tiny-tensor-scale", scaled(3e-41)),
             ("huge-tensor-scale", scaled(2.7e37)),
             // The largest f32 gets a scale that takes the largest element beyond f32.

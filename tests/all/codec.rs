@@ -1,8 +1,10 @@
 //! The codec against oracles that know nothing of it: lists of every value of a format, exact arithmetic, and other
 //! people's libraries.
 
+mod absmax;
 mod blocks;
 mod edges;
+mod four_over_six;
 mod laws;
 mod libraries;
 mod list;
@@ -10,6 +12,7 @@ mod lists;
 mod posit;
 mod random;
 mod tables;
+mod two_level;
 mod unsigned;
 mod vector;
 

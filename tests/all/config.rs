@@ -8,8 +8,8 @@ use roundlaw::config::resolved;
 use roundlaw::config::{Check, Checkpoints, Config, Draws, Output, Schedule};
 use roundlaw::error::{Error, exit};
 use roundlaw::format::{
-    Direction, FORMATS, Float, Law, Layout, Nan, Noise, Overflow, QuantOp, Quantizer, Rounding, ScaleMode, Sharing,
-    Spec, Specials, Subnormals, WHOLE, format,
+    Direction, FORMATS, Float, Law, Layout, Nan, Noise, Overflow, QuantOp, Quantizer, Rounding, ScaleFormat, ScaleMode,
+    Sharing, Spec, Specials, Subnormals, WHOLE, format,
 };
 use roundlaw::plan::Plan;
 use roundlaw::problem::{Problem, Sampling, Sketch, Spectrum, Tail, Target};

@@ -150,6 +150,32 @@ fn odd_f32_round_as_the_numbers_do() {
     }
 }
 
+/// The point between 2^20 and 2^24 of `posit8` is 2^22, and no number becomes 0, or more than the largest posit.
+#[test]
+fn posits_are_rounded_once() {
+    let posit8 = |direction| {
+        let plain = Quantizer::new(roundlaw::format("posit8").unwrap());
+        QuantOp::of(&Quantizer { rounding: Rounding::new(direction), ..plain })
+    };
+    let [even, up, down] = [Direction::NearestEven, Direction::Up, Direction::Down].map(posit8);
+    for (text, op, expected) in [
+        ("4194304", &even, 2f32.powi(20)),
+        ("4194304.0000001", &even, 2f32.powi(24)),
+        ("4194303.9999999", &even, 2f32.powi(20)),
+        ("1.0625000000001", &even, 1.125),
+        ("1.0625", &even, 1.0),
+        ("1e-60", &even, 2f32.powi(-24)),
+        ("1e-60", &up, 2f32.powi(-24)),
+        ("1e-60", &down, 0.0),
+        ("1.0000000000001", &up, 1.125),
+        ("1e300", &even, 2f32.powi(24)),
+    ] {
+        assert!(rounds_odd_alike(op), "{text}");
+        let found = codec::quantize(op, Number::parse(text).unwrap().odd(), 0, 0);
+        assert_eq!(f32::from_bits(found.bits), expected, "{text}");
+    }
+}
+
 fn compare(format: &'static Format) {
     let with = |direction| QuantOp::of(&Quantizer { rounding: Rounding::new(direction), ..Quantizer::new(format) });
     let [even, up, zero] = [Direction::NearestEven, Direction::Up, Direction::TowardZero].map(with);

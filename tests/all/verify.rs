@@ -9,6 +9,7 @@ use roundlaw::format::{FORMATS, Layout, Quantizer, format};
 use roundlaw::verify::gemm;
 use roundlaw::verify::{Device, Level, Verdict, cases, run};
 
+mod absmax;
 mod arrays;
 mod blocks;
 mod elements;

@@ -33,7 +33,7 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     let numbers = Numbers::new(source.element, rounds_odd_alike(&op));
     let op = match op.kind {
         class::TWO_LEVEL if !args.options.has("tensor_scale") => {
-            let scaled = scaled_to(&op, largest(&mut source, &numbers)?);
+            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers)?);
             source = Source::open(input, &Element::NUMBERS)?;
             scaled
         }

@@ -41,7 +41,7 @@ pub struct Args {
     /// complement.
     #[arg(long, value_name = "FILE.npy", requires = "input")]
     codes: Option<PathBuf>,
-    /// Write a byte per block: E8M0, of nvfp4 E4M3. With --decode they are read.
+    /// Write a byte per block: E8M0, of nvfp4 E4M3 or UE5M3; or an f32, of absmax scales. With --decode they are read.
     #[arg(long, value_name = "FILE.npy", requires = "input")]
     scales: Option<PathBuf>,
     /// IN holds codes: write the values that they stand for, with the --scales of their blocks.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::device::Proof;
 use crate::codec::{NAN, NO_CODE, SATURATED, UNDERFLOWED};
+use crate::commands::stored::scale_text;
 use crate::decimal::Number;
 use crate::error::Result;
 use crate::format::{QuantOp, Quantizer, class};
@@ -116,7 +117,7 @@ fn number(quantizer: &Quantizer, written: &Number, job: &Job, done: &Quantized, 
     });
     if op.shares() {
         let (size, _) = job.blocks();
-        row["scale"] = json!(format!("0x{:02x}", done.scales[k / size]));
+        row["scale"] = json!(scale_text(op, done.scales[k / size]));
     }
     if let Some(scale) = tensor_scale(&job.op) {
         row["tensor_scale"] = json!(format!("{scale:?}"));

@@ -75,16 +75,39 @@ fn settled(op: &QuantOp, values: &mut [f32], used: usize, counts: &mut Counts) -
     0
 }
 
+/// How the largest magnitude of a block chooses its power of two.
+pub(super) struct Scale {
+    emax: i32,
+    /// Its carry out of the fraction is one more octave.
+    addend: u32,
+    /// 1 where a tie takes the even byte.
+    even: i32,
+}
+
+impl Scale {
+    #[inline(always)]
+    pub fn new(op: &QuantOp) -> Scale {
+        Scale { emax: op.emax, addend: op.scale_add, even: i32::from(op.has(policy::EVEN_SCALE)) }
+    }
+
+    /// The exponent of the scale. No block's largest magnitude is subnormal, and the scale of zeros does not matter, if only it
+    /// leaves the largest magnitude of the format a number.
+    #[inline(always)]
+    pub fn of(&self, largest: u32) -> i32 {
+        // Where A is halfway between two scales whether the smaller one's byte is odd decides.
+        let odd = ((largest >> 23) as i32 - self.emax) & self.even;
+        let exponent = (largest.wrapping_add(self.addend + odd as u32) >> 23) as i32 - 127 - self.emax;
+        if largest == 0 { 0 } else { exponent.clamp(-127, 127) }
+    }
+}
+
 /// Exponents of the scales of the lanes.
 #[inline(always)]
 pub(super) fn scales(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, counts: &mut Counts) -> [i32; SLICE] {
-    let largest = largest(op, lanes, used, whole, counts);
+    let (largest, own) = (largest(op, lanes, used, whole, counts), Scale::new(op));
     let mut scales = [0; SLICE];
     for (scale, largest) in scales.iter_mut().zip(&largest) {
-        // The addend's carry out of the fraction is one more octave. No block's largest magnitude is subnormal, and the scale
-        // of zeros does not matter, if only it leaves the largest magnitude of the format a number.
-        let exponent = (((largest + op.scale_add) >> 23) as i32 - 127 - op.emax).clamp(-127, 127);
-        *scale = if *largest == 0 { 0 } else { exponent };
+        *scale = own.of(*largest);
     }
     scales
 }

@@ -1,6 +1,7 @@
 //! Grids that round weights in the pass that makes them: to nearest, saturating, alone or with a power of two for each row
 //! of lanes. What `usual` does with values in memory, for values that are still in registers.
 
+use super::block::Scale;
 use super::grid::is_rarer;
 use super::largest_of;
 use super::usual::{Grid, nearest_even};
@@ -14,40 +15,37 @@ use crate::site::Counts;
 const ONE_UNDERFLOWED: u32 = 1;
 const ONE_SATURATED: u32 = 1 << 16;
 
-/// An operation that rounds so.
+/// An operation that rounds so, at the parameter site: no result is moved by a unit there.
 pub struct Fused {
     grid: Grid,
-    /// Added to the bits of a row's largest magnitude, which then has its scale in place of the exponent; unset where
-    /// nothing is shared.
-    to_scale: Option<u32>,
-    emax: i32,
+    /// Unset where nothing is shared.
+    scale: Option<Scale>,
 }
 
 impl Fused {
     /// `None`: the operation is not of this kind.
     pub fn new(op: &QuantOp) -> Option<Fused> {
         let shares = op.kind == class::BLOCK && op.block == LANES as u32;
-        let is_usual = op.rounding == NEAREST_EVEN && !op.has(policy::OVERFLOWS) && op.unit == 0 && !is_rarer(op);
+        let is_usual = op.rounding == NEAREST_EVEN && !op.has(policy::OVERFLOWS) && !is_rarer(op);
         // No weight of a run that goes on is as large as this.
         let most = (DIVERGED >> 23) as i32 - 127 - op.emax;
         let (grid, down) = Grid::new(op, if shares { most } else { 0 });
         // Alone no result falls below the floor.
         let fits = shares || op.kind == class::SCALAR && op.lsb_min >= -48;
-        (is_usual && fits && down == 0).then_some(Fused {
-            grid,
-            to_scale: shares.then_some(op.scale_add),
-            emax: op.emax,
-        })
+        (is_usual && fits && down == 0).then(|| Fused { grid, scale: shares.then(|| Scale::new(op)) })
     }
 
     pub fn shares(&self) -> bool {
-        self.to_scale.is_some()
+        self.scale.is_some()
     }
 
     /// Rounds a row of weights of a run that goes on; of another the result is nothing anybody reads.
     #[inline(always)]
     pub fn row<const SHARES: bool>(&self, weights: &[f32; LANES], counted: &mut [u32; LANES]) -> [f32; LANES] {
-        let scale = if SHARES { self.scale(largest_of(weights)) } else { 0 };
+        let scale = match &self.scale {
+            Some(scale) if SHARES => scale.of(largest_of(weights)),
+            _ => 0,
+        };
         let (least, largest) = (self.grid.least(scale), self.grid.largest(scale));
         let mut rounded = [0.0; LANES];
         for l in 0..LANES {
@@ -60,13 +58,6 @@ impl Fused {
             rounded[l] = if SHARES { flush48(kept) } else { kept };
         }
         rounded
-    }
-
-    /// The exponent of a block's scale, see [`super::block::scales`].
-    #[inline(always)]
-    fn scale(&self, largest: u32) -> i32 {
-        let carried = largest.wrapping_add(self.to_scale.unwrap_or(0)) >> 23;
-        if largest == 0 { 0 } else { (carried as i32 - 127 - self.emax).clamp(-127, 127) }
     }
 }
 

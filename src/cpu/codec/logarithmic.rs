@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::gap::{Random, wide};
 use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE, SIGN};
 use crate::cpu::lanes::SLICE;
@@ -102,13 +103,6 @@ fn number(op: &QuantOp, code: u32) -> u32 {
     (libm::exp2(octaves - octave) as f32).to_bits().wrapping_add_signed((octave as i32) << 23)
 }
 
-/// The number, infinity as 2^128: what is halfway below it is one.
-#[inline(always)]
-fn wide(number: f32) -> f64 {
-    const BEYOND: f64 = 2.0 * (1u128 << 127) as f64;
-    f64::from(number).min(BEYOND)
-}
-
 /// The smallest magnitude above the middle of two, or from it on where it goes `up`.
 fn halfway(low: u32, high: u32, up: bool) -> u32 {
     let value = |bits: u32| wide(f32::from_bits(bits));
@@ -145,10 +139,7 @@ fn by_thresholds(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, co
 
 #[inline(always)]
 fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts: &mut Counts) {
-    let shift = op.random_shift;
-    // Of n random bits R 2^n - R are missing of 2^n, and where half a unit joins them 2 (2^n - R) - 1 of 2^(n+1).
-    let twice = if op.has(policy::ZERO_MEAN) { 2.0 } else { 1.0 };
-    let places = twice * f64::from_bits(u64::from(1023 + 32 - shift) << 52);
+    let random = Random::new(op);
     let (mut low, mut high) = ([0.0; SLICE], [0.0; SLICE]);
     for l in 0..lanes.len().min(SLICE) {
         let cell = (lanes[l].to_bits() >> WITHIN) as usize;
@@ -159,24 +150,10 @@ fn randomly(op: &QuantOp, list: &List, lanes: &mut [f32], words: &Words, counts:
     }
     let mut rounded = [0; SLICE];
     for l in 0..lanes.len().min(SLICE) {
-        let missing = twice * f64::from(!words.as_flattened()[l] >> shift) + 1.0;
-        let goes_up = reaches(lanes[l].abs(), low[l], high[l], places, missing);
+        let goes_up = random.reaches(lanes[l].abs(), low[l], high[l], words.as_flattened()[l]);
         rounded[l] = if goes_up { high[l].to_bits() } else { low[l].to_bits() };
     }
     each!(op, lanes, words, |l: usize| rounded[l], counts, |value, _, rounded| chosen(op, list.max, value, rounded));
-}
-
-/// Whether the distance d of a magnitude from `low` is at least the part `missing` / `places` of the gap to `high`.
-///
-/// All is exact in f64. Numbers of 24 bits that follow one another are at most a factor of 2 apart, or one of them is 0:
-/// the gap has at most 24 bits, 13 in its `upper` part and 11 behind. `missing` has at most 33, so both of its products are
-/// exact. Where d `places` is less than the first of them, the sign of the difference is right. Else the difference is at
-/// most d `places`, and a multiple of the last bit of either: at most 46 bits.
-#[inline(always)]
-pub(super) fn reaches(magnitude: f32, low: f32, high: f32, places: f64, missing: f64) -> bool {
-    let (distance, gap) = (wide(magnitude) - wide(low), wide(high) - wide(low));
-    let upper = f64::from_bits(gap.to_bits() >> 40 << 40);
-    distance * places - missing * upper >= missing * (gap - upper)
 }
 
 /// A magnitude of the list as the policies have it.

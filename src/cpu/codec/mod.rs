@@ -2,14 +2,15 @@
 //!
 //! Nothing here rounds with the scalar codec; the two meet in what they are given, the words of a [`QuantOp`], and in the
 //! bits they must both give. Where the scalar code counts codes in whole numbers, this one compares values: grids are
-//! rounded by f32 additions, steps and two-level blocks between f32 products, dither in f64, roots of two by their
-//! thresholds, and posits by the bits of the f32.
+//! rounded by f32 additions, steps and blocks without powers of two between f32 products, dither in f64, roots of two by
+//! their thresholds, and posits by the bits of the f32.
 //!
 //! A run holds +0 and magnitudes of at least 2^-48, so no value is subnormal.
 
 mod block;
 mod dither;
 pub mod fused;
+mod gap;
 mod grid;
 mod law;
 mod logarithmic;
@@ -151,7 +152,7 @@ fn round_slice(op: &QuantOp, lanes: &mut [f32], used: usize, whole: u32, words: 
         class::SCALAR | class::STEP if dithers => dither::lanes(op, lanes, words, counts),
         class::BLOCK => grid::block_lanes(op, lanes, (used, whole), words, counts),
         class::STEP => scaled::step_lanes(op, lanes, words, counts),
-        class::TWO_LEVEL => scaled::block_lanes(op, lanes, (used, whole), words, counts),
+        class::TWO_LEVEL | class::ABSMAX => scaled::block_lanes(op, lanes, (used, whole), words, counts),
         class::EXPONENT => power::lanes(op, &mut lanes[..used], counts),
         class::LOGARITHMIC => logarithmic::lanes(op, lanes, words, counts),
         class::POSIT => posit::lanes(op, lanes, words, counts),

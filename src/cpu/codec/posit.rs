@@ -1,7 +1,7 @@
 //! Posits, by the bits of an f32. Plus 1 its exponent field is a multiple of 4 at 1, so that the field's last two bits are
 //! the exponent of the posit, and the bits behind the regime follow one another as in its code.
 
-use super::logarithmic::reaches;
+use super::gap::Random;
 use super::usual::for_direction;
 use super::{ALIKE, Element, Words, each};
 use crate::codec::bits::{IMPLICIT, INFINITY, MAGNITUDE, SIGN};
@@ -20,9 +20,7 @@ fn rounded<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words,
     let power = |octave: i32| ((octave + 127) << 23) as u32;
     let (largest, smallest) = (power(4 * (width - 2)), power(-4 * (width - 2)));
     let (overflows, satfinite) = (op.has(policy::OVERFLOWS), op.has(policy::SATFINITE));
-    // Of n random bits R 2^n - R are missing of 2^n, and where half a unit joins them 2 (2^n - R) - 1 of 2^(n+1).
-    let twice = if op.has(policy::ZERO_MEAN) { 2.0 } else { 1.0 };
-    let units = twice * f64::from_bits(u64::from(1023 + 32 - op.random_shift) << 52);
+    let random = Random::new(op);
     each!(op, lanes, words, ALIKE, counts, |value, word, ()| {
         let (magnitude, negative) = (value.to_bits() & MAGNITUDE, value.to_bits() & SIGN != 0);
         let regime = ((magnitude >> 23) as i32 - 127) >> 2;
@@ -41,11 +39,7 @@ fn rounded<const DIRECTION: u32>(op: &QuantOp, lanes: &mut [f32], words: &Words,
             NEAREST_EVEN => (is_least & inexact) | (!is_least & (rest + u32::from(odd) > 1 << (cut - 1))),
             UP => !negative & inexact,
             DOWN => negative & inexact,
-            STOCHASTIC => {
-                // A gap has few bits, so that both products are exact.
-                let missing = twice * f64::from(!word >> op.random_shift) + 1.0;
-                reaches(f32::from_bits(magnitude), f32::from_bits(low), f32::from_bits(high), units, missing)
-            }
+            STOCHASTIC => random.reaches(f32::from_bits(magnitude), f32::from_bits(low), f32::from_bits(high), word),
             _ => false,
         };
         let over = magnitude > largest;

@@ -1,4 +1,4 @@
-//! Grids between f32 products: steps that are no power of two, and two-level blocks. A value is multiplied, rounded to a
+//! Grids between f32 products: steps that are no power of two, two-level blocks, and those whose scale is an f32. A value is multiplied, rounded to a
 //! grid, and multiplied back.
 
 use super::block::largest;
@@ -8,7 +8,7 @@ use super::{Element, ONE_NAN, ONE_SATURATED, Words, each};
 use crate::codec::bits::{INFINITY, MAGNITUDE};
 use crate::cpu::lanes::SLICE;
 use crate::format::direction::{DOWN, NEAREST_AWAY, NEAREST_EVEN, STOCHASTIC, TOWARD_ZERO, UP};
-use crate::format::{QuantOp, policy};
+use crate::format::{QuantOp, class, policy};
 use crate::site::Counts;
 
 /// x fl(1/d) to whole numbers of steps d.
@@ -30,20 +30,22 @@ pub(super) fn block_lanes(
     let largest = largest(op, lanes, used, whole, counts);
     let (mut before, mut behind) = ([0.0; SLICE], [0.0; SLICE]);
     for ((before, behind), largest) in before.iter_mut().zip(&mut behind).zip(largest) {
-        *behind = nearest_e4m3(f32::from_bits(largest) * to_scale);
+        let own = f32::from_bits(largest) * to_scale;
+        *behind = if op.kind == class::ABSMAX { own } else { nearest_scale(op, own) };
         let scale = *behind * g;
         *before = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
     }
     between(op, lanes, &before, &behind, words, counts);
 }
 
-/// The E4M3 number nearest x >= 0, at most 448. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
+/// The scale nearest x >= 0, of three mantissa bits. Adding 1.5 2^23 steps leaves no bit below a step, and takes the even
 /// multiple of a tie; between 8 and 16 steps that is the even code, as below 8 steps of the smallest normal number.
 #[inline(always)]
-fn nearest_e4m3(x: f32) -> f32 {
-    let x = x.min(448.0);
-    // 2^(E - 3), at least 2^-9.
-    let step = ((x.to_bits() & INFINITY).max(121 << 23)) - (3 << 23);
+fn nearest_scale(op: &QuantOp, x: f32) -> f32 {
+    let least = ((op.emax + 3 + 127) << 23) as u32; // the smallest normal number
+    let x = x.min(f32::from_bits(least - (1 << 23) + (op.scale_add << 20)));
+    // 2^(E - 3), at least the smallest step.
+    let step = ((x.to_bits() & INFINITY).max(least)) - (3 << 23);
     let magic = f32::from_bits(step + (23 << 23)) * 1.5;
     (x + magic) - magic
 }
@@ -74,6 +76,11 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
     counts: &mut Counts,
 ) {
     let step = f32::from_bits(op.step);
+    // Between the largest value and the one before: a float's significand is behind its exponent, an integer's step fixed.
+    let last_step = match op.has(policy::INTEGER) {
+        true => f32::from_bits(((op.lsb_min + 127) << 23) as u32),
+        false => f32::from_bits((op.max_bits & INFINITY) - ((op.mantissa as u32) << 23)),
+    };
     // No usual one has magnitudes that would be shifted down.
     let (grid, _) = Grid::new(op, 0);
     each!(op, lanes, words, |l: usize| (before[l], behind[l]), counts, |value, word, (before, block)| {
@@ -87,7 +94,8 @@ fn multiplied<const DIRECTION: u32, const RARER: bool>(
         if RARER {
             // Only the largest element of a block can leave f32, and the next one does not.
             leaves = op.has(policy::SATFINITE) & (bits & MAGNITUDE == INFINITY);
-            let next = product(element.bits.wrapping_sub(1 << (23 - op.mantissa)));
+            let largest = f32::from_bits(element.bits);
+            let next = product((largest - last_step.copysign(largest)).to_bits());
             bits = if leaves { next } else { bits };
         }
         let nan = (element.counted >= ONE_NAN) | (bits & MAGNITUDE >= INFINITY);

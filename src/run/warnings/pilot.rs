@@ -115,21 +115,31 @@ pub fn try_out(plan: &Plan, index: usize, clipped: &mut Clipped, watch: &Watch) 
     Ok(())
 }
 
+const LARGEST: &str = "beyond the format's largest one";
+
 /// The percentage of values that overflow or are clipped, and what becomes of them; `None` where it is little.
 fn much(spec: &Spec, site: Site, counts: &Counts, values: u128) -> Option<(f64, String)> {
     let Spec::Format(quantizer) = spec else { return None };
     let site = site.name();
-    let hint = match quantizer.layout {
-        layout if layout.is_integer() && quantizer.sharing.is_none() => format!("; hint: a larger {site}.step"),
-        Layout::Float(_) | Layout::Logarithmic { .. } => format!("; hint: a larger {site}.scale"),
+    let (beyond, hint) = match quantizer.layout {
+        Layout::Unsigned { .. } => (
+            "beyond the format's largest or most negative one",
+            format!("; hint: another {site}.zero_point, or a larger {site}.step"),
+        ),
+        layout if layout.is_integer() && quantizer.sharing.is_none() => {
+            (LARGEST, format!("; hint: a larger {site}.step"))
+        }
+        Layout::Float(_) | Layout::Logarithmic { .. } => (LARGEST, format!("; hint: a larger {site}.scale")),
+        // What is smaller than the smallest posit becomes that one.
+        Layout::Coded(_) => ("beyond the format's largest one or below its smallest one", String::new()),
         // The block's own largest value sets its scale.
-        _ => String::new(),
+        _ => (LARGEST, String::new()),
     };
     let percent = |count: u64| 100.0 * count as f64 / values.max(1) as f64;
     if counts.nan > 0 {
         return Some((percent(counts.nan), format!("overflow, and a run diverges where it reads one{hint}")));
     }
     let saturated = percent(counts.saturated);
-    let what = || format!("are beyond the format's largest one and saturate{hint}");
+    let what = || format!("are {beyond} and saturate{hint}");
     (saturated > 100.0 * Counts::HEAVY).then(|| (saturated, what()))
 }

@@ -4,12 +4,10 @@ use strum::VariantArray as _;
 
 use super::case::{Case, Cut};
 use super::cause::{Cause, Habit};
-use super::parts::scale_value;
+use super::product_causes;
 use crate::codec::bits::FRACTION;
-use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_byte};
-use crate::format::{
-    BLOCK_SCALE, BLOCK_SIZES, Format, Layout, Overflow, QuantOp, Quantizer, ScaleMode, Sharing, class, format, policy,
-};
+use crate::codec::{INFINITY, LARGEST, MAGNITUDE, SIGN, quantize, scale_of_one, stored_scale};
+use crate::format::{BLOCK_SIZES, Format, Layout, QuantOp, Quantizer, ScaleMode, Sharing, class, format, policy};
 
 /// Every cause at the blocks of a format that has any.
 pub fn all(case: &Case) -> Vec<Cause> {
@@ -18,7 +16,8 @@ pub fn all(case: &Case) -> Vec<Cause> {
     causes.extend(maxima());
     causes.extend(bytes());
     match case.op.kind {
-        class::TWO_LEVEL => causes.extend(two_level()),
+        class::TWO_LEVEL => causes.extend(product_causes::two_level(&case.quantizer)),
+        class::ABSMAX => causes.extend(product_causes::absmax()),
         _ => causes.extend(powers()),
     }
     causes.extend(places());
@@ -88,32 +87,30 @@ fn bytes() -> Vec<Cause> {
         scale("the scale is one step too small", |op, largest| stepped(op, largest, -1)),
         scale("the scale is one step too large", |op, largest| stepped(op, largest, 1)),
         scale("a block of zeros has the scale 1", |op, largest| match largest {
-            0 => one(op),
-            _ => scale_byte(largest, op),
+            0 => scale_of_one(op),
+            _ => stored_scale(largest, op),
         }),
         scale("an infinity has the largest scale", |op, largest| match largest {
+            INFINITY if op.kind == class::ABSMAX => stored_scale(LARGEST, op),
             INFINITY => nan_byte(op) - 1,
-            _ => scale_byte(largest, op),
+            _ => stored_scale(largest, op),
         }),
     ]
 }
 
-/// The byte of a scale that is NaN.
-fn nan_byte(op: &QuantOp) -> u32 {
-    scale_byte(INFINITY, &QuantOp { policy: op.policy & !policy::SATFINITE, ..*op })
-}
-
-/// The byte of the scale 1.
-fn one(op: &QuantOp) -> u32 {
-    if op.kind == class::BLOCK { 127 } else { (BLOCK_SCALE.bias as u32) << BLOCK_SCALE.mantissa }
+/// What is stored of a scale that is NaN.
+pub(super) fn nan_byte(op: &QuantOp) -> u32 {
+    stored_scale(INFINITY, &QuantOp { policy: op.policy & !policy::SATFINITE, ..*op })
 }
 
 fn stepped(op: &QuantOp, largest: u32, by: i32) -> u32 {
-    let own = scale_byte(largest, op);
+    let own = stored_scale(largest, op);
     match largest {
         0 | INFINITY.. => own,
-        // A power of two is limited where it is used, not where it is found.
-        _ if op.kind == class::BLOCK => scale_byte(largest, &QuantOp { emax: op.emax - by, ..*op }),
+        // A power of two is limited where it is used, not where it is found; but which of two is even depends on it.
+        _ if op.kind == class::BLOCK && !op.has(policy::EVEN_SCALE) => {
+            stored_scale(largest, &QuantOp { emax: op.emax - by, ..*op })
+        }
         _ => own.saturating_add_signed(by).min(nan_byte(op) - 1),
     }
 }
@@ -124,7 +121,7 @@ fn powers() -> Vec<Cause> {
     vec![
         scale("the scale is found by log2 in f32, which rounds up below a power of two", by_logarithm),
         scale("the scale is an f32 product rounded up, whose subnormals round first", by_product),
-        scale("the scale is never below 2^-126", |op, largest| scale_byte(largest, op).max(1)),
+        scale("the scale is never below 2^-126", |op, largest| stored_scale(largest, op).max(1)),
         scale("the scale stays within f16: it saturates at 2^-24 and 2^15", |op, largest| {
             within(op, largest, (-24, 15))
         }),
@@ -149,14 +146,14 @@ fn powers() -> Vec<Cause> {
 }
 
 fn within(op: &QuantOp, largest: u32, (low, high): (i32, i32)) -> u32 {
-    let byte = scale_byte(largest, op);
+    let byte = stored_scale(largest, op);
     if byte == nan_byte(op) { byte } else { byte.clamp((127 + low) as u32, (127 + high) as u32) }
 }
 
 /// floor(log2 A) of an f32 logarithm (the PyTorch path of microxcaling).
 fn by_logarithm(op: &QuantOp, largest: u32) -> u32 {
     match largest {
-        0 | INFINITY.. => scale_byte(largest, op),
+        0 | INFINITY.. => stored_scale(largest, op),
         _ => {
             let exponent = (libm::log2(f32::from_bits(largest).into()) as f32).floor() as i32;
             ((exponent - op.emax).clamp(-127, 127) + 127) as u32
@@ -168,54 +165,13 @@ fn by_logarithm(op: &QuantOp, largest: u32) -> u32 {
 /// (NVIDIA Transformer Engine, float_to_e8m0).
 fn by_product(op: &QuantOp, largest: u32) -> u32 {
     match largest {
-        0 | INFINITY.. => scale_byte(largest, op),
+        0 | INFINITY.. => stored_scale(largest, op),
         _ => {
             let product = (f32::from_bits(largest) * (1.0 / f32::from_bits(op.max_bits))).to_bits();
             let (field, fraction) = (product >> 23, product & FRACTION);
             field + u32::from(fraction > 0 && field != 254 && !(field == 0 && fraction <= 0x40_0000))
         }
     }
-}
-
-/// Of E4M3 scales below an f32 of the tensor.
-fn two_level() -> Vec<Cause> {
-    const SMALLEST_NORMAL: u32 = 1 << BLOCK_SCALE.mantissa;
-    let scale = |name: &str, scale| Cause::new(name, Habit::Scale(scale));
-    vec![
-        scale("the scale is never below 2^-6, the smallest normal one", |op, largest| {
-            scale_byte(largest, op).max(SMALLEST_NORMAL)
-        }),
-        scale("subnormal scales are flushed to 0", |op, largest| match scale_byte(largest, op) {
-            ..SMALLEST_NORMAL => 0,
-            byte => byte,
-        }),
-        scale("a scale beyond the largest is NaN", |op, largest| {
-            e4m3(f32::from_bits(largest) * f32::from_bits(op.factor), Overflow::Ieee)
-        }),
-        scale("the scale divides in f32, by the largest element and then by that of the tensor", |op, largest| {
-            let quotient = f32::from_bits(largest) / f32::from_bits(op.max_bits) / f32::from_bits(op.step);
-            if largest < INFINITY { e4m3(quotient, Overflow::Saturate) } else { scale_byte(largest, op) }
-        }),
-        Cause::new("the scale of the tensor is 1", Habit::TensorScale(1.0)),
-        Cause::new(
-            "values are divided by the scale, not multiplied by its reciprocal",
-            Habit::Code(|op, x| {
-                let scale = scale_value(op, x.scale) as f32 * f32::from_bits(op.step);
-                let quotient = f32::from_bits(x.bits) / scale;
-                match scale > 0.0 {
-                    true => quantize(&QuantOp { kind: class::SCALAR, ..*op }, quotient.to_bits(), 0, 0).code,
-                    false => x.code,
-                }
-            }),
-        ),
-    ]
-}
-
-/// The E4M3 number nearest it; `overflow` says what is beyond.
-fn e4m3(scale: f32, overflow: Overflow) -> u32 {
-    let format = format("e4m3").expect("the format of scales has a row");
-    let op = QuantOp::of(&Quantizer { overflow, ..Quantizer::new(format) });
-    quantize(&op, scale.to_bits(), 0, 0).code
 }
 
 /// Scales of other blocks.

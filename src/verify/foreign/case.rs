@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::parts::is_nan;
-use crate::codec::{NO_CODE, quantize, scale_byte, stored};
-use crate::format::{QuantOp, Quantizer};
+use crate::codec::{NO_CODE, added, distance, quantize, stored, stored_scale};
+use crate::format::{QuantOp, Quantizer, policy};
 use crate::reference::quantize::operation;
 use crate::tensor::blocks::Blocks;
 
@@ -14,7 +14,7 @@ use crate::tensor::blocks::Blocks;
 pub struct Stored {
     /// With its sign; [`NO_CODE`] where the format has none, or a value is what is stored.
     pub code: u32,
-    /// The byte of its block's scale; 0 where nothing is shared.
+    /// What is stored of its block's scale; 0 where nothing is shared.
     pub scale: u32,
     /// f32 bits.
     pub value: u32,
@@ -26,7 +26,7 @@ pub type Codec<'a> = Box<dyn Fn(usize) -> Stored + Sync + 'a>;
 /// What was found in the files.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// A code for each element, and a byte for each block.
+    /// A code for each element, and a scale for each block.
     Codes { codes: Vec<u32>, scales: Vec<u32> },
     /// Dequantized values, as f32 bits.
     Values(Vec<u32>),
@@ -64,6 +64,8 @@ pub struct Case {
     pub is_fortran: bool,
     pub cut: Cut,
     pub(super) blocks: Blocked,
+    /// Which blocks take their largest magnitudes to 4, where that is a choice.
+    fours: Vec<bool>,
     pub found: Found,
 }
 
@@ -80,9 +82,10 @@ impl Case {
     pub fn new(quantizer: Quantizer, given: bool, inputs: Inputs, cut: Cut, found: Found) -> Case {
         let Inputs { bits, nearest, shape, is_fortran } = inputs;
         let op = operation(&quantizer, given, &bits);
-        let unknown = Blocked::default();
-        let case = Case { quantizer, op, given, inputs: bits, nearest, shape, is_fortran, cut, blocks: unknown, found };
-        Case { blocks: case.blocked(&op, cut, &case.inputs), ..case }
+        let (blocks, fours) = (Blocked::default(), Vec::new());
+        let case = Case { quantizer, op, given, inputs: bits, nearest, shape, is_fortran, cut, blocks, fours, found };
+        let blocks = case.blocked(&op, cut, &case.inputs);
+        Case { fours: blocks.fours(&op, &case.inputs), blocks, ..case }
     }
 
     /// A list of values, which is one row.
@@ -111,9 +114,10 @@ impl Case {
 
     /// What a format gives for values in blocks, of which the scales are stored in the order of the blocks.
     pub(super) fn rounded<'a>(&'a self, op: QuantOp, inputs: Cow<'a, [u32]>, blocks: Blocked) -> Codec<'a> {
-        let scales: Vec<u32> = blocks.maxima.iter().map(|largest| scale_byte(*largest, &op)).collect();
+        let fours = blocks.fours(&op, &inputs);
+        let scales = blocks.scales(&op, &fours);
         Box::new(move |k| {
-            let rounded = quantize(&op, inputs[k], blocks.largest(k), 0);
+            let rounded = quantize(&of_block(&op, &fours, blocks.at(k)), inputs[k], blocks.largest(k), 0);
             // The files have their scales where the case's blocks are.
             Stored { code: rounded.code, scale: at(&scales, self.blocks.at(k)), value: rounded.bits }
         })
@@ -173,12 +177,22 @@ impl Case {
         matches!(self.found, Found::Values(_)) || blocks.maxima.len() == self.blocks.maxima.len()
     }
 
+    /// The scales that the format asks for.
+    pub(super) fn own_scales(&self) -> Vec<u32> {
+        self.blocks.scales(&self.op, &self.fours)
+    }
+
+    /// The operation of a block.
+    pub(super) fn of_block(&self, block: usize) -> QuantOp {
+        of_block(&self.op, &self.fours, block)
+    }
+
     /// How many stored scales differ, of all.
     pub(super) fn different_scales(&self) -> Option<(usize, usize)> {
         match &self.found {
             Found::Codes { scales, .. } if self.op.shares() => {
-                let ours = self.blocks.maxima.iter().map(|largest| scale_byte(*largest, &self.op));
-                Some((ours.zip(scales).filter(|(ours, theirs)| ours != *theirs).count(), scales.len()))
+                let ours = self.own_scales();
+                Some((ours.iter().zip(scales).filter(|(ours, theirs)| ours != theirs).count(), scales.len()))
             }
             _ => None,
         }
@@ -214,6 +228,10 @@ impl Cut {
     }
 }
 
+fn of_block(op: &QuantOp, fours: &[bool], block: usize) -> QuantOp {
+    if fours.get(block).copied().unwrap_or(false) { op.to_four() } else { *op }
+}
+
 /// What is shared, of an element or not.
 fn at(of_blocks: &[u32], block: usize) -> u32 {
     of_blocks.get(block).copied().unwrap_or(0)
@@ -240,6 +258,26 @@ impl Blocked {
             first = place.end;
         }
         Blocked { of: of.into(), maxima }
+    }
+
+    /// Which blocks of these elements take their largest magnitudes to 4; empty where that is no choice.
+    fn fours(&self, op: &QuantOp, inputs: &[u32]) -> Vec<bool> {
+        if !op.has(policy::FOUR_OVER_SIX) {
+            return Vec::new();
+        }
+        let mut sums = vec![[0; 2]; self.maxima.len()];
+        for (k, bits) in inputs.iter().enumerate() {
+            let largest = self.largest(k);
+            for (sum, op) in sums[self.at(k)].iter_mut().zip([*op, op.to_four()]) {
+                *sum = added(*sum, distance(&op, *bits, largest, quantize(&op, *bits, largest, 0).bits));
+            }
+        }
+        sums.into_iter().map(|[six, four]| four < six).collect()
+    }
+
+    fn scales(&self, op: &QuantOp, fours: &[bool]) -> Vec<u32> {
+        let scale = |(block, largest): (usize, &u32)| stored_scale(*largest, &of_block(op, fours, block));
+        self.maxima.iter().enumerate().map(scale).collect()
     }
 
     pub fn at(&self, k: usize) -> usize {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::case::{Blocked, Case, Codec, Cut, Stored};
 use super::parts::{Element, code_at};
-use crate::codec::{quantize, scale_byte, stored};
+use crate::codec::{quantize, stored};
 use crate::format::{Format, Layout, QuantOp, Quantizer};
 
 /// A cause of differences.
@@ -71,7 +71,6 @@ impl Cause {
         let of_blocks = |op: QuantOp, blocks: Blocked| {
             case.has_room(&blocks).then(|| case.rounded(op, Cow::Borrowed(&case.inputs), blocks))
         };
-        let scales = |op: &QuantOp| case.blocks.maxima.iter().map(|most| scale_byte(*most, op)).collect::<Vec<u32>>();
         match self.habit {
             Habit::Format(quantizer) => {
                 let op = case.operation(&quantizer);
@@ -87,17 +86,18 @@ impl Cause {
             }
             Habit::Largest(largest) => of_blocks(op, Blocked { maxima: largest(case), ..case.blocks.clone() }),
             Habit::Scale(scale) => {
-                let scales: Vec<u32> = case.blocks.maxima.iter().map(|most| scale(&op, *most)).collect();
+                let maxima = case.blocks.maxima.iter().enumerate();
+                let scales: Vec<u32> = maxima.map(|(block, most)| scale(&case.of_block(block), *most)).collect();
                 Some(case.scaled(scales.clone(), scales))
             }
             Habit::Place { of, is_used, is_stored } => {
-                let own = scales(&op);
+                let own = case.own_scales();
                 let others: Vec<u32> = (0..own.len()).map(|block| own[of(case, block)]).collect();
                 let choose = |other: bool| if other { others.clone() } else { own.clone() };
                 Some(case.scaled(choose(is_used), choose(is_stored)))
             }
             Habit::ScaleByte(byte) => {
-                let own = scales(&op);
+                let own = case.own_scales();
                 let stored = own.iter().map(|scale| byte(&op, *scale)).collect();
                 Some(case.scaled(own, stored))
             }

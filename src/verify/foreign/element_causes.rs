@@ -250,7 +250,7 @@ fn other_formats(base: &Quantizer) -> Vec<Cause> {
 fn floats(base: &Quantizer, float: Float) -> Vec<Cause> {
     let layout = |float: Float| match base.layout {
         Layout::Block { emax, size, .. } => Layout::Block { element: format::Element::Float(float), emax, size },
-        Layout::TwoLevel { size, .. } => Layout::TwoLevel { element: float, size },
+        Layout::TwoLevel { scale, size, .. } => Layout::TwoLevel { element: float, scale, size },
         _ => Layout::Float(float),
     };
     let with = |name: &str, float: Float| Cause::new(name, Habit::Format(Quantizer { layout: layout(float), ..*base }));

@@ -9,7 +9,7 @@ use crate::format::{Direction, QuantOp, class, policy};
 pub struct Element {
     /// f32 bits.
     pub bits: u32,
-    /// The byte of its block's scale.
+    /// What is stored of its block's scale.
     pub scale: u32,
     /// The code that it must get.
     pub code: u32,
@@ -22,12 +22,12 @@ pub fn is_nan(bits: u32) -> bool {
 /// The element's own grid, without any scale.
 fn grid(op: &QuantOp) -> QuantOp {
     match op.kind {
-        class::BLOCK | class::TWO_LEVEL | class::STEP => QuantOp { kind: class::SCALAR, ..*op },
+        class::BLOCK | class::TWO_LEVEL | class::ABSMAX | class::STEP => QuantOp { kind: class::SCALAR, ..*op },
         _ => *op,
     }
 }
 
-/// The number that a scale's byte stands for.
+/// The number that a stored scale stands for.
 pub fn scale_value(op: &QuantOp, scale: u32) -> f64 {
     let one = quantize(&grid(op), ONE, 0, 0).code;
     f32::from_bits(stored(&QuantOp { step: ONE, ..*op }, one, scale)).into()
@@ -39,7 +39,7 @@ pub fn unscaled(op: &QuantOp, bits: u32, scale: u32) -> f64 {
     match op.kind {
         class::BLOCK => f64::from(value) / scale_value(op, scale),
         class::STEP => (value * f32::from_bits(op.factor)).into(),
-        class::TWO_LEVEL => {
+        class::TWO_LEVEL | class::ABSMAX => {
             let scale = scale_value(op, scale) as f32 * f32::from_bits(op.step);
             let inverse = if scale == 0.0 { 0.0 } else { (1.0 / scale).min(f32::MAX) };
             (value * inverse).into()

@@ -3,9 +3,10 @@
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::case::{Case, Found};
+use crate::codec::MAGNITUDE;
 use crate::decimal::{Number, rounds_odd_alike};
 use crate::error::{Error, Result};
-use crate::format::{QuantOp, Quantizer, policy};
+use crate::format::{QuantOp, Quantizer, class, policy};
 
 /// The fields that a column may be called by.
 const INPUT: &str = "input";
@@ -136,6 +137,9 @@ impl Rows {
         let (what, rest) = match (has_values, scale) {
             (true, _) => ("f32 bits and the bits of a value".to_string(), "0x43e00000"),
             (_, None) => (format!("f32 bits and a code of {width} bits"), "0x7e"),
+            (_, Some(_)) if self.op.kind == class::ABSMAX => {
+                (format!("f32 bits, a code of {width} bits and a scale, which is an f32"), "0x7,0.125")
+            }
             (_, Some(_)) => (format!("f32 bits, a code of {width} bits and a scale's byte"), "0x7,0x85"),
         };
         format!("{what}, as 0x43e80000,{rest}, or a decimal with a point in every row, as 464.0")
@@ -154,14 +158,22 @@ impl Rows {
             false => code_of(&self.op, whole(record.get(stored)?)?)?,
         };
         let scale = match scale {
-            Some(column) => Some(u8::try_from(whole(record.get(column)?)?).ok()?),
+            Some(column) => Some(self.scale(record.get(column)?)?),
             None => None,
         };
-        self.scales.extend(scale.map(u32::from));
+        self.scales.extend(scale);
         self.inputs.push(odd);
         self.nearest.push(number.nearest);
         self.stored.push(stored);
         Some(())
+    }
+
+    /// The scale of a row's block: a byte, or where it is an f32 a decimal or 0x bits.
+    fn scale(&self, field: &str) -> Option<u32> {
+        match self.op.kind {
+            class::ABSMAX => Number::parse(field).map(|number| number.nearest).filter(|bits| *bits <= MAGNITUDE),
+            _ => u8::try_from(whole(field)?).ok().map(u32::from),
+        }
     }
 
     /// A number of the column of inputs or of values, whose numbers are all of one kind.

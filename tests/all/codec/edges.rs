@@ -123,6 +123,23 @@ fn powers_of_two_have_no_zero_and_no_sign() {
         (Direction::Down, -1.0, 255),
         (Direction::Down, f32::NAN, 255),
         (Direction::Down, f32::INFINITY, 254),
+        // Halfway between 2 and 4 is 3: 2 has the even code, and between 1 and 2 so has 2.
+        (Direction::NearestEven, 3.0, 128),
+        (Direction::NearestAway, 3.0, 129),
+        (Direction::NearestEven, 3.000_000_2, 129),
+        (Direction::NearestAway, 2.999_999_8, 128),
+        (Direction::NearestEven, 1.5, 128),
+        (Direction::NearestEven, 1.499_999_9, 127),
+        (Direction::NearestAway, 1.5, 128),
+        // 1.25, 1.5 and 1.625 times 2^-127, and what is smaller.
+        (Direction::NearestEven, f32::from_bits(0x0050_0000), 0),
+        (Direction::NearestEven, f32::from_bits(0x0060_0000), 0),
+        (Direction::NearestAway, f32::from_bits(0x0060_0000), 1),
+        (Direction::NearestEven, f32::from_bits(0x0068_0000), 1),
+        (Direction::NearestAway, f32::from_bits(0x0030_0000), 0),
+        (Direction::NearestEven, 1.5 * 2f32.powi(127), 254),
+        (Direction::NearestAway, f32::MAX, 254),
+        (Direction::NearestEven, -2.0, 255),
     ] {
         let found = one(&with_direction("e8m0", direction), x);
         assert_eq!(found.code, code, "{} of {x:e}", direction.name());

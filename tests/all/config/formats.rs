@@ -1,7 +1,7 @@
 //! Float, logarithmic, two-level and scale formats, and what every format may do with NaN and subnormals.
 
 use super::recipe::{
-    FLOAT_KEYS, KINDS, LOGARITHMIC_KEYS, SIZES, TWO_LEVEL_KEYS, quantizer_of, spec_of, values_refused,
+    BLOCK_KEYS, FLOAT_KEYS, KINDS, LOGARITHMIC_KEYS, SIZES, TWO_LEVEL_KEYS, quantizer_of, spec_of, values_refused,
 };
 use super::*;
 
@@ -244,6 +244,17 @@ fn two_level_blocks_have_a_size_and_a_scale_of_the_tensor() {
         let option = if scale == 1.0 { String::new() } else { format!(" tensor_scale={scale}") };
         assert_eq!(Spec::Format(quantizer).canonical(), format!("nvfp4{option}"));
     }
+    for word in ["e4m3", "ue5m3"] {
+        let quantizer = quantizer_of(&with(&format!("scale_format = \"{word}\"")));
+        let option = if word == "e4m3" { "" } else { " scale_format=ue5m3" };
+        assert_eq!(Spec::Format(quantizer).canonical(), format!("nvfp4{option}"));
+    }
+    assert_eq!(quantizer_of(&with("four_over_six = false")), quantizer_of("\"nvfp4\""));
+    let twice = ["four_over_six = true", "allowed at a site is false", "roundlaw quantize"];
+    values_refused(
+        "weight",
+        &[(&with("four_over_six = true"), &twice), (&with("four_over_six = 1"), &["true, false"])],
+    );
     let range = "a number from 2^-48 to 2^48";
     values_refused(
         "weight",
@@ -253,6 +264,8 @@ fn two_level_blocks_have_a_size_and_a_scale_of_the_tensor() {
             (&with("tensor_scale = nan"), &["weight.tensor_scale = nan", range]),
             (&with("tensor_scale = \"amax\""), &["weight.tensor_scale = \"amax\"", range]),
             (&with("block = 4"), &["weight.block = 4", "8, 16, 32, 64, \"vector\""]),
+            (&with("scale_format = \"e8m0\""), &["weight.scale_format = \"e8m0\"", "e4m3, ue5m3"]),
+            ("{ format = \"mxfp4\", scale_format = \"ue5m3\" }", &["weight.scale_format", &BLOCK_KEYS]),
             (&with("scale_mode = \"floor\""), &["weight.scale_mode", &TWO_LEVEL_KEYS]),
             (&with("scale = 2"), &["weight.scale", &TWO_LEVEL_KEYS]),
             (&with("overflow = \"ieee\""), &["weight.overflow", &TWO_LEVEL_KEYS]),
@@ -299,8 +312,8 @@ fn a_format_without_a_zero_stands_at_no_site() {
         "weight",
         &[
             (
-                "{ format = \"e8m0\", rounding = \"nearest-even\" }",
-                &["weight.rounding = \"nearest-even\"", "toward-zero, up, down"],
+                "{ format = \"e8m0\", rounding = \"stochastic\" }",
+                &["weight.rounding = \"stochastic\"", "nearest-even, nearest-away, toward-zero, up, down"],
             ),
             ("{ format = \"e8m0\", scale = 2 }", &["weight.scale", "format, rounding, overflow, nan, subnormals"]),
         ],

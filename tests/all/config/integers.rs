@@ -12,7 +12,7 @@ pub const INTEGERS: std::ops::RangeInclusive<u32> = 2..=16;
 fn integers_have_a_step_and_nothing_of_a_float() {
     for bits in INTEGERS {
         let with = |options: &str| format!("{{ format = \"int{bits}\"{options} }}");
-        let number = "a number from 2^-48 to 2^48, best a power of two as 0.03125, or \"absmax\"";
+        let number = "a number from 2^-48 to 2^48, best a power of two as 0.03125, or \"absmax\", \"absmax-f32\"";
         values_refused(
             "weight",
             &[
@@ -69,6 +69,9 @@ fn an_integer_may_take_its_step_from_the_largest_magnitude_and_use_its_last_code
         let absmax = with("step = \"absmax\"");
         assert_eq!(absmax.sharing, Some(Sharing { size: WHOLE, mode: ScaleMode::Rceil }));
         assert_eq!(Spec::Format(absmax).canonical(), format!("int{bits} step=absmax"));
+        let single = with("step = \"absmax-f32\"");
+        assert_eq!(single.sharing, Some(Sharing { size: WHOLE, mode: ScaleMode::Absmax }));
+        assert_eq!(Spec::Format(single).canonical(), format!("int{bits} step=absmax-f32"));
         let full = with("step = 0.5, range = \"full\"");
         assert_eq!(full.layout, Layout::Integer { bits, full: true });
         assert_eq!(Spec::Format(full).canonical(), format!("int{bits} step=0.5 range=full"));

@@ -25,7 +25,7 @@ fn keys_of(name: &str) -> String {
 pub static FLOAT_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("e4m3"));
 pub static INTEGER_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("int8"));
 pub static LOGARITHMIC_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("log8"));
-static BLOCK_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("mxfp4"));
+pub static BLOCK_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("mxfp4"));
 pub static TWO_LEVEL_KEYS: LazyLock<String> = LazyLock::new(|| keys_of("nvfp4"));
 
 #[track_caller]
@@ -111,6 +111,8 @@ fn blocks_have_a_size_and_a_rule_for_their_scale() {
         ("rceil", ScaleMode::Rceil),
         ("even", ScaleMode::Even),
         ("ceil", ScaleMode::Ceil),
+        ("nearest", ScaleMode::Nearest),
+        ("absmax", ScaleMode::Absmax),
     ];
     for (format, default) in BLOCKS {
         let plain = spec_of(Site::Data, &format!("\"{format}\"")).unwrap();
@@ -133,7 +135,7 @@ fn blocks_have_a_size_and_a_rule_for_their_scale() {
             values_refused("data", &[(&with(&format!("block = {wrong}")), &[&message])]);
         }
         for wrong in ["\"round\"", "\"Floor\"", "\"\"", "0", "false"] {
-            let message = format!("data.scale_mode = {wrong}: allowed is floor, rceil, even, ceil");
+            let message = format!("data.scale_mode = {wrong}: allowed is floor, rceil, even, ceil, nearest, absmax");
             values_refused("data", &[(&with(&format!("scale_mode = {wrong}")), &[&message])]);
         }
     }

@@ -118,7 +118,7 @@ fn every_option(layout: &Layout) -> Vec<String> {
             options
         }
         Layout::Integer { .. } => {
-            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004", "\"absmax\""];
+            let steps = ["0.25", "0.5", "0.3", "0.30000000000000004", "\"absmax\"", "\"absmax-f32\""];
             let ranges = |step: &str| ["symmetric", "full"].map(|r| format!("step = {step}, range = \"{r}\""));
             steps.into_iter().flat_map(ranges).collect()
         }
@@ -145,7 +145,11 @@ fn every_option(layout: &Layout) -> Vec<String> {
         }
         Layout::TwoLevel { .. } => {
             let scales = |block: &str| ["1", "0.5", "0.1"].map(|s| format!("block = {block}, tensor_scale = {s}"));
-            SIZES.iter().flat_map(|(block, _)| scales(block)).collect()
+            let all = SIZES.iter().flat_map(|(block, _)| scales(block));
+            all.flat_map(|text| {
+                words::<ScaleFormat>().into_iter().map(move |own| format!("{text}, scale_format = \"{own}\""))
+            })
+            .collect()
         }
     };
     let first = options[0].clone();

@@ -134,10 +134,11 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             )
         }
         10 => format!(
-            "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}",
+            "format = \"nvfp4\", block = {}, nan = \"{}\", tensor_scale = {}, scale_format = \"{}\"",
             c.pick(&["16", "16", "32", "\"vector\""]),
             c.pick(&["propagate", "satfinite"]),
-            c.pick(&["0.01", "0.0078125", "1e-4"])
+            c.pick(&["0.01", "0.0078125", "1e-4"]),
+            c.pick(&["e4m3", "ue5m3"])
         ),
         11 => format!(
             "format = \"{}\", nan = \"{}\", base_factor = {}, bias = {}",
@@ -150,7 +151,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             "format = \"{}\", nan = \"{}\", step = {}, range = \"{}\"",
             c.pick(&["int8", "int5", "int11"]),
             c.pick(&["propagate", "satfinite"]),
-            c.pick(&["0.03", "0.001", "\"absmax\"", "0.125"]),
+            c.pick(&["0.03", "0.001", "\"absmax\"", "0.125", "\"absmax-f32\""]),
             c.pick(&["full", "symmetric"])
         ),
         13 => format!(
@@ -172,7 +173,7 @@ pub fn site_text(c: &mut Choices, site: Site) -> String {
             c.pick(&["mxfp8", "mxfp8-e5m2", "mxfp6-e3m2", "mxfp6-e2m3", "mxfp4", "mxint8", "bfp8", "bfp12"]),
             c.pick(&["propagate", "propagate", "satfinite"]),
             c.pick(&["8", "16", "32", "64", "\"vector\""]),
-            c.pick(&["floor", "rceil", "even", "ceil"])
+            c.pick(&["floor", "rceil", "even", "ceil", "nearest", "absmax", "absmax"])
         ),
     };
     if format.contains("step = 0") && c.below(4) == 0 && !format.contains("int16") {

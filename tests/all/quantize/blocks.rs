@@ -16,7 +16,7 @@ fn rows(values: &[f32], columns: usize, format: &str) -> (Vec<u32>, Vec<u32>) {
     let mut options = QuantizeOptions::default();
     options.columns = Some(columns);
     let done = quantize(values, format, &options).unwrap();
-    (done.values.iter().map(|v| v.to_bits()).collect(), done.scales.iter().map(|byte| u32::from(*byte)).collect())
+    (done.values.iter().map(|v| v.to_bits()).collect(), done.scales.clone())
 }
 
 /// The array with its two axes exchanged.
@@ -40,6 +40,21 @@ fn blocks_along_another_axis_are_those_of_the_transposed_array() {
             assert_eq!(place.read("scales.npy", "|u1", &[blocks, 9]), transposed(&scales, blocks), "{format}");
         }
     }
+}
+
+#[test]
+fn the_choice_of_a_block_s_scale_is_that_of_the_transposed_array() {
+    let (rows_of, columns) = (70, 9);
+    let values = numbers(rows_of * columns);
+    let place = Place::new(&[rows_of, columns], &values);
+    let named = "{ format = \"nvfp4\", four_over_six = true }";
+    let (must, scales) = rows(&transposed(&values, columns), rows_of, named);
+    let line = "quantize --format nvfp4 --four-over-six true in.npy out.npy --axis 0 --scales scales.npy";
+    place.stdout(line, "");
+    assert_eq!(place.read("out.npy", "<f4", &[70, 9]), transposed(&must, rows_of));
+    assert_eq!(place.read("scales.npy", "|u1", &[5, 9]), transposed(&scales, 5));
+    let (_, six) = rows(&transposed(&values, columns), rows_of, "nvfp4");
+    assert!(six != scales);
 }
 
 #[test]
@@ -122,4 +137,40 @@ fn strips_of_a_long_array_are_those_of_the_transposed_one() {
     place.stdout("quantize --format mxfp4 in.npy out.npy --axis 0", "");
     let (must, _) = rows(&transposed(&values, columns), rows_of, "mxfp4");
     assert!(place.read("out.npy", "<f4", &[rows_of, columns]) == transposed(&must, rows_of));
+}
+
+#[test]
+fn tiles_with_an_f32_for_a_scale() {
+    // As FP8 weights with a scale for each 128 x 128: the last tiles are cut.
+    let (rows_of, columns) = (200, 300);
+    let values = numbers(rows_of * columns);
+    let place = Place::new(&[rows_of, columns], &values);
+    let line = "--format mxfp8 --scale-mode absmax --tile 128x128 --scales scales.npy";
+    place.stdout(&format!("quantize {line} in.npy out.npy --codes codes.npy"), "");
+    let scales = place.read("scales.npy", "<f4", &[2, 3]);
+    for (tile, scale) in scales.iter().enumerate() {
+        let inside = |k: &usize| k / columns / 128 == tile / 3 && k % columns / 128 == tile % 3;
+        let largest = (0..values.len()).filter(inside).fold(0f32, |most, k| values[k].abs().max(most));
+        assert_eq!(f32::from_bits(*scale), largest * (1.0 / 448.0));
+    }
+    let out = place.read("out.npy", "<f4", &[rows_of, columns]);
+    // Decoded by the definition, of codes that are those of e4m3.
+    place.stdout("quantize --format e4m3 --decode codes.npy elements.npy", "");
+    let elements = place.read("elements.npy", "<f4", &[rows_of, columns]);
+    for (k, (out, element)) in out.iter().zip(&elements).enumerate() {
+        let scale = scales[k / columns / 128 * 3 + k % columns / 128];
+        assert_eq!(*out, (f32::from_bits(*element) * f32::from_bits(scale)).to_bits());
+    }
+    place.stdout(&format!("quantize {line} --decode codes.npy back.npy"), "");
+    assert!(place.read("back.npy", "<f4", &[rows_of, columns]) == out);
+    fs::remove_file(place.0.path().join("out.npy")).unwrap();
+    place.write("scales.npy", &file(1, &dict("'|u1'", "False", "(2, 3)"), &[127; 6]));
+    place.refused(&format!("quantize {line} --decode codes.npy back.npy"), b"", &["scales.npy", "<f4"]);
+    let negative: Vec<u8> = [-1f32; 6].into_iter().flat_map(f32::to_le_bytes).collect();
+    place.write("scales.npy", &file(1, &dict("'<f4'", "False", "(2, 3)"), &negative));
+    place.refused(
+        &format!("quantize {line} --decode codes.npy back.npy"),
+        b"",
+        &["scales.npy", "-1.0", "not negative"],
+    );
 }

@@ -14,6 +14,11 @@ fn formats() -> Vec<String> {
         .chain([
             "e3m4 --specials none --overflow saturate".into(),
             "int6 --step absmax".into(),
+            "int6 --step absmax-f32".into(),
+            "mxfp8 --scale-mode absmax".into(),
+            "bfp4 --scale-mode absmax".into(),
+            "nvfp4 --scale-format ue5m3 --tensor-scale 1".into(),
+            "nvfp4 --four-over-six true --tensor-scale 0.0371".into(),
             "int5 --step 0.25 --range full".into(),
         ])
         .collect()
@@ -89,7 +94,13 @@ fn two_codes_of_four_bits_fill_a_byte() {
 fn packed_tiles_and_axes_come_back_in_pieces_too() {
     let values: Vec<f32> = (0..600 * 500).map(|k| ((k * 7919) % 1000) as f32 - 500.0).collect();
     let place = Place::new(&[600, 500], &values);
-    for options in ["mxfp4 --axis 0", "mxfp4 --tile 16x16", "nvfp4 --tile 16x16 --tensor-scale 1", "mxfp4"] {
+    for options in [
+        "mxfp4 --axis 0",
+        "mxfp4 --tile 16x16",
+        "nvfp4 --tile 16x16 --tensor-scale 1",
+        "mxfp4",
+        "bfp4 --scale-mode absmax --tile 1x64",
+    ] {
         let line = format!("quantize --format {options} --nibbles low --scales scales.npy");
         place.stdout(&format!("{line} in.npy out.npy --codes codes.npy"), "");
         place.stdout(&format!("{line} --decode codes.npy back.npy"), "");

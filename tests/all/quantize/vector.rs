@@ -32,7 +32,7 @@ fn every_format_has_the_bits_codes_scales_and_counts_of_the_scalar_code() {
             let own = Rounded { bits: found.values[k], code: found.codes[k], flags: found.flags[k].into() };
             assert_eq!(own, *element, "{} of 0x{:08x}", format.name, input[k]);
         }
-        assert_eq!(found.scales, must.scales, "{}", format.name);
+        assert!(found.scales == must.scales, "{}", format.name);
         assert_eq!(counts(&found.flags), must.counts(), "{}", format.name);
     }
 }

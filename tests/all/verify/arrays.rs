@@ -61,6 +61,11 @@ fn what_quantize_made_is_right() {
         ("--format nvfp4 --nibbles high", "--tile 16x16"),
         ("--format bfp8", "--axis 0"),
         ("--format int8 --step absmax", ""),
+        ("--format int8 --step absmax-f32", ""),
+        ("--format mxfp8 --scale-mode absmax", "--tile 128x128"),
+        ("--format bfp4 --scale-mode absmax --nibbles low", "--tile 1x64"),
+        ("--format nvfp4 --four-over-six true", "--tile 16x16"),
+        ("--format nvfp4 --scale-format ue5m3 --tensor-scale 1 --nibbles low", ""),
     ] {
         let made = format!("{options} {cut}");
         place.text(&format!("quantize {made} in.npy v.npy --codes c.npy --scales s.npy"), 0);

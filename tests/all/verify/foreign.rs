@@ -15,6 +15,8 @@ pub struct Grid {
 }
 
 pub const E4M3: Grid = Grid { width: 8, mantissa: 3, bias: 7, largest: 448.0, nan: 0x7f };
+/// Without its sign, which no scale has.
+pub const UE5M3: Grid = Grid { width: 9, mantissa: 3, bias: 15, largest: 114_688.0, nan: 0xff };
 pub const E5M2: Grid = Grid { width: 8, mantissa: 2, bias: 15, largest: 57344.0, nan: 0x7e };
 pub const E2M1: Grid = Grid { width: 4, mantissa: 1, bias: 1, largest: 6.0, nan: 0 };
 

@@ -1,6 +1,6 @@
 //! Tables of text: what is read of them.
 
-use roundlaw::format::{Quantizer, format};
+use roundlaw::format::{Quantizer, ScaleMode, Sharing, format};
 use roundlaw::verify::foreign::{self, Found, table};
 
 fn read(name: &str, text: &str) -> roundlaw::Result<foreign::Case> {
@@ -47,6 +47,20 @@ fn values_and_scales_have_columns() {
     let case = read("mxfp4", &format!("input,code,scale\n{}", rows(130))).unwrap();
     let Found::Codes { scales, codes } = case.found else { panic!() };
     assert_eq!((scales, codes.len()), (vec![130, 130], 40));
+    // A scale that is an f32 may be a decimal.
+    let absmax = Quantizer {
+        sharing: Some(Sharing { size: 32, mode: ScaleMode::Absmax }),
+        ..Quantizer::new(format("mxfp4").unwrap())
+    };
+    let read_absmax = |text: &str| table::read("table", text, absmax, false);
+    for scale in ["0.25", "0x3e800000"] {
+        let case = read_absmax(&format!("input,code,scale\n1.5,0x7,{scale}\n-0.5,0xc,{scale}\n")).unwrap();
+        assert_eq!(foreign::check(&case).different, 0);
+    }
+    for wrong in ["-0.25", "0x80000001", "a"] {
+        let message = read_absmax(&format!("input,code,scale\n1.5,0x7,{wrong}\n")).err().unwrap().to_string();
+        assert!(message.contains("a scale, which is an f32"), "{message}");
+    }
     for (text, part) in [
         ("1.0,1\n", "a scale's byte"),
         ("input,code\n1.0,1\n", "no column scale"),

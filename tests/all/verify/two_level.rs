@@ -1,10 +1,10 @@
 //! Faults at the two scales of NVFP4 are diagnosed.
 
-use roundlaw::format::Quantizer;
+use roundlaw::format::{Quantizer, ScaleFormat};
 use roundlaw::verify::foreign::{Case, Cut, Found, Inputs};
 
 use super::blocks::{COLUMNS, largest, numbers, quantizer, word};
-use super::foreign::{E2M1, E4M3, array, diagnosed, double, even, right};
+use super::foreign::{E2M1, E4M3, Grid, UE5M3, array, diagnosed, double, even, right};
 
 /// The steps of an NVFP4 cast, in f32: the scale of the tensor, that of a block, what multiplies its values.
 struct TwoLevel {
@@ -55,7 +55,7 @@ fn two_level_scales() {
 }
 
 /// Of the f32 around a number the first with which something holds.
-fn near(x: f32, holds: impl Fn(f32) -> bool) -> f32 {
+pub fn near(x: f32, holds: impl Fn(f32) -> bool) -> f32 {
     let around = (0..2000).map(|k| f32::from_bits(x.to_bits() - 1000 + k));
     around.into_iter().find(|x| holds(*x)).unwrap_or(x)
 }
@@ -114,4 +114,70 @@ fn a_scale_of_the_tensor_that_is_too_small() {
     };
     right(&with(0x7e));
     diagnosed(&with(0x7f), "a scale beyond the largest is NaN");
+}
+
+/// What a cast without a scale of the tensor stores: the scales of a grid, up to the largest that it uses.
+fn cast_without_tensor_scale(own: ScaleFormat, grid: Grid, most: f64, bits: &[u32]) -> Case {
+    let values: Vec<f64> = bits.iter().map(|bits| double(*bits)).collect();
+    let scale = |block: &[f64]| grid.encode((largest(block) as f32 * (1.0f32 / 6.0)).into(), even).min(grid.code(most));
+    let scales: Vec<u32> = values.chunks(16).map(scale).collect();
+    let code = |(k, x): (usize, &f64)| match grid.value(scales[k / 16]) as f32 {
+        0.0 => E2M1.sign(*x),
+        scale => E2M1.encode((*x as f32 * (1.0 / scale)).into(), even),
+    };
+    let codes = values.iter().enumerate().map(code).collect();
+    let base = quantizer("nvfp4");
+    let quantizer = Quantizer { layout: base.layout.with_scale(own), ..base };
+    let shape = vec![bits.len() / COLUMNS, COLUMNS];
+    let inputs = Inputs { bits: bits.to_vec(), nearest: None, shape, is_fortran: false };
+    Case::new(quantizer, true, inputs, Cut::Along(1), Found::Codes { codes, scales })
+}
+
+#[test]
+fn scales_of_another_type() {
+    let (e4m3, ue5m3) = (ScaleFormat::E4m3, ScaleFormat::Ue5m3);
+    // Of both types some scales are subnormal, and of E4M3 some saturate.
+    let bits = numbers(-14, 13);
+    right(&cast_without_tensor_scale(ue5m3, UE5M3, UE5M3.largest, &bits));
+    right(&cast_without_tensor_scale(e4m3, E4M3, E4M3.largest, &bits));
+    diagnosed(&cast_without_tensor_scale(ue5m3, E4M3, E4M3.largest, &bits), "scale format e4m3");
+    // Some take the top exponent for infinities and NaN.
+    let large = numbers(0, 19);
+    right(&cast_without_tensor_scale(ue5m3, UE5M3, UE5M3.largest, &large));
+    let reserved = cast_without_tensor_scale(ue5m3, UE5M3, 61440.0, &large);
+    diagnosed(&reserved, "the top exponent of a scale is reserved: it saturates below");
+}
+
+#[test]
+fn the_choice_between_two_scales() {
+    let bits = numbers(-3, 3);
+    let values: Vec<f64> = bits.iter().map(|bits| double(*bits)).collect();
+    let cast = TwoLevel { encode: 1.0, decode: 1.0 };
+    // Codes, the scale, and the squared error in f64, whose own error is far below the differences.
+    let by = |block: &[f64], expansion: f32| {
+        let ideal = (largest(block) as f32 * (1.0f32 / 6.0)) * expansion;
+        let scale = E4M3.encode(ideal.into(), even);
+        let codes: Vec<u32> = block.iter().map(|x| cast.code(*x, scale)).collect();
+        let error = block.iter().zip(&codes).map(|(x, code)| (E2M1.value(*code) * E4M3.value(scale) - x).powi(2));
+        (error.sum::<f64>(), scale, codes)
+    };
+    let with = |four_over_six: bool, better: &dyn Fn(f64, f64) -> bool| {
+        let best = |block: &[f64]| {
+            let (six, four) = (by(block, 1.0), by(block, 1.5));
+            if better(four.0, six.0) { four } else { six }
+        };
+        let blocks: Vec<(f64, u32, Vec<u32>)> = values.chunks(16).map(best).collect();
+        let (scales, codes) =
+            (blocks.iter().map(|block| block.1).collect(), blocks.into_iter().flat_map(|block| block.2));
+        let quantizer = Quantizer { four_over_six, ..quantizer("nvfp4") };
+        let shape = vec![bits.len() / COLUMNS, COLUMNS];
+        let inputs = Inputs { bits: bits.clone(), nearest: None, shape, is_fortran: false };
+        Case::new(quantizer, true, inputs, Cut::Along(1), Found::Codes { codes: codes.collect(), scales })
+    };
+    right(&with(true, &|four, six| four < six));
+    right(&with(false, &|_, _| false));
+    diagnosed(&with(true, &|_, _| false), "the scale is always that to 6");
+    diagnosed(&with(true, &|_, _| true), "the scale is always that to 4");
+    let found = diagnosed(&with(false, &|four, six| four < six), "the better of the scales to 6 and to 4");
+    assert!(found.causes[0].repeat.unwrap().quantizer.four_over_six);
 }

@@ -109,6 +109,12 @@ fn table(args: &Args, quantizer: Quantizer, given: bool, path: &Path) -> Result<
 /// Reads arrays.
 pub fn arrays(layout: &Layout, quantizer: Quantizer, open: &Open) -> Result<Files> {
     let op = QuantOp::of(&quantizer);
+    if quantizer.four_over_six && op.draws() {
+        return Err(Error::Input(
+            "--four-over-six true: allowed with roundings that are not random: a block's scale depends on its words"
+                .into(),
+        ));
+    }
     let Layout { blocks, has_tensor_scale, has_codes, has_again } = *layout;
     if blocks.nibbles.is_some() && !has_codes {
         return Err(Error::Input("--nibbles: allowed with --codes".into()));

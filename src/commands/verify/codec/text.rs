@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::repeat;
 use crate::codec::NO_CODE;
+use crate::commands::stored::scale_text;
 use crate::tensor::nibbles::Nibbles;
 use crate::verify::foreign::{Case, CodecComparison, Difference, LikelyCause, Stored};
 
@@ -82,7 +83,7 @@ impl Told<'_> {
         document[code] = json!((stored.code != NO_CODE).then(|| code_text(stored.code)));
         document[fields] = json!(self.case.quantizer.layout.fields(stored.code));
         if self.case.op.shares() {
-            document[scale] = json!(format!("0x{:02x}", stored.scale));
+            document[scale] = json!(scale_text(&self.case.op, stored.scale));
         }
     }
 
@@ -159,7 +160,8 @@ impl Told<'_> {
             return number(stored.value);
         }
         let fields = self.case.quantizer.layout.fields(stored.code);
-        let scale = if self.case.op.shares() { format!(" scale 0x{:02x}", stored.scale) } else { String::new() };
+        let op = &self.case.op;
+        let scale = if op.shares() { format!(" scale {}", scale_text(op, stored.scale)) } else { String::new() };
         format!("{} ({fields}){scale}", code_text(stored.code))
     }
 
