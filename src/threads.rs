@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder, ScopedJoinHandle, available_parallelism};
 
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 
@@ -61,6 +61,23 @@ pub fn start_or_alone() {
         // With this thread as its only one, a pool starts none; whatever is asked of rayon here is then asked of it.
         let _ = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
     }
+}
+
+/// As many threads as the caller's jobs have, for other jobs alone; each does `begin` first.
+///
+/// # Errors
+/// [`Error::Other`] where the threads cannot be started.
+pub fn pool(begin: impl Fn() + Send + Sync + 'static) -> Result<ThreadPool> {
+    let threads = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).start_handler(move |_| begin());
+    threads.build().map_err(|error| refused(&error))
+}
+
+/// A [`pool`] for a loop whose caller is itself one of a pool: all of that may be waiting for such loops.
+///
+/// # Errors
+/// Those of [`pool`].
+pub fn own_pool() -> Result<Option<ThreadPool>> {
+    rayon::current_thread_index().map(|_| pool(|| ())).transpose()
 }
 
 /// How many threads to start for what the variable holds.

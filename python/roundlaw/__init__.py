@@ -7,7 +7,7 @@ Bits are those of the command ``roundlaw``; errors are exceptions with its messa
 
 from roundlaw._quantize import Quantized, decode, formats, quantize, table
 from roundlaw._roundlaw import __version__
-from roundlaw._sweeps import Swept, fit, plan, predict, read, status, sweep
+from roundlaw._sweeps import Config, Overrides, Progress, Swept, fit, plan, predict, read, status, sweep
 from roundlaw._verify import verify_codec
 from roundlaw.errors import (
     CorruptError,
@@ -22,6 +22,7 @@ from roundlaw.errors import (
 )
 
 __all__ = [
+    "Config",
     "CorruptError",
     "DeviceLostError",
     "Error",
@@ -30,6 +31,8 @@ __all__ = [
     "InputError",
     "MismatchError",
     "NoAdapterError",
+    "Overrides",
+    "Progress",
     "Quantized",
     "RoundlawWarning",
     "Swept",

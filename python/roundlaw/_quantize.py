@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from roundlaw import _roundlaw
-from roundlaw._arrays import shaped, view, view_of_scales, words
+from roundlaw._arrays import refuse, shaped, truth, view, view_of_codes, view_of_random, view_of_scales, words
 from roundlaw.errors import InputError
 
 
@@ -27,7 +28,7 @@ class Quantized:
     format: str
     #: How many elements were clipped to the largest value.
     saturated: int
-    #: How many became zero that were none.
+    #: How many underflowed: not zero, they became zero.
     underflowed: int
     #: How many are not finite.
     nan: int
@@ -62,9 +63,9 @@ def quantize(
     format: str,
     *,
     axis: int | None = None,
-    tile: tuple[int, int] | None = None,
+    tile: Sequence[int] | None = None,
     nibbles: str | None = None,
-    seed: int | None = None,
+    seed: int | np.integer[Any] | None = None,
     random: npt.ArrayLike | None = None,
     stats: bool = False,
     **options: Any,
@@ -77,9 +78,9 @@ def quantize(
         format: a name of :func:`formats`, or any eXmY.
         axis: blocks run along it, by default along the last.
         tile: rows and columns of blocks that are tiles of the last two axes, as (16, 16).
-        nibbles: "low" or "high": codes of up to 4 bits are two in a byte, the first one there.
+        nibbles: "low" or "high": codes of up to 4 bits are two in a byte, the first one there; all is in C order.
         seed: key of the random words of a random rounding, by default 0.
-        random: uint32, a random word for each element, in place of the seed's.
+        random: uint32 in the shape of the array, a random word for each element, in place of the seed's.
         stats: whether to measure errors, see :attr:`Quantized.stats`.
         **options: of the format, as a recipe has them, with underscores: rounding, bits, step, range, scale, block,
             scale_mode, tensor_scale, overflow, nan, subnormals, bias, specials and others; docs/formats.md has them
@@ -99,10 +100,12 @@ def quantize(
         >>> roundlaw.quantize(0.3, "int8", step=0.0625, rounding="up").values.item()
         0.3125
     """
-    own = view("array", array)
-    given = None if random is None else view("random", random)
+    if seed is not None and random is not None:
+        raise InputError("--seed: allowed without random, which has the words", 2)
+    own = view("array", array, _order(nibbles))
+    given = None if random is None else view_of_random(random, own)
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, "seed": seed, **options}
-    done = _roundlaw.quantize(own, words(options), given, stats)
+    done = _roundlaw.quantize(own, words(options), given, truth("stats", stats))
     (*_, shape, is_fortran), scales = own, done["shape_of_scales"]
     type_of_scales = np.uint8 if done["bytes_of_scales"] == 1 else np.float32
     return Quantized(
@@ -126,16 +129,18 @@ def decode(
     *,
     scales: npt.ArrayLike | None = None,
     axis: int | None = None,
-    tile: tuple[int, int] | None = None,
+    tile: Sequence[int] | None = None,
     nibbles: str | None = None,
     **options: Any,
 ) -> npt.NDArray[np.float32]:
     """The values that codes stand for, as ``roundlaw quantize --decode``.
 
     Args:
-        codes: uint8, uint16, uint32, or a small type of ml_dtypes whose bytes are the codes.
+        codes: words as uint8, whole numbers of any integer type, or floats whose bits are the format's codes: float8_e5m2
+            of e5m2, bfloat16 of bf16. float32 is that only for fp32.
         format: a name of :func:`formats`, or any eXmY.
-        scales: a byte for each block, where blocks share a scale.
+        scales: what :func:`quantize` gave, where blocks share a scale: a byte for each block, of absmax scales a float32;
+            in any order.
         axis, tile, nibbles: as in :func:`quantize`.
         **options: as in :func:`quantize`; two-level formats ask for their tensor_scale.
 
@@ -149,11 +154,17 @@ def decode(
         >>> roundlaw.decode([[2, 7]], "mxfp4", scales=[[128]]).tolist()
         [[2.0, 12.0]]
     """
-    own = view("codes", codes, as_codes=True)
-    shared = None if scales is None else view_of_scales(scales)
+    refuse(options, ("seed",), "quantize")
+    own = view_of_codes("codes", codes, format, options, _order(nibbles))
+    shared = None if scales is None else view_of_scales(scales, format, own[-1])
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}
     values, shape = _roundlaw.decode(own, words(options), shared)
     return shaped(values, np.float32, shape, own[-1])
+
+
+def _order(nibbles: str | None) -> bool | None:
+    """Whether the first axis is the fastest: two codes in a byte are neighbours on the last one."""
+    return None if nibbles is None else False
 
 
 def formats() -> list[dict[str, Any]]:
@@ -176,6 +187,7 @@ def table(format: str, **options: Any) -> list[dict[str, Any]]:
         >>> roundlaw.table("e2m1")[3]
         {'code': 3, 'fields': '0 01 1', 'value': 1.5}
     """
+    refuse(options, ("axis", "tile", "nibbles", "seed"), "arrays")
     values, fields = _roundlaw.table(words({"format": format, **options}))
     rows = enumerate(zip(fields, values.view(np.float32).tolist()))
     return [{"code": code, "fields": own, "value": value} for code, (own, value) in rows]

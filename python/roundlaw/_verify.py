@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from roundlaw import _roundlaw
-from roundlaw._arrays import view, view_of_scales, words
+from roundlaw._arrays import refuse, view, view_of_codes, view_of_scales, words
+from roundlaw.errors import InputError
 
 
 def verify_codec(
@@ -20,14 +22,15 @@ def verify_codec(
     values: npt.ArrayLike | None = None,
     again: npt.ArrayLike | None = None,
     axis: int | None = None,
-    tile: tuple[int, int] | None = None,
+    tile: Sequence[int] | None = None,
     nibbles: str | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """Compares what somebody's codec stored with what its format asks for, as ``roundlaw verify --codec --json``.
 
     Args:
-        inputs: the numbers that were rounded, of any type that :func:`roundlaw.quantize` takes.
+        inputs: the numbers that were rounded, of any type that :func:`roundlaw.quantize` takes. It takes about 40 bytes of
+            memory for each, 80 of a random rounding.
         format: what they should have been rounded to.
         codes: what was stored, with the scales of its blocks; or
         values: the dequantized values, in place of codes and scales.
@@ -50,11 +53,20 @@ def verify_codec(
         >>> found["causes"][0]["cause"]
         'truncation: rounds toward zero'
     """
-    given: dict[str, Any] = {"inputs": view("inputs", inputs)}
-    given["codes"] = None if codes is None else view("codes", codes, as_codes=True)
-    given["scales"] = None if scales is None else view_of_scales(scales)
-    given["values"] = None if values is None else view("values", values)
-    given["again"] = None if again is None else view("again", again, as_codes=codes is not None)
+    refuse(options, ("seed",), "quantize: what was stored is judged without it")
+    if scales is not None and codes is None:
+        raise InputError("--scales: allowed with codes; values have theirs in them", 2)
+    own = view("inputs", inputs, None if nibbles is None else False)
+    is_fortran = own[-1]
+
+    def stored(name: str, array: npt.ArrayLike, as_codes: bool) -> Any:
+        return view_of_codes(name, array, format, options, is_fortran) if as_codes else view(name, array, is_fortran)
+
+    given: dict[str, Any] = {"inputs": own}
+    given["codes"] = None if codes is None else stored("codes", codes, True)
+    given["scales"] = None if scales is None else view_of_scales(scales, format, is_fortran)
+    given["values"] = None if values is None else stored("values", values, False)
+    given["again"] = None if again is None else stored("again", again, codes is not None)
     options = {"format": format, "axis": axis, "tile": tile, "nibbles": nibbles, **options}
     found: dict[str, Any] = json.loads(_roundlaw.verify_codec(given, words(options)))
     return found

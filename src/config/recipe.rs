@@ -112,7 +112,15 @@ fn spec(site: Site, keys: Keys) -> Result<Option<Spec>> {
 
 fn number_format(keys: Keys) -> Result<Option<Spec>> {
     let (key, four_over_six) = (keys.key(FORMAT), keys.key("four_over_six"));
+    let tensor_scale = keys.key("tensor_scale");
     let quantizer = quantizer(keys)?;
+    // What is trained keeps far from the ends of f32, which the scale of an array may be near to.
+    if !(libm::ldexpf(1.0, -48)..=libm::ldexpf(1.0, 48)).contains(&quantizer.tensor_scale) {
+        return Err(Error::Input(format!(
+            "{tensor_scale} = {:?}: allowed in a recipe is a number from 2^-48 to 2^48",
+            quantizer.tensor_scale
+        )));
+    }
     if quantizer.four_over_six {
         return Err(Error::Input(format!(
             "{four_over_six} = true: allowed at a site is false, since the choice would read each block twice; \

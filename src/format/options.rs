@@ -249,9 +249,12 @@ pub const FORMAT_OPTIONS: &[Row] = &[
         name: "tensor_scale",
         kind: Kind::Scale,
         help: "Of nvfp4: the tensor's scale; without it, it follows from the largest magnitude",
-        allowed: Allowed::Text("a number from 2^-48 to 2^48"),
+        allowed: Allowed::Text("a number from 2^-48 to 2^48; outside a recipe any positive f32"),
         applies: |q| matches!(q.layout, Layout::TwoLevel { .. }),
-        read: |q, value| set(&mut q.tensor_scale, between(value, -48, 48).map(|v| v as f32)),
+        read: |q, value| {
+            let given = number(value).map(|v| v as f32);
+            set(&mut q.tensor_scale, given.filter(|v| *v > 0.0 && v.is_finite()))
+        },
         write: |q| Some(Setting::Single(q.tensor_scale)),
         ..Row::FREE
     },

@@ -3,6 +3,7 @@
 
 mod array;
 mod errors;
+mod lines;
 mod options;
 mod quantize;
 mod sweeps;
@@ -16,7 +17,7 @@ use crate::streams;
 /// The functions behind the package `roundlaw`.
 #[pymodule]
 fn _roundlaw(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    streams::tell_to(work::keep);
+    streams::tell_to(lines::keep);
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(quantize::formats, module)?)?;
     module.add_function(wrap_pyfunction!(quantize::table, module)?)?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::array::{Array, View, owned, room};
 use super::options::{ArrayOptions, read};
-use super::work::{long, short};
+use super::work::{by_pieces, short};
 use crate::codec::{self, descriptions};
 use crate::commands::block_options::{self, Laid};
 use crate::commands::stored;
@@ -67,7 +67,7 @@ pub fn quantize<'py>(
     has_stats: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (input, random) = (input.view()?, random.as_ref().map(Array::view).transpose()?);
-    let done = long(py, None, |watch| {
+    let done = by_pieces(py, |watch| {
         let options = read(&words)?;
         Ok(quantized(input, &options, random, has_stats, watch)?)
     })?;
@@ -107,7 +107,7 @@ fn quantized(
     let numbers = Numbers::new(source.element, rounds_odd_alike(&op));
     let op = match op.kind {
         class::TWO_LEVEL if !options.format.has("tensor_scale") => {
-            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers)?);
+            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers, watch)?);
             source = input.open(&Element::NUMBERS)?;
             scaled
         }
@@ -121,7 +121,11 @@ fn quantized(
     let of_scales = stored::of_scales(&op);
     let mut codes = Codes::new(op.width, options.blocks.nibbles);
     let mut stats = has_stats.then(|| Stats::new(laid.blocks));
-    let (mut values, mut packed, mut scales) = (room(source.count)?, Vec::new(), Vec::new());
+    let shape_of_codes = codes.shape(input.shape);
+    let bytes_of_codes = elements(&shape_of_codes).saturating_mul(codes.element().bytes());
+    let blocks = if op.shares() { elements(&laid.scales) } else { 0 };
+    let (mut values, mut packed) = (room(source.count)?, room(bytes_of_codes)?);
+    let mut scales = room(blocks.saturating_mul(of_scales.bytes()))?;
     let totals = rounds::round(&op, &mut source, &numbers, &mut words, laid.blocks, |done: Rounded| {
         watch.ask()?;
         if let Some(stats) = &mut stats {
@@ -137,7 +141,7 @@ fn quantized(
         codes: packed,
         scales,
         bytes_of_scales: of_scales.bytes(),
-        shape_of_codes: codes.shape(input.shape),
+        shape_of_codes,
         bytes_of_codes: codes.element().bytes(),
         without_code: codes.complete().err().map(|error| error.to_string()),
         shape_of_scales: op.shares().then_some(laid.scales),
@@ -154,6 +158,11 @@ fn laid(options: &ArrayOptions, op: &QuantOp, source: &Source, shape: &[usize]) 
     options.blocks.laid(op, &array)
 }
 
+/// How many elements an array of that shape has.
+fn elements(shape: &[usize]) -> usize {
+    if shape.contains(&0) { 0 } else { shape.iter().fold(1, |all, axis| all.saturating_mul(*axis)) }
+}
+
 /// The values that codes stand for, and their shape.
 #[pyfunction]
 pub fn decode<'py>(
@@ -163,7 +172,7 @@ pub fn decode<'py>(
     scales: Option<Array>,
 ) -> PyResult<(Bound<'py, PyArray1<u32>>, Vec<usize>)> {
     let (input, scales) = (input.view()?, scales.as_ref().map(Array::view).transpose()?);
-    let (values, shape) = long(py, None, |watch| {
+    let (values, shape) = by_pieces(py, |watch| {
         let options: ArrayOptions = read(&words)?;
         let quantizer = options.format.quantizer()?;
         let op = QuantOp::of(&quantizer);
@@ -174,7 +183,7 @@ pub fn decode<'py>(
         let laid = laid(&options, &op, &source, &shape)?;
         let open = |types: &[Element]| scales.map(|scales| scales.open(types));
         let scales = stored::scales_of(open, "--decode", &op, input.is_fortran, source.name(), &laid)?;
-        let mut values = room(shape.iter().product())?;
+        let mut values = room(elements(&shape))?;
         stored::decode(&op, &options.blocks, &mut source, scales, &laid, |batch| {
             values.extend_from_slice(batch);
             watch.ask()

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
+use rayon::Yield;
 use rayon::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder, Yield};
 
 use super::adapter::{self, Adapter};
 use super::check::{self, Mismatch};
@@ -82,7 +82,7 @@ pub fn run(
     refuse: impl Fn(&Mismatch, &Origin) -> Error + Sync,
     each: impl FnMut(Option<CohortRows>) -> Result<()>,
 ) -> Result<Ended> {
-    let pool = own_pool()?;
+    let pool = threads::own_pool()?;
     let launch = cohorts_of_launch(plan, adapter)?;
     let (sender, finished) = sync_channel(rayon::current_num_threads());
     let work = Work::new(plan, adapter::devices(adapter), watch, refuse, Costs::new(plan, cohorts));
@@ -96,15 +96,6 @@ pub fn run(
         hand_over(finished, each).inspect_err(|_| work.watch.stop())
     })?;
     work.ended(watch)
-}
-
-/// Threads of this loop's own for a caller that is itself one of a pool: all of that pool may be waiting for such loops.
-fn own_pool() -> Result<Option<ThreadPool>> {
-    if rayon::current_thread_index().is_none() {
-        return Ok(None);
-    }
-    let pool = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads()).build();
-    pool.map(Some).map_err(|error| threads::refused(&error))
 }
 
 /// What the adapter takes at once, but no more than some minutes of one CPU core and little memory.

@@ -12,12 +12,13 @@ use crate::format::QuantOp;
 use crate::random::Stream;
 use crate::reference::quantize::{largest_finite, most_scaled};
 use crate::site::Counts;
+use crate::watch::Watch;
 
 /// Elements read at a time where the largest is looked for.
 const PIECE: usize = 1 << 18;
 
 /// The largest magnitude of an array that is read for it once more, as bits.
-pub fn largest(op: &QuantOp, source: &mut Source, numbers: &Numbers) -> Result<u32> {
+pub fn largest(op: &QuantOp, source: &mut Source, numbers: &Numbers, watch: &Watch) -> Result<u32> {
     if source.is_pipe() {
         return Err(Error::Input(format!(
             "--tensor-scale is missing: {} can be read only once, and the scale of all of it comes first; allowed is its \
@@ -28,6 +29,7 @@ pub fn largest(op: &QuantOp, source: &mut Source, numbers: &Numbers) -> Result<u
     }
     let (mut bytes, mut bits, mut most) = (Vec::new(), Vec::new(), 0);
     for start in (0..source.count).step_by(PIECE) {
+        watch.ask()?;
         let count = PIECE.min(source.count - start);
         source.read(count, &mut bytes)?;
         bits.resize(count, 0);

@@ -24,6 +24,7 @@ use crate::tensor::numbers::Numbers;
 use crate::tensor::rounds::{self, Rounded, Totals, Words, largest};
 use crate::tensor::stats::{COLUMNS, Stats};
 use crate::tensor::{Element, Source};
+use crate::watch::Watch;
 
 /// Rounds an array to a format, and says what became of it.
 pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> anyhow::Result<()> {
@@ -33,7 +34,7 @@ pub fn run(args: &Args, quantizer: &Quantizer, input: &Path, output: &Path) -> a
     let numbers = Numbers::new(source.element, rounds_odd_alike(&op));
     let op = match op.kind {
         class::TWO_LEVEL if !args.options.has("tensor_scale") => {
-            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers)?);
+            let scaled = scaled_to(&op, largest(&op, &mut source, &numbers, &Watch::default())?);
             source = Source::open(input, &Element::NUMBERS)?;
             scaled
         }

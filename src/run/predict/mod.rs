@@ -189,8 +189,9 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
     let fixed: Vec<Fixed> = plan.points.iter().map(Fixed::new).collect();
     let mut progress = Progress::new("expected curves", runs, cohorts.len(), watch);
     let (sender, finished) = channel();
+    let pool = threads::own_pool()?;
     thread::scope(|scope| {
-        let (cohorts, own, fixed) = (&cohorts, &own, &fixed);
+        let (cohorts, own, fixed, pool) = (&cohorts, &own, &fixed, &pool);
         let all = move || {
             let one = |sender: &mut std::sync::mpsc::Sender<_>, cohort: &Cohort| {
                 let done = cohort::follow(plan, *cohort, &jobs[cohort.point], &fixed[cohort.point], prior, own);
@@ -199,7 +200,11 @@ fn follow(plan: &Plan, jobs: &[Vec<Job>], prior: bool, watch: &Watch) -> Result<
             };
             // A thread that waits for the jobs of its cohort takes up other work: without waves that may be one cohort after
             // another, each with a sketch of its own.
-            cohorts.chunks(wave).for_each(|wave| wave.par_iter().for_each_with(sender.clone(), one));
+            let all = || cohorts.chunks(wave).for_each(|wave| wave.par_iter().for_each_with(sender.clone(), one));
+            match pool {
+                Some(pool) => pool.install(all),
+                None => all(),
+            }
         };
         Builder::new().spawn_scoped(scope, all).map_err(|error| threads::refused(&error))?;
         let mut curves: Curves = jobs.iter().map(|_| vec![Vec::new(); seeds as usize]).collect();
