@@ -56,8 +56,8 @@ View = tuple[str, npt.NDArray[np.uint8], str, list[int], bool]
 
 
 def view(name: str, array: npt.ArrayLike, is_fortran: bool | None = None) -> View:
-    """The bytes of an array, in the order that is asked for or else in its own, C or Fortran. They are copied only where the
-    elements do not follow one another in that order, or are big-endian."""
+    """The bytes of an array, in the order that is asked for or else in its own, C or Fortran. They are copied only
+    where the elements do not follow one another in that order, or are big-endian."""
     own = _array(name, array)
     if own.dtype.name not in _ELEMENTS and own.dtype.name.startswith(_SMALL):
         own = own.astype(np.float32)

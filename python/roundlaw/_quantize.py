@@ -21,8 +21,8 @@ class Quantized:
 
     #: What the codes stand for, scales included: float32, in the shape and the order of the input.
     values: npt.NDArray[np.float32]
-    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3; a float32 of absmax scales. None where nothing is
-    #: shared.
+    #: A byte for each block: E8M0 (2^(byte - 127)), of nvfp4 E4M3 or UE5M3; a float32 of absmax scales. None where
+    #: nothing is shared.
     scales: npt.NDArray[np.uint8] | npt.NDArray[np.float32] | None
     #: The name of the format.
     format: str
@@ -136,11 +136,11 @@ def decode(
     """The values that codes stand for, as ``roundlaw quantize --decode``.
 
     Args:
-        codes: words as uint8, whole numbers of any integer type, or floats whose bits are the format's codes: float8_e5m2
-            of e5m2, bfloat16 of bf16. float32 is that only for fp32.
+        codes: words as uint8, whole numbers of any integer type, or floats whose bits are the format's codes:
+            float8_e5m2 of e5m2, bfloat16 of bf16. float32 is that only for fp32.
         format: a name of :func:`formats`, or any eXmY.
-        scales: what :func:`quantize` gave, where blocks share a scale: a byte for each block, of absmax scales a float32;
-            in any order.
+        scales: what :func:`quantize` gave, where blocks share a scale: a byte for each block, of absmax scales
+            a float32; in any order.
         axis, tile, nibbles: as in :func:`quantize`.
         **options: as in :func:`quantize`; two-level formats ask for their tensor_scale.
 

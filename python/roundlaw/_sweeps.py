@@ -60,7 +60,8 @@ def plan(config: Config, *, adapter: str = "cpu", overrides: Overrides = ()) -> 
         >>> roundlaw.plan(config, overrides={"sweep.seeds": 4})["runs"]
         48
     """
-    found: dict[str, Any] = json.loads(_roundlaw.plan(_given(config, overrides), _word("--adapter", adapter, _ADAPTERS)))
+    name = _word("--adapter", adapter, _ADAPTERS)
+    found: dict[str, Any] = json.loads(_roundlaw.plan(_given(config, overrides), name))
     return found
 
 

@@ -29,8 +29,8 @@ def verify_codec(
     """Compares what somebody's codec stored with what its format asks for, as ``roundlaw verify --codec --json``.
 
     Args:
-        inputs: the numbers that were rounded, of any type that :func:`roundlaw.quantize` takes. It takes about 40 bytes of
-            memory for each, 80 of a random rounding.
+        inputs: the numbers that were rounded, of any type that :func:`roundlaw.quantize` takes. Each needs about 40
+            bytes of memory, 80 of a random rounding.
         format: what they should have been rounded to.
         codes: what was stored, with the scales of its blocks; or
         values: the dequantized values, in place of codes and scales.

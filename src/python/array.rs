@@ -33,13 +33,39 @@ impl Array<'_> {
 impl<'a> View<'a> {
     /// The array, if its elements are `allowed`.
     pub fn open(&self, allowed: &[Element]) -> Result<Source<'a>> {
-        let element = Element::of_safetensors(self.element).filter(|element| allowed.contains(element));
-        let element = element.ok_or_else(|| {
-            let names: Vec<&str> = allowed.iter().map(|element| element.name()).collect();
-            let (name, found) = (self.name, self.element);
-            Error::Input(format!("{name} has elements {found}: allowed are {}", names.join(", ")))
+        let found = Element::of_safetensors(self.element);
+        let element = found.filter(|element| allowed.contains(element)).ok_or_else(|| {
+            let names: Vec<&str> = allowed.iter().copied().map(dtype).collect();
+            let (name, found) = (self.name, found.map_or(self.element, dtype));
+            Error::Input(format!("{name} has dtype {found}: allowed are {}", names.join(", ")))
         })?;
         Source::memory(self.name, element, self.shape.to_vec(), self.is_fortran, self.bytes)
+    }
+}
+
+/// What NumPy calls a type, or ml_dtypes.
+fn dtype(element: Element) -> &'static str {
+    match element {
+        Element::F32 => "float32",
+        Element::F64 => "float64",
+        Element::F16 => "float16",
+        Element::Bf16 => "bfloat16",
+        Element::E5m2 => "float8_e5m2",
+        Element::E4m3 => "float8_e4m3fn",
+        Element::E8m0 => "float8_e8m0fnu",
+        Element::E5m2Fnuz => "float8_e5m2fnuz",
+        Element::E4m3Fnuz => "float8_e4m3fnuz",
+        Element::E3m2 => "float6_e3m2fn",
+        Element::E2m3 => "float6_e2m3fn",
+        Element::E2m1 => "float4_e2m1fn",
+        Element::I8 => "int8",
+        Element::I16 => "int16",
+        Element::I32 => "int32",
+        Element::I64 => "int64",
+        Element::U8 => "uint8",
+        Element::U16 => "uint16",
+        Element::U32 => "uint32",
+        Element::U64 => "uint64",
     }
 }
 

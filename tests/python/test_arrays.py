@@ -74,8 +74,10 @@ def test_scales_that_are_f32_come_and_go(format):
             assert found["different"] == found["different_scales"] == 0
         doubled = roundlaw.decode(q.codes, format, scales=np.float64(q.scales) * 2, **options)
         assert np.array_equal(doubled, 2 * q.values)
-    with pytest.raises(roundlaw.InputError, match="--scales|scales has"):
+    with pytest.raises(roundlaw.InputError, match="scales has dtype uint8: allowed are float32"):
         roundlaw.decode(q.codes, format, scales=np.uint8(q.scales), **options)
+    with pytest.raises(roundlaw.InputError, match="scales has dtype float32: allowed are uint8, float8_e8m0fnu"):
+        roundlaw.decode(q.codes & 15, "mxfp4", scales=q.scales)
 
 
 def test_four_over_six_errs_less():
@@ -114,14 +116,15 @@ def test_floats_are_the_codes_of_their_own_format(format, dtype):
     theirs = x.astype(dtype)
     assert np.array_equal(roundlaw.decode(theirs, format), theirs.astype(np.float32))
     assert roundlaw.verify_codec(x, format, codes=theirs)["different"] == 0
-    with pytest.raises(roundlaw.InputError, match=f"codes has dtype {theirs.dtype.name}, whose bits are no codes of log8"):
+    with pytest.raises(roundlaw.InputError, match=f"has dtype {theirs.dtype.name}, whose bits are no codes of log8"):
         roundlaw.decode(theirs, "log8")
 
 
 def test_whole_numbers_of_any_type_are_codes():
     q = roundlaw.quantize(inputs(8, 16), "int8", step=0.0625)
     signed = q.codes.view(np.int8)
-    for codes in [signed, signed.astype(np.int64), signed.tolist(), q.codes.astype(np.int64), q.codes.astype(np.uint64)]:
+    wide = [own.astype(dtype) for own in (signed, q.codes) for dtype in (np.int32, np.int64)]
+    for codes in [signed, signed.tolist(), q.codes.astype(np.uint64), *wide]:
         assert np.array_equal(roundlaw.decode(codes, "int8", step=0.0625), q.values)
     with pytest.raises(roundlaw.InputError, match="codes: allowed are whole numbers from 0 to 2"):
         roundlaw.decode(np.array([-1]), "e4m3")
@@ -170,19 +173,18 @@ def test_numbers_of_numpy_are_options():
 def test_results_that_do_not_fit_the_memory_are_an_error():
     program = textwrap.dedent("""
         import numpy as np, resource, roundlaw
-        x = np.zeros(6_000_000, np.float32)
-        roundlaw.quantize(x[:1 << 20], "mxfp8")
-        roundlaw.quantize(x[:1 << 20], "mxfp8", scale_mode="absmax", block=8)
+        x = np.zeros(40_000_000, np.float32)
+        roundlaw.quantize(x[:1 << 16], "mxfp8")
         pages = int(open("/proc/self/statm").read().split()[0])
-        for options in ({}, {"scale_mode": "absmax", "block": 8}):
-            for mib in range(10, 45, 5):
-                resource.setrlimit(resource.RLIMIT_AS, ((pages << 12) + (mib << 20), -1))
-                try:
-                    roundlaw.quantize(x, "mxfp8", **options)
-                    print("fits")
-                except roundlaw.InputError as error:
-                    print("do not fit" if "do not fit the memory" in str(error) else error)
+        # Values take 153 MiB, codes 38.
+        for mib in (20, 100, 170):
+            resource.setrlimit(resource.RLIMIT_AS, ((pages << 12) + (mib << 20), -1))
+            try:
+                roundlaw.quantize(x, "mxfp8")
+            except roundlaw.InputError as error:
+                print("do not fit" if "do not fit the memory" in str(error) else error)
     """)
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert found.returncode == 0, (found.returncode, found.stdout, found.stderr[-500:])
-    assert set(found.stdout.splitlines()) <= {"fits", "do not fit"} and "do not fit" in found.stdout, found.stdout
+    # An allocator may have room for codes from before.
+    assert found.stdout in ("do not fit\n" * 2, "do not fit\n" * 3), found.stdout

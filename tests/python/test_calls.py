@@ -1,5 +1,6 @@
-"""Calls beside one another: a sweep leaves threads to others, signals are served, and each call has its own warnings."""
+"""Calls beside one another: a sweep leaves threads to others, signals are served, each call has its own warnings."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -21,10 +22,15 @@ def interruptible():
 def test_other_calls_go_on_while_a_sweep_runs(config, long_config, tmp_path):
     x = np.random.default_rng(0).standard_normal((500, 1000), dtype=np.float32)
     small = {**config, "train": {"model": [4], "samples": [64]}, "sweep": {"seeds": 3}}
-    is_done = threading.Event()
+    is_enough, is_done = threading.Event(), threading.Event()
+
+    def stop(*_):
+        if is_enough.is_set():
+            raise LookupError
 
     def run():
-        roundlaw.sweep(long_config, tmp_path / "out")
+        with contextlib.suppress(LookupError):
+            roundlaw.sweep(long_config, tmp_path / "out", progress=stop)
         is_done.set()
 
     thread = threading.Thread(target=run)
@@ -36,6 +42,7 @@ def test_other_calls_go_on_while_a_sweep_runs(config, long_config, tmp_path):
     assert len(roundlaw.predict(small)) == 2
     assert roundlaw.sweep(small, tmp_path / "small").runs == 6
     is_ended = is_done.is_set()
+    is_enough.set()
     thread.join()
     assert not is_ended, "another call waited for the sweep"
 
