@@ -76,7 +76,7 @@ impl Element {
 pub enum ScaleFormat {
     /// That of 8-bit floats (OCP 8-bit Floating Point Specification 1.0).
     E4m3,
-    /// Unsigned: 5 exponent bits, 3 mantissa bits, bias 15, and NaN the code of all ones (`ue5m3` of NVIDIA's PTX ISA 9.4;
+    /// Unsigned: 5 exponent bits, 3 mantissa bits, bias 15, and NaN the code of all ones (`ue5m3` of NVIDIA's PTX;
     /// "Is Finer Better? The Limits of Microscaling Formats in Large Language Models", arXiv 2601.19026).
     Ue5m3,
 }

@@ -168,7 +168,7 @@ fn posits_are_rounded_once() {
         ("1e-60", &up, 2f32.powi(-24)),
         ("1e-60", &down, 0.0),
         ("1.0000000000001", &up, 1.125),
-        ("1e300", &even, 2f32.powi(24)),
+        ("3.4e38", &even, 2f32.powi(24)),
     ] {
         assert!(rounds_odd_alike(op), "{text}");
         let found = codec::quantize(op, Number::parse(text).unwrap().odd(), 0, 0);

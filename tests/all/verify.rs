@@ -14,6 +14,8 @@ mod arrays;
 mod blocks;
 mod elements;
 mod foreign;
+mod integers;
+mod posits;
 mod random;
 mod tables;
 mod two_level;

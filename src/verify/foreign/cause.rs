@@ -37,6 +37,8 @@ pub enum Habit {
     ScaleByte(fn(&QuantOp, u32) -> u32),
     /// An element has another code.
     Code(fn(&QuantOp, Element) -> u32),
+    /// An element has another code, and the code another value; the second as bits.
+    Number(fn(&QuantOp, Element) -> (u32, u32)),
     /// An element of that input has another value, both as bits.
     Value(fn(u32, u32) -> u32),
     /// The codes of two neighbours are exchanged.
@@ -101,14 +103,11 @@ impl Cause {
                 let stored = own.iter().map(|scale| byte(&op, *scale)).collect();
                 Some(case.scaled(own, stored))
             }
-            Habit::Code(code) => {
-                let ours = case.ours();
-                Some(Box::new(move |k| {
-                    let own = ours(k);
-                    let code = code(&op, Element { bits: case.inputs[k], scale: own.scale, code: own.code });
-                    Stored { code, scale: own.scale, value: stored(&op, code, own.scale) }
-                }))
-            }
+            Habit::Code(code) => Some(case.numbers(move |x| {
+                let code = code(&op, x);
+                (code, stored(&op, code, x.scale))
+            })),
+            Habit::Number(number) => Some(case.numbers(move |x| number(&op, x))),
             Habit::Value(value) => {
                 let ours = case.ours();
                 Some(Box::new(move |k| Stored { value: value(case.inputs[k], ours(k).value), ..ours(k) }))
@@ -152,6 +151,16 @@ impl Case {
             let block = self.block_of(k);
             let (code, scale) = (code_at(&op, self.inputs[k], used[block]), kept[block]);
             Stored { code, scale, value: stored(&op, code, scale) }
+        })
+    }
+
+    /// Codes of elements and their values, each found from what it must be.
+    fn numbers<'a>(&'a self, number: impl Fn(Element) -> (u32, u32) + Sync + 'a) -> Codec<'a> {
+        let ours = self.ours();
+        Box::new(move |k| {
+            let Stored { code, scale, .. } = ours(k);
+            let (code, value) = number(Element { bits: self.inputs[k], scale, code });
+            Stored { code, scale, value }
         })
     }
 

@@ -1,14 +1,16 @@
 //! Causes at single elements.
 
+use std::cmp::Ordering;
+
 use super::case::Case;
 use super::cause::{Cause, Habit};
-use super::integer_causes;
 use super::parts::{Element, between, unscaled};
+use super::{integer_causes, posit_causes};
 use crate::codec::bits::{FRACTION, SMALLEST_NORMAL};
 use crate::codec::{INFINITY, MAGNITUDE, NO_CODE, SIGN, quantize, stored};
 use crate::format::{
-    self, Direction, FORMATS, Float, Format, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials, Subnormals,
-    class, policy,
+    self, Coding, Direction, FORMATS, Float, Format, Layout, Nan, Overflow, QuantOp, Quantizer, Rounding, Specials,
+    Subnormals, class, policy,
 };
 
 /// Every cause at an element that a codec of the case's format may have.
@@ -27,6 +29,7 @@ pub fn all(case: &Case) -> Vec<Cause> {
         }
         Layout::Unsigned { bits, zero_point } => causes.extend(integer_causes::unsigned(base, bits, zero_point)),
         Layout::Float(float) => causes.extend(floats(base, float)),
+        Layout::Coded(Coding { class: class::POSIT, .. }) => causes.extend(posit_causes::all()),
         _ => {}
     }
     causes
@@ -61,17 +64,13 @@ fn roundings(base: &Quantizer) -> Vec<Cause> {
 }
 
 /// The nearest code, of a tie the one that is chosen from those nearer zero and farther from it.
-fn nearest(op: &QuantOp, x: Element, tie: impl Fn(u32, u32) -> u32) -> u32 {
-    match between(op, x.bits, x.scale).map(|around| (around, around.fraction)) {
-        Some((around, Some(0.5))) => tie(around.below, around.above),
-        Some((around, Some(fraction))) => {
-            if fraction < 0.5 {
-                around.below
-            } else {
-                around.above
-            }
-        }
-        _ => x.code,
+pub(super) fn nearest(op: &QuantOp, x: Element, tie: impl Fn(u32, u32) -> u32) -> u32 {
+    let around = between(op, x.bits, x.scale).and_then(|around| Some((around, around.half?)));
+    match around {
+        Some((around, Ordering::Less)) => around.below,
+        Some((around, Ordering::Equal)) => tie(around.below, around.above),
+        Some((around, Ordering::Greater)) => around.above,
+        None => x.code,
     }
 }
 
@@ -158,11 +157,17 @@ fn nans() -> Vec<Cause> {
     fn largest(op: &QuantOp, bits: u32) -> u32 {
         code_of(&QuantOp { policy: op.policy & !policy::OVERFLOWS, ..*op }, bits & SIGN | INFINITY)
     }
+    /// Where a zero has a sign; else the code of the sign alone is another number's, or NaN's.
+    fn zero_of(op: &QuantOp, x: Element, bits: u32) -> u32 {
+        let is_signed = !op.has(policy::INTEGER | policy::OWN_SIGN | policy::ONE_ZERO);
+        if is_signed { nan(x, sign(op, bits)) } else { x.code }
+    }
     vec![
-        code("NaN becomes 0", |_, x| nan(x, 0)),
-        code("NaN becomes a zero of its sign", |op, x| nan(x, sign(op, x.bits))),
-        code("NaN becomes a zero of the other sign", |op, x| nan(x, sign(op, !x.bits))),
+        code("NaN becomes 0", |op, x| nan(x, if op.has(policy::OFFSET) { op.min_code } else { 0 })),
+        code("NaN becomes a zero of its sign", |op, x| zero_of(op, x, x.bits)),
+        code("NaN becomes a zero of the other sign", |op, x| zero_of(op, x, !x.bits)),
         code("NaN becomes the code of all ones", |op, x| nan(x, u32::MAX >> (32 - op.width))),
+        code("NaN becomes the most negative value", |op, x| nan(x, largest(op, SIGN))),
         code("NaN becomes the largest value of its sign", |op, x| nan(x, largest(op, x.bits))),
         code("infinity saturates", |op, x| infinite(x, largest(op, x.bits))),
         code("infinity becomes an infinity or NaN", |op, x| {
@@ -236,14 +241,33 @@ fn other_formats(base: &Quantizer) -> Vec<Cause> {
             && shares(&other) == shares(&own)
             && other.layout != Layout::Identity
     };
-    let with = |format: &'static Format| {
+    let is_fixed = |layout: Layout| matches!(layout, Layout::Integer { .. } | Layout::Unsigned { .. });
+    let with = |(format, layout, detail): (&'static Format, Layout, String)| {
         let usual = Quantizer::new(format);
         let rounding = if let Layout::Coded(_) = format.layout { usual.rounding } else { base.rounding };
+        // Whole numbers of the same step.
+        let keeps_step = is_fixed(base.layout) && is_fixed(layout) && base.sharing.is_none();
+        let scale = if keeps_step { base.scale } else { usual.scale };
         let Quantizer { overflow, nan, subnormals, sharing, tensor_scale, .. } = *base;
-        let quantizer = Quantizer { rounding, overflow, nan, subnormals, sharing, tensor_scale, ..usual };
-        Cause::new(format!("another format: {}", format.name), Habit::Format(quantizer))
+        let options = Quantizer { rounding, overflow, nan, subnormals, sharing, tensor_scale, ..usual };
+        let quantizer = Quantizer { layout, scale, ..options };
+        Cause::new(format!("another format: {}{detail}", format.name), Habit::Format(quantizer))
     };
-    FORMATS.iter().filter(is_other).map(with).collect()
+    let layouts = |format: &'static Format| {
+        let other = match (base.layout, format.layout) {
+            (Layout::Integer { .. }, Layout::Unsigned { bits, .. }) => {
+                let zero_point = 1 << (bits - 1);
+                Some((Layout::Unsigned { bits, zero_point }, format!(" with the zero point {zero_point}")))
+            }
+            (Layout::Unsigned { .. }, Layout::Integer { bits, .. }) => {
+                Some((Layout::Integer { bits, full: true }, " with the most negative code".into()))
+            }
+            _ => None,
+        };
+        let usual = (format, format.layout, String::new());
+        std::iter::once(usual).chain(other.map(|(layout, detail)| (format, layout, detail)))
+    };
+    FORMATS.iter().filter(is_other).flat_map(layouts).map(with).collect()
 }
 
 /// Other top codes and biases.

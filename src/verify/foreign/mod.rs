@@ -6,6 +6,7 @@ mod cause;
 mod element_causes;
 mod integer_causes;
 mod parts;
+mod posit_causes;
 mod product_causes;
 pub mod random;
 mod rank;

@@ -1,7 +1,9 @@
 //! An element of a block whose scale is given, and the two codes around it.
 
+use std::cmp::Ordering;
+
 use crate::codec::bits::{ONE, SMALLEST_NORMAL};
-use crate::codec::{INFINITY, MAGNITUDE, SIGN, quantize, stored};
+use crate::codec::{INFINITY, MAGNITUDE, SIGN, decoded, quantize, stored};
 use crate::format::{Direction, QuantOp, class, policy};
 
 /// A value that a codec meets.
@@ -77,6 +79,8 @@ pub struct Between {
     pub above: u32,
     /// From 0 at `below` to 1 at `above`. `None` where the one above is no finite number.
     pub fraction: Option<f64>,
+    /// On which side it is of the point where the nearest code changes, which between two posits is not the middle.
+    pub half: Option<Ordering>,
 }
 
 /// The codes around a value that is a number, in a block whose scale is one.
@@ -96,5 +100,18 @@ pub fn between(op: &QuantOp, bits: u32, scale: u32) -> Option<Between> {
         0.0 => Some(0.0),
         gap => Some((unscaled(op, bits, scale).abs() - low) / gap).filter(|_| gap.is_finite()),
     };
-    Some(Between { below, above, fraction })
+    let half = match op.kind {
+        class::POSIT if below != above => Some(beside_halfway(op, inner & MAGNITUDE)),
+        _ => fraction.and_then(|fraction| fraction.partial_cmp(&0.5)),
+    };
+    Some(Between { below, above, fraction, half })
+}
+
+/// Halfway between two posits lies the code of one bit more; no number is nearer 0 than another one.
+fn beside_halfway(op: &QuantOp, magnitude: u32) -> Ordering {
+    let toward_zero = QuantOp { rounding: Direction::TowardZero as u32, ..*op };
+    match quantize(&toward_zero, magnitude, 0, 0).code {
+        0 => Ordering::Greater,
+        code => magnitude.cmp(&decoded(2 * code + 1, &QuantOp { width: op.width + 1, ..*op }, 0)),
+    }
 }

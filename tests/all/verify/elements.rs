@@ -1,7 +1,7 @@
 //! Faults at single elements are diagnosed.
 
 use half::{bf16, f16};
-use roundlaw::format::{Layout, Overflow, Quantizer, format};
+use roundlaw::format::{Overflow, Quantizer, format};
 use roundlaw::verify::foreign::{self, Case, Cut, Found, Inputs, table};
 
 use super::foreign::{
@@ -250,41 +250,6 @@ fn ml_dtypes_differs_in_what_is_known_of_it() {
 fn half_differs_in_nothing_but_the_bits_of_a_nan() {
     let found = foreign::check(&list("f16", |bits| f16::from_f32(f32::from_bits(bits)).to_bits().into()));
     assert!(found.different == 0 && found.other_nans > 0, "{found:?}");
-}
-
-#[test]
-fn integers_that_divide_or_use_the_most_negative_code() {
-    let int8 = Quantizer { scale: 0.1f32.into(), ..quantizer("int8") };
-    let near_ties: Vec<u32> =
-        (1..126u32).flat_map(|k| (0..7).map(move |d| ((k as f32 + 0.5) * 0.1).to_bits() + d - 3)).collect();
-    let of = |inputs: &[u32], codec: &dyn Fn(f32) -> i32| {
-        let codes = inputs.iter().map(|bits| codec(f32::from_bits(*bits)) as u32 & 0xff).collect();
-        Case::list(int8, false, inputs.to_vec(), None, Found::Codes { codes, scales: vec![] })
-    };
-    let whole = |q: f64, least: f64| q.round_ties_even().clamp(least, 127.0) as i32;
-    right(&of(&near_ties, &|x| whole((x * (1.0 / 0.1f32)).into(), -127.0)));
-    diagnosed(&of(&near_ties, &|x| whole((x / 0.1f32).into(), -127.0)), "divides by the step in f32");
-    let exact = of(&near_ties, &|x| whole(f64::from(x) / f64::from(0.1f32), -127.0));
-    diagnosed(&exact, "divides by the step exactly");
-    let many: Vec<u32> = [-200.0f32, -12.8, -12.7, -1.0, 3.0].map(f32::to_bits).to_vec();
-    diagnosed(&of(&many, &|x| whole((x * (1.0 / 0.1f32)).into(), -128.0)), "uses the most negative code");
-}
-
-#[test]
-fn zero_points_that_are_left_out_others_or_added_before_rounding() {
-    let layout = Layout::Unsigned { bits: 8, zero_point: 77 };
-    let uint8 = Quantizer { layout, scale: 0.25, ..quantizer("uint8") };
-    let inputs: Vec<u32> = (-700..900).map(|k| (k as f32 * 0.0625).to_bits()).collect();
-    let of = |code: fn(f64) -> f64| {
-        let code = |bits: &u32| code(f64::from(f32::from_bits(*bits)) * 4.0).clamp(0.0, 255.0) as u32;
-        let codes = inputs.iter().map(code).collect();
-        Case::list(uint8, false, inputs.clone(), None, Found::Codes { codes, scales: vec![] })
-    };
-    right(&of(|q| q.round_ties_even() + 77.0));
-    diagnosed(&of(f64::round_ties_even), "the zero point is left out");
-    diagnosed(&of(|q| q.round_ties_even() + 78.0), "another zero point: one more");
-    diagnosed(&of(|q| q.round_ties_even() + 76.0), "another zero point: one less");
-    diagnosed(&of(|q| (q + 77.0).round_ties_even()), "the zero point is added before rounding");
 }
 
 #[test]
