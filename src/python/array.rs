@@ -36,7 +36,7 @@ impl<'a> View<'a> {
         let found = Element::of_safetensors(self.element);
         let element = found.filter(|element| allowed.contains(element)).ok_or_else(|| {
             let names: Vec<&str> = allowed.iter().copied().map(dtype).collect();
-            let (name, found) = (self.name, found.map_or(self.element, dtype));
+            let (name, found) = (self.name, if let Some(found) = found { dtype(found) } else { self.element });
             Error::Input(format!("{name} has dtype {found}: allowed are {}", names.join(", ")))
         })?;
         Source::memory(self.name, element, self.shape.to_vec(), self.is_fortran, self.bytes)

@@ -262,7 +262,7 @@ fn two_level_blocks_have_a_size_and_a_scale_of_the_tensor() {
             (&with("tensor_scale = 0"), &["weight.tensor_scale = 0", range]),
             (&with("tensor_scale = -1.0"), &["weight.tensor_scale = -1.0", range]),
             (&with("tensor_scale = 1e-15"), &["weight.tensor_scale = 1e-15", range]),
-            (&with("tensor_scale = 1e15"), &["weight.tensor_scale = 1e15", range]),
+            (&with("tensor_scale = 1e18"), &["weight.tensor_scale = 1e18", range]),
             (&with("tensor_scale = nan"), &["weight.tensor_scale = nan", range]),
             (&with("tensor_scale = \"amax\""), &["weight.tensor_scale = \"amax\"", range]),
             (&with("block = 4"), &["weight.block = 4", "8, 16, 32, 64, \"vector\""]),
